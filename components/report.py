@@ -1,0 +1,51 @@
+"""Put everything that happened into one report."""
+
+from kfp import dsl
+
+from components.images import CPU_IMAGE
+
+
+@dsl.component(base_image=CPU_IMAGE, install_kfp_package=False)
+def report(
+    config: dict,
+    samples: dsl.Input[dsl.Dataset],
+    baseline: dsl.Input[dsl.Dataset],
+    candidate: dsl.Input[dsl.Dataset],
+    scores: dsl.Input[dsl.Dataset],
+    verdicts: dsl.Input[dsl.Dataset],
+    run: dsl.Output[dsl.Artifact],
+    report: dsl.Output[dsl.HTML],
+    summary: dsl.Output[dsl.Markdown],
+    metrics: dsl.Output[dsl.Metrics],
+    training: dsl.Input[dsl.Artifact] = None,
+) -> None:
+    """Collect the run folder and write its report.
+
+    Args:
+        config: The whole configuration.
+        samples: What preflight prepared.
+        baseline: The baseline's predictions.
+        candidate: The candidate's predictions.
+        scores: The auto-metrics' scores.
+        verdicts: The judge's verdicts.
+        run: The run folder: everything above, metrics.json and the report in every form.
+        report: The report as one self-contained page.
+        summary: The same numbers as Markdown.
+        metrics: The same numbers for the comparison of runs.
+        training: The fine-tune's record, where there was one.
+    """
+    from pathlib import Path
+
+    from assay import task
+
+    with task.running():
+        parts = {
+            "": [samples.path, scores.path, verdicts.path],
+            "baseline": [baseline.path],
+            "candidate": [candidate.path],
+            "model": [training.path] if training else [],
+        }
+        folder = Path(run.path)
+        for name, value in task.report(config, parts, folder).items():
+            metrics.log_metric(name, value)
+        task.publish(folder, html=Path(report.path), markdown=Path(summary.path))

@@ -1,0 +1,68 @@
+"""Write the tables of docs/ that come from the code: `python docs/tables.py`; a test compares."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import yaml
+
+from assay import config, local
+
+DOCS = Path(__file__).parent
+
+
+def settings() -> str:
+    """Return the settings of each section with their defaults."""
+    rows = []
+    for name, section in config.SECTIONS.items():
+        fields = []
+        for field in dataclasses.fields(section):
+            needed = field.default is field.default_factory is dataclasses.MISSING
+            shown = "" if needed or field.default is dataclasses.MISSING else _value(field.default)
+            fields.append(f"`{field.name}{': ' + shown if shown else ''}`{' (needed)' * needed}")
+        rows.append(f"| `{name}` | {', '.join(fields)} |")
+    return "\n".join(["| section | settings and their defaults |", "|---|---|", *rows])
+
+
+def parameters() -> str:
+    """Return the parameters of both pipelines."""
+    inputs = {}
+    for name in ("finetune_and_evaluate", "evaluate"):
+        spec = next(yaml.safe_load_all(local.compiled(name).read_text()))
+        for parameter, definition in spec["root"]["inputDefinitions"]["parameters"].items():
+            inputs.setdefault(parameter, definition)
+    rows = [
+        f"| `{name}` | {_value(i['defaultValue']) if 'defaultValue' in i else 'needed'} "
+        f"| {' '.join(i['description'].split())} |"
+        for name, i in sorted(inputs.items())
+    ]
+    return "\n".join(["| parameter | default | |", "|---|---|---|", *rows])
+
+
+def rendered(name: str, text: str, table: str) -> str:
+    """Return a page with the table behind its marker."""
+    pattern = rf"(<!-- {name} -->\n)(\n\|.*?\n(?=\n|\Z))?"
+    return re.sub(pattern, lambda found: f"{found[1]}\n{table}\n", text, count=1, flags=re.DOTALL)
+
+
+def pages() -> dict[Path, str]:
+    """Return the text that each page with a table should have."""
+    tables = {"run.md": ("settings", settings()), "pipelines.md": ("parameters", parameters())}
+    return {
+        DOCS / page: rendered(name, (DOCS / page).read_text(), table)
+        for page, (name, table) in tables.items()
+    }
+
+
+def _value(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps(value)
+
+
+if __name__ == "__main__":
+    for path, text in pages().items():
+        path.write_text(text)

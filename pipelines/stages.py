@@ -1,0 +1,61 @@
+"""What both pipelines share: the evaluation of a candidate against a baseline."""
+
+from typing import Any
+
+from kfp import dsl, kubernetes
+
+from components.auto_metrics import auto_metrics
+from components.generate import generate
+from components.judge import judge
+from components.report import report
+
+JUDGE_KEY = {"api-key": "ASSAY_JUDGE_API_KEY"}
+
+
+def give_judge_key(task: dsl.PipelineTask, secret: str) -> dsl.PipelineTask:
+    """Pass the judge's key to `task` from a Kubernetes Secret; locally it is in the environment."""
+    kubernetes.use_secret_as_env(task, secret, JUDGE_KEY, optional=True)
+    return task
+
+
+def evaluate(
+    plan: dsl.PipelineTask,
+    model: str,
+    base_model: str,
+    mode: str,
+    judge_secret: str,
+    training: Any = None,
+) -> None:
+    """Add the tasks that answer with both models, score, judge and report."""
+    samples, settings = plan.outputs["samples"], plan.outputs["generate"]
+    baseline = generate(
+        side="baseline",
+        model=plan.outputs["baseline_model"],
+        settings=settings,
+        samples=samples,
+    ).set_display_name("Generate: baseline")
+    candidate = generate(
+        side="candidate",
+        model=model,
+        settings=settings,
+        samples=samples,
+        base_model=base_model,
+    ).set_display_name("Generate: candidate")
+    answers = {
+        "samples": samples,
+        "baseline": baseline.outputs["predictions"],
+        "candidate": candidate.outputs["predictions"],
+    }
+    scored = auto_metrics(mode=mode, settings=plan.outputs["metrics"], **answers)
+    judged = judge(mode=mode, settings=plan.outputs["judge"], **answers)
+    give_judge_key(judged, judge_secret)
+    reported = report(
+        config=plan.outputs["config"],
+        scores=scored.outputs["scores"],
+        verdicts=judged.outputs["verdicts"],
+        **answers,
+        **({"training": training} if training else {}),
+    )
+    scored.set_display_name("Auto-metrics")
+    judged.set_display_name("Judge")
+    reported.set_display_name("Report").set_caching_options(False)

@@ -1,0 +1,211 @@
+"""A run's configuration: one YAML file, a section a stage, checked whole before it runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from assay import settings, store
+from assay.dataset import DatasetSettings
+from assay.errors import InputError, SettingsError
+from assay.finetune import FinetuneSettings
+from assay.generate import GenerateSettings
+from assay.judge import JudgeSettings
+from assay.metrics import MetricsSettings
+
+Mode = Literal["auto", "judge", "both"]
+MODES: tuple[Mode, ...] = ("auto", "judge", "both")
+NO_BASELINE = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What a run does. The candidate is the model that `finetune` makes, or else `model`; the
+    baseline is the model it was tuned from, or else `baseline`, or none at all ("none")."""
+
+    dataset: DatasetSettings
+    mode: Mode = "both"
+    finetune: FinetuneSettings | None = None
+    model: str = ""
+    base_model: str = ""
+    baseline: str = ""
+    generate: GenerateSettings = field(default_factory=GenerateSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    judge: JudgeSettings | None = None
+
+    @property
+    def auto(self) -> bool:
+        """Whether the auto-metrics are wanted."""
+        return self.mode != "judge"
+
+    @property
+    def judged(self) -> bool:
+        """Whether the judge is wanted."""
+        return self.mode != "auto"
+
+
+# The sections of a configuration, each the settings of one stage.
+SECTIONS: Mapping[str, type] = {
+    "dataset": DatasetSettings,
+    "finetune": FinetuneSettings,
+    "generate": GenerateSettings,
+    "metrics": MetricsSettings,
+    "judge": JudgeSettings,
+}
+
+
+def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Return the configuration in a YAML file, `overrides` ("section.name" -> value) applied.
+
+    A path in it may be relative to the file's folder. Raises InputError and SettingsError.
+    """
+    values = _read_yaml(path)
+    for name, value in (overrides or {}).items():
+        _override(values, name, value)
+    return parse(_with_paths(values, path.parent))
+
+
+def parse(values: Mapping[str, Any]) -> Config:
+    """Return the configuration in a mapping, every section checked. Raises SettingsError."""
+    values = {name: value for name, value in values.items() if value is not None}
+    for name, section in SECTIONS.items():
+        if name in values:
+            settings.build(section, settings.check_mapping(values[name], name), name)
+    if "dataset" not in values:
+        raise SettingsError("dataset is missing", "Set dataset.eval, or dataset.train")
+    config = settings.build(Config, values, "config")
+    _check_consistent(config)
+    return config
+
+
+# A pipeline's parameter -> the setting it stands for.
+PARAMETERS = {
+    "mode": "mode",
+    "baseline_model": "baseline",
+    "train_dataset": "dataset.train",
+    "eval_dataset": "dataset.eval",
+    "max_samples": "dataset.max_samples",
+    "template": "generate.template",
+    "batch_size": "generate.batch_size",
+    "max_new_tokens": "generate.max_new_tokens",
+    "judge_endpoint": "judge.endpoint",
+    "judge_model": "judge.model",
+    "judge_temperature": "judge.temperature",
+    "judge_max_tokens": "judge.max_tokens",
+}
+EVALUATE_PARAMETERS = {"model": "model", "base_model": "base_model"}
+FINETUNE_PARAMETERS = {
+    "base_model": "finetune.base_model",
+    "template": "finetune.template",
+    "finetuning_type": "finetune.finetuning_type",
+    "learning_rate": "finetune.learning_rate",
+    "num_epochs": "finetune.epochs",
+    "train_batch_size": "finetune.batch_size",
+}
+
+
+def from_parameters(parameters: Mapping[str, Any]) -> Config:
+    """Return the configuration that a pipeline's flat parameters stand for; `train_dataset` says
+    that there is a fine-tune. Raises SettingsError."""
+    values: dict[str, Any] = {}
+    trains = bool(parameters["train_dataset"])
+    models = FINETUNE_PARAMETERS if trains else EVALUATE_PARAMETERS
+    for section in ("generate", "judge", *(("finetune",) if trains else ())):
+        values[section] = settings.check_mapping(
+            parameters[f"{section}_settings"], f"{section}_settings"
+        )
+        values[section].setdefault("seed", parameters["seed"])
+    for name, place in (PARAMETERS | models).items():
+        _override(values, place, parameters[name])
+    values["dataset"]["seed"] = parameters["seed"]
+    if parameters["mode"] == "auto":
+        del values["judge"]
+    else:
+        del values["judge"]["seed"]
+    return parse(values)
+
+
+def save(config: Config, path: Path) -> None:
+    """Write the configuration, complete and without secrets, as YAML."""
+    import yaml
+
+    store.write_text(path, yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True))
+
+
+def first_difference(left: Config, right: Config) -> str:
+    """Return the name of the first setting that differs, or ""."""
+    return _difference(plain(left), plain(right), "")
+
+
+def _check_consistent(config: Config) -> None:
+    if (config.finetune is None) == (not config.model):
+        raise SettingsError(
+            "config needs exactly one of finetune (make a model) and model (take one)",
+            "Keep the one you mean",
+        )
+    if config.finetune and not config.dataset.train:
+        raise SettingsError("dataset.train is missing", "Name the data to fine-tune on")
+    if config.judged and config.judge is None:
+        raise SettingsError(
+            f"mode is {config.mode} and judge is missing",
+            "Set judge.endpoint and judge.model, or mode: auto",
+        )
+
+
+def plain(config: Config) -> dict[str, Any]:
+    """Return the configuration as a mapping of JSON values, unset sections left out."""
+    values = json.loads(store.to_json(asdict(config)))
+    return {name: value for name, value in values.items() if value not in (None, "")}
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist", "Correct the path") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = " ".join(str(error).split())
+        raise SettingsError(f"{path} is not YAML: {line}", "Correct the file") from None
+    return settings.check_mapping(values, str(path))
+
+
+def _override(values: dict[str, Any], name: str, value: Any) -> None:
+    *sections, last = name.split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise SettingsError(f"{name}: {section} is no section", "Correct --set")
+    values[last] = value
+
+
+def _with_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    places = [("", "model"), ("", "base_model"), ("", "baseline"), ("finetune", "base_model")]
+    places += [("dataset", "train"), ("dataset", "eval")]
+    for section, name in places:
+        holder = values.get(section) if section else values
+        if isinstance(holder, dict) and isinstance(holder.get(name), str) and holder[name]:
+            holder[name] = _resolved(holder[name], folder)
+    return values
+
+
+def _resolved(value: str, folder: Path) -> str:
+    path, hash_sign, entry = value.partition("#")
+    for base in (folder, Path()):
+        if (base / path).exists():
+            return f"{(base / path).resolve()}{hash_sign}{entry}"
+    return value
+
+
+def _difference(left: Any, right: Any, name: str) -> str:
+    if isinstance(left, dict) and isinstance(right, dict):
+        for key in [*left, *(key for key in right if key not in left)]:
+            found = _difference(left.get(key), right.get(key), f"{name}.{key}" if name else key)
+            if found:
+                return found
+        return ""
+    return "" if left == right else name

@@ -1,0 +1,40 @@
+"""What a row is called."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from assay.dataset.convert import Conversation
+from assay.errors import DatasetError
+
+MAX_ID = 200
+
+
+def given_id(row: object) -> str:
+    """Return the row's own id, text or a whole number, or "" where it has none."""
+    value = row.get("id") if isinstance(row, Mapping) else None
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return ""
+    return str(value)
+
+
+def check_id(name: str) -> None:
+    """Raise DatasetError, without place, where an id would not show as one line."""
+    if len(name) > MAX_ID or not name.isprintable():
+        raise DatasetError(
+            "its id is no name", f"Use one line of at most {MAX_ID} printable characters"
+        )
+
+
+def content_id(conversation: Conversation) -> str:
+    """Return 16 hex digits of the sha256 over the whole conversation."""
+    turns = [(turn.role, turn.content) for turn in conversation.turns]
+    content = json.dumps([conversation.system, conversation.tools, turns])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def shown(text: str, most: int) -> str:
+    """The first `most` characters, with those that are not seen written as their numbers."""
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text[:most])

@@ -1,0 +1,127 @@
+"""What the training and evaluation samples have in common: contamination.
+
+Two prompts are near-duplicates where the Jaccard similarity of their shingles, runs of three
+words, is at least 0.7 (Broder 1997). MinHash with banding finds the candidates, and each is then
+measured exactly, so that none is reported that is not one; one at the threshold is missed with
+probability (1 - 0.7^4)^32, about 2 in 10,000.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assay.dataset.selection import prompt_key
+from assay.records import Sample
+
+SIMILAR = 0.7
+_PERMUTATIONS, _BANDS, _SEED = 128, 32, 42
+_RUN = 3
+# A run of words in more than a tenth of the prompts is the task's wording, not the question's.
+_COMMON_SHARE, _COMMON_LEAST = 0.1, 10
+# Scripts that put no spaces between words count by character.
+_WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """An evaluation sample and the training sample most like it, by id. `exact`: their prompts
+    are the same but for case and white space; `similarity` is the Jaccard similarity of the
+    prompts; `same_target`: the answer was trained on, too."""
+
+    eval_id: str
+    train_id: str
+    exact: bool
+    similarity: float
+    same_target: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overlap:
+    """How many evaluation samples have the same prompt as a training sample (`exact`) or one much
+    like it (`near`), and the `pairs`, the most alike first: one for each such sample."""
+
+    exact: int
+    near: int
+    pairs: tuple[Pair, ...]
+
+
+def compare(training: Iterable[Sample], evaluation: Sequence[Sample]) -> Overlap:
+    """Return the overlap of two sets of samples."""
+    index = _Index(evaluation)
+    best: dict[int, Pair] = {}
+    for sample in training:
+        for place, pair in index.pairs(sample):
+            if place not in best or _rank(pair) > _rank(best[place]):
+                best[place] = pair
+    pairs = sorted(best.values(), key=_rank, reverse=True)
+    exact = sum(pair.exact for pair in pairs)
+    return Overlap(exact=exact, near=len(pairs) - exact, pairs=tuple(pairs))
+
+
+class _Index:
+    """The evaluation samples, to be found by prompt and by likeness."""
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        import rensa
+
+        self.samples = samples
+        self.by_prompt: dict[str, list[int]] = {}
+        self.alike = rensa.RMinHashLSH(SIMILAR, _PERMUTATIONS, _BANDS)
+        every = [_shingles(sample) for sample in samples]
+        self.common = _common(every)
+        self.shingles = [one - self.common for one in every]
+        for place, sample in enumerate(samples):
+            self.by_prompt.setdefault(prompt_key(sample), []).append(place)
+            if self.shingles[place]:
+                self.alike.insert(place, _minhash(self.shingles[place]))
+
+    def pairs(self, sample: Sample) -> list[tuple[int, Pair]]:
+        """Return the evaluation samples, by place, that a training sample is like."""
+        same = self.by_prompt.get(prompt_key(sample), [])
+        found = [(place, self._pair(place, sample, 1.0, exact=True)) for place in same]
+        shingles = _shingles(sample) - self.common
+        near = self.alike.query(_minhash(shingles)) if shingles else []
+        for place in set(near) - set(same):
+            other = self.shingles[place]
+            similarity = len(shingles & other) / len(shingles | other)
+            if similarity >= SIMILAR:
+                found.append((place, self._pair(place, sample, similarity, exact=False)))
+        return found
+
+    def _pair(self, place: int, trained: Sample, similarity: float, *, exact: bool) -> Pair:
+        evaluated = self.samples[place]
+        return Pair(
+            eval_id=evaluated.id,
+            train_id=trained.id,
+            exact=exact,
+            similarity=round(similarity, 3),
+            same_target=evaluated.target.strip() == trained.target.strip(),
+        )
+
+
+def _rank(pair: Pair) -> tuple[bool, float, bool]:
+    return pair.exact, pair.similarity, pair.same_target
+
+
+def _shingles(sample: Sample) -> set[str]:
+    turns = [turn.content for turn in sample.messages if turn.role != "system"]
+    words = _WORD.findall(" ".join(turns).lower())
+    return {" ".join(words[start : start + _RUN]) for start in range(max(1, len(words) - _RUN + 1))}
+
+
+def _common(every: Sequence[set[str]]) -> set[str]:
+    counts = Counter(shingle for one in every for shingle in one)
+    limit = max(_COMMON_LEAST, _COMMON_SHARE * len(every))
+    return {shingle for shingle, count in counts.items() if count > limit}
+
+
+def _minhash(shingles: set[str]) -> Any:
+    import rensa
+
+    minhash = rensa.RMinHash(_PERMUTATIONS, _SEED)
+    minhash.update(list(shingles))
+    return minhash

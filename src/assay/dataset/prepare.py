@@ -1,0 +1,125 @@
+"""Settings -> the samples that a run uses, in its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from assay import store
+from assay.dataset.overlap import Overlap, compare
+from assay.dataset.reading import Reading, read
+from assay.dataset.selection import draw, held_out_count, hold_out
+from assay.dataset.settings import DatasetSettings
+from assay.errors import SettingsError
+from assay.records import Sample
+
+EVALUATION, TRAINING, SUMMARY = "dataset.jsonl", "train.jsonl", "dataset.json"
+NAMED = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Used:
+    """What one source held and what of it is used: `rows` read, `skipped` as invalid (the first
+    20 named in `invalid`), `samples` used, and the `hash` of those (store.hash_rows)."""
+
+    source: str
+    format: str
+    rows: int
+    skipped: int
+    invalid: tuple[str, ...]
+    samples: int
+    hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """dataset.json: the data of a run. `train` is None where nothing is trained; `held_out` says
+    that the evaluation samples were taken out of the training data; `overlap` is what the two
+    share (with its first 20 pairs), None where nothing is trained."""
+
+    eval: Used
+    train: Used | None
+    overlap: Overlap | None
+    held_out: bool
+    max_samples: int
+    seed: int
+
+
+class _Side(NamedTuple):
+    source: str
+    reading: Reading
+    samples: list[Sample]
+
+
+def prepare(settings: DatasetSettings, out: Path) -> Summary:
+    """Write the run's dataset.jsonl, train.jsonl where there is training data, and, last, the
+    dataset.json that is also returned. Raises DatasetError and SettingsError."""
+    if not settings.train and not settings.eval:
+        raise SettingsError(
+            "dataset.train and dataset.eval are both empty", "Name a dataset in one of them"
+        )
+    training, evaluation = _given(settings) if settings.eval else _held_out(settings)
+    summary = Summary(
+        eval=_used(evaluation),
+        train=_used(training) if training else None,
+        overlap=_overlap(training, evaluation) if training else None,
+        held_out=not settings.eval,
+        max_samples=settings.max_samples,
+        seed=settings.seed,
+    )
+    if training:
+        store.write_rows(out / TRAINING, training.samples)
+    store.write_rows(out / EVALUATION, evaluation.samples)
+    store.write_json(out / SUMMARY, summary)
+    return summary
+
+
+def _given(settings: DatasetSettings) -> tuple[_Side | None, _Side]:
+    training = None
+    if settings.train:
+        reading = _read(settings, settings.train)
+        training = _Side(settings.train, reading, reading.samples)
+    reading = _read(settings, settings.eval, every_turn=settings.every_turn)
+    return training, _Side(settings.eval, reading, _drawn(reading.samples, settings))
+
+
+def _held_out(settings: DatasetSettings) -> tuple[_Side, _Side]:
+    source = settings.train
+    reading = _read(settings, source)
+    count = held_out_count(len(reading.samples), settings.eval_fraction, settings.max_samples)
+    training, held = hold_out(reading.samples, count, settings.seed)
+    evaluation = _Side(source, reading, _drawn(held, settings))
+    return _Side(source, reading, training), evaluation
+
+
+def _read(settings: DatasetSettings, source: str, *, every_turn: bool = False) -> Reading:
+    return read(
+        source,
+        format=settings.format,
+        every_turn=every_turn,
+        skip_invalid=settings.skip_invalid,
+        seed=settings.seed,
+    )
+
+
+def _drawn(samples: list[Sample], settings: DatasetSettings) -> list[Sample]:
+    places = draw([sample.id for sample in samples], settings.max_samples, settings.seed)
+    return [samples[place] for place in places]
+
+
+def _used(side: _Side) -> Used:
+    return Used(
+        source=side.source,
+        format=side.reading.format,
+        rows=side.reading.rows,
+        skipped=len(side.reading.invalid),
+        invalid=side.reading.invalid[:NAMED],
+        samples=len(side.samples),
+        hash=store.hash_rows(side.samples),
+    )
+
+
+def _overlap(training: _Side, evaluation: _Side) -> Overlap:
+    overlap = compare(training.samples, evaluation.samples)
+    return replace(overlap, pairs=overlap.pairs[:NAMED])

@@ -1,0 +1,196 @@
+"""Sources -> samples, and what was found on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from assay.dataset.convert import Conversation, convert
+from assay.dataset.layout import Layout, detect
+from assay.dataset.naming import check_id, content_id, given_id, shown
+from assay.dataset.remote import copied
+from assay.dataset.rows import Row
+from assay.dataset.selection import draw
+from assay.dataset.settings import Format
+from assay.dataset.sources import Part, resolve
+from assay.errors import DatasetError
+from assay.records import Message, Sample
+
+_SKIP = "or pass skip_invalid to leave such rows out"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What a source held: `format` of its rows, how many `rows`, one message for each row that
+    was left out in `invalid`, and a place ("file:row") for each of the `samples`."""
+
+    format: str
+    rows: int
+    invalid: tuple[str, ...]
+    samples: list[Sample]
+    places: list[str]
+
+
+def load(
+    source: str,
+    *,
+    format: Format = "auto",  # noqa: A002 - the word that users know
+    every_turn: bool = False,
+    skip_invalid: bool = False,
+    seed: int = 42,
+) -> list[Sample]:
+    """Return the samples in `source`: a file or folder of json, jsonl, csv, parquet or arrow,
+    "folder#name" for an entry of its dataset_info.json, both also as s3:// and minio://, or
+    hf://owner/name[/subset][:split] on the Hugging Face hub.
+
+    Each sample is a conversation up to its last assistant turn, which is the target; with
+    `every_turn` there is one for each assistant turn. Raises DatasetError for the first row that
+    cannot be used, unless `skip_invalid`; `seed` draws an entry's own num_samples.
+    """
+    reading = read(
+        source, format=format, every_turn=every_turn, skip_invalid=skip_invalid, seed=seed
+    )
+    return reading.samples
+
+
+def read(
+    source: str,
+    *,
+    format: Format = "auto",  # noqa: A002 - the word that users know
+    every_turn: bool = False,
+    skip_invalid: bool = False,
+    seed: int = 42,
+) -> Reading:
+    """Return the samples in `source` as `load` does, with what was found."""
+    reader = _Reader(stated=format, every_turn=every_turn, skip_invalid=skip_invalid)
+    with copied(source) as (local, named):
+        for part in resolve(local):
+            reader.read(part, seed)
+        if not reader.samples:
+            raise DatasetError(f"{source} has no usable row", reader.first_fault())
+    return Reading(
+        format=", ".join(dict.fromkeys(reader.formats)),
+        rows=reader.rows,
+        invalid=tuple(map(named, reader.invalid)),
+        samples=reader.samples,
+        places=list(map(named, reader.places)),
+    )
+
+
+class _Reader:
+    """Gathers the samples of several parts; ids are unique over all of them."""
+
+    def __init__(self, *, stated: Format, every_turn: bool, skip_invalid: bool) -> None:
+        self.stated = stated
+        self.every_turn = every_turn
+        self.skip_invalid = skip_invalid
+        self.rows = 0
+        self.formats: list[str] = []
+        self.invalid: list[str] = []
+        self.samples: list[Sample] = []
+        self.places: list[str] = []
+        self.seen: dict[str, int] = {}
+
+    def read(self, part: Part, seed: int) -> None:
+        """Add the samples of `part`."""
+        first = len(self.samples)
+        layout, columns = part.layout, set[str]()
+        if layout and self.stated not in ("auto", layout.format):
+            raise DatasetError(
+                f"{part.name} is of format {layout.format}, not {self.stated}", "Leave format out"
+            )
+        for row in part.rows():
+            self.rows += 1
+            if isinstance(row.value, Mapping):
+                layout = layout or self._detect(row.value, row)
+                columns.update(map(str, row.value))
+            self._add(row, layout)
+        if layout:
+            self.formats.append(layout.format)
+            _check_columns(part, layout, columns)
+        if part.num_samples:
+            self._limit(first, part.num_samples, seed)
+
+    def first_fault(self) -> str:
+        """Return the remedy where nothing was usable."""
+        return f"The first of {len(self.invalid)}: {self.invalid[0]}" if self.invalid else "Add one"
+
+    def _detect(self, row: Mapping[str, object], place: Row) -> Layout:
+        layout = detect(row, self.stated)
+        if layout is None:
+            names = shown(", ".join(map(str, row)), 200) or "none"
+            raise DatasetError(
+                f"{_place(place)}: its columns, {names}, are neither alpaca nor sharegpt",
+                "Rename them to instruction and output, or to conversations, or describe them "
+                "in a dataset_info.json and name it as FOLDER#NAME",
+            )
+        return layout
+
+    def _add(self, row: Row, layout: Layout | None) -> None:
+        try:
+            if row.fault:
+                raise DatasetError(row.fault, "Correct or remove the line")
+            conversation = convert(row.value, layout or Layout(format="alpaca"))
+            samples = self._samples(row, conversation)
+        except DatasetError as error:
+            self._refuse(row, error)
+        else:
+            self.samples += samples
+            self.places += [_place(row)] * len(samples)
+
+    def _refuse(self, row: Row, error: DatasetError) -> None:
+        name = given_id(row.value)
+        place = f"{_place(row)}, id={shown(name, 80)}" if name else _place(row)
+        located = DatasetError(f"{place}: {error.what}", f"{error.remedy}, {_SKIP}")
+        if not self.skip_invalid:
+            raise located from None
+        self.invalid.append(located.what)
+
+    def _samples(self, row: Row, conversation: Conversation) -> list[Sample]:
+        name = self._id(row, conversation)
+        ends = range(1, len(conversation.turns), 2)
+        if not self.every_turn:
+            return [_sample(name, conversation, ends[-1])]
+        names = [f"{name}:{number}" for number in range(1, len(ends) + 1)]
+        return [_sample(one, conversation, end) for one, end in zip(names, ends, strict=True)]
+
+    def _id(self, row: Row, conversation: Conversation) -> str:
+        given = given_id(row.value)
+        check_id(given)
+        name = given or content_id(conversation)
+        count = self.seen[name] = self.seen.get(name, 0) + 1
+        if count == 1:
+            return name
+        if given:
+            raise DatasetError("another row has the same id", "Give each row its own id, or none")
+        return f"{name}-{count}"
+
+    def _limit(self, first: int, limit: int, seed: int) -> None:
+        kept = draw([sample.id for sample in self.samples[first:]], limit, seed)
+        self.samples[first:] = [self.samples[first + index] for index in kept]
+        self.places[first:] = [self.places[first + index] for index in kept]
+
+
+def _sample(name: str, conversation: Conversation, end: int) -> Sample:
+    system = [Message(role="system", content=conversation.system)] if conversation.system else []
+    target = conversation.turns[end]
+    return Sample(
+        id=name,
+        messages=(*system, *conversation.turns[:end]),
+        target=target.content,
+        target_role="function_call" if target.role == "function_call" else "assistant",
+        tools=conversation.tools,
+    )
+
+
+def _place(row: Row) -> str:
+    return f"{row.source}:{row.number}"
+
+
+def _check_columns(part: Part, layout: Layout, columns: set[str]) -> None:
+    missing = [name for name in layout.columns if name not in columns]
+    if part.layout and missing:
+        raise DatasetError(
+            f"{part.name}: no row has a column {missing[0]!r}",
+            f"Name one of {', '.join(sorted(columns))}",
+        )

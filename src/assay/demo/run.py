@@ -1,0 +1,133 @@
+"""`assay demo`: the whole pipeline through kfp.local, on real parts of a small size."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from assay import local, process, progress, store, terminal
+from assay.demo.base_model import TEMPLATE, base_model
+from assay.demo.judge_server import MODEL
+from assay.errors import StageError
+
+DATA = Path(__file__).parent / "data"
+START_SECONDS = 60.0
+ENDPOINT, JUDGE_MODEL = "ASSAY_JUDGE_ENDPOINT", "ASSAY_JUDGE_MODEL"
+FINISHED = "finished"
+CAUTION = (
+    "The judge of this demo is the same 135M model: it shows the machinery, its scores mean "
+    f"little. Set {ENDPOINT}, {JUDGE_MODEL} and ASSAY_JUDGE_API_KEY to use your own."
+)
+
+
+def run_demo(folder: Path) -> Path:
+    """Fine-tune and evaluate SmolLM2-135M on the demo's data in `folder`; return the report.
+
+    An interrupted demo resumes at its first unfinished stage, a finished one starts anew.
+    """
+    started = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    with terminal.live() as listen:
+        base = base_model(listen)
+        _begin(folder, base)
+        with judge(folder) as judge_parameters:
+            parameters = {**_parameters(base), **judge_parameters}
+            run = local.run_pipeline("finetune_and_evaluate", parameters, folder, listen)
+    (folder / FINISHED).touch()
+    report = run / "report.html"
+    terminal.print_summary(run)
+    if ENDPOINT not in os.environ:
+        print(CAUTION)
+    print(f"Done in {progress.clock(time.monotonic() - started)}. Report: {report}")
+    return report
+
+
+@contextmanager
+def judge(folder: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield the pipeline's parameters of the user's judge, or of one started on the loopback."""
+    if endpoint := os.environ.get(ENDPOINT):
+        yield {"judge_endpoint": endpoint, "judge_model": os.environ.get(JUDGE_MODEL, "")}
+        return
+    port = _port(folder)
+    port_file = folder / "judge.port"
+    port_file.unlink(missing_ok=True)
+    log = folder / "judge.log"
+    server = process.python(
+        "assay.demo.judge_server", "--port-file", str(port_file), "--port", str(port)
+    )
+    with process.background(server, log=log) as child:
+        deadline = time.monotonic() + START_SECONDS
+        while not port_file.is_file():
+            if child.poll() is not None or time.monotonic() > deadline:
+                raise StageError("the demo's judge did not start", f"See {log}")
+            time.sleep(process.POLL_SECONDS)
+        yield {
+            "judge_endpoint": f"http://127.0.0.1:{port}/v1",
+            "judge_model": MODEL,
+            "judge_max_tokens": 256,
+            "judge_settings": {"api_key_env": "", "concurrency": 4, "timeout_s": 300},
+        }
+
+
+def _port(folder: Path) -> int:
+    """Return the same free port for each try in `folder`: a resumed run asks for the same judge,
+    as it would anywhere else."""
+    remembered = folder / "port"
+    if remembered.is_file():
+        return int(remembered.read_text())
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    store.write_text(remembered, str(port))
+    return port
+
+
+def _parameters(base: Path) -> dict[str, Any]:
+    return {
+        "base_model": str(base),
+        "template": TEMPLATE,
+        "train_dataset": f"{DATA / 'dataset_info.json'}#smart_home_train",
+        "eval_dataset": f"{DATA / 'dataset_info.json'}#smart_home_eval",
+        "learning_rate": 5e-4,
+        "num_epochs": 1.0,
+        "batch_size": 8,
+        "max_new_tokens": 32,
+        "finetune_settings": {"lora_rank": 16, "llamafactory": _precision()},
+    }
+
+
+def _precision() -> dict[str, Any]:
+    """Return LLaMA-Factory's settings for training in bfloat16 on a CPU that computes in it, which
+    is about three times as fast there; none elsewhere. A GPU is used as LLaMA-Factory finds it."""
+    flags = Path("/proc/cpuinfo")
+    native = flags.is_file() and re.search(r"\b(avx512_bf16|amx_bf16)\b", flags.read_text())
+    return {"bf16": True, "use_cpu": True} if native and not shutil.which("nvidia-smi") else {}
+
+
+def _begin(folder: Path, base: Path) -> None:
+    """Forget an earlier run unless it was interrupted and would be the same again."""
+    identity = folder / "identity"
+    wanted = _identity(base)
+    same = identity.is_file() and identity.read_text() == wanted
+    if (folder / FINISHED).exists() or not same:
+        local.forget(folder)
+    (folder / FINISHED).unlink(missing_ok=True)
+    store.write_text(identity, wanted)
+
+
+def _identity(base: Path) -> str:
+    """Return the digest of everything that a resumed demo must share with the interrupted one."""
+    digest = hashlib.sha256(f"{sys.version} {base}".encode())
+    for path in sorted(Path(__file__).parents[1].rglob("*")):
+        if path.is_file() and path.suffix not in (".pyc",):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

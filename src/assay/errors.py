@@ -1,0 +1,68 @@
+"""Everything Assay raises on purpose.
+
+AssayError
+├── InputError            the user can fix it: exit code 2, one line, no traceback
+│   ├── SettingsError     an unknown, mistyped or impossible setting
+│   ├── DatasetError      a file or row that is not a usable dataset
+│   ├── ModelError        a model directory that is not what it should be
+│   ├── JudgeError        an endpoint, key or rubric that cannot give a verdict
+│   ├── StoreError        an address, credential or disk that artifacts cannot go to or come from
+│   └── MissingExtraError an optional dependency is not installed
+└── StageError            a stage failed while it ran: exit code 1, what was done is kept
+"""
+
+from __future__ import annotations
+
+
+class AssayError(Exception):
+    """What failed, and what to do about it.
+
+    `what` names the file, row or value; `remedy` is an instruction. Neither ever holds a secret.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(what, remedy)
+        self.what = what
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.remedy}" if self.remedy else self.what
+
+
+class InputError(AssayError):
+    """The user's input cannot be used as it is."""
+
+    exit_code = 2
+
+
+class SettingsError(InputError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class DatasetError(InputError):
+    """A dataset file or one of its rows cannot be used."""
+
+
+class StoreError(InputError):
+    """A store or disk cannot be read or written: address, credentials, certificate or room."""
+
+
+class ModelError(InputError):
+    """A model directory is missing, incomplete or not the one it claims to be."""
+
+
+class JudgeError(InputError):
+    """The judge cannot give a verdict: endpoint, key, model or rubric."""
+
+
+class MissingExtraError(InputError):
+    """An optional dependency is needed and not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed", f"pip install 'assay[{extra}]'")
+
+
+class StageError(AssayError):
+    """A stage failed while it ran; everything that it had finished is kept."""

@@ -1,0 +1,157 @@
+"""Fine-tune a base model with LLaMA-Factory: train.jsonl + settings -> a model directory.
+
+Training happens in `<model>.partial`, whose checkpoints a second try resumes from; the directory
+gets its final name, whole and with its manifest, when training has succeeded.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt
+
+from assay import dataset, llamafactory, model, process, progress, store
+from assay.errors import StageError
+from assay.records import ModelManifest, Sample
+
+LOSS_LOG = "trainer_log.jsonl"
+LOG = "train.log"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneSettings:
+    """Supervised fine-tuning. `base_model` is a directory or hub id, `template` a LLaMA-Factory
+    chat template, `batch_size` counts samples a device, `cutoff_len` tokens. `llamafactory` takes
+    any other LLaMA-Factory setting by its own name."""
+
+    base_model: str
+    template: str
+    finetuning_type: Literal["lora", "full"] = "lora"
+    learning_rate: Annotated[float, Gt(0)] = 1e-4
+    epochs: Annotated[float, Gt(0)] = 3.0
+    batch_size: Annotated[int, Ge(1)] = 8
+    lora_rank: Annotated[int, Ge(1)] = 8
+    cutoff_len: Annotated[int, Ge(16)] = 2048
+    seed: int = 42
+    llamafactory: Mapping[str, Any] = field(default_factory=dict)
+
+
+def check(settings: FinetuneSettings) -> None:
+    """Raise InputError for what cannot work and can be known before a GPU is asked for."""
+    llamafactory.check_template(settings.template, "finetune")
+    llamafactory.check_settings(settings.llamafactory, "finetune.llamafactory")
+    model.resolve(settings.base_model)
+
+
+def finetune(
+    samples: Path,
+    out: Path,
+    settings: FinetuneSettings,
+    *,
+    listen: progress.Listener = progress.ignore,
+) -> ModelManifest:
+    """Fine-tune on the samples in a JSONL file and return the manifest of the model in `out`.
+
+    A finished `out` is returned as it is; an interrupted one is resumed from its last checkpoint
+    when nothing that it depends on has changed. Raises InputError, or StageError with the end of
+    LLaMA-Factory's log.
+    """
+    check(settings)
+    if done := model.read_manifest(out):
+        return done
+    rows = list(store.read_rows(samples, Sample))
+    work = out.with_name(f"{out.name}.partial")
+    _start_or_resume(work, {"settings": asdict(settings), "samples": store.hash_rows(rows)})
+    dataset.to_llamafactory(rows, work / "data", "train")
+    _train(work, settings, len(rows), listen)
+    return _finish(work, out, settings, rows)
+
+
+def _train(work: Path, settings: FinetuneSettings, samples: int, listen: progress.Listener) -> None:
+    config = work / "train.yaml"  # JSON is YAML
+    store.write_json(config, _config(work, settings, samples))
+    with progress.track(
+        listen, "finetune", total=0, unit="steps", note="loading the model"
+    ) as tracker:
+        losses = store.tail(work / "trained" / LOSS_LOG)
+
+        def show() -> None:
+            for row in losses():
+                note = f"loss {row['loss']:.3f}" if "loss" in row else ""
+                tracker.at(row["current_steps"], note, total=row["total_steps"])
+
+        process.run(
+            process.python("assay.llamafactory.train", str(config)),
+            log=work / LOG,
+            what="LLaMA-Factory's training",
+            on_tick=show,
+        )
+
+
+def _config(work: Path, settings: FinetuneSettings, samples: int) -> dict[str, Any]:
+    accumulation = int(settings.llamafactory.get("gradient_accumulation_steps", 1))
+    steps = settings.epochs * samples / (settings.batch_size * accumulation)
+    defaults = {
+        "logging_steps": max(1, round(steps / 200)),
+        "report_to": "none",
+        "save_total_limit": 1,
+        "overwrite_cache": True,
+    }
+    decided = {
+        "stage": "sft",
+        "do_train": True,
+        "model_name_or_path": settings.base_model,
+        "template": settings.template,
+        "finetuning_type": settings.finetuning_type,
+        "dataset": "train",
+        "dataset_dir": str((work / "data").resolve()),
+        "output_dir": str((work / "trained").resolve()),
+        "learning_rate": settings.learning_rate,
+        "num_train_epochs": settings.epochs,
+        "per_device_train_batch_size": settings.batch_size,
+        "cutoff_len": settings.cutoff_len,
+        "seed": settings.seed,
+    }
+    if settings.finetuning_type == "lora":
+        decided["lora_rank"] = settings.lora_rank
+    return {**defaults, **settings.llamafactory, **decided}
+
+
+def _start_or_resume(work: Path, identity: Mapping[str, Any]) -> None:
+    path = work / "identity.json"
+    wanted = json.loads(store.to_json(identity))
+    if work.exists() and not (path.is_file() and store.read_json(path) == wanted):
+        shutil.rmtree(work)
+    store.write_json(path, wanted)
+
+
+def _finish(work: Path, out: Path, settings: FinetuneSettings, rows: list[Sample]) -> ModelManifest:
+    trained = work / "trained"
+    digest = store.digest_weights(trained)
+    if not digest:
+        raise StageError(f"LLaMA-Factory wrote no weights to {trained}", f"See {work / LOG}")
+    manifest = ModelManifest(
+        base_model=settings.base_model,
+        base_digest=model.base_digest(settings.base_model),
+        finetuning_type=settings.finetuning_type,
+        template=settings.template,
+        digest=digest,
+        dataset_hash=store.hash_rows(rows),
+        samples=len(rows),
+        settings=asdict(settings),
+        versions=llamafactory.versions(),
+    )
+    for checkpoint in trained.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)
+    (work / LOG).rename(trained / LOG)
+    store.write_json(trained / model.MANIFEST, manifest)
+    if out.exists():  # an empty directory that was made for the result
+        out.rmdir()
+    trained.rename(out)
+    shutil.rmtree(work)
+    return manifest

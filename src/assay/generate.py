@@ -1,0 +1,182 @@
+"""Answer the samples with one model: samples + model -> predictions, eval_loss, accuracy.
+
+A child process (assay.llamafactory.predict) holds the model. Its answers land in an append-only
+partial file, so a killed stage resumes where it was; predictions.jsonl appears whole, in the order
+of the samples, and generation.json after it says how it came to be.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt, Le
+
+from assay import dataset, llamafactory, model, process, progress, store
+from assay.errors import SettingsError
+from assay.model import Model
+from assay.records import Generation, Prediction, Sample
+
+PREDICTIONS = "predictions.jsonl"
+GENERATION = "generation.json"
+ALL_RESULTS = "all_results.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateSettings:
+    """Decoding: greedy and seeded unless `do_sample`. `batch_size` counts samples, `cutoff_len`
+    and `max_new_tokens` tokens. `template` is inherited from the fine-tune where it is "".
+    `evaluate_loss` adds LLaMA-Factory's eval_loss and accuracy. `llamafactory` takes
+    LLaMA-Factory's settings for loading a model and reading a prompt."""
+
+    template: str = ""
+    batch_size: Annotated[int, Ge(1)] = 16
+    cutoff_len: Annotated[int, Ge(16)] = 2048
+    max_new_tokens: Annotated[int, Ge(1)] = 512
+    do_sample: bool = False
+    temperature: Annotated[float, Gt(0)] = 0.95
+    top_p: Annotated[float, Gt(0), Le(1)] = 0.7
+    top_k: Annotated[int, Ge(0)] = 50
+    repetition_penalty: Annotated[float, Gt(0)] = 1.0
+    seed: int = 42
+    evaluate_loss: bool = True
+    llamafactory: Mapping[str, Any] = field(default_factory=dict)
+
+
+def check(settings: GenerateSettings) -> None:
+    """Raise SettingsError for what cannot work and can be known before a GPU is asked for."""
+    if settings.template:
+        llamafactory.check_template(settings.template, "generate")
+    llamafactory.check_settings(settings.llamafactory, "generate.llamafactory")
+
+
+def inherit(
+    settings: GenerateSettings, template: str, tuned: Mapping[str, Any]
+) -> GenerateSettings:
+    """Return `settings` with what is not set taken from a fine-tune: its template, and those of
+    its LLaMA-Factory settings that change what the model sees or how it is loaded."""
+    loading = {**llamafactory.inherited(tuned), **settings.llamafactory}
+    return replace(settings, template=settings.template or template, llamafactory=loading)
+
+
+def generate(
+    model_name: str,
+    samples: Path,
+    out: Path,
+    settings: GenerateSettings,
+    *,
+    base_model: str = "",
+    side: str = "",
+    listen: progress.Listener = progress.ignore,
+) -> Generation:
+    """Answer the samples in a JSONL file with the model `model_name` (a directory or a hub id).
+
+    Writes predictions.jsonl, all_results.json (with `evaluate_loss`) and generation.json to `out`;
+    a finished `out` for the same input is returned as it is. `base_model` as in model.resolve.
+    Raises InputError, or StageError with the end of the child's log.
+    """
+    check(settings)
+    resolved = model.resolve(model_name, base_model)
+    if manifest := resolved.manifest:
+        tuned: Any = manifest.settings.get("llamafactory", {})
+        settings = inherit(settings, manifest.template, tuned)
+    if not settings.template:
+        raise SettingsError(
+            f"generate.template is missing and {model_name} does not say which it was tuned with",
+            "Set generate.template to a LLaMA-Factory template",
+        )
+    rows = list(store.read_rows(samples, Sample))
+    job = _job(resolved, rows, settings)
+    if done := _finished(out, job):
+        return done
+    work = out / "partial"
+    _start_or_resume(work, job)
+    dataset.to_llamafactory(rows, work / "data", "eval")
+    _predict(samples, work, side, listen)
+    return _finish(work, out, resolved, job, rows)
+
+
+def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> dict[str, Any]:
+    return {
+        "base": resolved.base,
+        "adapter": resolved.adapter,
+        "digest": resolved.digest,
+        "dataset_hash": store.hash_rows(rows),
+        "settings": asdict(settings),
+    }
+
+
+def _finished(out: Path, job: Mapping[str, Any]) -> Generation | None:
+    path = out / GENERATION
+    if not path.is_file():
+        return None
+    done = store.read_record(path, Generation)
+    same = (
+        done.digest == job["digest"]
+        and done.base_model == job["base"]
+        and done.dataset_hash == job["dataset_hash"]
+        and dict(done.settings) == json.loads(store.to_json(job["settings"]))
+    )
+    return done if same else None
+
+
+def _start_or_resume(work: Path, job: Mapping[str, Any]) -> None:
+    path = work / "job.json"
+    wanted = json.loads(store.to_json(job))
+    if work.exists() and not (path.is_file() and store.read_json(path) == wanted):
+        shutil.rmtree(work)
+    (work / "progress.jsonl").unlink(missing_ok=True)
+    store.write_json(path, wanted)
+
+
+def _predict(samples: Path, work: Path, side: str, listen: progress.Listener) -> None:
+    latest = progress.Progress(stage="generate", side=side, note="loading the model")
+    listen(latest)
+    rows = store.tail(work / "progress.jsonl")
+
+    def relay() -> None:
+        nonlocal latest
+        for row in rows():
+            latest = progress.Progress(**row)
+            listen(latest)
+
+    try:
+        process.run(
+            process.python("assay.llamafactory.predict", str(samples), str(work), side),
+            log=work / "generate.log",
+            what="Generation",
+            on_tick=relay,
+        )
+    except BaseException as error:
+        listen(replace(latest, state="failed", note=str(error) or type(error).__name__))
+        raise
+
+
+def _finish(
+    work: Path, out: Path, resolved: Model, job: Mapping[str, Any], rows: list[Sample]
+) -> Generation:
+    by_id = {row.id: row for row in store.read_rows(work / PREDICTIONS, Prediction)}
+    store.write_rows(out / PREDICTIONS, (by_id[row.id] for row in rows))
+    results = store.read_json(work / ALL_RESULTS) if (work / ALL_RESULTS).is_file() else {}
+    if results:
+        store.write_json(out / ALL_RESULTS, results)
+    generation = Generation(
+        model=resolved.name,
+        base_model=resolved.base,
+        digest=resolved.digest,
+        template=job["settings"]["template"],
+        dataset_hash=job["dataset_hash"],
+        samples=len(rows),
+        seconds=store.read_json(work / "seconds.json"),
+        settings=job["settings"],
+        results=results,
+        versions=llamafactory.versions(),
+    )
+    store.write_json(out / GENERATION, generation)
+    (work / "generate.log").replace(out / "generate.log")
+    shutil.rmtree(work)
+    return generation

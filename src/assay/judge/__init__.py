@@ -1,0 +1,10 @@
+"""The judge: a model that scores every prediction on a rubric, with every verdict accounted for."""
+
+from assay.judge.cost import Price
+from assay.judge.log import verdicts
+from assay.judge.preflight import Estimate, check
+from assay.judge.run import judge
+from assay.judge.settings import JudgeSettings
+from assay.judge.summary import JudgeSummary
+
+__all__ = ["Estimate", "JudgeSettings", "JudgeSummary", "Price", "check", "judge", "verdicts"]

@@ -1,0 +1,198 @@
+"""The contract with the judge: the prompt that asks for a verdict, and the one parser that reads
+it. Both change together, under one version.
+
+The constant part (task, rubric, form of the reply) comes first, so that an endpoint's prefix cache
+serves it. What is judged stands behind it between marker lines made of a random word that occurs
+nowhere inside. The judge is not told which model wrote the answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assay.judge.frames import FRAMES
+from assay.judge.rubric import COMMENTARY, Rubric
+from assay.records import Prediction, Sample
+
+VERSION = 1
+COMMENTARY_LENGTH = 200
+_FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
+_THOUGHT = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
+_CONTROL = re.compile(
+    r"<\s*[|｜][^<>\n]{1,40}[|｜]\s*>|</?s>|<</?SYS>>|\[/?INST\]|</?(?:start|end)_of_turn>|</?think>"
+)
+
+Chat = list[dict[str, str]]
+
+
+class ReplyError(Exception):
+    """A reply that is no verdict: `cause` for the record, the message for the judge."""
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opinion:
+    """What one valid reply says: dimension -> score within the rubric's scale, and why."""
+
+    scores: Mapping[str, int]
+    commentary: str
+
+
+def ask_for(rubric: Rubric, sample: Sample, prediction: Prediction) -> Chat:
+    """Return the messages that ask for a verdict on one prediction."""
+    frame = FRAMES[rubric.language]
+    task, answer, target = _task(sample), prediction.output, sample.target
+    word = fence(task, answer, target)
+    parts = [_block(frame["task"], word, task)]
+    if target.strip():
+        parts.append(_block(frame["reference"], word, target))
+    parts.append(_block(frame["answer"], word, answer))
+    parts.append(frame["close"].format(word=word))
+    return [
+        {"role": "system", "content": constant(rubric)},
+        {"role": "user", "content": "\n".join(parts)},
+    ]
+
+
+def ask_again(rubric: Rubric, chat: Chat, reply: str, error: ReplyError) -> Chat:
+    """Return the messages that give the judge its one chance to repair a reply."""
+    text = FRAMES[rubric.language]["repair"].format(error=error, form=_form(rubric))
+    return [
+        *chat,
+        {"role": "assistant", "content": reply},
+        {"role": "user", "content": text},
+    ]
+
+
+def constant(rubric: Rubric) -> str:
+    """Return the part of the prompt that is the same for every prediction."""
+    frame = FRAMES[rubric.language]
+    lines = [
+        f"- {name}: " + "; ".join(f"{level} = {levels[level]}" for level in rubric.scale)
+        for name, levels in rubric.dimensions.items()
+    ]
+    return frame["constant"].format(
+        low=rubric.low, high=rubric.high, dimensions="\n".join(lines), form=_form(rubric)
+    )
+
+
+def schema(rubric: Rubric) -> dict[str, Any]:
+    """Return the JSON schema of a verdict: the commentary first, so that reasons come before
+    scores, then the dimensions in the rubric's order."""
+    scores = list(range(rubric.low, rubric.high + 1))
+    properties: dict[str, Any] = {
+        COMMENTARY: {"type": "string", "maxLength": COMMENTARY_LENGTH},
+        **{name: {"type": "integer", "enum": scores} for name in rubric.dimensions},
+    }
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def parse(rubric: Rubric, reply: str, answer: str = "") -> Opinion:
+    """Return the verdict in `reply`, which must be exactly one JSON object with exactly the
+    rubric's keys and integers on its scale. Raises ReplyError (parse_error, out_of_range).
+
+    A code fence around the whole object, or a closed <think> block before it, is no part of it. A
+    reply that only repeats what stands in the `answer` is nobody's verdict.
+    """
+    text = _THOUGHT.sub("", reply, count=1) if reply.lstrip().startswith("<think>") else reply
+    fenced = _FENCED.fullmatch(text)
+    values = _object(fenced[1] if fenced else text)
+    _check_keys(rubric, values)
+    if _bare(text) in _bare(answer):
+        raise ReplyError("parse_error", "the reply repeats the answer")
+    scores = {name: _score(rubric, name, values[name]) for name in rubric.dimensions}
+    return Opinion(scores=scores, commentary=_line(values[COMMENTARY]))
+
+
+def fence(*texts: str) -> str:
+    """Return a random word that occurs in none of the `texts`."""
+    inside = "\n".join(texts).lower()
+    while True:
+        word = "".join(secrets.choice(string.ascii_lowercase) for _ in range(6))
+        if word not in inside:
+            return word
+
+
+def neutralise(text: str) -> str:
+    """Return `text` with a chat template's control tokens taken apart, so that an endpoint that
+    reads them in content sees plain characters."""
+    return _CONTROL.sub(lambda match: f"{match[0][0]} {match[0][1:]}", text)
+
+
+def _task(sample: Sample) -> str:
+    if len(sample.messages) == 1 and not sample.tools:
+        return sample.messages[0].content
+    turns = [f"{message.role}: {message.content}" for message in sample.messages]
+    return "\n".join([f"tools: {sample.tools}", *turns] if sample.tools else turns)
+
+
+def _block(title: str, word: str, text: str) -> str:
+    return f"[{title} {word}]\n{neutralise(text)}\n[/{title} {word}]"
+
+
+def _form(rubric: Rubric) -> str:
+    scores = ", ".join(f'"{name}": {rubric.low}-{rubric.high}' for name in rubric.dimensions)
+    return '{"' + COMMENTARY + '": "' + FRAMES[rubric.language]["reason"] + f'", {scores}}}'
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text, object_pairs_hook=_no_doubles, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise ReplyError("parse_error", f"the reply is not one JSON object ({error})") from None
+    if not isinstance(value, dict):
+        raise ReplyError("parse_error", "the reply is not one JSON object")
+    return value
+
+
+def _no_doubles(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("a key stands twice")
+    return dict(pairs)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _check_keys(rubric: Rubric, values: Mapping[str, Any]) -> None:
+    wanted = [COMMENTARY, *rubric.dimensions]
+    missing = [name for name in wanted if name not in values]
+    beside = [name for name in values if name not in wanted]
+    if missing or beside:
+        fault = f"{missing[0]} is missing" if missing else f"{beside[0][:40]} is not asked for"
+        raise ReplyError("parse_error", fault)
+    if not isinstance(values[COMMENTARY], str) or not values[COMMENTARY].strip():
+        raise ReplyError("parse_error", f"{COMMENTARY} is no text")
+
+
+def _score(rubric: Rubric, name: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ReplyError("parse_error", f"{name} is not an integer")
+    if not rubric.low <= value <= rubric.high:
+        raise ReplyError(
+            "out_of_range", f"{name} = {value} is not between {rubric.low} and {rubric.high}"
+        )
+    return value
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split())
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

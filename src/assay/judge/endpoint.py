@@ -1,0 +1,137 @@
+"""One request to the judge's endpoint: sent by the openai SDK, answered by text or by a cause."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from assay.errors import MissingExtraError
+from assay.judge.contract import Chat
+from assay.judge.outcome import CallError, Reply, call_error, cause_of_refusal, read_reply
+from assay.judge.settings import JudgeSettings, api_key, base_url
+
+if TYPE_CHECKING:
+    import openai
+
+_NO_SCHEMA = re.compile(r"response_format|json_schema|grammar|structured output", re.IGNORECASE)
+
+
+@dataclass
+class Dialect:
+    """What this endpoint turned out to accept; the first requests find out."""
+
+    json_schema: bool = True
+    temperature: bool = True
+    limit: str = "max_tokens"
+
+    def learn(self, parameter: str, message: str) -> bool:
+        """Give up what the endpoint refused; return whether that leaves anything to try."""
+        if self.temperature and "temperature" in (parameter or message):
+            self.temperature = False
+        elif self.limit == "max_tokens" and "max_tokens" in (parameter or message):
+            self.limit = "max_completion_tokens"
+        elif self.json_schema and _NO_SCHEMA.search(parameter or message):
+            self.json_schema = False
+        else:
+            return False
+        return True
+
+
+class Endpoint:
+    """An OpenAI-compatible endpoint that is asked for replies by JSON schema."""
+
+    def __init__(self, settings: JudgeSettings) -> None:
+        self.settings = settings
+        self.dialect = Dialect(json_schema=settings.json_schema)
+        self._client = _client(settings)
+
+    async def ask(self, chat: Chat, schema: Mapping[str, Any]) -> Reply:
+        """Send one request for a reply of this JSON schema, and return it. Raises CallError."""
+        import httpx2
+        import openai
+
+        while True:
+            body, sent = self._body(chat, schema), repr(self.dialect)
+            try:
+                # not chat.completions.create: its checks of the body cost as much as the request
+                answer = await self._client.post(
+                    "/chat/completions", body=body, cast_to=httpx2.Response
+                )
+            except openai.BadRequestError as error:
+                if self._refused(error, sent):
+                    continue
+                raise self._call_error(error) from None
+            except openai.APIError as error:
+                raise self._call_error(error) from None
+            return read_reply(answer.content)
+
+    async def models(self) -> list[str] | None:
+        """Return the ids of the models served, or None where the endpoint does not list them.
+
+        Raises CallError."""
+        import openai
+
+        try:
+            answer = await self._client.models.with_raw_response.list()
+            return [str(row["id"]) for row in json.loads(answer.content)["data"]]
+        except (openai.NotFoundError, openai.BadRequestError):
+            return None
+        except openai.APIStatusError as error:
+            if error.status_code == 405:
+                return None
+            raise self._call_error(error) from None
+        except openai.APIError as error:
+            raise self._call_error(error) from None
+        except (ValueError, KeyError, TypeError):
+            raise CallError("server_error", "its list of models is not OpenAI's JSON") from None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    def _body(self, chat: Chat, schema: Mapping[str, Any]) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self.settings.model,
+            "messages": chat,
+            self.dialect.limit: self.settings.max_tokens,
+        }
+        if self.dialect.temperature:
+            body["temperature"] = self.settings.temperature
+        if self.dialect.json_schema:
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "verdict", "strict": True, "schema": schema},
+            }
+        return body
+
+    def _refused(self, error: openai.BadRequestError, sent: str) -> bool:
+        if repr(self.dialect) != sent:
+            return True  # another request learned it meanwhile
+        if cause_of_refusal(error) != "rejected":
+            return False
+        return self.dialect.learn(error.param or "", str(error.message))
+
+    def _call_error(self, error: openai.APIError) -> CallError:
+        found = call_error(error)
+        key = self._client.api_key  # some endpoints quote it
+        found.args = (str(found).replace(key, "***"),)
+        return found
+
+
+def _client(settings: JudgeSettings) -> openai.AsyncOpenAI:
+    try:
+        import aiohttp  # noqa: F401
+        import openai
+    except ImportError:
+        raise MissingExtraError("openai[aiohttp]", "judge") from None
+    return openai.AsyncOpenAI(
+        base_url=base_url(settings),
+        api_key=api_key(settings) or "none",
+        max_retries=0,
+        timeout=settings.timeout_s,
+        # a third of the processor time of the default client, whose pool does not scale
+        http_client=openai.DefaultAioHttpClient(timeout=settings.timeout_s),
+    )

@@ -1,0 +1,126 @@
+"""The rubric: which dimensions are scored, on which scale, and what each level means."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from assay import settings, store
+from assay.errors import JudgeError, SettingsError
+
+COMMENTARY = "commentary"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rubric:
+    """Dimension name -> level -> what an answer of that level is like.
+
+    `scale` holds the described levels in rising order; its ends are the lowest and the highest
+    score. Integers between two levels are allowed scores.
+    """
+
+    name: str
+    version: str
+    language: Literal["en", "zh"]
+    scale: tuple[int, ...]
+    dimensions: Mapping[str, Mapping[int, str]]
+
+    @property
+    def low(self) -> int:
+        """The lowest score."""
+        return self.scale[0]
+
+    @property
+    def high(self) -> int:
+        """The highest score."""
+        return self.scale[-1]
+
+    @property
+    def digest(self) -> str:
+        """sha256 over everything in it, so that any change makes it another rubric."""
+        return hashlib.sha256(store.to_json(self)).hexdigest()
+
+    def parts(self) -> tuple[Rubric, ...]:
+        """Return one rubric for each dimension."""
+        return tuple(
+            replace(self, dimensions={name: levels}) for name, levels in self.dimensions.items()
+        )
+
+
+def load(name: str) -> Rubric:
+    """Return the built-in rubric `name`, or the one in the YAML file of that path.
+
+    Raises JudgeError for a file that is missing, not YAML, or not a rubric: an unknown key, a
+    scale that does not rise, a level without description."""
+    import yaml
+
+    builtin = resources.files("assay.judge") / "rubrics" / f"{name}.yaml"
+    source = builtin if "/" not in name and builtin.is_file() else Path(name)
+    try:
+        content = yaml.safe_load(source.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError):
+        raise JudgeError(
+            f"judge.rubric = {name!r} is neither a built-in rubric nor a file",
+            f"Use one of {', '.join(builtin_names())}, or the path of a YAML file",
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = " ".join(str(error).split())
+        raise JudgeError(f"{name} is not YAML: {line}", "Correct the file") from None
+    return parse(content, name)
+
+
+def builtin_names() -> list[str]:
+    """Return the names of the rubrics that come with Assay."""
+    folder = resources.files("assay.judge") / "rubrics"
+    return sorted(file.name.removesuffix(".yaml") for file in folder.iterdir())
+
+
+def parse(content: object, where: str) -> Rubric:
+    """Return the rubric that the YAML value `content` of file `where` says. Raises JudgeError."""
+    try:
+        values = settings.check_mapping(content, where)
+        rubric = settings.build(Rubric, values, where)
+    except SettingsError as error:
+        raise JudgeError(error.what, error.remedy) from None
+    _check_scale(rubric, where)
+    for name, levels in rubric.dimensions.items():
+        _check_dimension(rubric, name, levels, where)
+    if not rubric.dimensions:
+        raise JudgeError(f"{where} has no dimensions", "Describe at least one dimension")
+    return rubric
+
+
+def _check_scale(rubric: Rubric, where: str) -> None:
+    scale = list(rubric.scale)
+    if len(scale) < 2 or scale != sorted(set(scale)):
+        raise JudgeError(
+            f"{where}: scale = {scale} does not rise",
+            "List the described levels from the lowest score to the highest, such as "
+            "[1, 3, 5, 7, 10]",
+        )
+
+
+def _check_dimension(rubric: Rubric, name: str, levels: Mapping[int, str], where: str) -> None:
+    if not _NAME.fullmatch(name) or name == COMMENTARY:
+        raise JudgeError(
+            f"{where}: {name!r} cannot name a dimension",
+            "Use lower-case letters, digits and underscores; commentary is taken",
+        )
+    missing = [level for level in rubric.scale if not levels.get(level, "").strip()]
+    if missing:
+        raise JudgeError(
+            f"{where}: dimension {name} does not describe level {missing[0]}",
+            f"Describe each of {list(rubric.scale)}",
+        )
+    beside = [level for level in levels if level not in rubric.scale]
+    if beside:
+        raise JudgeError(
+            f"{where}: dimension {name} describes level {beside[0]}, which is not on the scale",
+            f"Add {beside[0]} to scale, or leave the level out",
+        )

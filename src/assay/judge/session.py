@@ -1,0 +1,119 @@
+"""A sitting of one judge: its endpoint asked at a pace that it bears, and asked again where a
+failure may pass."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from assay.judge import contract
+from assay.judge.contract import Chat
+from assay.judge.endpoint import Endpoint
+from assay.judge.log import Case
+from assay.judge.outcome import CallError, Reply
+from assay.judge.pace import Meter, Pace, wait_s
+from assay.judge.rubric import Rubric
+from assay.judge.settings import JudgeSettings
+
+
+@dataclass
+class Bill:
+    """What was asked for and paid for so far."""
+
+    attempts: int = 0
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+
+    def add(self, tokens: tuple[int, int]) -> None:
+        """Add the prompt and output tokens of one request."""
+        self.prompt_tokens += tokens[0]
+        self.output_tokens += tokens[1]
+
+
+class Session:
+    """One judge at work, inside one event loop: `async with Session(settings, rubric) as s`."""
+
+    def __init__(self, settings: JudgeSettings, rubric: Rubric) -> None:
+        self.settings = settings
+        self.rubric = rubric
+        self.parts = rubric.parts() if settings.one_call_each else (rubric,)
+        self.endpoint = Endpoint(settings)
+        self.pace = Pace(settings.concurrency)
+        self.bill = Bill()
+        self._replies = 0
+        self._requests = Meter(settings.requests_per_minute)
+        self._tokens = Meter(settings.tokens_per_minute)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.endpoint.close()
+
+    async def reply(self, chat: Chat, part: Rubric, bill: Bill) -> Reply:
+        """Return the judge's reply on one part of the rubric, after as many retries as are
+        allowed. Raises CallError."""
+        form, attempt = contract.schema(part), 0
+        while True:
+            try:
+                return await self._request(chat, form, bill)
+            except CallError as error:
+                if not error.transient or attempt == self.settings.retries:
+                    raise
+                await asyncio.sleep(wait_s(attempt, error.wait))
+            attempt += 1
+
+    async def _request(self, chat: Chat, form: Mapping[str, Any], bill: Bill) -> Reply:
+        async with self.pace.slot() as epoch:
+            expected = self._expected_tokens(chat)
+            await self._requests.take(1)
+            await self._tokens.take(expected)
+            bill.attempts += 1
+            self.bill.attempts += 1
+            try:
+                async with asyncio.timeout(self.settings.timeout_s):
+                    reply = await self.endpoint.ask(chat, form)
+            except TimeoutError:
+                raise CallError("timeout", "it did not answer in time", transient=True) from None
+            except CallError as error:
+                self._pay(error.tokens, bill)
+                if error.cause == "rate_limited" or error.wait is not None:
+                    self.pace.slowed(epoch)
+                raise
+            self.pace.passed(epoch)
+        self._pay(reply.tokens, bill)
+        self._replies += 1
+        self._tokens.correct(sum(reply.tokens) - expected)
+        return reply
+
+    def _pay(self, tokens: tuple[int, int], bill: Bill) -> None:
+        bill.add(tokens)
+        self.bill.add(tokens)
+
+    def expected_tokens(self, case: Case) -> tuple[int, int]:
+        """Return the prompt and output tokens that the requests for this case may take."""
+        calls = len(self.parts) * self.settings.repeats
+        prompt = self._prompt_tokens(contract.ask_for(self.rubric, *case))
+        return calls * prompt, calls * self.settings.max_tokens
+
+    def _expected_tokens(self, chat: Chat) -> int:
+        if self._replies:
+            return (self.bill.prompt_tokens + self.bill.output_tokens) // self._replies
+        return self._prompt_tokens(chat) + self.settings.max_tokens
+
+    def _prompt_tokens(self, chat: Chat) -> int:
+        return sum(tokens_in(message["content"]) for message in chat)
+
+
+def tokens_in(text: str) -> int:
+    """Return about how many tokens a text takes, rather too many: three bytes of UTF-8 make one,
+    as for Chinese; English takes fewer."""
+    return len(text.encode()) // 3 + 4

@@ -1,0 +1,81 @@
+"""judge.json: who judged, how it was asked, what came of it, what it cost, and its health."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from assay.judge import contract
+from assay.judge.cost import Price
+from assay.judge.endpoint import Dialect
+from assay.judge.health import Health, examine
+from assay.judge.rubric import Rubric
+from assay.judge.settings import JudgeSettings
+from assay.records import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeSummary:
+    """One side's judging, written last, so that its presence means complete.
+
+    `host` is the endpoint's without path and key. `asked_with` says what the endpoint accepted in
+    this run ({} where nothing was asked): json_schema, temperature, and the name of the limit on
+    output tokens. `unscored` counts verdicts by cause. Tokens, requests and `cost` (None without a
+    price) are those of the verdicts that count, whenever they were paid for.
+    """
+
+    model: str
+    host: str
+    rubric: str
+    rubric_version: str
+    rubric_digest: str
+    parser: int
+    identity: str
+    temperature: float
+    max_tokens: int
+    asked_with: Mapping[str, object]
+    verdicts: int
+    unscored: Mapping[str, int]
+    requests: int
+    prompt_tokens: int
+    output_tokens: int
+    cost: float | None
+    health: Health
+
+
+def summarise(
+    settings: JudgeSettings,
+    rubric: Rubric,
+    identity: str,
+    dialect: Dialect | None,
+    price: Price | None,
+    rows: Iterable[tuple[Verdict, int]],
+    tested: Mapping[str, Verdict],
+) -> JudgeSummary:
+    """Return the summary of the verdicts that count (each with its answer's length) and of those
+    on the self-test."""
+    rows = list(rows)
+    paid = [verdict for verdict, _ in rows] + list(tested.values())
+    prompt, output = sum(v.prompt_tokens for v in paid), sum(v.output_tokens for v in paid)
+    causes = Counter(cause for verdict, _ in rows for cause in list(verdict.unscored.values())[:1])
+    return JudgeSummary(
+        model=settings.model,
+        host=urlsplit(settings.endpoint).netloc,
+        rubric=rubric.name,
+        rubric_version=rubric.version,
+        rubric_digest=rubric.digest,
+        parser=contract.VERSION,
+        identity=identity,
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+        asked_with=vars(dialect) if dialect else {},
+        verdicts=len(rows),
+        unscored=dict(sorted(causes.items())),
+        requests=sum(verdict.attempts for verdict in paid),
+        prompt_tokens=prompt,
+        output_tokens=output,
+        cost=price.of(prompt, output) if price else None,
+        health=examine(rubric, tested, rows),
+    )

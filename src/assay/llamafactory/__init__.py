@@ -1,0 +1,112 @@
+"""What Assay knows of LLaMA-Factory without importing it: its names, and how a run is configured.
+
+names.json lists the settings and templates of the pinned version, so that a misspelt one is
+refused on a laptop or a launcher that has no torch; a test compares it with the installed package.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from assay.errors import MissingExtraError, SettingsError
+from assay.settings import check_names
+
+# What Assay decides itself, with the setting to use instead.
+RESERVED = {
+    "adapter_name_or_path": "model",
+    "compute_accuracy": "generate.evaluate_loss",
+    "cutoff_len": "cutoff_len",
+    "dataset": "dataset.train",
+    "dataset_dir": "dataset.train",
+    "do_eval": "mode",
+    "do_predict": "mode",
+    "do_train": "finetune",
+    "eval_dataset": "dataset.eval",
+    "finetuning_type": "finetuning_type",
+    "learning_rate": "learning_rate",
+    "lora_rank": "lora_rank",
+    "max_samples": "dataset.max_samples",
+    "model_name_or_path": "base_model",
+    "num_train_epochs": "epochs",
+    "output_dir": "--out",
+    "overwrite_output_dir": "--out",
+    "per_device_eval_batch_size": "generate.batch_size",
+    "per_device_train_batch_size": "batch_size",
+    "predict_with_generate": "mode",
+    "resume_from_checkpoint": "--out",
+    "seed": "seed",
+    "stage": "finetune (supervised fine-tuning is the stage that Assay runs)",
+    "template": "template",
+}
+
+# Settings that change what the model sees or how it is loaded: evaluation inherits them.
+INHERITED = frozenset(
+    {
+        "add_special_tokens",
+        "add_tokens",
+        "default_system",
+        "enable_thinking",
+        "flash_attn",
+        "init_special_tokens",
+        "model_revision",
+        "new_special_tokens_config",
+        "preserve_thinking",
+        "quantization_bit",
+        "quantization_method",
+        "quantization_type",
+        "resize_vocab",
+        "rope_scaling",
+        "split_special_tokens",
+        "tool_format",
+        "trust_remote_code",
+        "use_fast_tokenizer",
+    }
+)
+
+
+@cache
+def names() -> Mapping[str, Any]:
+    """Return {"version", "settings", "templates"} of the LLaMA-Factory that Assay is pinned to."""
+    text = resources.files(__name__).joinpath("names.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
+
+
+def check_template(template: str, where: str) -> None:
+    """Raise SettingsError unless LLaMA-Factory has this chat template."""
+    known: Iterable[str] = names()["templates"]
+    if template not in known:
+        check_names({template: None}, known, f"{where}.template")
+
+
+def check_settings(values: Mapping[str, Any], where: str) -> None:
+    """Raise SettingsError for a setting that LLaMA-Factory lacks or that Assay decides itself."""
+    for name in values:
+        if name in RESERVED:
+            raise SettingsError(f"{where}.{name} is set by Assay", f"Use {RESERVED[name]}")
+    known = [name for name in names()["settings"] if not _secret(name)]
+    check_names(values, known, where)
+
+
+def inherited(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those fine-tuning settings that evaluation must share."""
+    return {name: value for name, value in values.items() if name in INHERITED}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a model's numbers depend on. Raises MissingExtraError."""
+    try:
+        return {
+            name: importlib.metadata.version(name)
+            for name in ("assay", "llamafactory", "torch", "transformers", "peft")
+        }
+    except importlib.metadata.PackageNotFoundError as error:
+        raise MissingExtraError(str(error.name), "finetune") from None
+
+
+def _secret(name: str) -> bool:
+    return name.endswith(("_token", "_api_key", "_secret"))

@@ -1,0 +1,109 @@
+"""Run a compiled pipeline on this machine through kfp.local: the same YAML that a cluster runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from assay import progress, store, task
+from assay.errors import InputError, MissingExtraError, StageError
+from assay.terminal import following
+
+LOG = "kfp.log"
+ARTIFACTS = "artifacts"
+PROGRESS = "progress.jsonl"
+
+
+def compiled(name: str) -> Path:
+    """Return the compiled YAML of a pipeline: from the wheel, or from the checkout."""
+    package = Path(__file__).parent
+    for folder in (package / "pipelines", package.parents[1] / "pipelines"):
+        if (folder / f"{name}.yaml").is_file():
+            return folder / f"{name}.yaml"
+    raise InputError(f"there is no pipeline {name}", "Use finetune_and_evaluate or evaluate")
+
+
+def run_pipeline(
+    name: str,
+    arguments: Mapping[str, Any],
+    folder: Path,
+    listen: progress.Listener = progress.ignore,
+) -> Path:
+    """Run a pipeline with its artifacts under `folder` and return where its report's task put the
+    run folder (it does not exist where the pipeline did not evaluate).
+
+    A task that an interrupted run in the same folder finished, with the same arguments, is taken
+    from there. Raises InputError or StageError as the failed task did.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in (PROGRESS, task.ERROR):
+        (folder / stale).unlink(missing_ok=True)
+    with (
+        following(folder / PROGRESS, listen),
+        _environment(folder),
+        (folder / LOG).open("a") as log,
+        contextlib.redirect_stdout(log),
+        contextlib.redirect_stderr(log),
+    ):
+        _run(compiled(name), arguments, folder)
+    found = sorted((folder / ARTIFACTS).glob("*/report/run"), key=lambda path: path.stat().st_mtime)
+    return found[-1] if found else folder / ARTIFACTS
+
+
+def forget(folder: Path) -> None:
+    """Remove the artifacts of earlier runs in `folder`, finished or not."""
+    shutil.rmtree(folder / ARTIFACTS, ignore_errors=True)
+
+
+def _run(pipeline: Path, arguments: Mapping[str, Any], folder: Path) -> None:
+    try:
+        from kfp import components, local
+    except ImportError:
+        raise MissingExtraError("kfp", "submit") from None
+    local.init(
+        runner=local.SubprocessRunner(use_venv=False),
+        pipeline_root=str(folder / ARTIFACTS),
+        raise_on_error=True,
+        enable_caching=True,
+    )
+    with warnings.catch_warnings():
+        # no image is pulled: the tasks run in this environment
+        warnings.filterwarnings("ignore", "You may be attemping to run", RuntimeWarning)
+        try:
+            components.load_component_from_file(str(pipeline))(**arguments)
+        except RuntimeError as error:
+            raise _failure(folder, error) from None
+
+
+def _failure(folder: Path, error: RuntimeError) -> InputError | StageError:
+    if not (folder / task.ERROR).is_file():
+        return StageError(f"the pipeline failed: {error}", f"See {folder / LOG}")
+    told = store.read_json(folder / task.ERROR)
+    kind = InputError if told["exit_code"] == InputError.exit_code else StageError
+    return kind(told["what"], told["remedy"])
+
+
+@contextlib.contextmanager
+def _environment(folder: Path) -> Iterator[None]:
+    """Tell the tasks, which kfp starts as processes of its own, where to report and with whom to
+    end."""
+    wanted = {
+        task.PROGRESS: str((folder / PROGRESS).resolve()),
+        task.PARENT: str(os.getpid()),
+        "PYTHONUNBUFFERED": "1",
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

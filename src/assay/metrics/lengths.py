@@ -1,0 +1,22 @@
+"""Diagnostics of length: length-ratio, empty, truncated."""
+
+from __future__ import annotations
+
+from assay.metrics.contract import target_of
+from assay.records import Prediction, Sample
+
+
+def length_ratio(sample: Sample, prediction: Prediction) -> float:
+    """Return the length of the output over that of the target, in characters: 1 is the same, and
+    there is no upper bound. Raises Unscored("no_target")."""
+    return len(prediction.output) / len(target_of(sample))
+
+
+def empty(sample: Sample, prediction: Prediction) -> float:  # noqa: ARG001
+    """Return 100 where the output is empty or blank, else 0: the mean is a percentage."""
+    return 0.0 if prediction.output.strip() else 100.0
+
+
+def truncated(sample: Sample, prediction: Prediction) -> float:  # noqa: ARG001
+    """Return 100 where the output was cut at max_new_tokens, else 0: the mean is a percentage."""
+    return 100.0 if prediction.finish == "length" else 0.0

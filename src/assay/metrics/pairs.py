@@ -1,0 +1,70 @@
+"""Joining predictions to their samples by id, in the order of the dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay import store
+from assay.errors import InputError
+from assay.records import Prediction, Sample
+
+Pair = tuple[Sample, Prediction]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """What samples and predictions have in common."""
+
+    id: str
+
+
+def count_pairs(samples: Path, predictions: Path) -> int:
+    """Return how many samples there are, each with exactly one prediction.
+
+    Raises InputError for an id that comes twice, a prediction without a sample and a sample
+    without a prediction.
+    """
+    wanted, found = _ids(samples), _ids(predictions)
+    for name in found.keys() - wanted.keys():
+        raise InputError(
+            f"{predictions}:{found[name]}: id {name!r} is not in {samples}",
+            "Generate the predictions from this dataset",
+        )
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise InputError(
+            f"{predictions}: no prediction for {len(missing)} of {len(wanted)} samples, the first "
+            f"{samples}:{wanted[missing[0]]}, id {missing[0]!r}",
+            "Run generate again: it resumes",
+        )
+    return len(wanted)
+
+
+def read_pairs(samples: Path, predictions: Path) -> Iterator[Pair]:
+    """Yield every sample with its prediction, in the order of `samples`.
+
+    Both files are read side by side; what is kept in memory is only how far their orders differ.
+    The files must have passed `count_pairs`.
+    """
+    answers = store.read_rows(predictions, Prediction)
+    waiting: dict[str, Prediction] = {}
+    for sample in store.read_rows(samples, Sample):
+        while sample.id not in waiting:
+            answer = next(answers)
+            waiting[answer.id] = answer
+        yield sample, waiting.pop(sample.id)
+
+
+def _ids(path: Path) -> dict[str, int]:
+    """Return id -> row number, from 1."""
+    numbers: dict[str, int] = {}
+    for number, row in enumerate(store.read_rows(path, _Row), 1):
+        if row.id in numbers:
+            raise InputError(
+                f"{path}:{number}: id {row.id!r} is already in row {numbers[row.id]}",
+                "Give every row an id of its own",
+            )
+        numbers[row.id] = number
+    return numbers

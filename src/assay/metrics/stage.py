@@ -1,0 +1,119 @@
+"""The stage: dataset.jsonl and predictions.jsonl in, scores.jsonl out."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge, MinLen
+
+from assay import progress, store
+from assay.errors import AssayError, StageError
+from assay.metrics.contract import MetricFunction, Unscored
+from assay.metrics.pairs import Pair, count_pairs, read_pairs
+from assay.metrics.table import DEFAULT, select
+from assay.metrics.totals import Sums, make_totals, sum_counts, totals_path
+from assay.metrics.workers import cores, ordered_map
+from assay.progress import Listener
+from assay.records import Score
+
+CHUNK = 32
+"""Samples that a process takes at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricsSettings:
+    """Which metrics to compute, by name, and on how many processes (0: one a core)."""
+
+    metrics: Annotated[tuple[str, ...], MinLen(1)] = DEFAULT
+    processes: Annotated[int, Ge(0)] = 0
+
+
+def compute_metrics(
+    samples: Path,
+    predictions: Path,
+    out: Path,
+    settings: MetricsSettings,
+    *,
+    side: str = "",
+    listen: Listener = progress.ignore,
+) -> int:
+    """Score every prediction and write scores.jsonl, one `Score` a row, in the order of `samples`.
+
+    `samples` holds `Sample` rows, `predictions` `Prediction` rows with the same ids; return how
+    many. What a metric's number means is in its function's docstring. Corpus metrics have no
+    score for a sample: theirs go to totals.jsonl beside `out`, see `totals`. Texts are read as
+    they are needed, so that memory does not grow with them where both files have the same order.
+
+    Raises InputError where the ids do not match, SettingsError for an unknown metric,
+    MissingExtraError where a package that a metric needs is not installed, StageError where a
+    user's own metric fails.
+    """
+    names = tuple(dict.fromkeys(settings.metrics))
+    selection = select(names)
+    signatures = {name: metric.signature() for name, metric in selection.corpus.items()}
+    total = count_pairs(samples, predictions)
+    sums = Sums()
+
+    def rows(tracker: progress.Tracker) -> Iterator[Score]:
+        pairs = read_pairs(samples, predictions)
+        for scores, counts in _score_all(pairs, names, settings.processes or cores()):
+            yield from scores
+            sums.add(counts)
+            tracker.advance(len(scores))
+
+    with progress.track(listen, "metrics", side=side, total=total, unit="samples") as tracker:
+        count = store.write_rows(out, rows(tracker))
+        store.write_rows(totals_path(out), make_totals(selection.corpus, signatures, sums))
+    return count
+
+
+def score(functions: Mapping[str, MetricFunction], pair: Pair) -> Score:
+    """Return what `functions` say of one pair of a sample and its prediction."""
+    values: dict[str, float] = {}
+    unscored: dict[str, str] = {}
+    for name, function in functions.items():
+        try:
+            value = float(_call(name, function, pair))
+        except Unscored as outcome:
+            unscored[name] = outcome.cause
+            continue
+        if math.isfinite(value):
+            values[name] = value
+        else:
+            unscored[name] = "not_finite"
+    return Score(id=pair[0].id, values=values, unscored=unscored)
+
+
+def _call(name: str, function: MetricFunction, pair: Pair) -> float:
+    try:
+        return function(*pair)
+    except (Unscored, AssayError):
+        raise
+    except Exception as error:
+        raise StageError(
+            f"Metric {name!r} failed on id {pair[0].id!r}: {type(error).__name__}: {error}",
+            "Correct the metric, or let it raise assay.metrics.Unscored",
+        ) from error
+
+
+def _score_all(
+    pairs: Iterator[Pair], names: tuple[str, ...], processes: int
+) -> Iterator[tuple[list[Score], Sums]]:
+    """Yield the scores and sums of chunks, in order. The first pair is scored here, so that what
+    metrics load is loaded before processes fork, and shared."""
+    first = list(islice(pairs, 1))
+    yield _score_chunk(names, first)
+    chunks = iter(lambda: list(islice(pairs, CHUNK)), [])
+    yield from ordered_map(functools.partial(_score_chunk, names), chunks, processes)
+
+
+def _score_chunk(names: tuple[str, ...], chunk: Sequence[Pair]) -> tuple[list[Score], Sums]:
+    selection = select(names)
+    scores = [score(selection.functions, pair) for pair in chunk]
+    return scores, sum_counts(selection.corpus, chunk)

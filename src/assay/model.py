@@ -1,0 +1,97 @@
+"""What a model is on disk, and the proof that it is the one it claims to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay import store
+from assay.errors import ModelError
+from assay.records import ModelManifest
+
+MANIFEST = "manifest.json"
+_ADAPTER = "adapter_config.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A model ready to load: `base` is a directory or hub id, `adapter` a directory or "".
+
+    `digest` is over the weights that make it this model: the adapter's, else the base's ("" for
+    a hub id, whose weights are not here yet).
+    """
+
+    name: str
+    base: str
+    adapter: str = ""
+    digest: str = ""
+    manifest: ModelManifest | None = None
+
+
+def resolve(name: str, base_model: str = "") -> Model:
+    """Return the model that `name` (a directory or a hub id) stands for.
+
+    `base_model` is the base of an adapter whose own record of it does not hold here. Raises
+    ModelError when a directory is missing, holds no model, was changed since its fine-tune, or is
+    an adapter of another base.
+    """
+    directory = Path(name)
+    if not directory.exists():
+        return _hub_model(name)
+    if not directory.is_dir():
+        raise ModelError(f"{name} is a file, not a model directory", "Name the directory")
+    manifest = read_manifest(directory)
+    digest = store.digest_weights(directory)
+    if manifest and manifest.digest != digest:
+        raise ModelError(
+            f"{name}: the weights ({digest[:12]}) are not those that were fine-tuned "
+            f"({manifest.digest[:12]})",
+            "Restore the directory, or fine-tune again",
+        )
+    if (directory / _ADAPTER).is_file():
+        base = _base_of(directory, manifest, base_model)
+        return Model(name=name, base=base, adapter=name, digest=digest, manifest=manifest)
+    if not (directory / "config.json").is_file():
+        raise ModelError(
+            f"{name} holds no model: neither config.json nor {_ADAPTER}",
+            "Name the directory that the fine-tune wrote",
+        )
+    return Model(name=name, base=name, digest=digest, manifest=manifest)
+
+
+def base_digest(base_model: str) -> str:
+    """Return the digest of a local base model's weights, or "" for a hub id."""
+    directory = Path(base_model)
+    return store.digest_weights(directory) if directory.is_dir() else ""
+
+
+def read_manifest(directory: Path) -> ModelManifest | None:
+    """Return the manifest in a model directory, or None where Assay did not write the model."""
+    path = directory / MANIFEST
+    return store.read_record(path, ModelManifest) if path.is_file() else None
+
+
+def _hub_model(name: str) -> Model:
+    owner, _, model = name.partition("/")
+    if not owner or not model or "/" in model or owner.startswith((".", "~")):
+        raise ModelError(f"model {name} does not exist", "Correct the path, or give a hub id")
+    return Model(name=name, base=name)
+
+
+def _base_of(adapter: Path, manifest: ModelManifest | None, base_model: str) -> str:
+    recorded = str(store.read_json(adapter / _ADAPTER).get("base_model_name_or_path") or "")
+    base = base_model or (manifest.base_model if manifest else recorded)
+    if not base:
+        raise ModelError(f"{adapter} does not say which base model it adapts", "Set base_model")
+    if manifest and manifest.base_digest and (digest := base_digest(base)) != manifest.base_digest:
+        raise ModelError(
+            f"{adapter} adapts {manifest.base_model} ({manifest.base_digest[:12]}), "
+            f"not {base} ({digest[:12] or 'no weights there'})",
+            "Set base_model to the model that it was tuned from",
+        )
+    if not manifest and base_model and recorded and Path(recorded).name != Path(base_model).name:
+        raise ModelError(
+            f"{adapter} adapts {recorded}, not {base_model}",
+            "Set base_model to the model that it was tuned from",
+        )
+    return base

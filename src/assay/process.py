@@ -1,0 +1,164 @@
+"""Child processes that never outlive their parent, and signals that let a stage clean up.
+
+A heavy child (LLaMA-Factory) leads its own process group, so that stopping it stops whatever it
+started (torchrun and its workers). It watches its parent: if that is killed, so is the group.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+from assay.errors import AssayError, StageError, StoreError
+
+GRACE_SECONDS = 10.0
+POLL_SECONDS = 0.2
+MEBIBYTE = 2**20
+NO_SPACE = "No space left on device"
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    log: Path,
+    what: str,
+    environment: Mapping[str, str] | None = None,
+    on_tick: Callable[[], None] = lambda: None,
+) -> None:
+    """Run `argv` to its end with its output appended to `log`, calling `on_tick` meanwhile.
+
+    Raises StageError with the last lines of the log when it fails. However this function is left,
+    the child's whole process group is gone by then.
+    """
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            argv,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **(environment or {}), "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+        )
+        try:
+            while child.poll() is None:
+                on_tick()
+                time.sleep(POLL_SECONDS)
+        finally:
+            stop(child)
+    on_tick()
+    if child.returncode != 0:
+        raise _failure(what, child.returncode, log)
+
+
+@contextmanager
+def background(argv: Sequence[str], *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `argv` while the body runs, its output appended to `log`."""
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            argv,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            yield child
+        finally:
+            stop(child)
+
+
+def stop(child: subprocess.Popen[bytes]) -> None:
+    """End the child's process group: SIGTERM, then SIGKILL after GRACE_SECONDS."""
+    if child.poll() is None:
+        _signal_group(child.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(GRACE_SECONDS)
+    _signal_group(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """Return the command line that runs a module of Assay in this interpreter."""
+    return [sys.executable, "-m", module, *arguments]
+
+
+def end_with_parent() -> None:
+    """Kill this process's group as soon as the process that started it is gone."""
+    parent = os.getppid()
+    _watch(lambda: os.getppid() == parent, lambda: os.killpg(os.getpgrp(), signal.SIGKILL))
+
+
+def end_with(pid: int) -> None:
+    """Interrupt this process by SIGTERM as soon as process `pid` is gone."""
+    _watch(lambda: _alive(pid), lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Turn SIGTERM into KeyboardInterrupt, so that every `finally` on the way out runs."""
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(f"stopped by {signal.Signals(number).name}")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _watch(alive: Callable[[], bool], end: Callable[[], None]) -> None:
+    def watch() -> None:
+        while alive():
+            time.sleep(POLL_SECONDS)
+        end()
+
+    threading.Thread(target=watch, name="watch-parent", daemon=True).start()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # every process of the group has ended
+        os.killpg(group, number)
+
+
+def _failure(what: str, code: int, log: Path) -> AssayError:
+    last = _tail(log)
+    if NO_SPACE in last or shutil.disk_usage(log.parent).free < MEBIBYTE:
+        return StoreError(
+            f"{what} found no space left on the device of {log.parent}",
+            "Make room, then run the same command again: it resumes",
+        )
+    return StageError(f"{what} ended with {_ending(code)}; the end of {log}:\n{last}")
+
+
+def _ending(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def _tail(log: Path, lines: int = 8) -> str:
+    with log.open(errors="replace") as file:
+        last = deque((line.rstrip()[:300] for line in file if line.strip()), lines)
+    return "\n".join(f"  {line}" for line in last)

@@ -1,0 +1,170 @@
+"""The vocabulary: what the stages hand to each other, one record a line of JSON.
+
+    dataset.jsonl      Sample         what to answer, and the answer that is wanted
+    predictions.jsonl  Prediction     what a model answered
+    scores.jsonl       Score          what the auto-metrics say of one prediction
+    totals.jsonl       Total          what they say of all predictions of a side at once
+    verdicts.jsonl     Verdict        what the judge says of one prediction
+    metrics.json       Metric, Comparison   aggregates over one side, and between the two
+
+Rows of one sample carry the same `id` everywhere. A value that could not be had is absent from
+`values` and named in `unscored` with its cause; no number ever stands for a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Role = Literal["system", "user", "assistant", "function_call", "observation"]
+Side = Literal["baseline", "candidate"]
+SIDES: tuple[Side, Side] = ("baseline", "candidate")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One row of a dataset: the prompt as `messages` (the last one is not the assistant's) and the
+    assistant's turn that is wanted, `target`: its answer, or the JSON of its function call.
+    `tools` is a JSON list as LLaMA-Factory takes it."""
+
+    id: str
+    messages: tuple[Message, ...]
+    target: str
+    target_role: Literal["assistant", "function_call"] = "assistant"
+    tools: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """One model's answer to one sample. `finish` is "length" where the answer was cut at
+    max_new_tokens; `prompt_tokens` counts what the model saw, after truncation at cutoff_len."""
+
+    id: str
+    output: str
+    finish: Literal["stop", "length"]
+    prompt_tokens: int
+    output_tokens: int
+    prompt_truncated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What one scorer says of one prediction: metric name -> value, and for each metric that has
+    no value, metric name -> cause."""
+
+    id: str
+    values: Mapping[str, float]
+    unscored: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict(Score):
+    """The judge's score for one prediction: dimension -> score, and a one-line commentary.
+
+    `key` identifies everything the verdict depends on (prediction, rubric, judge, parameters), so
+    that a verdict is paid for once. With repeats a value is the median over them, and `spread` the
+    standard deviation within the item. Tokens are those the endpoint reported, over all `attempts`;
+    `seconds` is the wall time from the first request to the last answer.
+    """
+
+    key: str
+    commentary: str = ""
+    spread: Mapping[str, float] = field(default_factory=dict)
+    attempts: int = 1
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Total:
+    """One number over all `n` samples that have a target, which is no mean of scores; None where n
+    is 0. `signature` says exactly what was computed, "" where the name does."""
+
+    name: str
+    value: float | None
+    n: int
+    signature: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One number over one side: the mean of the per-sample scores with its 95% interval, or a
+    total that has no per-sample part (then `low` and `high` are None).
+
+    `n` samples have a value; `unscored` counts those without one, by cause. `value` is None where
+    n is 0.
+    """
+
+    name: str
+    side: Side
+    value: float | None
+    n: int
+    low: float | None = None
+    high: float | None = None
+    unscored: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Candidate minus baseline over the `n` samples that both have a score for, with the 95%
+    interval of the paired difference, and on how many the candidate was better, equal, worse.
+
+    `detectable` is the minimum detectable effect: the smallest true difference that `n` such pairs
+    show in four runs of five (5% two-sided, power 80%).
+    """
+
+    name: str
+    n: int
+    difference: float
+    low: float
+    high: float
+    better: int
+    equal: int
+    worse: int
+    detectable: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelManifest:
+    """What a model directory is: written last by finetune, so its presence means complete.
+
+    `digest` is over the weight files alone (sha256, see store.digest_weights); `base_digest` is
+    the same of the base model, or "" where the base is a hub id.
+    """
+
+    base_model: str
+    base_digest: str
+    finetuning_type: Literal["lora", "full"]
+    template: str
+    digest: str
+    dataset_hash: str
+    samples: int
+    settings: Mapping[str, object]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generation:
+    """How one side's predictions came to be: written last by generate, so its presence means
+    complete. `results` is LLaMA-Factory's all_results.json, as it is."""
+
+    model: str
+    base_model: str
+    digest: str
+    template: str
+    dataset_hash: str
+    samples: int
+    seconds: float
+    settings: Mapping[str, object]
+    results: Mapping[str, float]
+    versions: Mapping[str, str]

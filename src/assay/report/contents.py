@@ -1,0 +1,161 @@
+"""What a report says, before it is HTML, Markdown or JSON: all three show these numbers.
+
+`report.json` is `Report`, field by field; schema.json describes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from assay.records import Comparison, Message, Metric, Side
+from assay.report.glossary import Kind
+from assay.stats import Direction
+
+Outcome = Literal[
+    "better", "worse", "higher", "lower", "none", "few", "no interval", "not compared"
+]
+Tone = Literal["better", "worse", "mixed", "none", "invalid", "alone"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conclusion:
+    """The verdict line, and one sentence on what it rests on."""
+
+    tone: Tone
+    headline: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caution:
+    """Something a reader must know before trusting the numbers; `severe` ones void them."""
+
+    severe: bool
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One metric over both sides. `outcome` is "higher" or "lower" where neither is better, "none"
+    where no difference is shown, "few" where there are too few pairs to say, "no interval" for a
+    total, "not compared" with one side."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    scale: tuple[float, float] | None
+    direction: Direction
+    baseline: Metric | None
+    candidate: Metric | None
+    difference: float | None
+    comparison: Comparison | None
+    outcome: Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class SideSummary:
+    """How one side answered: the model, and its predictions over the dataset's `samples`.
+    `name` is what to call the model, `proof` says what the digest of its weights proves.
+
+    The judge's tokens and seconds are summed over every request, retries included.
+    """
+
+    side: Side
+    name: str
+    model: str
+    base_model: str
+    digest: str
+    proof: str
+    template: str
+    samples: int
+    predictions: int
+    empty: int
+    cut: int
+    prompts_truncated: int
+    output_tokens: int
+    mean_length: float
+    seconds: float
+    commentaries: int
+    judge_attempts: int
+    judge_prompt_tokens: int
+    judge_output_tokens: int
+    judge_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One side's answer to one sample, with all that was said of it."""
+
+    output: str
+    finish: str
+    prompt_truncated: bool
+    prompt_tokens: int
+    output_tokens: int
+    scores: Mapping[str, float]
+    unscored: Mapping[str, str]
+    commentary: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """One sample with both answers. `change` is candidate minus baseline by the report's `focus`
+    metric, positive where the candidate is better."""
+
+    id: str
+    messages: tuple[Message, ...]
+    target: str
+    tools: str
+    baseline: Answer | None
+    candidate: Answer | None
+    change: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Points:
+    """Candidate's or baseline's answers as points: length in characters against the focus score;
+    `correlation` is Spearman's over all samples, of which at most 1,000 are points."""
+
+    side: Side
+    lengths: tuple[int, ...]
+    scores: tuple[float, ...]
+    correlation: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The loss curve, thinned to at most 1,000 steps, and what was trained."""
+
+    steps: tuple[int, ...]
+    losses: tuple[float, ...]
+    finetuning_type: str
+    samples: int
+    elapsed: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything the report shows. `regressions` are ids of `examples`, the worst first;
+    `examples` are all samples, or as many as a page can hold, chosen as `selection` says. `judge`
+    is the judge's model, "" where the configuration names none."""
+
+    schema: int
+    assay: str
+    title: str
+    conclusion: Conclusion
+    cautions: tuple[Caution, ...]
+    dataset_hash: str
+    samples: int
+    judge: str
+    sides: tuple[SideSummary, ...]
+    summary: tuple[Row, ...]
+    histograms: Mapping[str, Mapping[str, tuple[int, ...]]]
+    points: tuple[Points, ...]
+    training: Training | None
+    identical_outputs: int
+    focus: str
+    regressions: tuple[str, ...]
+    selection: str
+    examples: tuple[Example, ...]
+    provenance: Mapping[str, object]

@@ -1,0 +1,146 @@
+"""Which samples a report shows, and their texts. A run of any size makes a page of bounded size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from assay import store
+from assay.records import Message, Prediction, Sample, Score, Verdict
+from assay.report.contents import Answer, Example
+from assay.report.run import Run, SideRun, known
+from assay.stats import SEED, sign
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Positions = NDArray[np.intp]
+
+R = TypeVar("R", Prediction, Score, Verdict)
+
+MAX_EXAMPLES = 5_000
+MAX_CHARACTERS = 16_000_000
+MAX_TEXT = 20_000
+MAX_REGRESSIONS = 10
+
+
+def focus(run: Run) -> str:
+    """Return the metric that ranks samples: the judge's overall score, else ROUGE-L, else the
+    first one; "" where nothing has a score."""
+    names = list(run.candidate.values)
+    return next((name for name in ("overall", "rouge-l") if name in names), (names or [""])[0])
+
+
+def changes(run: Run, metric: str) -> Floats:
+    """Return each sample's gain of the candidate by `metric`, NaN where a side has none."""
+    import numpy as np
+
+    if (
+        run.baseline is None
+        or metric not in run.baseline.values
+        or metric not in run.candidate.values
+    ):
+        return np.full(len(run.positions), np.nan)
+    gain: Floats = run.candidate.values[metric] - run.baseline.values[metric]
+    return gain * sign(metric)
+
+
+def worst_first(run: Run, metric: str) -> Positions:
+    """Return all positions, the largest loss by `metric` first; ties by ROUGE-L, then in the
+    dataset's order; without a baseline the lowest score first. Samples without a value are last."""
+    import numpy as np
+
+    def keys(name: str) -> Floats:
+        alone = run.candidate.values.get(name, np.full(len(run.positions), np.nan))
+        return changes(run, name) if run.baseline else alone * sign(name)
+
+    return np.lexsort((keys("rouge-l"), keys(metric)))
+
+
+def choose(run: Run, order: Positions) -> Positions:
+    """Return the positions to show, in the dataset's order: all, or where they are too many or
+    too long, a third of the room for the worst, and a seeded random draw for the rest."""
+    import numpy as np
+
+    n = len(run.positions)
+    worst = order[: MAX_EXAMPLES // 3]
+    others = np.setdiff1d(np.arange(n), worst)
+    ranked = np.concatenate([worst, np.random.default_rng(SEED).permutation(others)])
+    room = np.cumsum(_characters(run)[ranked]) <= MAX_CHARACTERS
+    chosen = ranked[:MAX_EXAMPLES][room[:MAX_EXAMPLES]]
+    return np.sort(chosen if len(chosen) else ranked[:1])
+
+
+def examples(run: Run, chosen: Positions, change: Floats) -> tuple[Example, ...]:
+    """Return the samples at the `chosen` positions, read from the run folder."""
+    wanted = set(chosen.tolist())
+    sides = {side.side: _read_answers(run, side, wanted) for side in run.sides}
+    found = []
+    for at, sample in enumerate(store.read_rows(run.folder / "dataset.jsonl", Sample)):
+        if at in wanted:
+            found.append(
+                Example(
+                    id=sample.id,
+                    messages=tuple(
+                        Message(role=turn.role, content=_short(turn.content))
+                        for turn in sample.messages
+                    ),
+                    target=_short(sample.target),
+                    tools=_short(sample.tools),
+                    baseline=sides.get("baseline", {}).get(sample.id),
+                    candidate=sides["candidate"].get(sample.id),
+                    change=None if math.isnan(change[at]) else float(change[at]),
+                )
+            )
+    return tuple(found)
+
+
+def _characters(run: Run) -> NDArray[np.int64]:
+    import numpy as np
+
+    total = np.minimum(run.lengths, 2 * MAX_TEXT)
+    for side in run.sides:
+        total = total + np.clip(side.answers.length, 0, MAX_TEXT)
+    return total
+
+
+def _read_answers(run: Run, side: SideRun, wanted: set[int]) -> dict[str, Answer]:
+    predictions = _rows(run, side, "predictions.jsonl", Prediction, wanted)
+    scores = _rows(run, side, "scores.jsonl", Score, wanted)
+    verdicts = _rows(run, side, "verdicts.jsonl", Verdict, wanted)
+    return {
+        id_: _answer(prediction, scores.get(id_), verdicts.get(id_))
+        for id_, prediction in predictions.items()
+    }
+
+
+def _rows(run: Run, side: SideRun, name: str, cls: type[R], wanted: set[int]) -> Mapping[str, R]:
+    path = side.folder / name
+    if not path.exists():
+        return {}
+    rows = known(path, cls, run.positions)
+    return {row.id: row for row in rows if run.positions[row.id] in wanted}
+
+
+def _answer(prediction: Prediction, score: Score | None, verdict: Verdict | None) -> Answer:
+    both = [row for row in (score, verdict) if row is not None]
+    values = {name: value for row in both for name, value in row.values.items()}
+    return Answer(
+        output=_short(prediction.output),
+        finish=prediction.finish,
+        prompt_truncated=prediction.prompt_truncated,
+        prompt_tokens=prediction.prompt_tokens,
+        output_tokens=prediction.output_tokens,
+        scores={name: value for name, value in values.items() if math.isfinite(value)},
+        unscored={name: cause for row in both for name, cause in row.unscored.items()},
+        commentary=_short(verdict.commentary) if verdict else "",
+    )
+
+
+def _short(text: str) -> str:
+    if len(text) <= MAX_TEXT:
+        return text
+    return f"{text[:MAX_TEXT]} […cut here: {len(text):,} characters in all, in the run folder]"

@@ -1,0 +1,186 @@
+"""The report as Markdown, for a pull request, an archive or KFP's page.
+
+What a model wrote stands in code fences longer than any run of backticks in it: there it is no
+markup, no link and no mention.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from assay.report.contents import Answer, Example, Report, Row, SideSummary
+from assay.report.plain import duration, label, number, plain, signed, visible
+
+# KFP cuts Markdown at 400,000 characters
+MAX_CHARACTERS = 390_000
+MAX_TEXT = 1_500
+_OUTCOMES = {
+    "better": "▲ better",
+    "worse": "▼ worse",
+    "higher": "higher",
+    "lower": "lower",
+    "none": "no difference shown",
+    "few": "too few samples",
+    "no interval": "no interval",
+    "not compared": "–",
+}
+
+
+def to_markdown(report: Report) -> str:
+    """Return the Markdown page: the numbers, the worst regressions, then as many samples as stay
+    below `MAX_CHARACTERS`, with a line that says how many were left out."""
+    sections = (_head, _metrics, _compared, _regressions, _glossary)
+    head = "\n".join(line for section in sections for line in section(report))
+    parts, length = [head, "\n## Samples\n"], len(head)
+    if report.selection:
+        parts.append(f"{report.selection}\n")
+    for place, example in enumerate(report.examples):
+        block = _example(example, report.focus)
+        length += len(block) + 1
+        if length > MAX_CHARACTERS:
+            left = len(report.examples) - place
+            parts.append(f"{left:,} more samples are left out here; they are in report.json.\n")
+            break
+        parts.append(block)
+    return str(plain("\n".join(parts)))
+
+
+def _head(report: Report) -> Iterator[str]:
+    yield f"# {_inline(report.title)}\n"
+    yield f"**{report.conclusion.headline}**\n"
+    yield f"{_inline(report.conclusion.detail)}\n"
+    for caution in report.cautions:
+        yield f"- {'❌' if caution.severe else '⚠️'} {_inline(caution.text)}"
+    yield ""
+
+
+def _metrics(report: Report) -> Iterator[str]:
+    diagnostics = [row for row in report.summary if row.kind == "diagnostic"]
+    yield "## Metrics\n"
+    yield from _table(row for row in report.summary if row.kind != "diagnostic")
+    if diagnostics:
+        yield "\n### Diagnostics\n"
+        yield "How the answers look, not how good they are.\n"
+        yield from _table(diagnostics)
+    yield "\nIntervals are 95%; differences are paired, candidate minus baseline. An unscored "
+    yield "sample is left out, never counted as 0.\n"
+
+
+def _table(rows: Iterable[Row]) -> Iterator[str]:
+    yield (
+        "| Metric | Baseline | Candidate | Difference | 95% interval | | Better / equal / worse "
+        "| n | Unscored |"
+    )
+    yield "| :-- | --: | --: | --: | :-: | :-- | :-: | --: | --: |"
+    yield from (_line(row) for row in rows)
+
+
+def _line(row: Row) -> str:
+    compared = row.comparison
+    metrics = [metric for metric in (row.baseline, row.candidate) if metric]
+    values = [
+        number(side.value if side else None, row.kind) for side in (row.baseline, row.candidate)
+    ]
+    cells = [
+        _inline(label(row.name)) + (" (lower is better)" if row.direction == "lower" else ""),
+        *values,
+        signed(row.difference, row.kind),
+        f"{signed(compared.low, row.kind)} to {signed(compared.high, row.kind)}"
+        if compared
+        else "",
+        _OUTCOMES[row.outcome],
+        f"{compared.better} / {compared.equal} / {compared.worse}" if compared else "",
+        str(compared.n if compared else metrics[-1].n),
+        " + ".join(str(sum(metric.unscored.values())) for metric in metrics),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _compared(report: Report) -> Iterator[str]:
+    yield "## What was compared\n"
+    yield "| | Model | Base | Weights | Template | Answers | Cut | Generation |"
+    yield "| :-- | :-- | :-- | :-- | :-- | --: | --: | --: |"
+    yield from (_side(side) for side in report.sides)
+    judge = f", judge {_code(report.judge)}" if report.judge else ""
+    dataset = _code(report.dataset_hash[:12] or "no hash")
+    yield f"\n{report.samples:,} samples, dataset {dataset}{judge}.\n"
+
+
+def _side(side: SideSummary) -> str:
+    cells = [
+        side.side,
+        _cell(side.model),
+        _cell(side.base_model),
+        _cell(side.digest[:12] or "no digest"),
+        _cell(side.template),
+        f"{side.predictions:,} of {side.samples:,}",
+        f"{side.cut:,}",
+        duration(side.seconds),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _glossary(report: Report) -> Iterator[str]:
+    yield "## What the metrics mean\n"
+    told = [row for row in report.summary if row.meaning]
+    yield from (f"- **{_inline(label(row.name))}**: {_inline(row.meaning)}" for row in told)
+
+
+def _regressions(report: Report) -> Iterator[str]:
+    if len(report.sides) < 2:
+        return
+    yield "## Worst regressions\n"
+    by_id = {example.id: example for example in report.examples}
+    yield from (_example(by_id[id_], report.focus) for id_ in report.regressions)
+    if not report.regressions:
+        yield f"None by {label(report.focus)}.\n"
+
+
+def _example(example: Example, focus: str) -> str:
+    sides = [(name, getattr(example, name)) for name in ("baseline", "candidate")]
+    scores = [
+        f"{name} {answer.scores[focus]:g}"
+        for name, answer in sides
+        if answer and focus in answer.scores
+    ]
+    told = f": {label(focus).lower()} {', '.join(scores)}" if scores else ""
+    texts = [f"{turn.role}: {_short(turn.content)}" for turn in example.messages]
+    texts.append(f"target: {_short(example.target)}")
+    texts += [line for name, answer in sides if answer for line in _answer(name, answer)]
+    return f"### {_code(example.id)}{told}\n\n{_fence(visible(chr(10).join(texts)))}\n"
+
+
+def _answer(side: str, answer: Answer) -> Iterator[str]:
+    yield f"{side}: {_short(answer.output)}" + (" [cut]" if answer.finish == "length" else "")
+    if answer.commentary:
+        yield f"  judge: {_short(answer.commentary)}"
+    for name, cause in answer.unscored.items():
+        yield f"  {name}: unscored, {cause}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]} […{len(text):,} characters]"
+
+
+def _fence(text: str) -> str:
+    mark = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{mark}text\n{text}\n{mark}"
+
+
+def _code(text: str) -> str:
+    """Return `text` as a code span on one line."""
+    flat = " ".join(visible(text).split()) or " "
+    mark = "`" * (1 + max((len(run) for run in re.findall("`+", flat)), default=0))
+    return f"{mark} {flat} {mark}" if "`" in flat else f"{mark}{flat}{mark}"
+
+
+def _cell(text: str) -> str:
+    """Return `text` as a code span for a table, where a bar would end the cell."""
+    return _code(text).replace("|", "\\|") if text else ""
+
+
+def _inline(text: str) -> str:
+    flat = " ".join(visible(text).split())
+    escaped = re.sub(r"([\\`*_{}\[\]|~#!])", r"\\\1", flat)
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace("@", "@\u2060")

@@ -1,0 +1,248 @@
+"use strict";
+(() => {
+  const PAGE = 20;
+  const SIDES = ["baseline", "candidate"];
+  const paired = report.examples.some((example) => example.baseline);
+  const metricOf = new Map(report.metrics.map((metric) => [metric.name, metric]));
+  const haystacks = new Map();
+  const view = { query: "", filter: "all", metric: report.focus, order: "worst", page: 0 };
+
+  const format = (value) => (Number.isInteger(value) ? String(value) : value.toFixed(2));
+  const scoreOf = (answer, metric) => (answer && metric in answer.scores ? answer.scores[metric] : null);
+  const flip = (metric) => (metricOf.get(metric)?.direction === "lower" ? -1 : 1);
+
+  function change(example, metric) {
+    const before = scoreOf(example.baseline, metric);
+    const after = scoreOf(example.candidate, metric);
+    return before === null || after === null ? null : (after - before) * flip(metric);
+  }
+
+  function any(example, test) {
+    return SIDES.some((side) => example[side] && test(example[side]));
+  }
+
+  const unscored = (example) => any(example, (answer) => Object.keys(answer.unscored).length > 0);
+  const truncated = (example) =>
+    any(example, (answer) => answer.finish === "length" || answer.prompt_truncated);
+  const same = (example) =>
+    example.baseline && example.candidate && example.baseline.output === example.candidate.output;
+  const silent = (example) =>
+    !example.candidate || (paired && !example.baseline) || any(example, (answer) => answer.output === "");
+
+  const FILTERS = [
+    ["all", "All", () => true],
+    ["regressions", "Regressions", (example) => change(example, view.metric) < 0],
+    ["gains", "Gains", (example) => change(example, view.metric) > 0],
+    ["unscored", "Unscored", unscored],
+    ["truncated", "Truncated", truncated],
+    ["identical", "Identical outputs", same],
+    ["silent", "Without an answer", silent],
+  ].filter(([name]) => paired || !["regressions", "gains", "identical"].includes(name));
+
+  // What has no value goes last, whichever way round.
+  const by = (value, way) => (left, right) => {
+    const [a, b] = [value(left), value(right)];
+    if (a === null || b === null) return (a === null) - (b === null);
+    return (a - b) * way;
+  };
+  const candidateScore = (example) => {
+    const score = scoreOf(example.candidate, view.metric);
+    return score === null ? null : score * flip(view.metric);
+  };
+  const ORDERS = [
+    ["worst", paired ? "Largest loss first" : "Lowest score first",
+      paired ? by((example) => change(example, view.metric), 1) : by(candidateScore, 1)],
+    ["best", paired ? "Largest gain first" : "Highest score first",
+      paired ? by((example) => change(example, view.metric), -1) : by(candidateScore, -1)],
+    ["longest", "Longest answer first",
+      by((example) => (example.candidate ? example.candidate.output.length : null), -1)],
+    ["dataset", "Dataset order", () => 0],
+  ];
+
+  function haystack(example) {
+    if (!haystacks.has(example)) {
+      const texts = [example.id, example.target, ...example.messages.map((turn) => turn.content)];
+      for (const side of SIDES) {
+        if (example[side]) texts.push(example[side].output, example[side].commentary);
+      }
+      haystacks.set(example, texts.join("\n").toLowerCase());
+    }
+    return haystacks.get(example);
+  }
+
+  function found() {
+    const test = FILTERS.find(([name]) => name === view.filter)[2];
+    const order = ORDERS.find(([name]) => name === view.order)[2];
+    const query = view.query.trim().toLowerCase();
+    return report.examples
+      .filter((example) => test(example) && (!query || haystack(example).includes(query)))
+      .sort(order);
+  }
+
+  function text(content, label) {
+    if (content === "") return el("div", { class: "text empty" }, "empty");
+    return el("div", { class: "text", dir: "auto", tabindex: "0", role: "group", "aria-label": label }, visible(content));
+  }
+
+  function turn(role, content) {
+    // the system prompt is the same on most samples: one line until it is asked for
+    if (role === "system" || role === "tools") {
+      return el("details", { class: "turn system" }, el("summary", {}, role), text(content, role));
+    }
+    return el("div", { class: `turn ${role}` }, el("div", { class: "role" }, role), text(content, role));
+  }
+
+  function answerOf(example, side) {
+    const answer = example[side];
+    if (!answer) {
+      return el("div", { class: `answer ${side}` }, el("div", { class: "role" }, side), el("div", { class: "text empty" }, "no answer"));
+    }
+    const tokens = `${answer.output_tokens} token${answer.output_tokens === 1 ? "" : "s"}`;
+    return el(
+      "div",
+      { class: `answer ${side}` },
+      el(
+        "div",
+        { class: "role" },
+        el("span", {}, el("span", { class: `dot ${side}` }), side[0].toUpperCase() + side.slice(1)),
+        el("span", {}, tokens),
+        answer.finish === "length" && el("span", { class: "chip note" }, "cut at max_new_tokens"),
+        answer.prompt_truncated && el("span", { class: "chip note" }, "prompt truncated"),
+      ),
+      text(answer.output, `${side} output`),
+      answer.commentary &&
+        el("p", { class: "comment", dir: "auto" }, el("b", {}, "Judge"), visible(answer.commentary)),
+    );
+  }
+
+  function cell(answer, metric) {
+    const value = scoreOf(answer, metric);
+    if (value !== null) return el("td", { class: "num" }, format(value));
+    const cause = answer && answer.unscored[metric];
+    return el("td", { class: "num" }, cause ? el("span", { class: "chip note" }, visible(cause)) : "–");
+  }
+
+  function marks(example, judged) {
+    const sides = SIDES.filter((side) => example[side]);
+    const names = report.metrics.filter(({ name, kind }) => kind !== "diagnostic" && (kind === "judge") === judged &&
+      sides.some((side) => name in example[side].scores || name in example[side].unscored));
+    if (!names.length) return null;
+    const titles = sides.map((side) => el("th", { scope: "col", class: "num" }, side));
+    const rows = names.map(({ name, label, direction }) => {
+      const moved = change(example, name);
+      const tone = direction === "neither" ? "" : moved > 0 ? "better-text" : moved < 0 ? "worse-text" : "";
+      const shown = moved === null ? "" : signed(moved * flip(name));
+      return el("tr", {}, el("th", { scope: "row" }, label), sides.map((side) => cell(example[side], name)),
+        sides.length > 1 && el("td", { class: `num ${tone}` }, shown));
+    });
+    return el("table", { class: "marks" },
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, judged ? "Judge" : "Metric"), titles, sides.length > 1 && el("th", { scope: "col", class: "num" }, "change"))),
+      el("tbody", {}, rows));
+  }
+
+  function signed(value) {
+    if (value === 0) return "0";
+    return (value > 0 ? "+" : "−") + format(Math.abs(value));
+  }
+
+  function body(example) {
+    return el("div", { class: "body" },
+      el("div", { class: "both" },
+        el("div", { class: "asides" },
+          example.tools && turn("tools", example.tools),
+          example.messages.map((message) => turn(message.role, message.content))),
+        el("div", { class: "asides" }, turn("target", example.target))),
+      el("div", { class: "both" }, (paired ? SIDES : ["candidate"]).map((side) => answerOf(example, side))),
+      el("div", { class: "both" }, marks(example, true), marks(example, false)));
+  }
+
+  function moved(example, metric) {
+    const before = scoreOf(example.baseline, metric);
+    const after = scoreOf(example.candidate, metric);
+    const shown = (value) => (value === null ? "–" : format(value));
+    if (before === null && after === null) return null;
+    return el("span", { class: "moved" }, paired ? `${shown(before)} → ${shown(after)}` : shown(after));
+  }
+
+  function flags(example, metric) {
+    const difference = change(example, metric);
+    const sign = difference > 0 ? "▲" : "▼";
+    return el("span", { class: "flags" },
+      truncated(example) && el("span", { class: "chip note" }, "truncated"),
+      unscored(example) && el("span", { class: "chip note" }, "unscored"),
+      same(example) && el("span", { class: "chip" }, "identical"),
+      moved(example, metric),
+      Boolean(difference) && el("span", { class: `chip ${difference > 0 ? "better" : "worse"}` }, `${sign} ${format(Math.abs(difference))}`));
+  }
+
+  function card(example, metric, open) {
+    const asked = example.messages.findLast((message) => message.role === "user") || example.messages.at(-1);
+    const snippet = visible((asked ? asked.content : "").slice(0, 300).replace(/\s+/g, " "));
+    const node = el("details", { class: "sample", open },
+      el("summary", {}, el("span", { class: "asked", dir: "auto" }, snippet || "(empty prompt)"),
+        el("code", { class: "id", title: visible(example.id) }, visible(example.id)), flags(example, metric)));
+    // the texts are made when they are looked at: a page of long answers stays quick
+    const fill = () => node.open && node.children.length === 1 && node.append(body(example));
+    node.addEventListener("toggle", fill);
+    fill();
+    return node;
+  }
+
+  function pages(count) {
+    const last = Math.max(0, Math.ceil(count / PAGE) - 1);
+    for (const place of document.querySelectorAll("#samples .pages")) {
+      const go = (label, page, possible) => {
+        const button = el("button", { type: "button", disabled: !possible }, label);
+        button.addEventListener("click", () => show({ page }));
+        return button;
+      };
+      place.replaceChildren(
+        go("Previous", view.page - 1, view.page > 0),
+        el("span", {}, `Page ${view.page + 1} of ${last + 1}`),
+        go("Next", view.page + 1, view.page < last));
+    }
+  }
+
+  function show(changed) {
+    Object.assign(view, { page: 0 }, changed);
+    const examples = found();
+    const first = view.page * PAGE;
+    const shown = examples.slice(first, first + PAGE);
+    const many = (number) => number.toLocaleString("en");
+    document.getElementById("status").textContent = examples.length
+      ? `${many(first + 1)}–${many(first + shown.length)} of ${many(examples.length)} samples`
+      : "No sample matches";
+    document.getElementById("list").replaceChildren(...shown.map((example) => card(example, view.metric, false)));
+    pages(examples.length);
+  }
+
+  function choices(id, options, chosen, then) {
+    const select = document.getElementById(id);
+    select.replaceChildren(...options.map(([value, label]) => el("option", { value, selected: value === chosen }, label)));
+    select.onchange = () => then(select.value);
+  }
+
+  function filters() {
+    const options = FILTERS.map(([name, label, test]) => [name, `${label} (${report.examples.filter(test).length})`]);
+    choices("filter", options, view.filter, (filter) => show({ filter }));
+  }
+
+  const search = document.getElementById("search");
+  let waiting = 0;
+  search.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => show({ query: search.value }), 120);
+  });
+  choices("metric", report.metrics.map(({ name, label }) => [name, label]), view.metric, (metric) => {
+    view.metric = metric;
+    filters();
+    show({});
+  });
+  choices("order", ORDERS, view.order, (order) => show({ order }));
+  filters();
+  show({});
+
+  const worst = document.getElementById("worst");
+  const byId = new Map(report.examples.map((example) => [example.id, example]));
+  report.regressions.forEach((id, place) => worst.append(card(byId.get(id), report.focus, place < 3)));
+})();

@@ -1,0 +1,161 @@
+"""The whole job over a run folder, on this machine: each stage starts from files alone.
+
+A stage whose result is complete is not done again, so an interrupted run goes on at its first
+unfinished stage.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from assay import config, dataset, model, progress, report
+from assay import finetune as finetuning
+from assay import generate as generating
+from assay import judge as judging
+from assay import metrics as measuring
+from assay.config import NO_BASELINE, Config
+from assay.errors import InputError, SettingsError
+from assay.records import SIDES, Side
+
+CONFIG = "config.yaml"
+SAMPLES = "dataset.jsonl"
+TRAIN = "train.jsonl"
+MODEL = "model"
+SCORES = "scores.jsonl"
+VERDICTS = "verdicts.jsonl"
+REPORT = "report.html"
+
+
+def run(settings: Config, folder: Path, listen: progress.Listener = progress.ignore) -> Path:
+    """Do everything that `settings` asks for in `folder` and return the HTML report's path.
+
+    Raises InputError before any training for what can be known before, StageError later; running
+    the same again resumes.
+    """
+    check(settings)
+    begin(settings, folder)
+    listen = progress.tee(listen, progress.to_file(folder / "progress.jsonl"))
+    if settings.finetune:
+        finetune(settings, folder, listen)
+    for side in sides(settings):
+        generate(settings, folder, side, listen)
+    if settings.auto:
+        compute_metrics(settings, folder, listen)
+    if settings.judged:
+        judge(settings, folder, listen)
+    report.report(folder)
+    return folder / REPORT
+
+
+def begin(settings: Config, folder: Path) -> None:
+    """Make the run folder with its configuration and samples, or take up the one that is there.
+
+    Raises SettingsError where the folder holds a run that was asked for something else.
+    """
+    path = folder / CONFIG
+    if path.is_file() and (name := config.first_difference(config.load(path), settings)):
+        raise SettingsError(
+            f"{folder} holds a run with another {name}", "Choose another --out, or remove it"
+        )
+    if not (folder / dataset.SUMMARY).is_file():
+        dataset.prepare(settings.dataset, folder)
+    config.save(settings, path)
+
+
+def check(settings: Config) -> None:
+    """Raise InputError for what cannot work and costs only seconds to find out."""
+    if settings.finetune:
+        finetuning.check(settings.finetune)
+    else:
+        model.resolve(settings.model, settings.base_model)
+    generating.check(settings.generate)
+    if settings.judged and settings.judge:
+        judging.check(settings.judge)
+
+
+def finetune(settings: Config, folder: Path, listen: progress.Listener) -> None:
+    """Fine-tune on the run's training samples into `model/`."""
+    if settings.finetune is None:
+        raise SettingsError("config has no finetune section", "Add one, or evaluate `model`")
+    finetuning.finetune(folder / TRAIN, folder / MODEL, settings.finetune, listen=listen)
+
+
+def sides(settings: Config) -> tuple[Side, ...]:
+    """Return the sides that this run evaluates: without a baseline only the candidate."""
+    return ("baseline", "candidate") if baseline_of(settings) else ("candidate",)
+
+
+def baseline_of(settings: Config) -> str:
+    """Return the model to compare with, "" for none: the one that is set, or else the one that
+    the candidate was tuned from."""
+    if settings.baseline:
+        return "" if settings.baseline == NO_BASELINE else settings.baseline
+    if settings.finetune:
+        return settings.finetune.base_model
+    candidate = model.resolve(settings.model, settings.base_model)
+    if candidate.adapter:
+        return candidate.base
+    return candidate.manifest.base_model if candidate.manifest else ""
+
+
+def generate(settings: Config, folder: Path, side: Side, listen: progress.Listener) -> None:
+    """Answer the run's evaluation samples with one side's model, both in the same way."""
+    candidate = str(folder / MODEL) if settings.finetune else settings.model
+    generating.generate(
+        candidate if side == "candidate" else baseline_of(settings),
+        folder / SAMPLES,
+        folder / side,
+        generation_of(settings, Path(candidate)),
+        base_model=settings.base_model if side == "candidate" else "",
+        side=side,
+        listen=listen,
+    )
+
+
+def generation_of(settings: Config, candidate: Path) -> generating.GenerateSettings:
+    """Return how both sides answer: what is not set comes from the fine-tune of the candidate."""
+    if settings.finetune:
+        tuning = settings.finetune
+        return generating.inherit(settings.generate, tuning.template, tuning.llamafactory)
+    manifest = model.read_manifest(candidate)
+    if manifest is None:
+        return settings.generate
+    tuned: Any = manifest.settings.get("llamafactory", {})
+    return generating.inherit(settings.generate, manifest.template, tuned)
+
+
+def compute_metrics(settings: Config, folder: Path, listen: progress.Listener) -> None:
+    """Score the predictions of each side that has some."""
+    for side in answered(folder):
+        measuring.compute_metrics(
+            folder / SAMPLES,
+            folder / side / generating.PREDICTIONS,
+            folder / side / SCORES,
+            settings.metrics,
+            side=side,
+            listen=listen,
+        )
+
+
+def judge(settings: Config, folder: Path, listen: progress.Listener) -> None:
+    """Have the predictions of each side that has some judged; paid verdicts are kept."""
+    if settings.judge is None:
+        raise SettingsError("config has no judge section", "Set judge.endpoint and judge.model")
+    for side in answered(folder):
+        judging.judge(
+            folder / SAMPLES,
+            folder / side / generating.PREDICTIONS,
+            folder / side / VERDICTS,
+            settings.judge,
+            side=side,
+            listen=listen,
+        )
+
+
+def answered(folder: Path) -> tuple[Side, ...]:
+    """Return the sides that have predictions. Raises InputError where none has."""
+    found = tuple(side for side in SIDES if (folder / side / generating.PREDICTIONS).is_file())
+    if not found:
+        raise InputError(f"{folder} holds no predictions", f"Run: assay generate {folder}")
+    return found

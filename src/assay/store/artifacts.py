@@ -1,0 +1,104 @@
+"""Artifacts: files and folders, at local paths and in S3 stores."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from assay.errors import StoreError
+from assay.store import folders
+from assay.store.download import download, is_here, look_up
+from assay.store.files import disk
+from assay.store.s3 import SCHEMES, Location, client, explained, locate
+from assay.store.upload import Advance, Published, head, ignore, upload
+
+
+def is_remote(uri: str) -> bool:
+    """Return whether `uri` lies in a store rather than on a local path."""
+    scheme, found, _ = uri.partition("://")
+    return bool(found) and scheme in SCHEMES
+
+
+def exists(uri: str) -> bool:
+    """Return whether there is a whole artifact at `uri`. Raises StoreError."""
+    if not is_remote(uri):
+        return Path(uri).exists()
+    at = locate(uri)
+    s3 = client(at.scheme)
+    with explained(at):
+        index = folders.read_index(s3, at)
+        if index:
+            return index.state == "complete"
+        return head(s3, at) is not None or bool(folders.names(s3, at, limit=1))
+
+
+def publish(path: Path, uri: str, advance: Advance = ignore) -> Published:
+    """Copy the file or folder `path` to `uri`; what is there already is not sent again.
+
+    Readers see the artifact whole or not at all. Files of an earlier version that `path` does not
+    have are removed. `advance` is told of bytes as they are done. Raises StoreError.
+    """
+    if not path.exists():
+        raise StoreError(f"{path} does not exist", "Run the stage that writes it first")
+    if not is_remote(uri):
+        return _publish_locally(path, Path(uri))
+    at = locate(uri)
+    s3 = client(at.scheme)
+    if path.is_dir():
+        return folders.publish(s3, path, at, advance)
+    sent = upload(s3, path, at, advance)
+    return Published(files=1, bytes=path.stat().st_size, sent=sent.size)
+
+
+def fetch(uri: str, directory: Path, advance: Advance = ignore) -> Path:
+    """Return a local copy of the file or folder at `uri`: `uri` itself where it is a local path,
+    else a verified copy in `directory`, under its own name. Raises StoreError.
+
+    What is in `directory` already and has the right checksum is not fetched again.
+    """
+    if not is_remote(uri):
+        if not Path(uri).exists():
+            raise StoreError(f"{uri} does not exist", "Check the path and where it starts from")
+        return Path(uri)
+    at = locate(uri)
+    s3 = client(at.scheme)
+    target = directory / at.key.rpartition("/")[2]
+    with explained(at):
+        single = None if folders.read_index(s3, at) else look_up(s3, at)
+    if single is None:
+        found = folders.objects(s3, at)
+        _check_room(directory, at, sum(one.size for one in found.values()))
+        return folders.fetch(s3, target, found, advance)
+    if not is_here(target, single):
+        _check_room(directory, at, single.size)
+        download(s3, single, target, advance)
+    return target
+
+
+def _check_room(directory: Path, at: Location, size: int) -> None:
+    with disk(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(directory).free
+    if free < size:
+        raise StoreError(
+            f"{at} has {size:,} bytes and {directory} has room for {free:,}",
+            "Make room or choose another folder",
+        )
+
+
+def _publish_locally(path: Path, target: Path) -> Published:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    size = sum(file.stat().st_size for file in files)
+    if path.resolve() == target.resolve():
+        return Published(files=len(files), bytes=size, sent=0)
+    partial = target.with_name(f".{target.name}.partial")
+    with disk(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file():
+            shutil.copyfile(path, partial)
+            partial.replace(target)
+        else:
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(path, partial)
+            folders.replace(partial, target)
+    return Published(files=len(files), bytes=size, sent=size)

@@ -1,0 +1,201 @@
+"""Records and JSON in local files.
+
+A file appears whole or not at all (write to a neighbour, then rename), except append-only logs,
+whose torn last line (a kill in the middle of a write) is dropped by the reader and cut off before
+the next append.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from assay.errors import DatasetError, InputError, StoreError
+
+T = TypeVar("T")
+
+WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON value in `path`. Raises InputError where it is missing or not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist", "Run the stage that writes it first") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} is not JSON: {error}", "Restore the file or delete it") from None
+
+
+def read_record(path: Path, cls: type[T]) -> T:
+    """Return the one `cls` record in the JSON file `path`. Raises InputError."""
+    return _records(cls, path)(read_json(path), 0)
+
+
+def read_rows(path: Path, cls: type[T]) -> Iterator[T]:
+    """Yield the `cls` records of a JSONL file. Raises InputError with file and line number."""
+    record = _records(cls, path)
+    for number, row in _json_lines(path):
+        yield record(row, number)
+
+
+def tail(path: Path) -> Callable[[], list[dict[str, Any]]]:
+    """Return a function that gives the rows a JSONL file has gained since its last call; a file
+    that does not exist yet has none."""
+    position = 0
+
+    def new_rows() -> list[dict[str, Any]]:
+        nonlocal position
+        if not path.is_file():
+            return []
+        with path.open("rb") as file:
+            file.seek(position)
+            whole, newline, _ = file.read().rpartition(b"\n")
+        position += len(whole) + len(newline)
+        return [json.loads(line) for line in whole.splitlines() if line]
+
+    return new_rows
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` as UTF-8, atomically."""
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a record or JSON value to `path`, atomically."""
+    with replacing(path) as file:
+        file.write(to_json(value, indent=2) + b"\n")
+
+
+def write_rows(path: Path, rows: Iterable[Any]) -> int:
+    """Write records to a JSONL file, atomically; return how many."""
+    count = 0
+    with replacing(path) as file:
+        for row in rows:
+            file.write(to_json(row) + b"\n")
+            count += 1
+    return count
+
+
+@contextmanager
+def appending(path: Path) -> Iterator[IO[bytes]]:
+    """Open an append-only JSONL file, its torn last line cut off. Write with `append`."""
+    with disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            _cut_torn_line(path)
+            yield file
+
+
+def append(file: IO[bytes], row: Any) -> None:
+    """Append one record and hand it to the operating system, so that a kill loses nothing."""
+    file.write(to_json(row) + b"\n")
+    file.flush()
+
+
+def to_json(value: Any, indent: int | None = None) -> bytes:
+    """Return a record or JSON value as JSON bytes; NaN and infinity are refused (ValueError)."""
+    return json.dumps(
+        value, default=_plain, ensure_ascii=False, allow_nan=False, indent=indent
+    ).encode()
+
+
+def hash_rows(rows: Iterable[Any]) -> str:
+    """Return the sha256 of the rows' JSON, independent of where they are stored."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(to_json(row) + b"\n")
+    return digest.hexdigest()
+
+
+def digest_weights(directory: Path) -> str:
+    """Return the sha256 over names and contents of the weight files directly in `directory`, or
+    "" where it has none. Two directories with the same weights have the same digest."""
+    digest = hashlib.sha256()
+    files = sorted(path for path in directory.iterdir() if path.name.endswith(WEIGHT_SUFFIXES))
+    for path in files:
+        digest.update(path.name.encode() + b"\0")
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest() if files else ""
+
+
+def _plain(value: Any) -> Any:
+    fields = getattr(value, "__dataclass_fields__", None)
+    if fields is None:
+        raise TypeError(f"{type(value).__name__} is no record")
+    return {name: getattr(value, name) for name in fields}
+
+
+def _records(cls: type[T], path: Path) -> Callable[[object, int], T]:
+    from pydantic import TypeAdapter, ValidationError
+
+    adapter = TypeAdapter(cls)
+
+    def record(row: object, number: int) -> T:
+        try:
+            return adapter.validate_python(row)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"]) or cls.__name__
+            line = f"{path}:{number}" if number else str(path)
+            raise InputError(f"{line}: {name}: {first['msg']}", "Write the file again") from None
+
+    return record
+
+
+def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist", "Run the stage that writes it first") from None
+    with file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                yield number, json.loads(line)
+            except ValueError as error:
+                raise DatasetError(
+                    f"{path}:{number} is not JSON: {error}", "Correct or remove the line"
+                ) from None
+
+
+def _cut_torn_line(path: Path) -> None:
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole != len(content):
+        os.truncate(path, whole)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a neighbour of `path` that takes its place when the block ends without an error."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with partial.open("wb") as file:
+                yield file
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk(path: Path) -> Iterator[None]:
+    """Turn what the operating system says of `path` into a StoreError with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be written: {error.strerror}",
+            "Make room or choose another folder, then run the same command again: it resumes",
+        ) from error

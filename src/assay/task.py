@@ -1,0 +1,191 @@
+"""What the KFP components call: each stage from a component's parameters and artifact folders.
+
+Inside `running` a termination signal unwinds the stage (so that it ends what it started), progress
+goes to the task's log and, where ASSAY_PROGRESS names a file, to that too, and an error that
+Assay raised on purpose ends the task with one clear line and its exit code.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from assay import config as configuration
+from assay import dataset, model, process, progress, run, settings, store
+from assay import finetune as finetuning
+from assay import generate as generating
+from assay import judge as judging
+from assay import metrics as measuring
+from assay import report as reporting
+from assay.errors import AssayError
+from assay.records import Generation, ModelManifest
+
+PROGRESS = "ASSAY_PROGRESS"
+PARENT = "ASSAY_PARENT"
+ERROR = "error.json"
+
+
+@contextmanager
+def running() -> Iterator[progress.Listener]:
+    """Yield the listener of a task's stage; see the module's docstring."""
+    path = os.environ.get(PROGRESS, "")
+    listen = progress.to_lines()
+    if path:
+        listen = progress.tee(listen, progress.to_file(Path(path)))
+    if parent := os.environ.get(PARENT):
+        process.end_with(int(parent))
+    with process.interruptible():
+        try:
+            yield listen
+        except AssayError as error:
+            print(f"assay: {error}", file=sys.stderr, flush=True)
+            if path:
+                store.write_json(Path(path).with_name(ERROR), _described(error))
+            raise SystemExit(error.exit_code) from None
+
+
+def preflight(
+    parameters: Mapping[str, Any], samples: Path, metadata: dict[str, Any]
+) -> tuple[dict[str, Any], ...]:
+    """Check the run that a pipeline's parameters describe, and prepare its samples.
+
+    Returns the configuration, the settings of finetune, generate, metrics and judge ({} where the
+    run has no such stage), and the model to compare with ("" for none).
+    """
+    config = configuration.from_parameters(whole(parameters))
+    run.check(config)
+    summary = dataset.prepare(config.dataset, samples)
+    trained = summary.train.samples if summary.train else 0
+    metadata.update(samples=summary.eval.samples, hash=summary.eval.hash, training_samples=trained)
+    plain = configuration.plain(config)
+    generation = asdict(run.generation_of(config, Path(config.model)))
+    sections = (plain.get(name, {}) for name in ("metrics", "judge"))
+    return (plain, plain.get("finetune", {}), generation, *sections, run.baseline_of(config))
+
+
+def finetune(
+    given: Mapping[str, Any], samples: Path, out: Path, record: Path, listen: progress.Listener
+) -> ModelManifest:
+    """Fine-tune into `out`, and copy what is not weights to `record`."""
+    tuning = settings.build(finetuning.FinetuneSettings, whole(given), "finetune")
+    manifest = finetuning.finetune(samples / run.TRAIN, out, tuning, listen=listen)
+    record.mkdir(parents=True, exist_ok=True)
+    for name in (model.MANIFEST, finetuning.LOSS_LOG, finetuning.LOG):
+        shutil.copy(out / name, record / name)
+    return manifest
+
+
+def generate(
+    side: str,
+    model_name: str,
+    given: Mapping[str, Any],
+    samples: Path,
+    out: Path,
+    base_model: str,
+    listen: progress.Listener,
+) -> Generation | None:
+    """Answer the samples with one side's model; without a model, leave `out` empty."""
+    if not model_name:
+        out.mkdir(parents=True, exist_ok=True)
+        print(f"{side}: no model to compare with, nothing to generate", flush=True)
+        return None
+    decoding = settings.build(generating.GenerateSettings, whole(given), "generate")
+    return generating.generate(
+        model_name,
+        samples / run.SAMPLES,
+        out,
+        decoding,
+        base_model=base_model,
+        side=side,
+        listen=listen,
+    )
+
+
+def auto_metrics(
+    mode: str,
+    given: Mapping[str, Any],
+    samples: Path,
+    sides: Mapping[str, Path],
+    out: Path,
+    listen: progress.Listener,
+) -> None:
+    """Score the sides that have predictions into `out`/<side>/scores.jsonl."""
+    out.mkdir(parents=True, exist_ok=True)
+    if mode == "judge":
+        print("mode judge: no auto-metrics", flush=True)
+        return
+    wanted = settings.build(measuring.MetricsSettings, whole(given), "metrics")
+    for side, predictions in _answered(sides):
+        scores = out / side / run.SCORES
+        measuring.compute_metrics(
+            samples / run.SAMPLES, predictions, scores, wanted, side=side, listen=listen
+        )
+
+
+def judge(
+    mode: str,
+    given: Mapping[str, Any],
+    samples: Path,
+    sides: Mapping[str, Path],
+    out: Path,
+    listen: progress.Listener,
+) -> None:
+    """Have the sides that have predictions judged into `out`/<side>/verdicts.jsonl."""
+    out.mkdir(parents=True, exist_ok=True)
+    if mode == "auto":
+        print("mode auto: no judge", flush=True)
+        return
+    wanted = settings.build(judging.JudgeSettings, whole(given), "judge")
+    for side, predictions in _answered(sides):
+        verdicts = out / side / run.VERDICTS
+        judging.judge(
+            samples / run.SAMPLES, predictions, verdicts, wanted, side=side, listen=listen
+        )
+
+
+def report(
+    config: Mapping[str, Any], parts: Mapping[str, Sequence[str]], folder: Path
+) -> dict[str, float]:
+    """Collect the run folder from artifact folders (subfolder -> sources), write the report, and
+    return its finite numbers by name, for the comparison of runs."""
+    for subfolder, sources in parts.items():
+        for source in sources:
+            shutil.copytree(source, folder / subfolder, dirs_exist_ok=True)
+    configuration.save(configuration.parse(whole(config)), folder / run.CONFIG)
+    reporting.report(folder)
+    rows = store.read_json(folder / "metrics.json")["metrics"]
+    return {
+        f"{row['side']} {row['name']}": row["value"] for row in rows if row["value"] is not None
+    }
+
+
+def publish(folder: Path, *, html: Path, markdown: Path) -> None:
+    """Copy a run folder's report to where KFP's page shows it."""
+    shutil.copy(folder / run.REPORT, html)
+    shutil.copy(folder / "report.md", markdown)
+
+
+def whole(value: Any) -> Any:
+    """Return `value` with every whole float as an int again: KFP hands each number inside a dict
+    over as a float."""
+    if isinstance(value, Mapping):
+        return {name: whole(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _answered(sides: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+    for side, folder in sides.items():
+        if (folder / generating.PREDICTIONS).is_file():
+            yield side, folder / generating.PREDICTIONS
+
+
+def _described(error: AssayError) -> dict[str, Any]:
+    return {"what": error.what, "remedy": error.remedy, "exit_code": error.exit_code}

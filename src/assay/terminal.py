@@ -1,0 +1,103 @@
+"""The live view of a run: one line a stage, from its progress events."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from assay import progress, store
+from assay.progress import Pace, Progress
+
+POLL_SECONDS = 0.2
+
+
+@contextmanager
+def live() -> Iterator[progress.Listener]:
+    """Yield a listener that draws bars on a terminal, or prints plain lines where there is none."""
+    if not sys.stderr.isatty():
+        yield progress.to_lines(sys.stderr)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskID, TextColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.fields[mark]} {task.description:<24}"),
+        BarColumn(),
+        TextColumn("{task.fields[line]}", markup=False),
+    )
+    pace = Pace()
+    tasks: dict[str, TaskID] = {}
+    with Bars(*columns, console=console) as bars:
+
+        def listen(event: Progress) -> None:
+            title = progress.name(event)
+            line = pace.describe(event).removeprefix(f"{title}: ")
+            if title not in tasks:
+                tasks[title] = bars.add_task(title, total=None, mark=" ", line="")
+            bars.update(
+                tasks[title],
+                total=event.total or None,
+                completed=event.done,
+                mark={"running": "›", "done": "[green]✓[/]", "failed": "[red]✗[/]"}[event.state],
+                line=line.replace("\n", " "),
+            )
+
+        yield listen
+
+
+@contextmanager
+def following(path: Path, listener: progress.Listener) -> Iterator[None]:
+    """Pass the events that land in a progress file to `listener` while the body runs."""
+    rows = store.tail(path)
+    stop = threading.Event()
+
+    def relay() -> None:
+        for row in rows():
+            listener(Progress(**row))
+
+    def follow() -> None:
+        while not stop.wait(POLL_SECONDS):
+            relay()
+
+    thread = threading.Thread(target=follow, name="follow-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        relay()
+
+
+def print_summary(folder: Path) -> None:
+    """Print a run's metrics as a table: baseline against candidate, from its metrics.json."""
+    from rich.console import Console
+    from rich.table import Table
+
+    contents = store.read_json(folder / "metrics.json")
+    differences = {row["name"]: row for row in contents["comparisons"]}
+    values: dict[str, dict[str, str]] = {}
+    for row in contents["metrics"]:
+        shown = "-" if row["value"] is None else f"{row['value']:.2f}"
+        values.setdefault(row["name"], {})[row["side"]] = shown
+    table = Table("metric", title="Baseline against candidate", title_justify="left")
+    for column in ("baseline", "candidate", "difference", "95% interval", "n"):
+        table.add_column(column, justify="right")
+    for metric, sides in values.items():
+        compared = differences.get(metric)
+        interval = (
+            (
+                f"{compared['difference']:+.2f}",
+                f"{compared['low']:+.2f} to {compared['high']:+.2f}",
+                str(compared["n"]),
+            )
+            if compared
+            else ("", "", "")
+        )
+        table.add_row(metric, sides.get("baseline", "-"), sides.get("candidate", "-"), *interval)
+    Console().print(table)

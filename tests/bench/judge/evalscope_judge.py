@@ -1,0 +1,45 @@
+"""EvalScope's own judge over the files of bench_judge, in an environment that has evalscope.
+
+    python evalscope_judge.py URL DATASET PREDICTIONS IN_FLIGHT
+
+Prints the wall and CPU seconds. EvalScope asks from a pool of threads; so does this.
+"""
+
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from evalscope.api.messages import ChatMessageUser
+from evalscope.metrics.judge.llm_judge import LLMJudge
+
+
+def main(url: str, samples: str, predictions: str, in_flight: int) -> None:
+    judge = LLMJudge(
+        api_key="none",
+        api_url=url,
+        model_id="fake",
+        score_type="numeric",
+        generation_config={"temperature": 0.0, "max_tokens": 512},
+    )
+    questions = [json.loads(line) for line in Path(samples).read_text().splitlines()]
+    answers = [json.loads(line) for line in Path(predictions).read_text().splitlines()]
+
+    def ask(number: int) -> str:
+        prompt = judge.build_prompt(
+            answers[number]["output"],
+            questions[number]["target"],
+            questions[number]["messages"][0]["content"],
+        )
+        return str(judge.generate([ChatMessageUser(content=prompt)]).completion)
+
+    ask(0)  # imports and the first connection
+    wall, cpu = time.perf_counter(), time.process_time()
+    with ThreadPoolExecutor(in_flight) as pool:
+        replies = list(pool.map(ask, range(len(answers))))
+    assert all("commentary" in reply for reply in replies)
+    print(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

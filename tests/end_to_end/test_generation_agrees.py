@@ -1,0 +1,71 @@
+"""What Assay generates is, to the character, what LLaMA-Factory's do_predict generates."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from assay import dataset, process, store
+from assay.demo.base_model import TEMPLATE
+from assay.demo.run import DATA
+from assay.generate import GenerateSettings, generate
+from assay.records import Message, Prediction, Sample
+
+NEW_TOKENS = 12
+
+
+def samples() -> list[Sample]:
+    """Return samples of unlike length: demo rows, several turns, a prompt that is cut off."""
+    rows = dataset.load(f"{DATA / 'dataset_info.json'}#smart_home_eval")[:4]
+    turns = ("user", "Name a colour."), ("assistant", "Blue."), ("user", "And another one.")
+    talk = tuple(Message(role=role, content=text) for role, text in turns)  # type: ignore[arg-type]
+    long = (Message(role="user", content="Repeat after me. " * 60),)
+    return [
+        *rows,
+        Sample(id="talk", messages=talk, target="Red."),
+        Sample(id="long", messages=long, target="Repeat after me."),
+    ]
+
+
+@pytest.mark.slow
+def test_greedy_answers_and_evaluation_are_llamafactorys(smollm2: Path, tmp_path: Path) -> None:
+    rows = samples()
+    store.write_rows(tmp_path / "dataset.jsonl", rows)
+    settings = GenerateSettings(
+        template=TEMPLATE, max_new_tokens=NEW_TOKENS, cutoff_len=128, batch_size=3
+    )
+    done = generate(str(smollm2), tmp_path / "dataset.jsonl", tmp_path / "ours", settings)
+    ours = list(store.read_rows(tmp_path / "ours" / "predictions.jsonl", Prediction))
+
+    dataset.to_llamafactory(rows, tmp_path / "data", "eval")
+    theirs = {
+        "stage": "sft",
+        "do_predict": True,
+        "predict_with_generate": True,
+        "model_name_or_path": str(smollm2),
+        "template": TEMPLATE,
+        "eval_dataset": "eval",
+        "dataset_dir": str(tmp_path / "data"),
+        "output_dir": str(tmp_path / "theirs"),
+        "cutoff_len": 128,
+        "max_new_tokens": NEW_TOKENS,
+        "do_sample": False,
+        "per_device_eval_batch_size": 1,
+        "report_to": "none",
+    }
+    store.write_json(tmp_path / "predict.yaml", theirs)
+    process.run(
+        process.python("assay.llamafactory.train", str(tmp_path / "predict.yaml")),
+        log=tmp_path / "log",
+        what="LLaMA-Factory's prediction",
+    )
+    lines = (tmp_path / "theirs" / "generated_predictions.jsonl").read_text().splitlines()
+    assert [row.id for row in ours] == [row.id for row in rows]
+    assert [row.output for row in ours] == [json.loads(line)["predict"] for line in lines]
+    assert [row.prompt_truncated for row in ours] == [False] * 5 + [True]
+    assert {row.finish for row in ours} == {"length", "stop"}
+    assert done.results == json.loads((tmp_path / "ours" / "all_results.json").read_text())
+    assert done.results["eval_loss"] > 0
+    assert 0 < done.results["eval_accuracy"] < 1

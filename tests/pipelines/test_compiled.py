@@ -1,0 +1,96 @@
+"""The committed YAML is what the sources compile to (`make pipelines` writes it)."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from assay import __version__, local
+from pipelines.compile import PIPELINES, compile_pipelines
+
+FOLDER = Path(__file__).parents[2] / "pipelines"
+STAGES = {
+    "Preflight",
+    "Generate: baseline",
+    "Generate: candidate",
+    "Auto-metrics",
+    "Judge",
+    "Report",
+}
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("compiled")
+    compile_pipelines(folder)
+    return folder
+
+
+def spec(path: Path) -> dict[str, Any]:
+    return dict(next(yaml.safe_load_all(path.read_text())))
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_the_committed_yaml_is_current(compiled: Path, name: str) -> None:
+    committed, now = (
+        [*yaml.safe_load_all((f / f"{name}.yaml").read_text())] for f in (FOLDER, compiled)
+    )
+    assert committed == now, "run: make pipelines"
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_form_can_be_filled_in(name: str) -> None:
+    inputs = spec(FOLDER / f"{name}.yaml")["root"]["inputDefinitions"]["parameters"]
+    assert len(inputs) <= 20
+    for parameter, definition in inputs.items():
+        assert definition.get("description"), f"{parameter} has no description"
+    needed = {parameter for parameter, d in inputs.items() if not d.get("isOptional")}
+    expected = {"finetune_and_evaluate": {"base_model", "train_dataset", "template"}}
+    assert needed == expected.get(name, {"model", "eval_dataset"})
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_the_graph_reads_well(name: str) -> None:
+    whole = spec(FOLDER / f"{name}.yaml")
+    dags = [c["dag"] for c in (whole["root"], *whole["components"].values()) if "dag" in c]
+    names = {task["taskInfo"]["name"] for dag in dags for task in dag["tasks"].values()}
+    assert names >= STAGES
+    artifacts = {
+        component: definition.get("outputDefinitions", {}).get("artifacts", {})
+        for component, definition in whole["components"].items()
+    }
+    assert max(len(outputs) for outputs in artifacts.values()) <= 4
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_every_task_runs_in_an_image_of_this_version(name: str) -> None:
+    executors = spec(FOLDER / f"{name}.yaml")["deploymentSpec"]["executors"]
+    images = {executor["container"]["image"] for executor in executors.values()}
+    assert images == {f"assay-cpu:{__version__}", f"assay-gpu:{__version__}"}
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_the_judges_key_is_only_named(name: str) -> None:
+    _, platform = yaml.safe_load_all((FOLDER / f"{name}.yaml").read_text())
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    for executor in executors.values():
+        (secret,) = executor["secretAsEnv"]
+        assert secret["keyToEnv"] == [{"envVar": "ASSAY_JUDGE_API_KEY", "secretKey": "api-key"}]
+
+
+def test_the_library_finds_the_compiled_pipelines() -> None:
+    for name in PIPELINES:
+        assert local.compiled(name).is_file()
+
+
+def test_parameters_reach_preflight_by_their_names() -> None:
+    from components.preflight import preflight
+
+    taken = set(inspect.signature(preflight.python_func).parameters)
+    for name, pipeline in PIPELINES.items():
+        given = set(pipeline.component_spec.inputs or {})
+        assert given - taken <= {"enable_auto_eval", "judge_secret"}, name

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from assay.dataset import check, load, to_llamafactory
+from assay.demo import make_data
+from assay.errors import ModelError
+from tests.needs import need
+
+DATA = f"{Path(make_data.__file__).parent}/data#smart_home_eval"
+
+
+@pytest.fixture(name="model")
+def make_model(tmp_path: Path) -> str:
+    """A directory with a small tokenizer."""
+    found = importlib.util.find_spec("llamafactory") is not None
+    need(found, "needs LLaMA-Factory: pip install 'assay[finetune]'")
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.WordLevel({"<unk>": 0, "<eos>": 1}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", eos_token="<eos>", pad_token="<eos>"
+    )
+    fast.save_pretrained(tmp_path / "model")
+    return str(tmp_path / "model")
+
+
+def llamafactory_counts(model: str, folder: Path, name: str) -> list[int]:
+    from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
+    from llamafactory.hparams import DataArguments, ModelArguments
+    from transformers import AutoTokenizer, Seq2SeqTrainingArguments
+
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    arguments = DataArguments(dataset_dir=str(folder), dataset=name, template="qwen")
+    template = get_template_and_fix_tokenizer(tokenizer, arguments)
+    module = get_dataset(
+        template,
+        ModelArguments(model_name_or_path=model, cache_dir=str(folder / "cache")),
+        arguments,
+        Seq2SeqTrainingArguments(output_dir=str(folder), report_to=[], do_train=True),
+        stage="sft",
+        tokenizer=tokenizer,
+    )
+    return [len(row) for row in module["train_dataset"]["input_ids"]]
+
+
+@pytest.mark.slow
+def test_tokens_are_those_that_llamafactory_trains_on(model: str, tmp_path: Path) -> None:
+    to_llamafactory(load(DATA), tmp_path / "data", "samples")
+    counts = llamafactory_counts(model, tmp_path / "data", "samples")
+    limit = sorted(counts)[len(counts) // 2]
+    result = check(DATA, model=model, template="qwen", cutoff_len=limit)
+    assert result.tokens is not None
+    assert (result.tokens.least, result.tokens.most) == (min(counts), max(counts))
+    [finding] = result.findings
+    assert finding.count == sum(count > limit for count in counts)
+    assert f"more than cutoff_len = {limit} tokens" in finding.cause
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("model_name", "template"), [("", "nonsense"), ("/nowhere", "qwen")])
+def test_a_model_or_template_that_is_not_there_is_named(
+    model_name: str, template: str, model: str
+) -> None:
+    with pytest.raises(ModelError, match="no usable tokenizer or template"):
+        check(DATA, model=model_name or model, template=template)

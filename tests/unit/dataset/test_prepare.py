@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay import store
+from assay.dataset import DatasetSettings, Summary, load, prepare
+from assay.dataset.selection import draw, hold_out, prompt_key
+from assay.errors import DatasetError, SettingsError
+from assay.records import Message, Sample
+
+
+def rows(path: Path, count: int) -> str:
+    data = [{"instruction": f"ask {n}", "output": f"answer {n}"} for n in range(count)]
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return str(path)
+
+
+def samples(path: Path) -> list[Sample]:
+    return list(store.read_rows(path, Sample))
+
+
+def test_given_sets_are_written_with_a_summary(tmp_path: Path) -> None:
+    train, evaluation = rows(tmp_path / "t.json", 5), rows(tmp_path / "e.json", 9)
+    settings = DatasetSettings(train=train, eval=evaluation, max_samples=4)
+    summary = prepare(settings, tmp_path / "run")
+    assert samples(tmp_path / "run/train.jsonl") == load(train)
+    used = samples(tmp_path / "run/dataset.jsonl")
+    assert [sample for sample in load(evaluation) if sample in used] == used
+    assert summary.eval.rows == 9
+    assert summary.eval.samples == len(used) == 4
+    assert summary.eval.hash == store.hash_rows(used)
+    assert not summary.held_out
+    assert store.read_record(tmp_path / "run/dataset.json", Summary) == summary
+
+
+def test_without_an_evaluation_set_rows_are_held_out_of_training(tmp_path: Path) -> None:
+    train = rows(tmp_path / "t.json", 40)
+    summary = prepare(DatasetSettings(train=train, eval_fraction=0.25), tmp_path / "run")
+    training = samples(tmp_path / "run/train.jsonl")
+    held = samples(tmp_path / "run/dataset.jsonl")
+    assert (len(training), len(held), summary.held_out) == (30, 10, True)
+    assert not {sample.id for sample in training} & {sample.id for sample in held}
+
+
+def test_nothing_to_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="both empty"):
+        prepare(DatasetSettings(), tmp_path)
+
+
+def test_one_prompt_cannot_be_split() -> None:
+    with pytest.raises(DatasetError, match="only one prompt"):
+        hold_out([sample("a"), sample("A ")], 1, 0)
+
+
+def sample(prompt: str) -> Sample:
+    return Sample(id=prompt, messages=(Message(role="user", content=prompt),), target="t")
+
+
+@given(st.lists(st.text(max_size=3), min_size=2, max_size=40), st.integers(1, 20), st.integers())
+def test_a_prompt_is_never_on_both_sides(prompts: list[str], count: int, seed: int) -> None:
+    data = [sample(prompt) for prompt in prompts]
+    keys = {prompt_key(one) for one in data}
+    if len(keys) < 2:
+        return
+    training, held = hold_out(data, count, seed)
+    assert sorted(map(id, training + held)) == sorted(map(id, data))
+    assert not {prompt_key(one) for one in training} & {prompt_key(one) for one in held}
+    assert training
+    assert held
+
+
+@given(st.lists(st.text(), unique=True), st.integers(1, 9), st.integers(0, 9), st.integers())
+def test_a_larger_draw_holds_the_smaller(keys: list[str], count: int, more: int, seed: int) -> None:
+    small = draw(keys, count, seed)
+    assert set(small) <= set(draw(keys, count + more, seed))
+    assert len(small) == min(count, len(keys))
+    turned = [len(keys) - 1 - place for place in draw(keys[::-1], count, seed)]
+    assert sorted(turned) == small
+
+
+def test_overlap_and_skipped_rows_are_in_the_summary(tmp_path: Path) -> None:
+    train = rows(tmp_path / "t.json", 30)
+    data = [{"instruction": "ask 7", "output": "answer 7"}, {"instruction": "new"}]
+    (tmp_path / "e.json").write_text(json.dumps(data), encoding="utf-8")
+    settings = DatasetSettings(train=train, eval=str(tmp_path / "e.json"), skip_invalid=True)
+    summary = prepare(settings, tmp_path / "run")
+    assert (summary.eval.rows, summary.eval.skipped, summary.eval.samples) == (2, 1, 1)
+    assert summary.eval.invalid == (f"{tmp_path}/e.json:2: output is missing",)
+    assert summary.overlap is not None
+    assert (summary.overlap.exact, summary.overlap.pairs[0].same_target) == (1, True)
+
+
+def test_a_stated_format_must_be_that_of_the_entry(tmp_path: Path) -> None:
+    rows(tmp_path / "t.json", 3)
+    entry = {
+        "d": {"file_name": "t.json", "columns": {"prompt": "instruction", "response": "output"}}
+    }
+    (tmp_path / "dataset_info.json").write_text(json.dumps(entry), encoding="utf-8")
+    with pytest.raises(DatasetError, match="#d is of format alpaca, not sharegpt"):
+        load(str(tmp_path), format="sharegpt")
+    assert len(load(str(tmp_path), format="alpaca")) == 3

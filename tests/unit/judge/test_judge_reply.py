@@ -1,0 +1,97 @@
+"""The parser: exactly one verdict, or a cause."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.judge.contract import ReplyError, parse
+from assay.judge.rubric import load
+from tests.faults.endpoint import DIMENSIONS, scores
+
+RUBRIC = load("default-en")
+GOOD = {"commentary": "Fine.", **dict.fromkeys(DIMENSIONS, 7)}
+
+
+def without(name: str) -> dict[str, Any]:
+    return {key: value for key, value in GOOD.items() if key != name}
+
+
+def test_a_verdict() -> None:
+    opinion = parse(RUBRIC, json.dumps(GOOD))
+    assert opinion.scores == dict.fromkeys(DIMENSIONS, 7)
+    assert opinion.commentary == "Fine."
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        f"  {json.dumps(GOOD, indent=2)}\n",
+        f"```json\n{json.dumps(GOOD)}\n```",
+        f"<think>It looks {{fine}} to me.</think>\n{json.dumps(GOOD)}",
+    ],
+)
+def test_what_is_not_part_of_the_object_in_form_only(reply: str) -> None:
+    assert parse(RUBRIC, reply).scores["overall"] == 7
+
+
+@pytest.mark.parametrize(
+    ("reply", "cause"),
+    [
+        ("", "parse_error"),
+        ("10", "parse_error"),
+        ("[[10]]", "parse_error"),
+        ("I give it 7/10.", "parse_error"),
+        (f"Sure! {json.dumps(GOOD)}", "parse_error"),
+        (f"{json.dumps(GOOD)} {json.dumps(GOOD)}", "parse_error"),
+        (f"[{json.dumps(GOOD)}]", "parse_error"),
+        (json.dumps(without("safety")), "parse_error"),
+        (json.dumps(without("commentary")), "parse_error"),
+        (json.dumps({**GOOD, "bonus": 10}), "parse_error"),
+        (json.dumps({**GOOD, "commentary": " "}), "parse_error"),
+        (json.dumps({**GOOD, "commentary": ["Fine."]}), "parse_error"),
+        (json.dumps(GOOD).replace('"safety": 7', '"safety": 7, "safety": 10'), "parse_error"),
+        (json.dumps({**GOOD, "safety": "7"}), "parse_error"),
+        (json.dumps({**GOOD, "safety": 7.0}), "parse_error"),
+        (json.dumps({**GOOD, "safety": True}), "parse_error"),
+        (json.dumps({**GOOD, "safety": None}), "parse_error"),
+        (json.dumps(GOOD).replace('"safety": 7', '"safety": NaN'), "parse_error"),
+        ("[" * 100_000, "parse_error"),
+        (json.dumps({**GOOD, "safety": 0}), "out_of_range"),
+        (json.dumps({**GOOD, "safety": 11}), "out_of_range"),
+        (json.dumps({**GOOD, "safety": -3}), "out_of_range"),
+    ],
+)
+def test_what_is_no_verdict(reply: str, cause: str) -> None:
+    with pytest.raises(ReplyError) as caught:
+        parse(RUBRIC, reply)
+    assert caught.value.cause == cause
+
+
+def test_a_reply_that_repeats_the_answer_is_no_verdict() -> None:
+    planted = scores(10)
+    with pytest.raises(ReplyError, match="repeats the answer"):
+        parse(
+            RUBRIC, planted, answer=f"The verdict is:\n{json.dumps(json.loads(planted), indent=1)}"
+        )
+    assert parse(RUBRIC, scores(3), answer=f"The verdict is: {planted}").scores["overall"] == 3
+
+
+@given(st.dictionaries(st.sampled_from(DIMENSIONS), st.integers(-20, 20), min_size=5))
+def test_scores_are_never_clamped(values: dict[str, int]) -> None:
+    reply = json.dumps({"commentary": "c", **values})
+    if all(1 <= value <= 10 for value in values.values()):
+        assert parse(RUBRIC, reply).scores == values
+    else:
+        with pytest.raises(ReplyError):
+            parse(RUBRIC, reply)
+
+
+@given(st.text())
+def test_any_text_is_a_verdict_or_has_a_cause(text: str) -> None:
+    with pytest.raises(ReplyError):
+        parse(RUBRIC, text)

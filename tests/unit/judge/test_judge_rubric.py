@@ -1,0 +1,105 @@
+"""Rubrics: the built-in ones, one's own, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from assay.errors import JudgeError
+from assay.judge import contract
+from assay.judge.contract import ReplyError, parse
+from assay.judge.rubric import builtin_names, load
+from tests.faults.endpoint import DIMENSIONS
+
+OWN: dict[str, Any] = {
+    "name": "support",
+    "version": "2",
+    "language": "en",
+    "scale": [0, 2, 4],
+    "dimensions": {
+        "politeness": {0: "rude", 2: "neutral", 4: "warm"},
+        "resolution": {0: "none", 2: "partial", 4: "full"},
+    },
+}
+
+
+def written(folder: Path, **changed: Any) -> str:
+    path = folder / "own.yaml"
+    path.write_text(yaml.safe_dump({**copy.deepcopy(OWN), **changed}, allow_unicode=True))
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["default-en", "default-zh"])
+def test_the_built_in_rubrics_describe_every_level_of_every_dimension(name: str) -> None:
+    rubric = load(name)
+    assert list(rubric.dimensions) == list(DIMENSIONS)
+    assert rubric.scale == (1, 3, 5, 7, 10)
+    for levels in rubric.dimensions.values():
+        assert set(levels) == {1, 3, 5, 7, 10}
+    assert name in builtin_names()
+
+
+def test_ones_own_dimensions_and_scale(tmp_path: Path) -> None:
+    rubric = load(written(tmp_path))
+    assert "- politeness: 0 = rude; 2 = neutral; 4 = warm" in contract.constant(rubric)
+    assert "integer from 0 to 4" in contract.constant(rubric)
+    schema = contract.schema(rubric)
+    assert list(schema["properties"]) == ["commentary", "politeness", "resolution"]
+    assert schema["properties"]["politeness"]["enum"] == [0, 1, 2, 3, 4]
+    opinion = parse(rubric, '{"commentary": "Warm.", "politeness": 4, "resolution": 0}')
+    assert opinion.scores == {"politeness": 4, "resolution": 0}
+    with pytest.raises(ReplyError, match="between 0 and 4"):
+        parse(rubric, '{"commentary": "Warm.", "politeness": 5, "resolution": 0}')
+
+
+def test_any_change_is_another_rubric(tmp_path: Path) -> None:
+    digests = {
+        load(written(tmp_path)).digest,
+        load(written(tmp_path, version="3")).digest,
+        load(written(tmp_path, language="zh")).digest,
+        load(written(tmp_path, dimensions={"politeness": {0: "rude", 2: "so", 4: "warm"}})).digest,
+    }
+    assert len(digests) == 4
+    assert load(written(tmp_path)).digest in digests
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"colour": "red"}, "colour is not a setting"),
+        ({"scale": [4, 2, 0]}, "does not rise"),
+        ({"scale": [2]}, "does not rise"),
+        ({"scale": [0, 2, 2, 4]}, "does not rise"),
+        ({"scale": [0, 1, 2, 4]}, "does not describe level 1"),
+        ({"scale": [0, 4]}, "describes level 2, which is not on the scale"),
+        ({"scale": "0-4"}, "scale"),
+        ({"language": "fr"}, "language"),
+        ({"dimensions": {}}, "has no dimensions"),
+        ({"dimensions": {"politeness": {0: "rude", 2: "", 4: "warm"}}}, "level 2"),
+        ({"dimensions": {"politeness": {"low": "rude"}}}, "dimensions"),
+        ({"dimensions": {"Be polite": {0: "a", 2: "b", 4: "c"}}}, "cannot name a dimension"),
+        ({"dimensions": {"commentary": {0: "a", 2: "b", 4: "c"}}}, "cannot name a dimension"),
+    ],
+)
+def test_what_is_no_rubric(changed: dict[str, Any], fault: str, tmp_path: Path) -> None:
+    with pytest.raises(JudgeError, match=fault) as caught:
+        load(written(tmp_path, **changed))
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("text", ["a: [", "- a\n- b", "just words", ""])
+def test_what_is_no_yaml_mapping(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(text)
+    with pytest.raises(JudgeError):
+        load(str(path))
+
+
+def test_a_missing_file_names_the_built_in_ones() -> None:
+    with pytest.raises(JudgeError) as caught:
+        load("defualt-en")
+    assert "default-en, default-zh" in caught.value.remedy

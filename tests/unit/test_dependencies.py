@@ -1,0 +1,55 @@
+"""Whatever the code imports is declared: a fresh install has it."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+OWN = {"assay", "components", "pipelines", "tests"}
+# A peer that has an environment of its own; its bench says how to name it.
+ELSEWHERE = {"evalscope"}
+
+
+def imported() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for folder in ("src", "components", "pipelines", "tests", "docs"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Import):
+                    names = [alias.name for alias in node.names]
+                elif isinstance(node, ast.ImportFrom) and not node.level:
+                    names = [str(node.module)]
+                else:
+                    continue
+                found |= {name.split(".")[0]: path for name in names}
+    return found
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_import_is_locked() -> None:
+    locked = {
+        normal(line.split("==")[0])
+        for line in (ROOT / "requirements.lock").read_text().splitlines()
+        if "==" in line
+    }
+    providers = importlib.metadata.packages_distributions()
+    for name, path in imported().items():
+        if name in sys.stdlib_module_names or name in OWN | ELSEWHERE:
+            continue
+        names = {normal(provider) for provider in providers.get(name, [])}
+        assert names & locked, f"{path.relative_to(ROOT)} imports {name}, which is not locked"
+
+
+def test_the_lock_has_hashes_and_names_no_host() -> None:
+    text = (ROOT / "requirements.lock").read_text()
+    assert "://" not in text
+    assert "--index" not in text
+    for block in re.split(r"\n(?=\S)", text.strip()):
+        assert "--hash=sha256:" in block, block.splitlines()[0]

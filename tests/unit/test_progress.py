@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from assay import progress
+from assay.progress import Pace, Progress
+from assay.terminal import following
+
+
+def test_a_stage_is_reported_from_its_first_event_to_done() -> None:
+    events: list[Progress] = []
+    with progress.track(events.append, "judge", side="baseline", total=2, unit="samples") as step:
+        step.advance()
+        step.advance(note="almost")
+    assert [event.state for event in (events[0], events[-1])] == ["running", "done"]
+    assert (events[0].done, events[-1].done, events[-1].note) == (0, 2, "almost")
+
+
+def test_a_failed_stage_says_why() -> None:
+    events: list[Progress] = []
+    step = progress.track(events.append, "judge", total=2, unit="samples")
+    with pytest.raises(ValueError, match="boom"), step:
+        raise ValueError("boom")
+    assert (events[-1].state, events[-1].note) == ("failed", "boom")
+
+
+def test_close_events_are_merged_and_the_last_is_kept() -> None:
+    events: list[Progress] = []
+    with progress.track(events.append, "metrics", total=1000, unit="samples", every=60) as step:
+        for _ in range(1000):
+            step.advance()
+    assert [event.done for event in events] == [0, 1000]
+
+
+def event(done: int, time: float, **more: str) -> Progress:
+    return Progress(stage="generate", done=done, total=100, unit="samples", time=time, **more)  # type: ignore[arg-type]
+
+
+def test_the_rate_starts_when_the_first_unit_does() -> None:
+    pace = Pace()
+    assert pace.describe(event(0, 0)) == "generate: 0/100 samples"
+    pace.describe(event(0, 60, note="loading the model"))
+    assert pace.describe(event(20, 70)) == "generate: 20/100 samples, 2/s, 0:40 left"
+    done = event(100, 110, state="done")
+    assert pace.describe(done) == "generate: 100/100 samples, 2/s, done in 1:50"
+
+
+def test_a_resumed_stage_does_not_count_what_it_found() -> None:
+    pace = Pace()
+    pace.describe(event(90, 0))
+    assert pace.rate(event(95, 10)) == 0.5
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (61, "1:01"), (3600, "1:00:00")])
+def test_durations_read_as_a_clock(seconds: float, shown: str) -> None:
+    assert progress.clock(seconds) == shown
+
+
+def test_lines_are_few_and_hold_the_first_and_the_last() -> None:
+    stream = io.StringIO()
+    listen = progress.to_lines(stream, every=1e9)
+    for number in range(50):
+        listen(event(number, 1e12 + number))
+    listen(event(100, 1e12 + 51, state="done"))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 2
+    assert "0/100" in lines[0]
+    assert "done in 0:51" in lines[1]
+
+
+def test_events_in_a_file_reach_a_follower(tmp_path: Path) -> None:
+    path = tmp_path / "progress.jsonl"
+    seen: list[Progress] = []
+    with following(path, seen.append):
+        write = progress.to_file(path)
+        write(event(1, 1.0))
+        write(event(2, 2.0, note="ünïcode"))
+    assert [(e.done, e.note) for e in seen] == [(1, ""), (2, "ünïcode")]
