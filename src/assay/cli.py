@@ -55,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument("folder", type=Path, metavar="RUN")
         stage.add_argument("--config", type=Path, metavar="CONFIG.yaml", help="begin RUN with it")
         _add_set(stage)
+        if name == "judge":
+            _add_again(stage)
         stage.set_defaults(command=_stage, stage=name)
     report = commands.add_parser("report", help="write a run folder's report")
     report.add_argument("folder", type=Path, metavar="RUN")
@@ -79,6 +81,13 @@ def _add_dataset(commands: Any) -> None:
     check.add_argument("--template", default="", help="with this LLaMA-Factory template")
     check.add_argument("--cutoff-len", type=int, default=2048, metavar="TOKENS")
     check.set_defaults(command=_check_dataset)
+
+
+def _add_again(judge: argparse.ArgumentParser) -> None:
+    judge.add_argument(
+        "--only-failed", action="store_true", help="ask again only for verdicts that failed"
+    )
+    judge.add_argument("--rubric", metavar="FILE", help="judge on another rubric (judge.rubric)")
 
 
 def _add_set(parser: argparse.ArgumentParser) -> None:
@@ -115,13 +124,15 @@ def _stage(arguments: argparse.Namespace) -> None:
         elif arguments.stage == "metrics":
             run.compute_metrics(settings, arguments.folder, listen)
         else:
-            run.judge(settings, arguments.folder, listen)
+            run.judge(settings, arguments.folder, listen, only_failed=arguments.only_failed)
 
 
 def _settings(arguments: argparse.Namespace) -> Config:
     from assay import config, run
 
     overrides = _overrides(arguments.set)
+    if getattr(arguments, "rubric", None):
+        overrides["judge.rubric"] = arguments.rubric
     if arguments.config:
         settings = config.load(arguments.config, overrides)
         run.begin(settings, arguments.folder)

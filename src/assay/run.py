@@ -138,7 +138,9 @@ def compute_metrics(settings: Config, folder: Path, listen: progress.Listener) -
         )
 
 
-def judge(settings: Config, folder: Path, listen: progress.Listener) -> None:
+def judge(
+    settings: Config, folder: Path, listen: progress.Listener, *, only_failed: bool = False
+) -> None:
     """Have the predictions of each side that has some judged; paid verdicts are kept."""
     if settings.judge is None:
         raise SettingsError("config has no judge section", "Set judge.endpoint and judge.model")
@@ -149,6 +151,7 @@ def judge(settings: Config, folder: Path, listen: progress.Listener) -> None:
             folder / side / VERDICTS,
             settings.judge,
             side=side,
+            only_failed=only_failed,
             listen=listen,
         )
 
