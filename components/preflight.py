@@ -24,12 +24,12 @@ def preflight(
     mode: str = "both",
     max_samples: int = 0,
     batch_size: int = 16,
-    max_new_tokens: int = 512,
     generate_settings: dict = {},  # noqa: B006
     judge_endpoint: str = "",
     judge_model: str = "",
     judge_temperature: float = 0.0,
     judge_max_tokens: int = 512,
+    gate: dict = {},  # noqa: B006
     judge_settings: dict = {},  # noqa: B006
     seed: int = 42,
 ) -> NamedTuple(

@@ -17,13 +17,13 @@ def evaluate(
     mode: str = "both",
     max_samples: int = 0,
     batch_size: int = 16,
-    max_new_tokens: int = 512,
     generate_settings: dict = {},  # noqa: B006  KFP reads the default, nothing changes it
     judge_endpoint: str = "",
     judge_model: str = "",
     judge_temperature: float = 0.0,
     judge_max_tokens: int = 512,
     judge_settings: dict = {},  # noqa: B006
+    gate: dict = {},  # noqa: B006
     judge_secret: str = "assay-judge",  # noqa: S107  the name of a Secret
     seed: int = 42,
 ) -> None:
@@ -38,13 +38,14 @@ def evaluate(
         mode: auto (metrics), judge (LLM as judge) or both.
         max_samples: Evaluate a seeded sample of so many. 0: all.
         batch_size: Samples a device and step.
-        max_new_tokens: Longest answer, in tokens.
-        generate_settings: More of the generate section, such as {"do_sample": true}.
+        generate_settings: More of the generate section, such as {"max_new_tokens": 128}.
         judge_endpoint: Base URL of an OpenAI-compatible API, up to and with /v1.
         judge_model: The judge's model name at that endpoint.
         judge_temperature: The judge's temperature, 0 to 2.
         judge_max_tokens: Longest verdict, in tokens.
         judge_settings: More of the judge section, such as {"concurrency": 64}.
+        gate: What the candidate must prove, such as {"rules": {"overall": {"max_drop": 0.3}}}.
+            Empty: no gate.
         judge_secret: Kubernetes Secret whose entry api-key is the judge's key.
         seed: Seed of the sample and of sampled decoding.
     """
@@ -57,12 +58,12 @@ def evaluate(
         mode=mode,
         max_samples=max_samples,
         batch_size=batch_size,
-        max_new_tokens=max_new_tokens,
         generate_settings=generate_settings,
         judge_endpoint=judge_endpoint,
         judge_model=judge_model,
         judge_temperature=judge_temperature,
         judge_max_tokens=judge_max_tokens,
+        gate=gate,
         judge_settings=judge_settings,
         seed=seed,
     ).set_display_name("Preflight")

@@ -21,13 +21,13 @@ def finetune_and_evaluate(
     enable_auto_eval: bool = True,
     mode: str = "both",
     max_samples: int = 0,
-    max_new_tokens: int = 512,
     generate_settings: dict = {},  # noqa: B006
     judge_endpoint: str = "",
     judge_model: str = "",
     judge_temperature: float = 0.0,
     judge_max_tokens: int = 512,
     judge_settings: dict = {},  # noqa: B006
+    gate: dict = {},  # noqa: B006
     judge_secret: str = "assay-judge",  # noqa: S107  the name of a Secret
 ) -> None:
     """Fine-tune a model with LLaMA-Factory and evaluate it against the one it was tuned from.
@@ -46,13 +46,14 @@ def finetune_and_evaluate(
         enable_auto_eval: Evaluate when training is done. Off: train only.
         mode: auto (metrics), judge (LLM as judge) or both.
         max_samples: Evaluate a seeded sample of so many. 0: all.
-        max_new_tokens: Longest answer, in tokens.
-        generate_settings: More of the generate section, such as {"do_sample": true}.
+        generate_settings: More of the generate section, such as {"max_new_tokens": 128}.
         judge_endpoint: Base URL of an OpenAI-compatible API, up to and with /v1.
         judge_model: The judge's model name at that endpoint.
         judge_temperature: The judge's temperature, 0 to 2.
         judge_max_tokens: Longest verdict, in tokens.
         judge_settings: More of the judge section, such as {"concurrency": 64}.
+        gate: What the candidate must prove, such as {"rules": {"overall": {"max_drop": 0.3}}}.
+            Empty: no gate.
         judge_secret: Kubernetes Secret whose entry api-key is the judge's key.
     """
     plan = preflight(
@@ -68,12 +69,12 @@ def finetune_and_evaluate(
         mode=mode,
         max_samples=max_samples,
         batch_size=batch_size,
-        max_new_tokens=max_new_tokens,
         generate_settings=generate_settings,
         judge_endpoint=judge_endpoint,
         judge_model=judge_model,
         judge_temperature=judge_temperature,
         judge_max_tokens=judge_max_tokens,
+        gate=gate,
         judge_settings=judge_settings,
     ).set_display_name("Preflight")
     give_judge_key(plan, judge_secret)

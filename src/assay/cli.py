@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay import __version__
+from assay import __version__, gate_cli
 from assay.errors import AssayError, SettingsError
 
 if TYPE_CHECKING:
@@ -18,8 +18,9 @@ INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 a stage failed, 2 the input has to be
-    corrected, 130 interrupted (running it again resumes)."""
+    """Run one command and return its exit code: 0 done, 1 a stage failed or the gate says NO-GO, 2
+    the input has to be corrected, 3 the gate is inconclusive, 130 interrupted (running it again
+    resumes)."""
     arguments = _parser().parse_args(argv)
     from assay.process import interruptible
 
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("folder", type=Path, metavar="RUN")
     report.add_argument("--title", default="", help="the report's heading")
     report.set_defaults(command=_report)
+    gate_cli.add_parser(commands)
     _add_dataset(commands)
     demo = commands.add_parser("demo", help="fine-tune and evaluate a 135M model on this machine")
     demo.add_argument("--out", type=Path, default=Path("demo-run"), metavar="FOLDER")
@@ -100,7 +102,7 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def _run(arguments: argparse.Namespace) -> int:
     from assay import config, run, terminal
 
     folder = arguments.out or Path("runs") / arguments.config.stem
@@ -109,6 +111,7 @@ def _run(arguments: argparse.Namespace) -> None:
         report = run.run(settings, folder, listen)
     terminal.print_summary(folder)
     print(f"Report: {report}")
+    return gate_cli.say(folder)
 
 
 def _stage(arguments: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from assay import judge as judging
 from assay import metrics as measuring
 from assay.config import NO_BASELINE, Config
 from assay.errors import InputError, SettingsError
+from assay.gate import GatePolicy
 from assay.records import SIDES, Side
 
 CONFIG = "config.yaml"
@@ -70,8 +71,24 @@ def check(settings: Config) -> None:
     else:
         model.resolve(settings.model, settings.base_model)
     generating.check(settings.generate)
+    if settings.gate:
+        _check_gate(settings, settings.gate)
     if settings.judged and settings.judge:
         judging.check(settings.judge)
+
+
+def _check_gate(settings: Config, policy: GatePolicy) -> None:
+    """Refuse a rule that this run cannot prove, before anything is spent on it."""
+    scored = [name for name in settings.metrics.metrics if name not in measuring.CORPUS_METRICS]
+    known = scored if settings.auto else []
+    if settings.judged and settings.judge:
+        known = [*known, *judging.dimensions(settings.judge.rubric)]
+    for name in policy.rules:
+        if name not in known:
+            raise SettingsError(
+                f"gate.rules.{name} is no metric of this run that has an interval",
+                f"Use one of {', '.join(known)}",
+            )
 
 
 def finetune(settings: Config, folder: Path, listen: progress.Listener) -> None:

@@ -20,6 +20,7 @@ STAGES = {
     "Auto-metrics",
     "Judge",
     "Report",
+    "Gate",
 }
 
 
