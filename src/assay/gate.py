@@ -140,12 +140,12 @@ def _lacking(sides: Sequence[Metric], compared: Comparison, policy: GatePolicy) 
 
 def _within(rule: str, bound: Bound, compared: Comparison) -> Ruling:
     least, most = _loss(compared)
-    said = f"the loss is between {least:.3g} and {most:.3g} (95%, {compared.n} pairs)"
+    said = f"difference {compared.low:+.3g} to {compared.high:+.3g} (95%, {compared.n} pairs)"
     if most <= bound.max_drop:
-        return Ruling(rule=rule, decision="GO", reason=f"{said}: inside")
+        return Ruling(rule=rule, decision="GO", reason=f"{said}: within the bound")
     if least > bound.max_drop:
-        return Ruling(rule=rule, decision="NO_GO", reason=f"{said}: beyond")
-    reason = f"{said}: it may be on either side"
+        return Ruling(rule=rule, decision="NO_GO", reason=f"{said}: all beyond the bound")
+    reason = f"{said}: on both sides of the bound"
     return Ruling(rule=rule, decision="INCONCLUSIVE", reason=reason)
 
 
