@@ -6,6 +6,7 @@ unfinished stage.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,14 @@ VERDICTS = "verdicts.jsonl"
 REPORT = "report.html"
 
 
-def run(settings: Config, folder: Path, listen: progress.Listener = progress.ignore) -> Path:
+def run(
+    settings: Config,
+    folder: Path,
+    listen: progress.Listener = progress.ignore,
+    finished: Callable[[], None] = lambda: None,
+) -> Path:
     """Do everything that `settings` asks for in `folder` and return the HTML report's path.
+    `finished` is called after each stage.
 
     Raises InputError before any training for what can be known before, StageError later; running
     the same again resumes.
@@ -36,15 +43,21 @@ def run(settings: Config, folder: Path, listen: progress.Listener = progress.ign
     check(settings)
     begin(settings, folder)
     listen = progress.tee(listen, progress.to_file(folder / "progress.jsonl"))
+    finished()
     if settings.finetune:
         finetune(settings, folder, listen)
+        finished()
     for side in sides(settings):
         generate(settings, folder, side, listen)
+        finished()
     if settings.auto:
         compute_metrics(settings, folder, listen)
+        finished()
     if settings.judged:
         judge(settings, folder, listen)
+        finished()
     report.report(folder)
+    finished()
     return folder / REPORT
 
 
@@ -68,7 +81,7 @@ def check(settings: Config) -> None:
     if settings.finetune:
         finetuning.check(settings.finetune)
     else:
-        model.resolve(settings.model, settings.base_model)
+        model.resolve(settings.model, settings.base_model, weights=False)
     generating.check(settings.generate)
     if settings.judged and settings.judge:
         judging.check(settings.judge)
@@ -93,9 +106,9 @@ def baseline_of(settings: Config) -> str:
         return "" if settings.baseline == NO_BASELINE else settings.baseline
     if settings.finetune:
         return settings.finetune.base_model
-    candidate = model.resolve(settings.model, settings.base_model)
+    candidate = model.resolve(settings.model, settings.base_model, weights=False)
     if candidate.adapter:
-        return candidate.base
+        return candidate.base_name
     return candidate.manifest.base_model if candidate.manifest else ""
 
 
@@ -106,19 +119,19 @@ def generate(settings: Config, folder: Path, side: Side, listen: progress.Listen
         candidate if side == "candidate" else baseline_of(settings),
         folder / SAMPLES,
         folder / side,
-        generation_of(settings, Path(candidate)),
+        generation_of(settings, candidate),
         base_model=settings.base_model if side == "candidate" else "",
         side=side,
         listen=listen,
     )
 
 
-def generation_of(settings: Config, candidate: Path) -> generating.GenerateSettings:
+def generation_of(settings: Config, candidate: str) -> generating.GenerateSettings:
     """Return how both sides answer: what is not set comes from the fine-tune of the candidate."""
     if settings.finetune:
         tuning = settings.finetune
         return generating.inherit(settings.generate, tuning.template, tuning.llamafactory)
-    manifest = model.read_manifest(candidate)
+    manifest = model.read_manifest(Path(model.local(candidate, weights=False)))
     if manifest is None:
         return settings.generate
     tuned: Any = manifest.settings.get("llamafactory", {})

@@ -64,7 +64,7 @@ def preflight(
     trained = summary.train.samples if summary.train else 0
     metadata.update(samples=summary.eval.samples, hash=summary.eval.hash, training_samples=trained)
     plain = configuration.plain(config)
-    generation = asdict(run.generation_of(config, Path(config.model)))
+    generation = asdict(run.generation_of(config, config.model))
     sections = (plain.get(name, {}) for name in ("metrics", "judge"))
     return (plain, plain.get("finetune", {}), generation, *sections, run.baseline_of(config))
 
