@@ -64,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     dataset.add_parser(commands)
     demo = commands.add_parser("demo", help="fine-tune and evaluate a 135M model on this machine")
     demo.add_argument("--out", type=Path, default=Path("demo-run"), metavar="FOLDER")
+    demo.add_argument(
+        "--store", default="", help="keep the artifacts in a store: a URI, or minio to start one"
+    )
     demo.set_defaults(command=_demo)
     return parser
 
@@ -139,7 +142,7 @@ def _print_report(out: str, folder: Path) -> None:
 def _demo(arguments: argparse.Namespace) -> None:
     from assay.demo.run import run_demo
 
-    run_demo(arguments.out)
+    run_demo(arguments.out, arguments.store)
 
 
 def _overrides(assignments: Sequence[str]) -> dict[str, Any]:

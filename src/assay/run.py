@@ -7,6 +7,7 @@ unfinished stage.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,8 @@ def run(
     the same again resumes.
     """
     check(settings)
-    begin(settings, folder)
     listen = progress.tee(listen, progress.to_file(folder / "progress.jsonl"))
+    begin(settings, folder, listen)
     finished()
     if settings.finetune:
         finetune(settings, folder, listen)
@@ -61,7 +62,7 @@ def run(
     return folder / REPORT
 
 
-def begin(settings: Config, folder: Path) -> None:
+def begin(settings: Config, folder: Path, listen: progress.Listener = progress.ignore) -> None:
     """Make the run folder with its configuration and samples, or take up the one that is there.
 
     Raises SettingsError where the folder holds a run that was asked for something else.
@@ -72,8 +73,39 @@ def begin(settings: Config, folder: Path) -> None:
             f"{folder} holds a run with another {name}", "Choose another --out, or remove it"
         )
     if not (folder / dataset.SUMMARY).is_file():
-        dataset.prepare(settings.dataset, folder)
+        prepare(settings, folder, listen)
     config.save(settings, path)
+
+
+def prepare(settings: Config, folder: Path, listen: progress.Listener) -> dataset.Summary:
+    """Write the run's samples, checked, and the dataset.json that says what they are."""
+    summary = dataset.prepare(
+        settings.dataset,
+        folder,
+        train_tokens=_train_tokens(settings),
+        eval_tokens=_eval_tokens(settings),
+    )
+    used = summary.eval.samples + (summary.train.samples if summary.train else 0)
+    done = progress.Progress(stage="dataset", state="done", done=used, total=used, unit="samples")
+    listen(replace(done, note=dataset.sum_up(summary)))
+    return summary
+
+
+def _train_tokens(settings: Config) -> dataset.Tokens | None:
+    tuning = settings.finetune
+    if not tuning:
+        return None
+    return dataset.Tokens(
+        model=tuning.base_model, template=tuning.template, cutoff_len=tuning.cutoff_len
+    )
+
+
+def _eval_tokens(settings: Config) -> dataset.Tokens:
+    generation = generation_of(settings, settings.model)
+    name = settings.finetune.base_model if settings.finetune else settings.model
+    return dataset.Tokens(
+        model=name, template=generation.template, cutoff_len=generation.cutoff_len
+    )
 
 
 def check(settings: Config) -> None:

@@ -51,7 +51,10 @@ def running() -> Iterator[progress.Listener]:
 
 
 def preflight(
-    parameters: Mapping[str, Any], samples: Path, metadata: dict[str, Any]
+    parameters: Mapping[str, Any],
+    samples: Path,
+    metadata: dict[str, Any],
+    listen: progress.Listener = progress.ignore,
 ) -> tuple[dict[str, Any], ...]:
     """Check the run that a pipeline's parameters describe, and prepare its samples.
 
@@ -60,7 +63,8 @@ def preflight(
     """
     config = configuration.from_parameters(whole(parameters))
     run.check(config)
-    summary = dataset.prepare(config.dataset, samples)
+    summary = run.prepare(config, samples, listen)
+    print(dataset.describe_summary(summary), flush=True)
     trained = summary.train.samples if summary.train else 0
     metadata.update(samples=summary.eval.samples, hash=summary.eval.hash, training_samples=trained)
     plain = configuration.plain(config)

@@ -33,6 +33,15 @@ def exists(uri: str) -> bool:
         return head(s3, at) is not None or bool(folders.names(s3, at, limit=1))
 
 
+def make_bucket(uri: str) -> None:
+    """Make the bucket s3://NAME or minio://NAME unless it is there. Raises StoreError."""
+    scheme, _, name = uri.partition("://")
+    s3 = client(scheme)
+    with explained(uri):
+        if name not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
+            s3.create_bucket(Bucket=name)
+
+
 def version(uri: str) -> str:
     """Return what the artifact at `uri`, in a store, is known by: it changes with the content, and
     is "" where there is no whole artifact. Raises StoreError."""

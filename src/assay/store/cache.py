@@ -24,10 +24,9 @@ def cache_folder() -> Path:
 
 
 def place(kind: str, *parts: str) -> Path:
-    """Return the folder in the cache for what `parts` identify, at the store that is in use."""
-    address = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-    identity = "\n".join((address, *parts))
-    return cache_folder() / kind / hashlib.sha256(identity.encode()).hexdigest()[:16]
+    """Return the folder in the cache for what `parts` identify."""
+    identity = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return cache_folder() / kind / identity[:16]
 
 
 def cached(uri: str, advance: Advance = ignore, *, weights: bool = True) -> Path:

@@ -16,6 +16,7 @@ from assay.store import artifacts
 from assay.store.artifacts import is_remote
 from assay.store.cache import locked, place
 from assay.store.files import WEIGHT_SUFFIXES, hash_rows, read_json, write_json
+from assay.store.s3 import address
 from assay.store.upload import Advance, ignore
 
 _STATE = "state.json"
@@ -39,7 +40,7 @@ def mirrored(uri: str, *, weights: bool = True, advance: Advance = ignore) -> It
         yield Mirror(folder=Path(uri), send=lambda: None)
         return
     uri = uri.rstrip("/")
-    home = place("mirrors", uri)
+    home = place("mirrors", address(), uri)
     with locked(home, wait=False):
         one = _Mirrored(uri, home, advance)
         one.bring(weights)
