@@ -115,6 +115,8 @@ def check(settings: Config) -> None:
     else:
         model.resolve(settings.model, settings.base_model, weights=False)
     generating.check(settings.generate)
+    if settings.auto:
+        measuring.check(settings.metrics)
     if settings.judged and settings.judge:
         judging.check(settings.judge)
 

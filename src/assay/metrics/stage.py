@@ -34,6 +34,11 @@ class MetricsSettings:
     processes: Annotated[int, Ge(0)] = 0
 
 
+def check(settings: MetricsSettings) -> None:
+    """Raise SettingsError for a metric that does not exist, before anything is computed."""
+    select(settings.metrics)
+
+
 def compute_metrics(
     samples: Path,
     predictions: Path,
