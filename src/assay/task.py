@@ -65,6 +65,8 @@ def preflight(
     run.check(config)
     summary = run.prepare(config, samples, listen)
     print(dataset.describe_summary(summary), flush=True)
+    for name, remedy in measuring.missing(config.metrics).items() if config.auto else ():
+        print(f"{name} is unavailable here: {remedy}", flush=True)
     trained = summary.train.samples if summary.train else 0
     metadata.update(samples=summary.eval.samples, hash=summary.eval.hash, training_samples=trained)
     plain = configuration.plain(config)
