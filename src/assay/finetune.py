@@ -25,9 +25,9 @@ LOG = "train.log"
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneSettings:
-    """Supervised fine-tuning. `base_model` is a directory or hub id, `template` a LLaMA-Factory
-    chat template, `batch_size` counts samples a device, `cutoff_len` tokens. `llamafactory` takes
-    any other LLaMA-Factory setting by its own name."""
+    """Supervised fine-tuning. `base_model` is a directory, URI or hub id, `template` a chat
+    template of LLaMA-Factory, `batch_size` counts samples a device, `cutoff_len` tokens.
+    `llamafactory` takes any other LLaMA-Factory setting by its own name."""
 
     base_model: str
     template: str
@@ -45,7 +45,7 @@ def check(settings: FinetuneSettings) -> None:
     """Raise InputError for what cannot work and can be known before a GPU is asked for."""
     llamafactory.check_template(settings.template, "finetune")
     llamafactory.check_settings(settings.llamafactory, "finetune.llamafactory")
-    model.resolve(settings.base_model)
+    model.resolve(settings.base_model, weights=False)
 
 
 def finetune(
@@ -65,16 +65,20 @@ def finetune(
     if done := model.read_manifest(out):
         return done
     rows = list(store.read_rows(samples, Sample))
+    base = model.local(settings.base_model, listen)
     work = out.with_name(f"{out.name}.partial")
-    _start_or_resume(work, {"settings": asdict(settings), "samples": store.hash_rows(rows)})
+    identity = {"settings": asdict(settings), "base": base, "samples": store.hash_rows(rows)}
+    _start_or_resume(work, identity)
     dataset.to_llamafactory(rows, work / "data", "train")
-    _train(work, settings, len(rows), listen)
+    _train(work, base, settings, len(rows), listen)
     return _finish(work, out, settings, rows)
 
 
-def _train(work: Path, settings: FinetuneSettings, samples: int, listen: progress.Listener) -> None:
+def _train(
+    work: Path, base: str, settings: FinetuneSettings, samples: int, listen: progress.Listener
+) -> None:
     config = work / "train.yaml"  # JSON is YAML
-    store.write_json(config, _config(work, settings, samples))
+    store.write_json(config, _config(work, base, settings, samples))
     with progress.track(
         listen, "finetune", total=0, unit="steps", note="loading the model"
     ) as tracker:
@@ -93,7 +97,7 @@ def _train(work: Path, settings: FinetuneSettings, samples: int, listen: progres
         )
 
 
-def _config(work: Path, settings: FinetuneSettings, samples: int) -> dict[str, Any]:
+def _config(work: Path, base: str, settings: FinetuneSettings, samples: int) -> dict[str, Any]:
     accumulation = int(settings.llamafactory.get("gradient_accumulation_steps", 1))
     steps = settings.epochs * samples / (settings.batch_size * accumulation)
     defaults = {
@@ -105,7 +109,7 @@ def _config(work: Path, settings: FinetuneSettings, samples: int) -> dict[str, A
     decided = {
         "stage": "sft",
         "do_train": True,
-        "model_name_or_path": settings.base_model,
+        "model_name_or_path": base,
         "template": settings.template,
         "finetuning_type": settings.finetuning_type,
         "dataset": "train",

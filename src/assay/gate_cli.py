@@ -18,7 +18,7 @@ def add_parser(commands: Any) -> None:
         help="say whether a run's candidate may replace the baseline",
         description="Exit code 0 for GO, 1 for NO-GO, 3 for INCONCLUSIVE.",
     )
-    gate.add_argument("folder", type=Path, metavar="RUN")
+    gate.add_argument("folder", metavar="RUN", help="run folder or URI")
     gate.add_argument(
         "--policy", type=Path, metavar="FILE.yaml", help="the rules (section gate of RUN's config)"
     )
@@ -30,7 +30,9 @@ def run(arguments: argparse.Namespace) -> int:
     from assay.report import report
 
     policy = read_policy(arguments.policy) if arguments.policy else None
-    decided = report(arguments.folder, policy=policy).gate
+    with store.mirrored(arguments.folder, weights=False) as mirror:
+        decided = report(mirror.folder, policy=policy).gate
+        mirror.send()
     if decided is None:
         raise SettingsError(
             f"{arguments.folder}/config.yaml has no section gate", "Add one, or give --policy"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay import store
+from assay import progress, store
 from assay.errors import ModelError
 from assay.records import ModelManifest
 
@@ -17,51 +17,77 @@ _ADAPTER = "adapter_config.json"
 class Model:
     """A model ready to load: `base` is a directory or hub id, `adapter` a directory or "".
 
+    `name` and `base_name` are what the user calls it and its base: directory, URI or hub id.
     `digest` is over the weights that make it this model: the adapter's, else the base's ("" for
     a hub id, whose weights are not here yet).
     """
 
     name: str
     base: str
+    base_name: str
     adapter: str = ""
     digest: str = ""
     manifest: ModelManifest | None = None
 
 
-def resolve(name: str, base_model: str = "") -> Model:
-    """Return the model that `name` (a directory or a hub id) stands for.
+def resolve(name: str, base_model: str = "", *, weights: bool = True) -> Model:
+    """Return the model that `name` (a directory, an s3:// or minio:// URI, or a hub id) stands for.
 
-    `base_model` is the base of an adapter whose own record of it does not hold here. Raises
-    ModelError when a directory is missing, holds no model, was changed since its fine-tune, or is
-    an adapter of another base.
+    `base_model` is the base of an adapter whose own record of it does not hold here. A URI's model
+    is copied to this machine, once; without `weights` all but those, so that there is no digest.
+    Raises ModelError when a directory is missing, holds no model, was changed since its fine-tune,
+    or is an adapter of another base, and StoreError for a URI.
     """
-    directory = Path(name)
+    directory = Path(local(name, weights=weights))
     if not directory.exists():
         return _hub_model(name)
     if not directory.is_dir():
         raise ModelError(f"{name} is a file, not a model directory", "Name the directory")
     manifest = read_manifest(directory)
-    digest = store.digest_weights(directory)
-    if manifest and manifest.digest != digest:
+    digest = "" if _left_out(name, weights) else store.digest_weights(directory)
+    if manifest and manifest.digest != digest and not _left_out(name, weights):
         raise ModelError(
             f"{name}: the weights ({digest[:12]}) are not those that were fine-tuned "
             f"({manifest.digest[:12]})",
             "Restore the directory, or fine-tune again",
         )
     if (directory / _ADAPTER).is_file():
-        base = _base_of(directory, manifest, base_model)
-        return Model(name=name, base=base, adapter=name, digest=digest, manifest=manifest)
+        base = _base_of(name, directory, manifest, base_model, weights)
+        return Model(
+            name=name,
+            base=base if _left_out(base, weights) else local(base),
+            base_name=base,
+            adapter=str(directory),
+            digest=digest,
+            manifest=manifest,
+        )
     if not (directory / "config.json").is_file():
         raise ModelError(
             f"{name} holds no model: neither config.json nor {_ADAPTER}",
             "Name the directory that the fine-tune wrote",
         )
-    return Model(name=name, base=name, digest=digest, manifest=manifest)
+    return Model(name=name, base=str(directory), base_name=name, digest=digest, manifest=manifest)
+
+
+def local(name: str, listen: progress.Listener = progress.ignore, *, weights: bool = True) -> str:
+    """Return where the model `name` is on this machine: `name` itself, or for a URI the copy of
+    it, which is fetched (`listen` is told) unless it is there. Raises StoreError."""
+    if not store.is_remote(name):
+        return name
+    total = max(1, store.size(name) >> 20) if weights else 1
+    with progress.track(listen, "fetch", total=total, unit="MB", note=name) as tracker:
+        copy = store.cached(name, progress.megabytes(tracker), weights=weights)
+        tracker.at(total)
+    return str(copy)
+
+
+def _left_out(name: str, weights: bool) -> bool:
+    return store.is_remote(name) and not weights
 
 
 def base_digest(base_model: str) -> str:
-    """Return the digest of a local base model's weights, or "" for a hub id."""
-    directory = Path(base_model)
+    """Return the digest of a base model's weights, or "" for a hub id."""
+    directory = Path(local(base_model))
     return store.digest_weights(directory) if directory.is_dir() else ""
 
 
@@ -75,14 +101,18 @@ def _hub_model(name: str) -> Model:
     owner, _, model = name.partition("/")
     if not owner or not model or "/" in model or owner.startswith((".", "~")):
         raise ModelError(f"model {name} does not exist", "Correct the path, or give a hub id")
-    return Model(name=name, base=name)
+    return Model(name=name, base=name, base_name=name)
 
 
-def _base_of(adapter: Path, manifest: ModelManifest | None, base_model: str) -> str:
-    recorded = str(store.read_json(adapter / _ADAPTER).get("base_model_name_or_path") or "")
+def _base_of(
+    adapter: str, directory: Path, manifest: ModelManifest | None, base_model: str, weights: bool
+) -> str:
+    recorded = str(store.read_json(directory / _ADAPTER).get("base_model_name_or_path") or "")
     base = base_model or (manifest.base_model if manifest else recorded)
     if not base:
         raise ModelError(f"{adapter} does not say which base model it adapts", "Set base_model")
+    if _left_out(base, weights):
+        return base
     if manifest and manifest.base_digest and (digest := base_digest(base)) != manifest.base_digest:
         raise ModelError(
             f"{adapter} adapts {manifest.base_model} ({manifest.base_digest[:12]}), "

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from assay import model, store
-from assay.errors import ModelError
+from assay.errors import ModelError, StoreError
 from assay.records import ModelManifest
 
 
@@ -93,3 +94,50 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
         model.resolve(str(tmp_path / "file"))
     with pytest.raises(ModelError, match="holds no model"):
         model.resolve(str(tmp_path))
+
+
+@pytest.fixture(name="own_cache")
+def make_own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
+
+
+def test_models_in_a_store_are_what_they_are_here(
+    bucket: str, tmp_path: Path, own_cache: None
+) -> None:
+    base = write_model(tmp_path / "base")
+    store.publish(base, f"{bucket}/base")
+    adapter = write_adapter(tmp_path / "adapter", base)
+    manifest = model.read_manifest(adapter)
+    assert manifest
+    store.write_json(adapter / model.MANIFEST, replace(manifest, base_model=f"{bucket}/base"))
+    store.publish(adapter, f"{bucket}/adapter")
+    found = model.resolve(f"{bucket}/adapter")
+    assert (found.name, found.base_name) == (f"{bucket}/adapter", f"{bucket}/base")
+    assert found.digest == manifest.digest
+    assert (Path(found.adapter) / "adapter_model.safetensors").read_bytes() == b"adapter"
+    assert (Path(found.base) / "model.safetensors").read_bytes() == b"base"
+    assert model.base_digest(f"{bucket}/base") == manifest.base_digest
+
+
+def test_a_look_at_a_model_in_a_store_leaves_its_weights_there(
+    bucket: str, tmp_path: Path, own_cache: None
+) -> None:
+    base = write_model(tmp_path / "base")
+    store.publish(base, f"{bucket}/base")
+    store.publish(write_adapter(tmp_path / "adapter", base), f"{bucket}/adapter")
+    found = model.resolve(f"{bucket}/adapter", f"{bucket}/base", weights=False)
+    assert (found.base_name, found.digest) == (f"{bucket}/base", "")
+    assert found.manifest
+    assert list((tmp_path / "cache").rglob("*.safetensors")) == []
+
+
+def test_an_adapter_in_a_store_of_another_base_is_refused(
+    bucket: str, tmp_path: Path, own_cache: None
+) -> None:
+    base = write_model(tmp_path / "base")
+    store.publish(write_adapter(tmp_path / "adapter", base), f"{bucket}/adapter")
+    store.publish(write_model(tmp_path / "other", weights=b"other"), f"{bucket}/other")
+    with pytest.raises(ModelError, match=r"not minio://.*/other"):
+        model.resolve(f"{bucket}/adapter", f"{bucket}/other")
+    with pytest.raises(StoreError, match=r"/nothing is not there"):
+        model.resolve(f"{bucket}/nothing", weights=False)
