@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay import __version__, gate_cli
+from assay.calibrate import cli as calibrate
 from assay.dataset import cli as dataset
 from assay.errors import AssayError, SettingsError
 
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--title", default="", help="the report's heading")
     report.set_defaults(command=_report)
     gate_cli.add_parser(commands)
+    calibrate.add_parser(commands)
     dataset.add_parser(commands)
     demo = commands.add_parser("demo", help="fine-tune and evaluate a 135M model on this machine")
     demo.add_argument("--out", type=Path, default=Path("demo-run"), metavar="FOLDER")

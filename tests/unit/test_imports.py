@@ -25,7 +25,7 @@ LAYERS = (
     {"config"},
     {"run"},
     {"terminal", "task"},
-    {"local", "gate_cli"},
+    {"local", "gate_cli", "calibrate"},
     {"cluster", "demo"},
     {"cli"},
     {"__main__"},
