@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from assay import progress, store
 from assay.errors import StageError
-from assay.judge import cases, health, rubric
+from assay.judge import anchors, cases, health, rubric
 from assay.judge.cost import Budget, price_of
 from assay.judge.endpoint import Dialect
 from assay.judge.log import NOT_JUDGED, Case, Plan, identity, key, not_judged, plan, verdicts
@@ -23,6 +23,7 @@ from assay.progress import Listener, Tracker
 from assay.records import Prediction, Verdict
 
 SELF_TEST = "self_test.jsonl"
+ANCHORS = "anchor_verdicts.jsonl"
 SUMMARY = "judge.json"
 HOPELESS = 30
 
@@ -40,8 +41,8 @@ def judge(
     listen: Listener = progress.ignore,
 ) -> None:
     """Append a Verdict to the log `out` (verdicts.jsonl) for every prediction that has none yet;
-    then write judge.json (JudgeSummary) beside it. The self-test's verdicts are logged in
-    self_test.jsonl.
+    then write judge.json (JudgeSummary) beside it. The verdicts on the self-test and on the
+    anchors are logged in self_test.jsonl and anchor_verdicts.jsonl.
 
     A verdict that was paid for under the same rubric, model, parameters and prediction is not
     asked for again; one that failed is. `only_failed` leaves out what was never asked. Read the
@@ -51,6 +52,7 @@ def judge(
     chosen = rubric.load(settings.rubric)
     price = price_of(settings.model, settings.prices, settings.max_cost)
     name = identity(settings, chosen)
+    frozen = anchors.load(settings.anchors, chosen)
 
     def keyed() -> Iterator[Keyed]:
         return ((key(name, case), case) for case in cases.read(samples, predictions))
@@ -65,11 +67,14 @@ def judge(
         side=side,
         done=todo.done,
     ) as tracker:
-        work.self_test(out.with_name(SELF_TEST), name)
+        known = health.probes() if settings.self_test else []
+        tested = work.beside(out.with_name(SELF_TEST), name, known)
+        anchored = work.beside(out.with_name(ANCHORS), name, anchors.cases(frozen))
         work.fill(out, todo, keyed(), tracker)
-        tested = _current(out.with_name(SELF_TEST), name) if settings.self_test else {}
         rows = _with_lengths(out, predictions, settings.max_samples)
-        summary = summarise(settings, chosen, name, work.dialect, price, rows, tested)
+        summary = summarise(
+            settings, chosen, name, work.dialect, price, rows, tested, frozen, anchored
+        )
         store.write_json(out.with_name(SUMMARY), summary)
         _check_share(summary, settings, out)
 
@@ -85,11 +90,14 @@ class _Work:
         self._causes: Counter[str] = Counter()
         self._given = 0
 
-    def self_test(self, log: Path, name: str) -> None:
-        """Judge the answers whose worth is known."""
-        if self.settings.self_test:
-            keyed = [(key(name, case), case) for case in health.probes()]
-            self.fill(log, plan(log, keyed, self.rubric), iter(keyed), None)
+    def beside(self, log: Path, name: str, known: Sequence[Case]) -> dict[str, Verdict]:
+        """Judge answers that are no predictions of this run, and return their verdicts by id."""
+        if not known:
+            return {}
+        keyed = [(key(name, case), case) for case in known]
+        self.fill(log, plan(log, keyed, self.rubric), iter(keyed), None)
+        wanted = {one for one, _ in keyed}
+        return {id: row for id, row in verdicts(log).items() if row.key in wanted}  # noqa: A001
 
     def fill(self, log: Path, todo: Plan, keyed: Iterator[Keyed], tracker: Tracker | None) -> None:
         """Append to `log` the rows that `todo` asks for, and the verdicts that it lacks."""
@@ -156,11 +164,6 @@ def _with_lengths(out: Path, predictions: Path, most: int) -> Iterator[tuple[Ver
     for number, prediction in enumerate(store.read_rows(predictions, Prediction)):
         if prediction.id in rows and (not most or number < most):
             yield rows[prediction.id], len(prediction.output)
-
-
-def _current(log: Path, name: str) -> dict[str, Verdict]:
-    wanted = {key(name, case) for case in health.probes()}
-    return {id: row for id, row in verdicts(log).items() if row.key in wanted}  # noqa: A001
 
 
 def describe(causes: Mapping[str, int]) -> str:
