@@ -74,8 +74,9 @@ def check(settings: JudgeSettings, samples: Path | None = None, *, sides: int = 
     )
     verdict = asyncio.run(_check(quick, chosen, case))
     beside = len(PROBES) * settings.self_test + len(frozen)
-    requests = sides * (len(lengths) + beside)
-    characters = sides * (sum(lengths) + min(lengths) * beside)
+    pairs = 2 * (settings.pairwise and sides == 2)
+    requests = sides * (len(lengths) + beside) + pairs * len(lengths)
+    characters = sides * (sum(lengths) + min(lengths) * beside) + pairs * sum(lengths)
     prompt = round(verdict.prompt_tokens / verdict.attempts * characters / max(lengths))
     output = round(verdict.output_tokens / verdict.attempts * requests)
     return Estimate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +17,7 @@ from assay.judge.log import NOT_JUDGED, Case, Plan, identity, key, not_judged, p
 from assay.judge.rubric import Rubric
 from assay.judge.session import Session
 from assay.judge.settings import JudgeSettings
-from assay.judge.summary import JudgeSummary, summarise
+from assay.judge.summary import summarise
 from assay.judge.verdict import give
 from assay.progress import Listener, Tracker
 from assay.records import Prediction, Verdict
@@ -28,6 +28,8 @@ SUMMARY = "judge.json"
 HOPELESS = 30
 
 Keyed = tuple[str, Case]
+Give = Callable[[Session, Case, str], Coroutine[None, None, Verdict]]
+Expected = Callable[[Session, Case], tuple[int, int]]
 
 
 def judge(
@@ -57,8 +59,9 @@ def judge(
     def keyed() -> Iterator[Keyed]:
         return ((key(name, case), case) for case in cases.read(samples, predictions))
 
-    todo = plan(out, keyed(), chosen, most=settings.max_samples, only_failed=only_failed)
-    work = _Work(settings, chosen, Budget(price, settings.max_cost))
+    names = tuple(chosen.dimensions)
+    todo = plan(out, keyed(), names, most=settings.max_samples, only_failed=only_failed)
+    work = Work(settings, chosen, Budget(price, settings.max_cost))
     with progress.track(
         listen,
         "judge",
@@ -76,13 +79,25 @@ def judge(
             settings, chosen, name, work.dialect, price, rows, tested, frozen, anchored
         )
         store.write_json(out.with_name(SUMMARY), summary)
-        _check_share(summary, settings, out)
+        check_share(summary.unscored, summary.verdicts, settings, out)
 
 
-class _Work:
-    """The verdicts of one run: each batch has its log, and all share the budget."""
+class Work:
+    """The verdicts of one run: each batch has its log, and all share the budget. `give` asks for
+    one verdict on the dimensions `names` (the rubric's), which takes the `expected` tokens."""
 
-    def __init__(self, settings: JudgeSettings, chosen: Rubric, budget: Budget) -> None:
+    def __init__(
+        self,
+        settings: JudgeSettings,
+        chosen: Rubric,
+        budget: Budget,
+        *,
+        give: Give = give,
+        expected: Expected = Session.expected_tokens,
+        names: Sequence[str] = (),
+    ) -> None:
+        self.give, self.expected = give, expected
+        self.names = tuple(names or chosen.dimensions)
         self.settings = settings
         self.rubric = chosen
         self.budget = budget
@@ -95,7 +110,7 @@ class _Work:
         if not known:
             return {}
         keyed = [(key(name, case), case) for case in known]
-        self.fill(log, plan(log, keyed, self.rubric), iter(keyed), None)
+        self.fill(log, plan(log, keyed, self.names), iter(keyed), None)
         wanted = {one for one, _ in keyed}
         return {id: row for id, row in verdicts(log).items() if row.key in wanted}  # noqa: A001
 
@@ -126,11 +141,11 @@ class _Work:
             await _all([work() for _ in range(min(count, 2 * self.settings.concurrency))])
 
     async def _verdict(self, session: Session, name: str, case: Case) -> Verdict:
-        expected = session.expected_tokens(case) if self.budget.capped else (0, 0)
+        expected = self.expected(session, case) if self.budget.capped else (0, 0)
         reserved = self.budget.reserve(*expected)
         if reserved is None:
-            return not_judged(case[0].id, name, self.rubric)
-        verdict = await give(session, case, name)
+            return not_judged(case[0].id, name, self.names)
+        verdict = await self.give(session, case, name)
         self.budget.settle(reserved, verdict.prompt_tokens, verdict.output_tokens)
         return verdict
 
@@ -171,11 +186,14 @@ def describe(causes: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {cause}" for cause, count in sorted(causes.items()))
 
 
-def _check_share(summary: JudgeSummary, settings: JudgeSettings, out: Path) -> None:
-    failed = sum(summary.unscored.values())
-    if failed > settings.max_unscored * summary.verdicts:
+def check_share(
+    unscored: Mapping[str, int], verdicts: int, settings: JudgeSettings, out: Path
+) -> None:
+    """Raise StageError where more than settings.max_unscored of the verdicts have no score."""
+    failed = sum(unscored.values())
+    if failed > settings.max_unscored * verdicts:
         raise StageError(
-            f"{failed} of {summary.verdicts} verdicts have no score "
-            f"({describe(summary.unscored)}); the commentary in {out} says why",
+            f"{failed} of {verdicts} verdicts have no score "
+            f"({describe(unscored)}); the commentary in {out} says why",
             "Correct the cause and run the same command again: only these are asked again",
         )

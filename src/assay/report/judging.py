@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from assay.judge import JudgeSummary
+from assay.judge import JudgeSummary, PairSummary
 from assay.report.contents import Caution
 from assay.report.plain import signed
 from assay.report.run import Run, SideRun
@@ -55,6 +55,19 @@ def probes(judging: Mapping[str, JudgeSummary]) -> list[tuple[str, str, list[str
             score = "no verdict" if probe.score is None else f"{probe.score:g}"
             results[place] = f"{'✓' if probe.passed else '✗'} {score}"
     return [(*key, results) for key, results in found.items()]
+
+
+def pairs(pairing: PairSummary) -> str:
+    """Return what the pairwise judging came to, as one sentence."""
+    causes = ", ".join(f"{count} {cause}" for cause, count in pairing.unscored.items())
+    cost = "" if pairing.cost is None else f", cost {pairing.cost:.4g}"
+    return (
+        f"Pairwise, each pair in both orders: of {pairing.pairs:,} pairs the candidate won "
+        f"{pairing.wins:,}, lost {pairing.losses:,} and tied {pairing.ties:,}, of which "
+        f"{pairing.inconsistent:,} because the order changed the judge's mind; unscored: "
+        f"{causes or 'none'}. {pairing.requests:,} requests, {pairing.prompt_tokens:,} + "
+        f"{pairing.output_tokens:,} tokens{cost}."
+    )
 
 
 def advisory(run: Run) -> bool:
