@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt
 
-from assay import dataset, llamafactory, model, process, progress, store
+from assay import dataset, llamafactory, model, placement, process, progress, store
 from assay.errors import StageError
 from assay.records import ModelManifest, Sample
 
@@ -25,9 +25,9 @@ LOG = "train.log"
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneSettings:
-    """Supervised fine-tuning. `base_model` is a directory or hub id, `template` a LLaMA-Factory
-    chat template, `batch_size` counts samples a device, `cutoff_len` tokens. `llamafactory` takes
-    any other LLaMA-Factory setting by its own name."""
+    """Supervised fine-tuning. `base_model` is a directory, URI or hub id, `template` one of
+    LLaMA-Factory's chat templates, `batch_size` counts samples a device, `cutoff_len` tokens.
+    `llamafactory` takes any other LLaMA-Factory setting by its own name."""
 
     base_model: str
     template: str
@@ -45,7 +45,7 @@ def check(settings: FinetuneSettings) -> None:
     """Raise InputError for what cannot work and can be known before a GPU is asked for."""
     llamafactory.check_template(settings.template, "finetune")
     llamafactory.check_settings(settings.llamafactory, "finetune.llamafactory")
-    model.resolve(settings.base_model)
+    model.describe(settings.base_model)
 
 
 def finetune(
@@ -70,6 +70,23 @@ def finetune(
     dataset.to_llamafactory(rows, work / "data", "train")
     _train(work, settings, len(rows), listen)
     return _finish(work, out, settings, rows)
+
+
+def assist(
+    samples: Path,
+    out: Path,
+    settings: FinetuneSettings,
+    *,
+    listen: progress.Listener = progress.ignore,
+) -> None:
+    """Train as one of several nodes, which torchrun's variables in the environment describe; the
+    first of them, in `finetune`, makes the model. Raises as `finetune` does."""
+    check(settings)
+    rows = list(store.read_rows(samples, Sample))
+    work = out.with_name(f"{out.name}.partial")
+    dataset.to_llamafactory(rows, work / "data", "train")
+    _train(work, settings, len(rows), listen)
+    shutil.rmtree(work)
 
 
 def _train(work: Path, settings: FinetuneSettings, samples: int, listen: progress.Listener) -> None:
@@ -105,7 +122,7 @@ def _config(work: Path, settings: FinetuneSettings, samples: int) -> dict[str, A
     decided = {
         "stage": "sft",
         "do_train": True,
-        "model_name_or_path": settings.base_model,
+        "model_name_or_path": model.local(settings.base_model),
         "template": settings.template,
         "finetuning_type": settings.finetuning_type,
         "dataset": "train",
@@ -137,7 +154,7 @@ def _finish(work: Path, out: Path, settings: FinetuneSettings, rows: list[Sample
         raise StageError(f"LLaMA-Factory wrote no weights to {trained}", f"See {work / LOG}")
     manifest = ModelManifest(
         base_model=settings.base_model,
-        base_digest=model.base_digest(settings.base_model),
+        base_digest=model.base_digest(model.local(settings.base_model)),
         finetuning_type=settings.finetuning_type,
         template=settings.template,
         digest=digest,
@@ -145,6 +162,7 @@ def _finish(work: Path, out: Path, settings: FinetuneSettings, rows: list[Sample
         samples=len(rows),
         settings=asdict(settings),
         versions=llamafactory.versions(),
+        runner=placement.runner(),
     )
     for checkpoint in trained.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le
 
-from assay import dataset, llamafactory, model, process, progress, store
+from assay import dataset, llamafactory, model, placement, process, progress, store
 from assay.errors import SettingsError
 from assay.model import Model
 from assay.records import Generation, Prediction, Sample
@@ -73,7 +73,8 @@ def generate(
     side: str = "",
     listen: progress.Listener = progress.ignore,
 ) -> Generation:
-    """Answer the samples in a JSONL file with the model `model_name` (a directory or a hub id).
+    """Answer the samples in a JSONL file with the model `model_name` (a directory, URI or hub
+    id).
 
     Writes predictions.jsonl, all_results.json (with `evaluate_loss`) and generation.json to `out`;
     a finished `out` for the same input is returned as it is. `base_model` as in model.resolve.
@@ -103,6 +104,7 @@ def generate(
 def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> dict[str, Any]:
     return {
         "base": resolved.base,
+        "base_model": resolved.base_name,
         "adapter": resolved.adapter,
         "digest": resolved.digest,
         "dataset_hash": store.hash_rows(rows),
@@ -117,7 +119,7 @@ def _finished(out: Path, job: Mapping[str, Any]) -> Generation | None:
     done = store.read_record(path, Generation)
     same = (
         done.digest == job["digest"]
-        and done.base_model == job["base"]
+        and done.base_model == job["base_model"]
         and done.dataset_hash == job["dataset_hash"]
         and dict(done.settings) == json.loads(store.to_json(job["settings"]))
     )
@@ -166,7 +168,7 @@ def _finish(
         store.write_json(out / ALL_RESULTS, results)
     generation = Generation(
         model=resolved.name,
-        base_model=resolved.base,
+        base_model=resolved.base_name,
         digest=resolved.digest,
         template=job["settings"]["template"],
         dataset_hash=job["dataset_hash"],
@@ -175,6 +177,7 @@ def _finish(
         settings=job["settings"],
         results=results,
         versions=llamafactory.versions(),
+        runner=placement.runner(),
     )
     store.write_json(out / GENERATION, generation)
     (work / "generate.log").replace(out / "generate.log")

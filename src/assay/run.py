@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from assay import config, dataset, model, progress, report
+from assay import config, dataset, model, placement, progress, report
 from assay import finetune as finetuning
 from assay import generate as generating
 from assay import judge as judging
@@ -68,7 +68,8 @@ def check(settings: Config) -> None:
     if settings.finetune:
         finetuning.check(settings.finetune)
     else:
-        model.resolve(settings.model, settings.base_model)
+        model.describe(settings.model, settings.base_model)
+    placement.check(settings.cluster)
     generating.check(settings.generate)
     if settings.judged and settings.judge:
         judging.check(settings.judge)
@@ -93,9 +94,9 @@ def baseline_of(settings: Config) -> str:
         return "" if settings.baseline == NO_BASELINE else settings.baseline
     if settings.finetune:
         return settings.finetune.base_model
-    candidate = model.resolve(settings.model, settings.base_model)
+    candidate = model.describe(settings.model, settings.base_model)
     if candidate.adapter:
-        return candidate.base
+        return candidate.base_name
     return candidate.manifest.base_model if candidate.manifest else ""
 
 
@@ -106,19 +107,19 @@ def generate(settings: Config, folder: Path, side: Side, listen: progress.Listen
         candidate if side == "candidate" else baseline_of(settings),
         folder / SAMPLES,
         folder / side,
-        generation_of(settings, Path(candidate)),
+        generation_of(settings),
         base_model=settings.base_model if side == "candidate" else "",
         side=side,
         listen=listen,
     )
 
 
-def generation_of(settings: Config, candidate: Path) -> generating.GenerateSettings:
+def generation_of(settings: Config) -> generating.GenerateSettings:
     """Return how both sides answer: what is not set comes from the fine-tune of the candidate."""
     if settings.finetune:
         tuning = settings.finetune
         return generating.inherit(settings.generate, tuning.template, tuning.llamafactory)
-    manifest = model.read_manifest(candidate)
+    manifest = model.manifest_of(settings.model)
     if manifest is None:
         return settings.generate
     tuned: Any = manifest.settings.get("llamafactory", {})
