@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,37 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
         model.resolve(str(tmp_path / "file"))
     with pytest.raises(ModelError, match="holds no model"):
         model.resolve(str(tmp_path))
+
+
+def test_a_model_in_a_store_is_known_by_its_small_files_and_used_by_its_uri(
+    tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    base_uri, uri = f"{bucket}/base", f"{bucket}/run/model"
+    base = write_model(tmp_path / "base")
+    store.publish(base, base_uri)
+    adapter = write_adapter(tmp_path / "adapter", base)
+    written = replace(
+        store.read_record(adapter / model.MANIFEST, ModelManifest), base_model=base_uri
+    )
+    store.write_json(adapter / model.MANIFEST, written)
+    store.publish(adapter, uri)
+
+    described = model.describe(uri)
+    assert not (tmp_path / "cache").exists()
+    assert (described.base_name, described.digest) == (base_uri, written.digest)
+    assert model.manifest_of(uri) == written
+
+    resolved = model.resolve(uri)
+    assert (resolved.name, resolved.base_name) == (uri, base_uri)
+    assert store.digest_weights(Path(resolved.adapter)) == resolved.digest == written.digest
+    assert model.base_digest(resolved.base) == written.base_digest
+
+
+def test_a_uri_that_holds_no_model_is_refused(tmp_path: Path, bucket: str) -> None:
+    with pytest.raises(ModelError, match=r"nothing holds no whole model.*publish the model"):
+        model.describe(f"{bucket}/nothing")
+    (tmp_path / "readme").write_text("hello")
+    store.publish(tmp_path, f"{bucket}/other")
+    with pytest.raises(ModelError, match=r"other holds no model: neither config.json"):
+        model.describe(f"{bucket}/other")
