@@ -21,6 +21,8 @@ _CANNOT_START = {
     "CreateContainerError": "Check the image and the task's volumes",
     "RunContainerError": "Check the image and the task's volumes",
 }
+_TELLING = {"FailedCreate", "Unschedulable", "FailedScheduling"}
+_QUOTA = re.compile(r"exceeded quota: ([^,]+), requested: (.*?), used: .*?, limited: (.*)")
 _SIGNALS = {137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
 
 
@@ -33,9 +35,17 @@ def waiting(group: Object | None, pods: Iterable[Object], events: Sequence[str])
     unschedulable = _condition(group or {}, "Unschedulable")
     parts = [str(unschedulable.get("message", ""))] if unschedulable else []
     parts += [str(said["message"]) for pod in pods if (said := _unscheduled(pod))][:1]
-    if not parts:
-        parts = [*events[-1:]]
+    parts += [event for event in events if not event.startswith("0/0 tasks")][-2:]
     return "; ".join(dict.fromkeys(part for part in parts if part))
+
+
+def said_by(events: Iterable[Object]) -> list[str]:
+    """Return the messages of events in the order in which they were last seen, without the dump of
+    Go's structures that Volcano puts around what the API server said."""
+    ordered = sorted(events, key=lambda one: str(one.get("lastTimestamp")))
+    messages = (str(one.get("message", "")) for one in ordered if one.get("reason") in _TELLING)
+    plain = (re.sub(r'.*?Message:"((?:[^"\\]|\\.)*)".*', r"\1", message) for message in messages)
+    return list(dict.fromkeys(message.replace('\\"', '"') for message in plain))
 
 
 def cannot_start(pods: Iterable[Object]) -> InputError | None:
@@ -50,16 +60,17 @@ def cannot_start(pods: Iterable[Object]) -> InputError | None:
     return None
 
 
-def over_quota(events: Iterable[str]) -> InputError | None:
-    """Return the error of pods that ask for more than a quota of the namespace ever allows."""
+def hopeless(events: Iterable[str]) -> InputError | None:
+    """Return the error of pods that the namespace will never let be made, from the events."""
     for event in events:
-        found = re.search(
-            r"exceeded quota: ([^,]+), requested: (.*?), used: (.*?), limited: (.*)", event
-        )
-        if found and _never(found[2], found[4]):
+        if found := re.search(r"no PriorityClass with name (\S+) was found", event):
             return InputError(
-                f"the namespace's quota {found[1]} allows {_limit(found[4])}, and a worker asks "
-                f"for {found[2]}",
+                f"the cluster has no priority class {found[1]}", "Correct cluster.priority_class"
+            )
+        if (found := _QUOTA.search(event)) and _never(found[2], found[3]):
+            return InputError(
+                f"the namespace's quota {found[1]} allows {found[3]}, and a worker asks for "
+                f"{found[2]}",
                 "Ask for less (cluster.gpus, cpu, memory), or have the quota raised",
             )
     return None
@@ -183,10 +194,6 @@ def _ended(pod: Object) -> Object:
 def _never(requested: str, limited: str) -> bool:
     asked, limits = _amounts(requested), _amounts(limited)
     return any(asked[name] > limits.get(name, asked[name]) for name in asked)
-
-
-def _limit(limited: str) -> str:
-    return limited.split(", requested")[0].strip().rstrip("]")
 
 
 def _amounts(text: str) -> dict[str, float]:

@@ -84,7 +84,8 @@ def follow(api: Api, job: Object, stage: str, timeout: float) -> Answer:
 
 
 def _until_over(view: View, changes: queue.SimpleQueue[Message], timeout: float) -> None:
-    started = heard = looked = time.monotonic()
+    started = heard = time.monotonic()
+    looked = started - EVENTS_SECONDS + 2
     stuck: float | None = None
     while view.phase not in OVER:
         now = time.monotonic()
@@ -185,17 +186,18 @@ def _say(line: str) -> None:
 
 def _look_at_events(view: View) -> None:
     """Read what Volcano says of a Job that has no pods. Raises InputError for a hopeless one."""
+    group = f"{view.name}-{view.job['metadata']['uid']}"
+    found = []
     try:
-        query = {"fieldSelector": f"involvedObject.name={view.name}"}
-        found = request(view.api, "GET", events(view.api), query=query)
+        for name in (view.name, group):
+            query = {"fieldSelector": f"involvedObject.name={name}"}
+            found += request(view.api, "GET", events(view.api), query=query)["items"]
     except ApiError as error:
         if error.passing:
             return
         raise explain.refused(error.message, error.status) from None
-    warnings = [one for one in found["items"] if one.get("type") == "Warning"]
-    warnings.sort(key=lambda one: str(one.get("lastTimestamp")))
-    view.events = [str(one.get("message", "")) for one in warnings]
-    if hopeless := explain.over_quota(view.events):
+    view.events = explain.said_by(found)
+    if hopeless := explain.hopeless(view.events):
         raise hopeless
 
 
