@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,31 +13,24 @@ import pytest
 from tests.cluster import image, kube, launchers
 from tests.cluster.kube import Cluster, Space
 from tests.cluster.launchers import Launcher, Start
+from tests.cluster.node import bring, machine, programs
+from tests.needs import need
 
 SPACES = itertools.count()
 
 
 @pytest.fixture(scope="session", name="cluster")
 def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
-    folder = Path(os.environ["ASSAY_CLUSTER"])
-    keys = {
-        "AWS_ACCESS_KEY_ID": "minio",
-        "AWS_SECRET_ACCESS_KEY": "minio123",
-        "AWS_REGION": "us-east-1",
-    }
-    cluster = Cluster(
-        kubectl=str(folder / "bin/kubectl"),
-        kubeconfig=folder / "conf/admin.kubeconfig",
-        ca=folder / "pki/ca.crt",
-        store={**keys, "AWS_ENDPOINT_URL_S3": "http://minio-service.kubeflow:9000"},
-        store_here={**keys, "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9000"},
-    )
+    """The node, which stays up after the tests for the next ones."""
+    lacks = programs.missing()
+    need(not lacks, f"a cluster needs {', '.join(lacks)}")
+    if not bring.is_up():
+        programs.install()
+        bring.up()
     archive = tmp_path_factory.mktemp("image") / "image.tar"
     image.write(kube.IMAGE, archive, kube.environment())
-    subprocess.run(
-        ["ctr", "-n", "k8s.io", "images", "import", archive], check=True, capture_output=True
-    )
-    return cluster
+    machine.import_image(archive)
+    return bring.cluster()
 
 
 @pytest.fixture(name="space")

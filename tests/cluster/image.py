@@ -12,7 +12,7 @@ import io
 import json
 import sys
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
@@ -24,13 +24,30 @@ exec sh -c "$SCRIPT"
 
 
 def write(name: str, path: Path, environment: Mapping[str, str]) -> None:
-    """Write a container image archive that `ctr images import` takes."""
-    layer = _layer(PYTHON.format(python=Path(sys.prefix).resolve() / "bin/python"))
+    """Write the image of the tests' pods, an archive that `ctr images import` takes."""
+    python = PYTHON.format(python=Path(sys.prefix).resolve() / "bin/python")
+    files = {
+        "python/python": python.encode(),
+        "etc/passwd": f"assay:x:{USER}:{USER}::/tmp:/bin/sh\n".encode(),
+    }
+    write_archive(name, path, files, ["/bin/sh"], environment)
+
+
+def write_archive(
+    name: str,
+    path: Path,
+    files: Mapping[str, bytes],
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Write the archive of an image with these files, all executable, and an empty root."""
+    layer = _layer(files)
     digest = hashlib.sha256(layer).hexdigest()
+    variables = [f"{key}={value}" for key, value in (environment or {}).items()]
     config = {
         "architecture": "amd64",
         "os": "linux",
-        "config": {"User": USER, "Env": [f"{key}={value}" for key, value in environment.items()]},
+        "config": {"User": USER, "Cmd": list(command), "Env": variables},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
     }
     manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"]}]
@@ -40,7 +57,7 @@ def write(name: str, path: Path, environment: Mapping[str, str]) -> None:
         _add(archive, "layer.tar", layer)
 
 
-def _layer(python: str) -> bytes:
+def _layer(files: Mapping[str, bytes]) -> bytes:
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as layer:
         for name, target in LINKS.items():
@@ -51,8 +68,8 @@ def _layer(python: str) -> bytes:
             folder = tarfile.TarInfo(name)
             folder.type, folder.mode = tarfile.DIRTYPE, mode
             layer.addfile(folder)
-        _add(layer, "python/python", python.encode(), 0o755)
-        _add(layer, "etc/passwd", f"assay:x:{USER}:{USER}::/tmp:/bin/sh\n".encode())
+        for name, bytes_ in files.items():
+            _add(layer, name, bytes_, 0o755)
     return content.getvalue()
 
 

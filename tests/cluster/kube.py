@@ -56,10 +56,11 @@ class Cluster:
             raise RuntimeError(f"kubectl {' '.join(arguments)}: {done.stderr}")
         return done.stdout
 
-    def apply(self, *objects: Object) -> None:
-        """Make the objects what is asked for."""
+    def apply(self, *objects: Object, server_side: bool = False) -> None:
+        """Make the objects what is asked for; large ones have to be compared by the server."""
         items = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
-        self.run("apply", "-f", "-", text=json.dumps(items))
+        options = ["--server-side", "--force-conflicts"] if server_side else []
+        self.run("apply", *options, "-f", "-", text=json.dumps(items))
 
     def get(self, kind: str, namespace: str, *arguments: str) -> list[Object]:
         """Return the objects of a kind in a namespace."""
