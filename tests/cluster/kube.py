@@ -67,6 +67,14 @@ class Cluster:
         found = self.run("get", kind, "-n", namespace, "-o", "json", *arguments)
         return list(json.loads(found)["items"])
 
+    def set_gpus(self, count: int) -> None:
+        """Have the node say that it has so many GPUs."""
+        (node,) = json.loads(self.run("get", "nodes", "-o", "json"))["items"]
+        amount = {"nvidia.com/gpu": str(count)}
+        patch = json.dumps({"status": {"capacity": amount, "allocatable": amount}})
+        options = ("--subresource=status", "--type=merge", "-p", patch)
+        self.run("patch", "node", node["metadata"]["name"], *options)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Space:

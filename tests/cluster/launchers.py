@@ -15,6 +15,7 @@ from typing import Any
 
 from assay import store
 from assay.cluster import volcano
+from assay.cluster.api import Api
 from assay.cluster.work import Work
 from tests.cluster import kube
 from tests.cluster.kube import Space
@@ -74,11 +75,13 @@ def start(
     script: str = "",
     environment: dict[str, str] | None = None,
     task: dict[str, Any] | None = None,
+    api: Api | None = None,
     **settings: Any,
 ) -> Launcher:
-    """Start a launcher of `wanted`; with a `script`, that is what its worker does."""
+    """Start a launcher of `wanted`; with a `script`, that is what its worker does. `api` is what
+    it asks, where that is not the API server itself."""
     variables = {**({"SCRIPT": script} if script else {}), **(environment or {})}
-    api = space.api
+    api = api or space.api
     spec = {
         "host": api.host,
         "port": api.port,
@@ -110,3 +113,9 @@ def eventually(check: Callable[[], object], what: str, seconds: float = 60) -> N
     while not check():
         assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
         time.sleep(0.1)
+
+
+def last_line(launcher: Launcher) -> dict[str, Any]:
+    """Return the artifact's metadata, which a launcher prints last."""
+    found: dict[str, Any] = json.loads(launcher.output.splitlines()[-1])
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import signal
 import threading
@@ -13,7 +12,7 @@ import pytest
 
 from assay.cluster.api import ApiError, jobs, pods, request, watch
 from tests.cluster.kube import Space
-from tests.cluster.launchers import DONE, Launcher, Start, eventually, work
+from tests.cluster.launchers import DONE, Launcher, Start, eventually, last_line, work
 
 FOREVER = "echo begin; exec sleep 600"
 
@@ -37,11 +36,6 @@ def uid_of(space: Space, launcher: Launcher) -> str:
     job = job_of(space, launcher)
     assert job is not None
     return str(job["metadata"]["uid"])
-
-
-def last_line(launcher: Launcher) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(launcher.output.splitlines()[-1])
-    return found
 
 
 def test_sigterm_while_the_worker_runs(space: Space, start: Start) -> None:

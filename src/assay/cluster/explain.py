@@ -36,7 +36,11 @@ def waiting(group: Object | None, pods: Iterable[Object], events: Sequence[str])
     parts = [str(unschedulable.get("message", ""))] if unschedulable else []
     parts += [str(said["message"]) for pod in pods if (said := _unscheduled(pod))][:1]
     parts += [event for event in events if not event.startswith("0/0 tasks")][-2:]
-    return "; ".join(dict.fromkeys(part for part in parts if part))
+    told: list[str] = []
+    for part in parts:
+        if part and not any(part in other for other in told):
+            told.append(part)
+    return "; ".join(told)
 
 
 def said_by(events: Iterable[Object]) -> list[str]:

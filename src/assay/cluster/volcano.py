@@ -179,7 +179,8 @@ def resources(work: Work, settings: ClusterSettings, task: TaskConfig) -> Object
     for name in ("cpu", "memory"):
         if amount := getattr(settings, name):
             limits.setdefault(name, amount)
-            requests.setdefault(name, limits[name])
+    # what Kubernetes adds to a pod, Volcano has to see in the Job, or it counts nothing for it
+    requests = {**limits, **requests}
     return {k: v for k, v in (("limits", limits), ("requests", requests)) if v}
 
 
