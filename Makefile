@@ -4,10 +4,10 @@ BIN := .venv/bin
 OUT ?= demo-run
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types unit bench pipelines lock clean
+.PHONY: help setup demo test lint types unit test-cluster bench pipelines lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
 
 setup: .venv/installed ## Install everything into .venv, as the lock says
 
@@ -33,6 +33,9 @@ types: setup
 
 unit: setup
 	$(BIN)/python -m pytest $(ARGS)
+
+test-cluster: setup ## Tests on a real Kubernetes with Volcano, which they bring up here (Linux, root, Go)
+	$(BIN)/python -m pytest tests/cluster $(ARGS)
 
 bench: setup ## Measure against the named peers, each table in one run
 	$(BIN)/python -m tests.bench $(ARGS)

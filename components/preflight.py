@@ -16,7 +16,6 @@ def preflight(
     train_dataset: str = "",
     eval_dataset: str = "",
     template: str = "",
-    finetuning_type: str = "lora",
     learning_rate: float = 1e-4,
     num_epochs: float = 3.0,
     train_batch_size: int = 8,
@@ -24,13 +23,13 @@ def preflight(
     mode: str = "both",
     max_samples: int = 0,
     batch_size: int = 16,
-    max_new_tokens: int = 512,
     generate_settings: dict = {},  # noqa: B006
     judge_endpoint: str = "",
     judge_model: str = "",
     judge_temperature: float = 0.0,
     judge_max_tokens: int = 512,
     judge_settings: dict = {},  # noqa: B006
+    cluster_settings: dict = {},  # noqa: B006
     seed: int = 42,
 ) -> NamedTuple(
     "Plan",
@@ -40,6 +39,7 @@ def preflight(
         ("generate", dict),
         ("metrics", dict),
         ("judge", dict),
+        ("cluster", dict),
         ("baseline_model", str),
     ],
 ):
@@ -56,5 +56,5 @@ def preflight(
 
     from assay import task
 
-    with task.running():
-        return task.preflight(parameters, Path(samples.path), samples.metadata)
+    with task.running() as listen:
+        return task.preflight(parameters, Path(samples.path), samples.metadata, listen)

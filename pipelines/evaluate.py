@@ -4,7 +4,7 @@ from kfp import dsl
 
 from components.preflight import preflight
 from pipelines.stages import evaluate as evaluation
-from pipelines.stages import give_judge_key
+from pipelines.stages import give_judge_key, give_store
 
 
 @dsl.pipeline(name="evaluate", display_name="Evaluate")
@@ -17,7 +17,6 @@ def evaluate(
     mode: str = "both",
     max_samples: int = 0,
     batch_size: int = 16,
-    max_new_tokens: int = 512,
     generate_settings: dict = {},  # noqa: B006  KFP reads the default, nothing changes it
     judge_endpoint: str = "",
     judge_model: str = "",
@@ -25,6 +24,7 @@ def evaluate(
     judge_max_tokens: int = 512,
     judge_settings: dict = {},  # noqa: B006
     judge_secret: str = "assay-judge",  # noqa: S107  the name of a Secret
+    cluster_settings: dict = {},  # noqa: B006
     seed: int = 42,
 ) -> None:
     """Evaluate a model, against the one it was tuned from or any other.
@@ -38,14 +38,15 @@ def evaluate(
         mode: auto (metrics), judge (LLM as judge) or both.
         max_samples: Evaluate a seeded sample of so many. 0: all.
         batch_size: Samples a device and step.
-        max_new_tokens: Longest answer, in tokens.
-        generate_settings: More of the generate section, such as {"do_sample": true}.
+        generate_settings: More of the generate section, such as {"max_new_tokens": 128}.
         judge_endpoint: Base URL of an OpenAI-compatible API, up to and with /v1.
         judge_model: The judge's model name at that endpoint.
         judge_temperature: The judge's temperature, 0 to 2.
         judge_max_tokens: Longest verdict, in tokens.
         judge_settings: More of the judge section, such as {"concurrency": 64}.
         judge_secret: Kubernetes Secret whose entry api-key is the judge's key.
+        cluster_settings: The cluster section: how the GPU stages run as Volcano Jobs, such as
+            {"queue": "research", "gpus": 8}.
         seed: Seed of the sample and of sampled decoding.
     """
     plan = preflight(
@@ -57,14 +58,15 @@ def evaluate(
         mode=mode,
         max_samples=max_samples,
         batch_size=batch_size,
-        max_new_tokens=max_new_tokens,
         generate_settings=generate_settings,
         judge_endpoint=judge_endpoint,
         judge_model=judge_model,
         judge_temperature=judge_temperature,
         judge_max_tokens=judge_max_tokens,
         judge_settings=judge_settings,
+        cluster_settings=cluster_settings,
         seed=seed,
     ).set_display_name("Preflight")
     give_judge_key(plan, judge_secret)
+    give_store(plan)
     evaluation(plan, model=model, base_model=base_model, mode=mode, judge_secret=judge_secret)

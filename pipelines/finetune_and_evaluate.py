@@ -4,7 +4,7 @@ from kfp import dsl
 
 from components.finetune import finetune
 from components.preflight import preflight
-from pipelines.stages import evaluate, give_judge_key
+from pipelines.stages import evaluate, give_judge_key, give_store
 
 
 @dsl.pipeline(name="finetune-and-evaluate", display_name="Fine-tune and evaluate")
@@ -13,7 +13,6 @@ def finetune_and_evaluate(
     train_dataset: str,
     template: str,
     eval_dataset: str = "",
-    finetuning_type: str = "lora",
     learning_rate: float = 1e-4,
     num_epochs: float = 3.0,
     batch_size: int = 8,
@@ -21,7 +20,6 @@ def finetune_and_evaluate(
     enable_auto_eval: bool = True,
     mode: str = "both",
     max_samples: int = 0,
-    max_new_tokens: int = 512,
     generate_settings: dict = {},  # noqa: B006
     judge_endpoint: str = "",
     judge_model: str = "",
@@ -29,6 +27,7 @@ def finetune_and_evaluate(
     judge_max_tokens: int = 512,
     judge_settings: dict = {},  # noqa: B006
     judge_secret: str = "assay-judge",  # noqa: S107  the name of a Secret
+    cluster_settings: dict = {},  # noqa: B006
 ) -> None:
     """Fine-tune a model with LLaMA-Factory and evaluate it against the one it was tuned from.
 
@@ -37,30 +36,29 @@ def finetune_and_evaluate(
         train_dataset: Training data, alpaca or sharegpt: a file, or dataset_info.json#name.
         template: LLaMA-Factory's chat template of the model, such as qwen3 or llama3.
         eval_dataset: Evaluation data in the same forms. Empty: held out of the training data.
-        finetuning_type: lora or full.
         learning_rate: Peak learning rate.
         num_epochs: Passes over the training data.
         batch_size: Samples a device and step, in training and in generation.
-        finetune_settings: More of the finetune section, such as {"cutoff_len": 4096,
+        finetune_settings: More of the finetune section, such as {"finetuning_type": "full",
             "llamafactory": {"bf16": true}}.
         enable_auto_eval: Evaluate when training is done. Off: train only.
         mode: auto (metrics), judge (LLM as judge) or both.
         max_samples: Evaluate a seeded sample of so many. 0: all.
-        max_new_tokens: Longest answer, in tokens.
-        generate_settings: More of the generate section, such as {"do_sample": true}.
+        generate_settings: More of the generate section, such as {"max_new_tokens": 128}.
         judge_endpoint: Base URL of an OpenAI-compatible API, up to and with /v1.
         judge_model: The judge's model name at that endpoint.
         judge_temperature: The judge's temperature, 0 to 2.
         judge_max_tokens: Longest verdict, in tokens.
         judge_settings: More of the judge section, such as {"concurrency": 64}.
         judge_secret: Kubernetes Secret whose entry api-key is the judge's key.
+        cluster_settings: The cluster section: how the GPU stages run as Volcano Jobs, such as
+            {"queue": "research", "gpus": 8}.
     """
     plan = preflight(
         base_model=base_model,
         train_dataset=train_dataset,
         eval_dataset=eval_dataset,
         template=template,
-        finetuning_type=finetuning_type,
         learning_rate=learning_rate,
         num_epochs=num_epochs,
         train_batch_size=batch_size,
@@ -68,17 +66,22 @@ def finetune_and_evaluate(
         mode=mode,
         max_samples=max_samples,
         batch_size=batch_size,
-        max_new_tokens=max_new_tokens,
         generate_settings=generate_settings,
         judge_endpoint=judge_endpoint,
         judge_model=judge_model,
         judge_temperature=judge_temperature,
         judge_max_tokens=judge_max_tokens,
         judge_settings=judge_settings,
+        cluster_settings=cluster_settings,
     ).set_display_name("Preflight")
     give_judge_key(plan, judge_secret)
-    tuned = finetune(settings=plan.outputs["finetune"], samples=plan.outputs["samples"])
-    tuned.set_display_name("Fine-tune")
+    give_store(plan)
+    tuned = finetune(
+        settings=plan.outputs["finetune"],
+        samples=plan.outputs["samples"],
+        cluster=plan.outputs["cluster"],
+    )
+    give_store(tuned).set_display_name("Fine-tune")
     with dsl.If(enable_auto_eval == True, name="Evaluate"):  # noqa: E712  a condition for KFP
         evaluate(
             plan,

@@ -15,6 +15,7 @@ from assay.finetune import FinetuneSettings
 from assay.generate import GenerateSettings
 from assay.judge import JudgeSettings
 from assay.metrics import MetricsSettings
+from assay.placement import ClusterSettings
 
 Mode = Literal["auto", "judge", "both"]
 MODES: tuple[Mode, ...] = ("auto", "judge", "both")
@@ -35,6 +36,7 @@ class Config:
     generate: GenerateSettings = field(default_factory=GenerateSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     judge: JudgeSettings | None = None
+    cluster: ClusterSettings = field(default_factory=ClusterSettings)
 
     @property
     def auto(self) -> bool:
@@ -54,6 +56,7 @@ SECTIONS: Mapping[str, type] = {
     "generate": GenerateSettings,
     "metrics": MetricsSettings,
     "judge": JudgeSettings,
+    "cluster": ClusterSettings,
 }
 
 
@@ -90,7 +93,6 @@ PARAMETERS = {
     "max_samples": "dataset.max_samples",
     "template": "generate.template",
     "batch_size": "generate.batch_size",
-    "max_new_tokens": "generate.max_new_tokens",
     "judge_endpoint": "judge.endpoint",
     "judge_model": "judge.model",
     "judge_temperature": "judge.temperature",
@@ -100,7 +102,6 @@ EVALUATE_PARAMETERS = {"model": "model", "base_model": "base_model"}
 FINETUNE_PARAMETERS = {
     "base_model": "finetune.base_model",
     "template": "finetune.template",
-    "finetuning_type": "finetune.finetuning_type",
     "learning_rate": "finetune.learning_rate",
     "num_epochs": "finetune.epochs",
     "train_batch_size": "finetune.batch_size",
@@ -118,6 +119,7 @@ def from_parameters(parameters: Mapping[str, Any]) -> Config:
             parameters[f"{section}_settings"], f"{section}_settings"
         )
         values[section].setdefault("seed", parameters["seed"])
+    values["cluster"] = settings.check_mapping(parameters["cluster_settings"], "cluster_settings")
     for name, place in (PARAMETERS | models).items():
         _override(values, place, parameters[name])
     values["dataset"]["seed"] = parameters["seed"]

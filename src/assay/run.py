@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from assay import config, dataset, model, progress, report
+from assay import config, dataset, model, placement, progress, report
 from assay import finetune as finetuning
 from assay import generate as generating
 from assay import judge as judging
@@ -114,6 +114,7 @@ def check(settings: Config) -> None:
         finetuning.check(settings.finetune)
     else:
         model.resolve(settings.model, settings.base_model, weights=False)
+    placement.check(settings.cluster)
     generating.check(settings.generate)
     if settings.auto:
         measuring.check(settings.metrics)

@@ -118,7 +118,7 @@ def _parameters(model: str, data: str) -> dict[str, Any]:
         "learning_rate": 5e-4,
         "num_epochs": 1.0,
         "batch_size": 8,
-        "max_new_tokens": 32,
+        "generate_settings": {"max_new_tokens": 32},
         "finetune_settings": {"lora_rank": 16, "llamafactory": _precision()},
     }
 
