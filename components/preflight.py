@@ -28,6 +28,7 @@ def preflight(
     judge_model: str = "",
     judge_temperature: float = 0.0,
     judge_max_tokens: int = 512,
+    gate: dict = {},  # noqa: B006
     judge_settings: dict = {},  # noqa: B006
     cluster_settings: dict = {},  # noqa: B006
     seed: int = 42,

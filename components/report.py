@@ -1,5 +1,7 @@
 """Put everything that happened into one report."""
 
+from typing import NamedTuple
+
 from kfp import dsl
 
 from components.images import CPU_IMAGE
@@ -18,7 +20,7 @@ def report(
     summary: dsl.Output[dsl.Markdown],
     metrics: dsl.Output[dsl.Metrics],
     training: dsl.Input[dsl.Artifact] = None,
-) -> None:
+) -> NamedTuple("Decided", [("gate", dict)]):
     """Collect the run folder and write its report.
 
     Args:
@@ -33,6 +35,9 @@ def report(
         summary: The same numbers as Markdown.
         metrics: The same numbers for the comparison of runs.
         training: The fine-tune's record, where there was one.
+
+    Returns:
+        What the gate decided, {} where none was asked for.
     """
     from pathlib import Path
 
@@ -49,3 +54,4 @@ def report(
         for name, value in task.report(config, parts, folder).items():
             metrics.log_metric(name, value)
         task.publish(folder, html=Path(report.path), markdown=Path(summary.path))
+        return (task.decided(folder),)

@@ -23,6 +23,7 @@ def evaluate(
     judge_temperature: float = 0.0,
     judge_max_tokens: int = 512,
     judge_settings: dict = {},  # noqa: B006
+    gate: dict = {},  # noqa: B006
     judge_secret: str = "assay-judge",  # noqa: S107  the name of a Secret
     cluster_settings: dict = {},  # noqa: B006
     seed: int = 42,
@@ -44,6 +45,8 @@ def evaluate(
         judge_temperature: The judge's temperature, 0 to 2.
         judge_max_tokens: Longest verdict, in tokens.
         judge_settings: More of the judge section, such as {"concurrency": 64}.
+        gate: What the candidate must prove, such as {"rules": {"overall": {"max_drop": 0.3}}}.
+            Empty: no gate.
         judge_secret: Kubernetes Secret whose entry api-key is the judge's key.
         cluster_settings: The cluster section: how the GPU stages run as Volcano Jobs, such as
             {"queue": "research", "gpus": 8}.
@@ -63,6 +66,7 @@ def evaluate(
         judge_model=judge_model,
         judge_temperature=judge_temperature,
         judge_max_tokens=judge_max_tokens,
+        gate=gate,
         judge_settings=judge_settings,
         cluster_settings=cluster_settings,
         seed=seed,

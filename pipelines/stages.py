@@ -5,6 +5,7 @@ from typing import Any
 from kfp import dsl, kubernetes
 
 from components.auto_metrics import auto_metrics
+from components.gate import gate
 from components.generate import generate
 from components.judge import judge
 from components.report import report
@@ -43,7 +44,7 @@ def evaluate(
     judge_secret: str,
     training: Any = None,
 ) -> None:
-    """Add the tasks that answer with both models, score, judge and report."""
+    """Add the tasks that answer with both models, score, judge, report and decide."""
     samples, settings = plan.outputs["samples"], plan.outputs["generate"]
     baseline = generate(
         side="baseline",
@@ -80,3 +81,5 @@ def evaluate(
     scored.set_display_name("Auto-metrics")
     judged.set_display_name("Judge")
     reported.set_display_name("Report").set_caching_options(False)
+    decided = gate(decision=reported.outputs["gate"])
+    decided.set_display_name("Gate").set_caching_options(False)

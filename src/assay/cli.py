@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay import __version__
+from assay import __version__, gate_cli
+from assay.calibrate import cli as calibrate
 from assay.dataset import cli as dataset
 from assay.errors import AssayError, SettingsError
 
@@ -19,8 +20,9 @@ INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 a stage failed, 2 the input has to be
-    corrected, 130 interrupted (running it again resumes)."""
+    """Run one command and return its exit code: 0 done, 1 a stage failed or the gate says NO-GO, 2
+    the input has to be corrected, 3 the gate is inconclusive, 130 interrupted (running it again
+    resumes)."""
     arguments = _parser().parse_args(argv)
     from assay.process import interruptible
 
@@ -56,11 +58,15 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument("folder", metavar="RUN", help="run folder or URI")
         stage.add_argument("--config", type=Path, metavar="CONFIG.yaml", help="begin RUN with it")
         _add_set(stage)
+        if name == "judge":
+            _add_again(stage)
         stage.set_defaults(command=_stage, stage=name)
     report = commands.add_parser("report", help="write a run folder's report")
     report.add_argument("folder", metavar="RUN", help="run folder or URI")
     report.add_argument("--title", default="", help="the report's heading")
     report.set_defaults(command=_report)
+    gate_cli.add_parser(commands)
+    calibrate.add_parser(commands)
     dataset.add_parser(commands)
     demo = commands.add_parser("demo", help="fine-tune and evaluate a 135M model on this machine")
     demo.add_argument("--out", type=Path, default=Path("demo-run"), metavar="FOLDER")
@@ -69,6 +75,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.set_defaults(command=_demo)
     return parser
+
+
+def _add_again(judge: argparse.ArgumentParser) -> None:
+    judge.add_argument(
+        "--only-failed", action="store_true", help="ask again only for verdicts that failed"
+    )
+    judge.add_argument("--rubric", metavar="FILE", help="judge on another rubric (judge.rubric)")
 
 
 def _add_set(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +94,7 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def _run(arguments: argparse.Namespace) -> int:
     from assay import config, run, store, terminal
 
     out = arguments.out or f"runs/{arguments.config.stem}"
@@ -90,6 +103,7 @@ def _run(arguments: argparse.Namespace) -> None:
         with terminal.live() as listen:
             run.run(settings, mirror.folder, listen, mirror.send)
         _print_report(out, mirror.folder)
+        return gate_cli.say(mirror.folder)
 
 
 def _stage(arguments: argparse.Namespace) -> None:
@@ -106,14 +120,15 @@ def _stage(arguments: argparse.Namespace) -> None:
         elif arguments.stage == "metrics":
             run.compute_metrics(settings, folder, listen)
         else:
-            run.judge(settings, folder, listen)
-        mirror.send()
+            run.judge(settings, folder, listen, only_failed=arguments.only_failed)
 
 
 def _settings(arguments: argparse.Namespace, folder: Path) -> Config:
     from assay import config, run
 
     overrides = _overrides(arguments.set)
+    if getattr(arguments, "rubric", None):
+        overrides["judge.rubric"] = arguments.rubric
     if arguments.config:
         settings = config.load(arguments.config, overrides)
         run.begin(settings, folder)

@@ -12,6 +12,7 @@ from assay import settings, store
 from assay.dataset import DatasetSettings
 from assay.errors import InputError, SettingsError
 from assay.finetune import FinetuneSettings
+from assay.gate import GatePolicy
 from assay.generate import GenerateSettings
 from assay.judge import JudgeSettings
 from assay.metrics import MetricsSettings
@@ -37,6 +38,7 @@ class Config:
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     judge: JudgeSettings | None = None
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
+    gate: GatePolicy | None = None
 
     @property
     def auto(self) -> bool:
@@ -49,7 +51,7 @@ class Config:
         return self.mode != "auto"
 
 
-# The sections of a configuration, each the settings of one stage.
+# The sections of a configuration: the settings of each stage, and what must be proven.
 SECTIONS: Mapping[str, type] = {
     "dataset": DatasetSettings,
     "finetune": FinetuneSettings,
@@ -57,6 +59,7 @@ SECTIONS: Mapping[str, type] = {
     "metrics": MetricsSettings,
     "judge": JudgeSettings,
     "cluster": ClusterSettings,
+    "gate": GatePolicy,
 }
 
 
@@ -65,7 +68,7 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
 
     A path in it may be relative to the file's folder. Raises InputError and SettingsError.
     """
-    values = _read_yaml(path)
+    values = read_yaml(path)
     for name, value in (overrides or {}).items():
         _override(values, name, value)
     return parse(_with_paths(values, path.parent))
@@ -74,6 +77,8 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
 def parse(values: Mapping[str, Any]) -> Config:
     """Return the configuration in a mapping, every section checked. Raises SettingsError."""
     values = {name: value for name, value in values.items() if value is not None}
+    if values.get("gate") == {}:
+        del values["gate"]
     for name, section in SECTIONS.items():
         if name in values:
             settings.build(section, settings.check_mapping(values[name], name), name)
@@ -97,6 +102,7 @@ PARAMETERS = {
     "judge_model": "judge.model",
     "judge_temperature": "judge.temperature",
     "judge_max_tokens": "judge.max_tokens",
+    "gate": "gate",
 }
 EVALUATE_PARAMETERS = {"model": "model", "base_model": "base_model"}
 FINETUNE_PARAMETERS = {
@@ -142,6 +148,20 @@ def first_difference(left: Config, right: Config) -> str:
     return _difference(plain(left), plain(right), "")
 
 
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file. Raises InputError and SettingsError."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist", "Correct the path") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = " ".join(str(error).split())
+        raise SettingsError(f"{path} is not YAML: {line}", "Correct the file") from None
+    return settings.check_mapping(values, str(path))
+
+
 def _check_consistent(config: Config) -> None:
     if (config.finetune is None) == (not config.model):
         raise SettingsError(
@@ -155,25 +175,16 @@ def _check_consistent(config: Config) -> None:
             f"mode is {config.mode} and judge is missing",
             "Set judge.endpoint and judge.model, or mode: auto",
         )
+    if config.gate and config.baseline == NO_BASELINE:
+        raise SettingsError(
+            "gate compares with a baseline, and baseline is none", "Remove one of the two"
+        )
 
 
 def plain(config: Config) -> dict[str, Any]:
     """Return the configuration as a mapping of JSON values, unset sections left out."""
     values = json.loads(store.to_json(asdict(config)))
     return {name: value for name, value in values.items() if value not in (None, "")}
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist", "Correct the path") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = " ".join(str(error).split())
-        raise SettingsError(f"{path} is not YAML: {line}", "Correct the file") from None
-    return settings.check_mapping(values, str(path))
 
 
 def _override(values: dict[str, Any], name: str, value: Any) -> None:
@@ -187,7 +198,7 @@ def _override(values: dict[str, Any], name: str, value: Any) -> None:
 
 def _with_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     places = [("", "model"), ("", "base_model"), ("", "baseline"), ("finetune", "base_model")]
-    places += [("dataset", "train"), ("dataset", "eval")]
+    places += [("dataset", "train"), ("dataset", "eval"), ("judge", "rubric")]
     for section, name in places:
         holder = values.get(section) if section else values
         if isinstance(holder, dict) and isinstance(holder.get(name), str) and holder[name]:

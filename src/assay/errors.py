@@ -8,7 +8,8 @@ AssayError
 │   ├── JudgeError        an endpoint, key or rubric that cannot give a verdict
 │   ├── StoreError        an address, credential or disk that artifacts cannot go to or come from
 │   └── MissingExtraError an optional dependency is not installed
-└── StageError            a stage failed while it ran: exit code 1, what was done is kept
+├── StageError            a stage failed while it ran: exit code 1, what was done is kept
+└── GateError             the gate did not say GO: exit code 1 for NO_GO, 3 for INCONCLUSIVE
 """
 
 from __future__ import annotations
@@ -66,3 +67,11 @@ class MissingExtraError(InputError):
 
 class StageError(AssayError):
     """A stage failed while it ran; everything that it had finished is kept."""
+
+
+class GateError(AssayError):
+    """The gate did not let a candidate pass."""
+
+    def __init__(self, what: str, remedy: str = "", *, exit_code: int = 1) -> None:
+        super().__init__(what, remedy)
+        self.exit_code = exit_code

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import progress, store, task
-from assay.errors import InputError, MissingExtraError, StageError
+from assay.errors import AssayError, GateError, InputError, MissingExtraError, StageError
 from assay.terminal import following
 
 LOG = "kfp.log"
@@ -38,7 +38,8 @@ def run_pipeline(
     run folder (it does not exist where the pipeline did not evaluate).
 
     A task that an interrupted run in the same folder finished, with the same arguments, is taken
-    from there. Raises InputError or StageError as the failed task did.
+    from there. Raises InputError, StageError or GateError as the failed task did; a
+    gate fails last, when the report is written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for stale in (PROGRESS, task.ERROR):
@@ -80,10 +81,12 @@ def _run(pipeline: Path, arguments: Mapping[str, Any], folder: Path) -> None:
             raise _failure(folder, error) from None
 
 
-def _failure(folder: Path, error: RuntimeError) -> InputError | StageError:
+def _failure(folder: Path, error: RuntimeError) -> AssayError:
     if not (folder / task.ERROR).is_file():
         return StageError(f"the pipeline failed: {error}", f"See {folder / LOG}")
     told = store.read_json(folder / task.ERROR)
+    if told.get("error") == GateError.__name__:
+        return GateError(told["what"], told["remedy"], exit_code=told["exit_code"])
     kind = InputError if told["exit_code"] == InputError.exit_code else StageError
     return kind(told["what"], told["remedy"])
 

@@ -18,6 +18,7 @@ from assay import judge as judging
 from assay import metrics as measuring
 from assay.config import NO_BASELINE, Config
 from assay.errors import InputError, SettingsError
+from assay.gate import GatePolicy
 from assay.records import SIDES, Side
 
 CONFIG = "config.yaml"
@@ -118,8 +119,24 @@ def check(settings: Config) -> None:
     generating.check(settings.generate)
     if settings.auto:
         measuring.check(settings.metrics)
+    if settings.gate:
+        _check_gate(settings, settings.gate)
     if settings.judged and settings.judge:
         judging.check(settings.judge)
+
+
+def _check_gate(settings: Config, policy: GatePolicy) -> None:
+    """Refuse a rule that this run cannot prove, before anything is spent on it."""
+    scored = [name for name in settings.metrics.metrics if name not in measuring.CORPUS_METRICS]
+    known = scored if settings.auto else []
+    if settings.judged and settings.judge:
+        known = [*known, *judging.dimensions(settings.judge.rubric)]
+    for name in policy.rules:
+        if name not in known:
+            raise SettingsError(
+                f"gate.rules.{name} is no metric of this run that has an interval",
+                f"Use one of {', '.join(known)}",
+            )
 
 
 def finetune(settings: Config, folder: Path, listen: progress.Listener) -> None:
@@ -186,7 +203,9 @@ def compute_metrics(settings: Config, folder: Path, listen: progress.Listener) -
         )
 
 
-def judge(settings: Config, folder: Path, listen: progress.Listener) -> None:
+def judge(
+    settings: Config, folder: Path, listen: progress.Listener, *, only_failed: bool = False
+) -> None:
     """Have the predictions of each side that has some judged; paid verdicts are kept."""
     if settings.judge is None:
         raise SettingsError("config has no judge section", "Set judge.endpoint and judge.model")
@@ -197,6 +216,7 @@ def judge(settings: Config, folder: Path, listen: progress.Listener) -> None:
             folder / side / VERDICTS,
             settings.judge,
             side=side,
+            only_failed=only_failed,
             listen=listen,
         )
 

@@ -19,11 +19,12 @@ from typing import Any
 from assay import config as configuration
 from assay import dataset, process, progress, run, store
 from assay import finetune as finetuning
+from assay import gate as gating
 from assay import generate as generating
 from assay import judge as judging
 from assay import metrics as measuring
 from assay import report as reporting
-from assay.errors import AssayError
+from assay.errors import AssayError, GateError
 from assay.model import MANIFEST
 from assay.records import Generation, ModelManifest
 from assay.settings import build
@@ -194,6 +195,31 @@ def report(
     }
 
 
+def decided(folder: Path) -> dict[str, Any]:
+    """Return what the gate decided when the report of `folder` was written, {} without a gate."""
+    return store.read_json(folder / "metrics.json")["gate"] or {}
+
+
+def gate(given: Mapping[str, Any]) -> None:
+    """Print the gate's decision. Raises GateError where it is not GO."""
+    if not given:
+        print("no gate was asked for", flush=True)
+        return
+    said = gating.Gate(
+        decision=given["decision"],
+        rulings=tuple(gating.Ruling(**ruling) for ruling in given["rulings"]),
+    )
+    for ruling in said.rulings:
+        print(f"{ruling.decision} {ruling.rule}: {ruling.reason}", flush=True)
+    print(gating.headline(said), flush=True)
+    if said.decision != "GO":
+        raise GateError(
+            f"The gate says {gating.headline(said)}",
+            "The report says why, rule by rule",
+            exit_code=gating.EXIT_CODES[said.decision],
+        )
+
+
 def publish(folder: Path, *, html: Path, markdown: Path) -> None:
     """Copy a run folder's report to where KFP's page shows it."""
     shutil.copy(folder / run.REPORT, html)
@@ -217,4 +243,9 @@ def _answered(sides: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
 
 
 def _described(error: AssayError) -> dict[str, Any]:
-    return {"what": error.what, "remedy": error.remedy, "exit_code": error.exit_code}
+    return {
+        "error": type(error).__name__,
+        "what": error.what,
+        "remedy": error.remedy,
+        "exit_code": error.exit_code,
+    }

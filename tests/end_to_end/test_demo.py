@@ -105,7 +105,7 @@ def test_the_report_is_made_again_from_the_run_folder_alone(demo: Demo) -> None:
 def arguments(demo: Demo, **more: object) -> dict[str, object]:
     model = next(demo.folder.glob("artifacts/*/finetune/model"))
     data = f"{DATA / 'dataset_info.json'}#smart_home_eval_sharegpt"
-    small = {"max_samples": 4, "max_new_tokens": 8, "mode": "auto"}
+    small = {"max_samples": 4, "generate_settings": {"max_new_tokens": 8}, "mode": "auto"}
     return {"model": str(model), "eval_dataset": data, **small, **more}
 
 

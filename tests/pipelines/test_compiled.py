@@ -21,6 +21,7 @@ STAGES = {
     "Auto-metrics",
     "Judge",
     "Report",
+    "Gate",
 }
 
 

@@ -102,6 +102,7 @@ PARAMETERS = {
     "judge_max_tokens": 99,
     "finetune_settings": {"cutoff_len": 128, "finetuning_type": "full"},
     "generate_settings": {"do_sample": True},
+    "gate": {"rules": {"bleu-4": {"max_drop": 1}}},
     "judge_settings": {"concurrency": 2},
     "cluster_settings": {"queue": "research", "nodes": 2},
     "seed": 7,

@@ -3,8 +3,18 @@
 from assay.judge.cost import Price
 from assay.judge.log import verdicts
 from assay.judge.preflight import Estimate, check
+from assay.judge.rubric import dimensions
 from assay.judge.run import judge
 from assay.judge.settings import JudgeSettings
 from assay.judge.summary import JudgeSummary
 
-__all__ = ["Estimate", "JudgeSettings", "JudgeSummary", "Price", "check", "judge", "verdicts"]
+__all__ = [
+    "Estimate",
+    "JudgeSettings",
+    "JudgeSummary",
+    "Price",
+    "check",
+    "dimensions",
+    "judge",
+    "verdicts",
+]

@@ -20,6 +20,8 @@ class Price:
     input: Annotated[float, Ge(0)]
     output: Annotated[float, Ge(0)]
 
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  a misspelt price is refused
+
     def of(self, prompt_tokens: float, output_tokens: float) -> float:
         """Return the price of so many tokens."""
         return (self.input * prompt_tokens + self.output * output_tokens) / MILLION

@@ -75,6 +75,11 @@ def load(name: str) -> Rubric:
     return parse(content, name)
 
 
+def dimensions(name: str) -> tuple[str, ...]:
+    """Return what the rubric `name` scores. Raises JudgeError as `load` does."""
+    return tuple(load(name).dimensions)
+
+
 def builtin_names() -> list[str]:
     """Return the names of the rubrics that come with Assay."""
     folder = resources.files("assay.judge") / "rubrics"

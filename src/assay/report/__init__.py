@@ -1,33 +1,52 @@
-"""A run folder to a report: HTML, Markdown and JSON with the same numbers. Files in, files out."""
+"""A run folder to a report: HTML, Markdown, JSON and JUnit with the same numbers. Files in, files
+out."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from assay import store
+from assay import settings, store
+from assay.gate import GatePolicy
 from assay.report.assemble import assemble, comparisons, metrics
 from assay.report.contents import Report
 from assay.report.html import to_html
+from assay.report.junit import to_junit
 from assay.report.markdown import to_markdown
 from assay.report.plain import plain
-from assay.report.run import read
+from assay.report.run import Run, read
 
 __all__ = ["Report", "report"]
 
 
-def report(run: Path, *, title: str = "") -> Report:
-    """Write metrics.json, report.json, report.md and report.html into the folder `run`.
+JUNIT = "report.junit.xml"
+
+
+def report(run: Path, *, title: str = "", policy: GatePolicy | None = None) -> Report:
+    """Write metrics.json, report.json, report.md and report.html into the folder `run`, and
+    report.junit.xml where there is a gate: `policy`, or else the section gate of its config.yaml.
 
     The same folder gives the same files. Raises InputError for a file that is missing or does
     not fit the others, MissingExtraError without the extra `report`.
     """
     contents = read(run)
     aggregates, differences = metrics(contents), comparisons(contents)
-    assembled = assemble(contents, title, aggregates, differences)
+    assembled = assemble(contents, title, aggregates, differences, policy or _policy(contents))
     document = plain(assembled)
     page = to_html(assembled, document)
-    store.write_json(run / "metrics.json", {"metrics": aggregates, "comparisons": differences})
+    numbers = {"metrics": aggregates, "comparisons": differences, "gate": assembled.gate}
+    store.write_json(run / "metrics.json", numbers)
     store.write_json(run / "report.json", document)
     store.write_text(run / "report.md", to_markdown(assembled))
     store.write_text(run / "report.html", page)
+    if assembled.gate:
+        store.write_text(run / JUNIT, to_junit(assembled.gate, assembled.title))
+    else:
+        (run / JUNIT).unlink(missing_ok=True)
     return assembled
+
+
+def _policy(run: Run) -> GatePolicy | None:
+    asked = run.config.get("gate")
+    if not asked:
+        return None
+    return settings.build(GatePolicy, settings.check_mapping(asked, "gate"), "gate")

@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from assay import __version__
+from assay.gate import Evidence, Gate, GatePolicy, decide
 from assay.records import Comparison, Metric
+from assay.report import data as of_data
 from assay.report import examples
-from assay.report.contents import Example, Points, Report, Row, SideSummary, Training
+from assay.report.contents import Caution, Example, Points, Report, Row, SideSummary, Training
 from assay.report.findings import cautions, conclude, outcome
 from assay.report.glossary import entry, rank
+from assay.report.judging import advisory
 from assay.report.run import Run, SideRun
 from assay.stats import (
     SEED,
@@ -51,13 +54,18 @@ def comparisons(run: Run) -> list[Comparison]:
 
 
 def assemble(
-    run: Run, title: str, metrics: Sequence[Metric], comparisons: Sequence[Comparison]
+    run: Run,
+    title: str,
+    metrics: Sequence[Metric],
+    comparisons: Sequence[Comparison],
+    policy: GatePolicy | None,
 ) -> Report:
     """Return all that the report says of `run`."""
     sides = tuple(_summarise_side(run, side) for side in run.sides)
     rows = _rows(run, metrics, comparisons)
     same = _identical(run)
-    warnings = cautions(run, sides, rows, same)
+    data = of_data.read(run.folder)
+    warnings = cautions(run, data, sides, rows, same)
     focus = examples.focus(run)
     change = examples.changes(run, focus)
     order = examples.worst_first(run, focus)
@@ -67,11 +75,14 @@ def assemble(
         schema=SCHEMA,
         assay=__version__,
         title=title or f"Evaluation of {_name(run, run.candidate)}",
+        gate=_gate(run, policy, metrics, comparisons, warnings) if policy else None,
         conclusion=conclude(run, rows, warnings),
         cautions=warnings,
         dataset_hash=run.candidate.generation.dataset_hash,
         samples=len(run.positions),
         judge=run.judge if any(side.verdicts.values for side in run.sides) else "",
+        judging={side.side: side.judge for side in run.sides if side.judge},
+        data=data,
         sides=sides,
         summary=rows,
         histograms=_histograms(run),
@@ -84,6 +95,23 @@ def assemble(
         examples=shown,
         provenance=_provenance(run),
     )
+
+
+def _gate(
+    run: Run,
+    policy: GatePolicy,
+    metrics: Sequence[Metric],
+    comparisons: Sequence[Comparison],
+    warnings: Sequence[Caution],
+) -> Gate:
+    evidence = Evidence(
+        metrics=metrics,
+        comparisons=comparisons,
+        judged=frozenset(name for side in run.sides for name in side.verdicts.values),
+        advisory=advisory(run),
+        void=[caution.text for caution in warnings if caution.severe],
+    )
+    return decide(policy, evidence)
 
 
 def _rows(

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from assay.gate import Gate
+from assay.judge import JudgeSummary
 from assay.records import Comparison, Message, Metric, Side
 from assay.report.glossary import Kind
 from assay.stats import Direction
@@ -124,6 +126,32 @@ class Points:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Source:
+    """One dataset: `rows` read, `skipped` as invalid (the first 20 named), `samples` used."""
+
+    name: str
+    format: str
+    rows: int
+    skipped: int
+    invalid: tuple[str, ...]
+    samples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """The data of the run. `held_out`: the evaluation samples were taken out of the training data.
+    `same_prompts` and `near_prompts` count evaluation prompts that training has, exactly and
+    nearly, and `pairs` names the first 20; None where nothing was trained."""
+
+    evaluation: Source
+    training: Source | None
+    held_out: bool
+    same_prompts: int | None
+    near_prompts: int | None
+    pairs: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Training:
     """The loss curve, thinned to at most 1,000 steps, and what was trained."""
 
@@ -138,16 +166,20 @@ class Training:
 class Report:
     """Everything the report shows. `regressions` are ids of `examples`, the worst first;
     `examples` are all samples, or as many as a page can hold, chosen as `selection` says. `judge`
-    is the judge's model, "" where the configuration names none."""
+    is the judge's model, "" where nobody judged; `gate` is None without a policy; `judging` is each
+    side's judge.json."""
 
     schema: int
     assay: str
     title: str
+    gate: Gate | None
     conclusion: Conclusion
     cautions: tuple[Caution, ...]
     dataset_hash: str
     samples: int
     judge: str
+    judging: Mapping[str, JudgeSummary]
+    data: Data | None
     sides: tuple[SideSummary, ...]
     summary: tuple[Row, ...]
     histograms: Mapping[str, Mapping[str, tuple[int, ...]]]

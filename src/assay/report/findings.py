@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from assay.records import Comparison
-from assay.report.contents import Caution, Conclusion, Outcome, Row, SideSummary, Tone
+from assay.report import data as of_data
+from assay.report.contents import Caution, Conclusion, Data, Outcome, Row, SideSummary, Tone
+from assay.report.judging import advisory, doubts
 from assay.report.plain import label, number, signed
-from assay.report.run import Run, SideRun
+from assay.report.run import Run
 from assay.stats import direction
 
 MIN_PAIRS = 10
 FEW_PAIRS = 100
-_CLUMPED = 0.8
-_SMALL_JUDGE = 3e9
-_UNITS = {"m": 1e6, "b": 1e9}
 _CUT = 0.05
 
 
@@ -40,7 +38,7 @@ def outcome(comparison: Comparison | None, difference: float | None) -> Outcome:
 
 def conclude(run: Run, rows: Sequence[Row], cautions: Sequence[Caution]) -> Conclusion:
     """Return the verdict line for the `rows`, diagnostics left out: they say how answers look, not
-    how good they are. A severe caution takes its place."""
+    how good they are; so is a judge that failed its self-test. A severe caution takes its place."""
     if any(caution.severe for caution in cautions):
         return Conclusion(
             tone="invalid",
@@ -53,18 +51,26 @@ def conclude(run: Run, rows: Sequence[Row], cautions: Sequence[Caution]) -> Conc
             headline="The candidate alone: nothing to compare with",
             detail=_alone(rows),
         )
-    counted = [row for row in rows if row.comparison and row.kind != "diagnostic"]
+    left_out = {"diagnostic", "judge"} if advisory(run) else {"diagnostic"}
+    counted = [row for row in rows if row.comparison and row.kind not in left_out]
+    if advisory(run) and not counted:
+        return Conclusion(
+            tone="none",
+            headline="No verdict: the judge failed its self-test",
+            detail="Its scores are advisory, and there are no others to compare.",
+        )
     return _compared(counted)
 
 
 def cautions(
-    run: Run, sides: Sequence[SideSummary], rows: Sequence[Row], same: int
+    run: Run, data: Data | None, sides: Sequence[SideSummary], rows: Sequence[Row], same: int
 ) -> tuple[Caution, ...]:
     """Return what must be known before trusting the numbers, severe ones first."""
     found = [
         *_identity(run, same),
         *_size(run, rows),
-        *_judge(run),
+        *doubts(run),
+        *of_data.cautions(data),
         *_answers(sides),
     ]
     return tuple(sorted(found, key=lambda caution: not caution.severe))
@@ -178,66 +184,6 @@ def _size(run: Run, rows: Sequence[Row]) -> Iterator[Caution]:
     )
 
 
-def _judge(run: Run) -> Iterator[Caution]:
-    causes = {side.side: _failures(side) for side in run.sides}
-    if any(causes.values()):
-        failed = " and ".join(
-            f"{counts.total()} of {len(run.positions)} {side} answers"
-            for side, counts in causes.items()
-            if counts
-        )
-        listed = ", ".join(dict.fromkeys(cause for counts in causes.values() for cause in counts))
-        yield Caution(
-            severe=False,
-            text=f"The judge gave no score for {failed} ({listed}). They are left out, never "
-            "counted as 0.",
-        )
-    for side in run.sides:
-        yield from _clumped(side.verdicts.values.get("overall"), side.side)
-    yield from _unfit(run)
-
-
-def _unfit(run: Run) -> Iterator[Caution]:
-    """Why the judge itself is doubtful: it is the graded model, or too small by its name."""
-    if not run.judge:
-        return
-    graded = {side.generation.model for side in run.sides} | {run.candidate.generation.base_model}
-    doubts = []
-    if _base(run.judge) in {_base(name) for name in graded if name}:
-        doubts.append("is the graded model or its base, and favours answers like its own")
-    size = re.search(r"(\d+(?:\.\d+)?)(m|b)\b", _base(run.judge))
-    if size and float(size[1]) * _UNITS[size[2]] < _SMALL_JUDGE:
-        doubts.append(
-            f"has {size[0].upper()} parameters by its name: models this small judge badly"
-        )
-    if doubts:
-        text = f"The judge, {run.judge}, {'; it '.join(doubts)}."
-        yield Caution(severe=False, text=text)
-
-
-def _failures(side: SideRun) -> Counter[str]:
-    causes = side.verdicts.causes
-    name = "overall" if "overall" in causes else next(iter(causes), "")
-    return Counter(causes.get(name, {}).values())
-
-
-def _clumped(scores: object, side: str) -> Iterator[Caution]:
-    import numpy as np
-
-    values = np.asarray(scores if scores is not None else [], dtype=np.float64)
-    values = values[np.isfinite(values)]
-    if len(values) < MIN_PAIRS:
-        return
-    unique, counts = np.unique(values, return_counts=True)
-    share = counts.max() / len(values)
-    if share > _CLUMPED:
-        yield Caution(
-            severe=False,
-            text=f"The judge gives {unique[counts.argmax()]:g} to {share:.0%} of the answers of "
-            f"the {side}: it hardly tells them apart.",
-        )
-
-
 def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:
     for side in sides:
         lacking = side.samples - side.predictions
@@ -255,7 +201,3 @@ def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:
                 text=f"{side.prompts_truncated} prompts of the {side.side} were truncated at "
                 "cutoff_len: the model did not see all of them.",
             )
-
-
-def _base(name: str) -> str:
-    return name.rstrip("/").rsplit("/", 1)[-1].lower()

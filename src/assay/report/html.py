@@ -15,7 +15,8 @@ from importlib.resources import files
 from typing import Any
 
 from assay.errors import MissingExtraError
-from assay.report import plain
+from assay.gate import headline
+from assay.report import data, judging, plain
 from assay.report.charts import figures
 from assay.report.contents import Report, Row
 from assay.report.glossary import TERMS, Kind
@@ -37,10 +38,16 @@ def to_html(report: Report, document: Mapping[str, Any]) -> str:
     page = _template().render(
         report=report,
         document=document,
+        gate_headline=headline(report.gate) if report.gate else "",
         groups=[
             (title, _of_kind(report, kind)) for kind, title in GROUPS if _of_kind(report, kind)
         ],
         judged=_of_kind(report, "judge"),
+        judge_rows=list(judging.rows(report.judging)),
+        judge_probes=judging.probes(report.judging),
+        advisory=any(one.health.advisory for one in report.judging.values()),
+        data_rows=list(data.rows(report.data)) if report.data else [],
+        shared=data.shared(report.data) if report.data else "",
         diagnostics=_of_kind(report, "diagnostic"),
         causes=_causes(report),
         focus=_focus(report),

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from assay.gate import headline
+from assay.report import data, judging
 from assay.report.contents import Answer, Example, Report, Row, SideSummary
 from assay.report.plain import duration, label, number, plain, signed, visible
 
@@ -30,7 +32,7 @@ _OUTCOMES = {
 def to_markdown(report: Report) -> str:
     """Return the Markdown page: the numbers, the worst regressions, then as many samples as stay
     below `MAX_CHARACTERS`, with a line that says how many were left out."""
-    sections = (_head, _metrics, _compared, _regressions, _glossary)
+    sections = (_head, _metrics, _compared, _judge, _data, _regressions, _glossary)
     head = "\n".join(line for section in sections for line in section(report))
     parts, length = [head, "\n## Samples\n"], len(head)
     if report.selection:
@@ -48,10 +50,23 @@ def to_markdown(report: Report) -> str:
 
 def _head(report: Report) -> Iterator[str]:
     yield f"# {_inline(report.title)}\n"
+    yield from _gate(report)
     yield f"**{report.conclusion.headline}**\n"
     yield f"{_inline(report.conclusion.detail)}\n"
     for caution in report.cautions:
         yield f"- {'❌' if caution.severe else '⚠️'} {_inline(caution.text)}"
+    yield ""
+
+
+def _gate(report: Report) -> Iterator[str]:
+    if report.gate is None:
+        return
+    yield f"**{headline(report.gate)}**\n"
+    yield "| Rule | | Why |"
+    yield "| :-- | :-- | :-- |"
+    for ruling in report.gate.rulings:
+        decision = ruling.decision.replace("_", "-")
+        yield f"| {_inline(ruling.rule)} | {decision} | {_inline(ruling.reason)} |"
     yield ""
 
 
@@ -119,6 +134,34 @@ def _side(side: SideSummary) -> str:
         duration(side.seconds),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _judge(report: Report) -> Iterator[str]:
+    if not report.judging:
+        return
+    yield "## The judge\n"
+    yield f"| | {' | '.join(report.judging)} |"
+    yield "| :-- |" + " :-- |" * len(report.judging)
+    for title, texts in judging.rows(report.judging):
+        yield f"| {title} | {' | '.join(_inline(text) for text in texts)} |"
+    for name, wanted, results in judging.probes(report.judging):
+        yield f"| Self-test: {name}, {wanted} | {' | '.join(results)} |"
+    yield ""
+
+
+def _data(report: Report) -> Iterator[str]:
+    if report.data is None:
+        return
+    yield "## Data\n"
+    yield "| | Evaluation |" + (" Training |" if report.data.training else "")
+    yield "| :-- | :-- |" + (" :-- |" if report.data.training else "")
+    for title, texts in data.rows(report.data):
+        yield f"| {title} | {' | '.join(_inline(text) for text in texts)} |"
+    if report.data.held_out:
+        yield "\nThe evaluation samples were held out of the training data."
+    if report.data.same_prompts is not None:
+        yield f"\n{data.shared(report.data)}"
+    yield ""
 
 
 def _glossary(report: Report) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from assay import store
 from assay.errors import InputError
+from assay.judge import JudgeSummary
 from assay.records import (
     SIDES,
     Generation,
@@ -66,6 +67,7 @@ class SideRun:
     totals: tuple[Total, ...]
     verdicts: SideScores
     judging: Judging
+    judge: JudgeSummary | None
 
     @property
     def values(self) -> dict[str, NDArray[np.float64]]:
@@ -88,7 +90,10 @@ class Run:
 
     @property
     def judge(self) -> str:
-        """The judge's model as the configuration names it, or ""."""
+        """The judge's model: the one that judged, else the one the configuration names, or ""."""
+        for side in self.sides:
+            if side.judge:
+                return side.judge.model
         asked = self.config.get("judge")
         return str(asked.get("model", "")) if isinstance(asked, dict) else ""
 
@@ -158,7 +163,7 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
             f"{folder} has neither scores.jsonl nor verdicts.jsonl",
             "Run `assay metrics` or `assay judge` first",
         )
-    judging = Judging()
+    judging, judge = Judging(), folder / "judge.json"
     return SideRun(
         side=side,
         folder=folder,
@@ -173,6 +178,7 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
             positions, _tally(_answered(verdicts, Verdict, positions, answers), positions, judging)
         ),
         judging=judging,
+        judge=store.read_record(judge, JudgeSummary) if judge.is_file() else None,
     )
 
 

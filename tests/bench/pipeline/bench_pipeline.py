@@ -40,7 +40,7 @@ def _pipeline(base: Path, folder: Path) -> None:
         "eval_dataset": f"{DATA / 'dataset_info.json'}#{EVAL}",
         "num_epochs": EPOCHS,
         "batch_size": BATCH,
-        "max_new_tokens": NEW_TOKENS,
+        "generate_settings": {"max_new_tokens": NEW_TOKENS},
         "finetune_settings": {"lora_rank": RANK},
         "mode": "auto",
     }

@@ -203,10 +203,12 @@ def test_too_few_samples_are_no_verdict(run: Path) -> None:
         ("qwen2.5-1.5b", "The judge, qwen2.5-1.5b, has 1.5B parameters by its name"),
         ("Qwen3-32B", ""),
         ("gpt-5-mini", ""),
+        ("SmolLM3-11B", "is of the graded model's family, SmolLM, and may favour answers like it"),
     ],
 )
 def test_a_judge_that_is_doubtful_is_named(run: Path, model: str, expected: str) -> None:
-    (run / "config.yaml").write_text(json.dumps({"judge": {"model": model}}))
+    for side in ("baseline", "candidate"):
+        edit_json(run / side / "judge.json", model=model)
     written = report(run)
     assert written.judge == model
     text = said(written, severe=False)

@@ -1,0 +1,17 @@
+"""Calibration: people label some of what the judge scored, and say how far it can be believed."""
+
+from __future__ import annotations
+
+from assay.calibrate.agreement import Agreement, Corrected, compare
+from assay.calibrate.items import Item, draw, read_labels, write_form, write_items
+
+__all__ = [
+    "Agreement",
+    "Corrected",
+    "Item",
+    "compare",
+    "draw",
+    "read_labels",
+    "write_form",
+    "write_items",
+]

@@ -1,0 +1,161 @@
+"""Blind items for people: a table and a form, without side, model or score; and their labels."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from assay import store
+from assay.errors import InputError
+from assay.judge import verdicts
+from assay.judge.rubric import Rubric
+from assay.records import SIDES, Prediction, Sample, Verdict
+
+SEED = 42
+SHOWN = ("item", "task", "reference", "answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One judged answer. `name` is what people see of its identity: it says neither side nor id,
+    and is found again from the run folder."""
+
+    name: str
+    side: str
+    sample: Sample
+    output: str
+    verdict: Verdict
+
+
+def judged(run: Path) -> Iterator[Item]:
+    """Yield every answer of the run folder that the judge scored in every dimension.
+
+    Raises InputError where nothing is judged."""
+    samples = {sample.id: sample for sample in store.read_rows(run / "dataset.jsonl", Sample)}
+    sides = [side for side in SIDES if (run / side / "verdicts.jsonl").is_file()]
+    if not sides:
+        raise InputError(f"{run} holds no verdicts", f"Run: assay judge {run}")
+    for side in sides:
+        found = verdicts(run / side / "verdicts.jsonl")
+        for row in store.read_rows(run / side / "predictions.jsonl", Prediction):
+            if row.id in found and row.id in samples and not found[row.id].unscored:
+                yield Item(
+                    name=_name(side, row),
+                    side=side,
+                    sample=samples[row.id],
+                    output=row.output,
+                    verdict=found[row.id],
+                )
+
+
+def draw(items: Sequence[Item], n: int) -> list[Item]:
+    """Return `n` items drawn at random, as many of each side as can be, in random order; the same
+    items give the same draw. Raises InputError where there are fewer."""
+    if n > len(items):
+        raise InputError(f"{n} items are more than the {len(items)} scored", "Lower --n")
+    shuffled = random.Random(SEED).sample(list(items), len(items))  # noqa: S311  no secret
+    by_side = {side: [item for item in shuffled if item.side == side] for side in SIDES}
+    chosen = [by_side[side].pop() for at in range(2 * n) if by_side[side := SIDES[at % 2]]]
+    return sorted(chosen[:n], key=lambda item: item.name)
+
+
+def write_items(path: Path, items: Sequence[Item], rubric: Rubric) -> None:
+    """Write the items as CSV with an empty column for each dimension of the rubric."""
+    with store.replacing(path) as file:
+        rows = [dict(zip(SHOWN, map(_cell, _shown(item)), strict=True)) for item in items]
+        file.write(_csv([*SHOWN, *rubric.dimensions], rows).encode("utf-8-sig"))
+
+
+def write_form(path: Path, items: Sequence[Item], rubric: Rubric) -> None:
+    """Write a page that needs nothing else, in which people label the items and save the CSV."""
+    data = {
+        "items": [dict(zip(SHOWN, _shown(item), strict=True)) for item in items],
+        "low": rubric.low,
+        "high": rubric.high,
+        "dimensions": rubric.dimensions,
+    }
+    text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
+    page = files("assay.calibrate").joinpath("form.html").read_text(encoding="utf-8")
+    store.write_text(path, page.replace("{{ data }}", text))
+
+
+def read_labels(path: Path, known: Mapping[str, Item], rubric: Rubric) -> dict[str, dict[str, int]]:
+    """Return item -> dimension -> label from a CSV that people filled in; empty cells are no
+    labels. Raises InputError, by row, for an item that the run does not have or that stands twice,
+    and for a label off the scale."""
+    labels: dict[str, dict[str, int]] = {}
+    for number, row in enumerate(_rows(path, rubric), 2):
+        name = (row.get("item") or "").strip()
+        where = f"{path}:{number}: item {name}"
+        if name not in known:
+            raise InputError(f"{where} is not in the run", "Label what `export` wrote for this run")
+        if name in labels:
+            raise InputError(f"{where} stands twice", "Keep one label for each item")
+        labels[name] = {
+            dimension: _label(text, rubric, f"{where}: {dimension}")
+            for dimension in rubric.dimensions
+            if (text := (row.get(dimension) or "").strip())
+        }
+    if not any(labels.values()):
+        raise InputError(f"{path} has no labels", "Fill in at least one dimension of some items")
+    return labels
+
+
+def _rows(path: Path, rubric: Rubric) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist", "Correct the path") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is not CSV in UTF-8: {error}", "Save it again as CSV") from None
+    columns = reader.fieldnames or []
+    if "item" not in columns or not set(columns) & set(rubric.dimensions):
+        wanted = ", ".join(["item", *rubric.dimensions])
+        raise InputError(f"{path} lacks the columns of labels", f"Keep the columns {wanted}")
+    return rows
+
+
+def _label(text: str, rubric: Rubric, where: str) -> int:
+    if not text.isascii() or not text.isdigit() or not rubric.low <= int(text) <= rubric.high:
+        raise InputError(
+            f"{where} = {text!r} is not on the scale",
+            f"Use an integer from {rubric.low} to {rubric.high}, or leave it empty",
+        )
+    return int(text)
+
+
+def _shown(item: Item) -> tuple[str, str, str, str]:
+    turns = item.sample.messages
+    task = (
+        turns[0].content
+        if len(turns) == 1
+        else "\n\n".join(f"{t.role}: {t.content}" for t in turns)
+    )
+    return item.name, task, item.sample.target, item.output
+
+
+def _cell(text: str) -> str:
+    """Return `text` so that no spreadsheet takes it for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
+    import io
+
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, columns, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def _name(side: str, row: Prediction) -> str:
+    return hashlib.sha256(store.to_json([side, row.id, row.output])).hexdigest()[:12]

@@ -1,0 +1,233 @@
+"""The judge in the report: who it was, whether it can be believed, and what makes it doubtful."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from assay.judge import JudgeSummary
+from assay.report.contents import Caution
+from assay.report.plain import signed
+from assay.report.run import Run, SideRun
+
+ENOUGH = 10
+NAMED = 5
+_CLUMPED = 0.8
+_SMALL_JUDGE = 3e9
+_UNITS = {"m": 1e6, "b": 1e9}
+# A family of models -> what their names hold.
+_FAMILIES = {
+    "Claude": r"claude",
+    "Command": r"command-?[ar]|aya-",
+    "DeepSeek": r"deepseek",
+    "Gemini and Gemma": r"gemini|gemma",
+    "GLM": r"glm-?\d",
+    "GPT": r"gpt-?\d|gpt-oss|chatgpt|\bo[134](-|$)",
+    "Granite": r"granite",
+    "InternLM": r"internlm",
+    "Kimi": r"kimi|moonshot",
+    "Llama": r"llama-?\d|vicuna|nemotron",
+    "Mistral": r"mistral|mixtral|ministral|magistral",
+    "OLMo": r"olmo",
+    "Phi": r"\bphi-?\d",
+    "Qwen": r"qwen|qwq",
+    "SmolLM": r"smollm",
+    "Yi": r"\byi-",
+}
+
+
+def rows(judging: Mapping[str, JudgeSummary]) -> Iterator[tuple[str, list[str]]]:
+    """Yield what there is to say of the judge as (title, one text a side)."""
+    of_sides = list(judging.values())
+    for title, text in _ROWS:
+        texts = [text(summary) for summary in of_sides]
+        if any(texts):
+            yield title, [text or "–" for text in texts]
+
+
+def probes(judging: Mapping[str, JudgeSummary]) -> list[tuple[str, str, list[str]]]:
+    """Return the self-test as (answer, score wanted, one result a side)."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for place, summary in enumerate(judging.values()):
+        for probe in summary.health.self_test:
+            results = found.setdefault((probe.name, probe.wanted), ["–"] * len(judging))
+            score = "no verdict" if probe.score is None else f"{probe.score:g}"
+            results[place] = f"{'✓' if probe.passed else '✗'} {score}"
+    return [(*key, results) for key, results in found.items()]
+
+
+def advisory(run: Run) -> bool:
+    """Return whether the judge failed its self-test on any side."""
+    return any(side.judge is not None and side.judge.health.advisory for side in run.sides)
+
+
+def doubts(run: Run) -> Iterator[Caution]:
+    """Yield what must be known of the judge before its scores are trusted."""
+    if advisory(run):
+        yield Caution(severe=False, text=_advisory(run))
+    yield from _unscored(run)
+    for side in run.sides:
+        yield from _clumped(side.verdicts.values.get("overall"), side.side)
+    yield from _unfit(run)
+    yield from _unlike(run)
+
+
+def _advisory(run: Run) -> str:
+    failed = {
+        probe.name: None
+        for side in run.sides
+        if side.judge
+        for probe in side.judge.health.self_test
+        if not probe.passed
+    }
+    return (
+        f"The judge failed its self-test ({', '.join(failed)}): its scores are advisory and do not "
+        "count in the verdict."
+    )
+
+
+def _unscored(run: Run) -> Iterator[Caution]:
+    causes = {side.side: _failures(side) for side in run.sides}
+    if not any(causes.values()):
+        return
+    failed = " and ".join(
+        f"{counts.total()} of {len(run.positions)} {side} answers"
+        for side, counts in causes.items()
+        if counts
+    )
+    listed = ", ".join(dict.fromkeys(cause for counts in causes.values() for cause in counts))
+    yield Caution(
+        severe=False,
+        text=f"The judge gave no score for {failed} ({listed}). They are left out, never "
+        "counted as 0.",
+    )
+
+
+def _unfit(run: Run) -> Iterator[Caution]:
+    """Why the judge itself is doubtful: it is the graded model or of its family, or too small by
+    its name."""
+    if not run.judge:
+        return
+    names = {side.generation.model for side in run.sides}
+    names |= {side.generation.base_model for side in run.sides}
+    names |= {run.manifest.base_model} if run.manifest else set()
+    graded = {_base(name) for name in names if name}
+    found = []
+    if _base(run.judge) in graded:
+        found.append("is the graded model or its base, and favours answers like its own")
+    elif shared := families(run.judge) & {one for name in graded for one in families(name)}:
+        family = sorted(shared)[0]
+        found.append(f"is of the graded model's family, {family}, and may favour answers like it")
+    size = re.search(r"(\d+(?:\.\d+)?)(m|b)\b", _base(run.judge))
+    if size and float(size[1]) * _UNITS[size[2]] < _SMALL_JUDGE:
+        found.append(f"has {size[0].upper()} parameters by its name: models this small judge badly")
+    if found:
+        yield Caution(severe=False, text=f"The judge, {run.judge}, {'; it '.join(found)}.")
+
+
+def families(model: str) -> set[str]:
+    """Return the families of models that the name of `model` speaks of; a distilled model can
+    have two."""
+    name = _base(model)
+    return {family for family, pattern in _FAMILIES.items() if re.search(pattern, name)}
+
+
+def _unlike(run: Run) -> Iterator[Caution]:
+    if len({side.judge.identity for side in run.sides if side.judge}) > 1:
+        yield Caution(
+            severe=True,
+            text="Baseline and candidate were judged by different judges or rubrics.",
+        )
+
+
+def _failures(side: SideRun) -> Counter[str]:
+    causes = side.verdicts.causes
+    name = "overall" if "overall" in causes else next(iter(causes), "")
+    return Counter(causes.get(name, {}).values())
+
+
+def _clumped(scores: object, side: str) -> Iterator[Caution]:
+    import numpy as np
+
+    values = np.asarray(scores if scores is not None else [], dtype=np.float64)
+    values = values[np.isfinite(values)]
+    if len(values) < ENOUGH:
+        return
+    unique, counts = np.unique(values, return_counts=True)
+    share = counts.max() / len(values)
+    if share > _CLUMPED:
+        yield Caution(
+            severe=False,
+            text=f"The judge gives {unique[counts.argmax()]:g} to {share:.0%} of the answers of "
+            f"the {side}: it hardly tells them apart.",
+        )
+
+
+def _base(name: str) -> str:
+    return name.rstrip("/").rsplit("/", 1)[-1].lower()
+
+
+def _asked(summary: JudgeSummary) -> str:
+    accepted = summary.asked_with
+    if not accepted:
+        return "nothing asked in this run"
+    form = "json_schema" if accepted.get("json_schema") else "by prompt alone, parsed strictly"
+    heat = f"temperature {summary.temperature:g}"
+    heat = heat if accepted.get("temperature") else "temperature refused: its own"
+    return f"{form}; {heat}; {accepted.get('limit')} {summary.max_tokens}"
+
+
+def _self_test(summary: JudgeSummary) -> str:
+    results = summary.health.self_test
+    passed = sum(probe.passed for probe in results)
+    if not results:
+        return "not made"
+    return f"{'failed' if summary.health.advisory else 'passed'}: {passed} of {len(results)}"
+
+
+def _verdicts(summary: JudgeSummary) -> str:
+    scored = summary.verdicts - sum(summary.unscored.values())
+    causes = ", ".join(f"{count} {cause}" for cause, count in summary.unscored.items())
+    return f"{scored:,} of {summary.verdicts:,}" + (f"; unscored: {causes}" if causes else "")
+
+
+def _spread(summary: JudgeSummary) -> str:
+    spread = summary.health.within_item_sd
+    return ", ".join(f"{name} {value:.2f}" for name, value in spread.items())
+
+
+def _unstable(summary: JudgeSummary) -> str:
+    return first(summary.health.unstable) if summary.health.within_item_sd else ""
+
+
+def first(names: Sequence[str]) -> str:
+    """Return how many `names` there are and the first few of them."""
+    listed = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+    return f"{len(names):,}" + (f": {listed}" if names else "")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else signed(value, "judge")
+
+
+_ROWS = (
+    ("Judge", lambda one: f"{one.model} at {one.host}"),
+    (
+        "Rubric",
+        lambda one: f"{one.rubric}, version {one.rubric_version} ({one.rubric_digest[:12]})",
+    ),
+    ("Asked with", _asked),
+    ("Self-test", _self_test),
+    ("Scored", _verdicts),
+    ("Rank correlation of score and length", lambda one: _number(one.health.length_correlation)),
+    (
+        "Overall minus the mean of the other dimensions",
+        lambda one: _number(one.health.overall_gap),
+    ),
+    ("Standard deviation within an item", _spread),
+    ("Unstable items", _unstable),
+    ("Requests", lambda one: f"{one.requests:,}"),
+    ("Tokens, in and out", lambda one: f"{one.prompt_tokens:,} + {one.output_tokens:,}"),
+    ("Cost", lambda one: "" if one.cost is None else f"{one.cost:.4g}"),
+)

@@ -1,0 +1,215 @@
+"""The judge, the data and the gate in the report: what a reader is told, in every format."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+import yaml
+
+import assay.report
+from assay import store
+from assay.cli import main
+from assay.errors import InputError
+from assay.gate import GatePolicy
+from assay.report import report
+from assay.report.judging import families
+from assay.settings import build
+
+DATA = Path(__file__).parents[2] / "data" / "run"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(DATA, tmp_path / "run"))
+
+
+def fail_self_test(run: Path) -> None:
+    for side in ("baseline", "candidate"):
+        path = run / side / "judge.json"
+        summary = json.loads(path.read_text())
+        for probe in summary["health"]["self_test"]:
+            if probe["name"] == "planted":
+                probe |= {"score": 10, "passed": False}
+        summary["health"]["advisory"] = True
+        path.write_text(json.dumps(summary))
+
+
+def pages(run: Path) -> list[str]:
+    return [(run / name).read_text() for name in ("report.html", "report.md")]
+
+
+def gated(run: Path, **policy: Any) -> None:
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    (run / "config.yaml").write_text(yaml.safe_dump(config | {"gate": policy}))
+
+
+def test_the_judges_health_is_told_in_every_format(run: Path) -> None:
+    summary = json.loads((run / "candidate/judge.json").read_text())
+    report(run)
+    document = store.read_json(run / "report.json")
+    assert document["judging"]["candidate"] == summary
+    for page in pages(run):
+        assert "Qwen3-32B at 127.0.0.1:8080" in page
+        assert "passed: 5 of 5" in page
+        assert "23 of 24; unscored: 1 parse" in page
+        assert "temperature 0" in page
+        assert "9,931 + 1,798" in page
+
+
+def test_a_failed_self_test_makes_the_judge_advisory(run: Path) -> None:
+    fail_self_test(run)
+    written = report(run)
+    assert written.conclusion.headline == "Candidate better than the baseline on 8 of 8 metrics"
+    (said,) = [c.text for c in written.cautions if "self-test" in c.text]
+    assert said.startswith("The judge failed its self-test (planted): its scores are advisory")
+    html, markdown = pages(run)
+    assert "<b>Advisory.</b>" in html
+    for page in (html, markdown):
+        assert "failed: 4 of 5" in page
+        assert "✗ 10" in page
+
+
+def test_an_advisory_judge_alone_gives_no_verdict(run: Path) -> None:
+    fail_self_test(run)
+    for side in ("baseline", "candidate"):
+        (run / side / "scores.jsonl").unlink()
+    assert report(run).conclusion.headline == "No verdict: the judge failed its self-test"
+
+
+def test_sides_with_different_judges_are_not_compared(run: Path) -> None:
+    path = run / "candidate" / "judge.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"identity": "other"}))
+    written = report(run)
+    assert written.conclusion.tone == "invalid"
+    assert "different judges or rubrics" in written.cautions[0].text
+
+
+def test_an_old_run_without_judge_json_has_a_report(run: Path) -> None:
+    for side in ("baseline", "candidate"):
+        (run / side / "judge.json").unlink()
+    (run / "dataset.json").unlink()
+    written = report(run)
+    assert (written.judging, written.data, written.judge) == ({}, None, "Qwen3-32B")
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("org/Qwen3-32B", {"Qwen"}),
+        ("deepseek-r1-distill-qwen-7b", {"DeepSeek", "Qwen"}),
+        ("meta-llama/Llama-3.1-8B-Instruct", {"Llama"}),
+        ("gpt-5-mini", {"GPT"}),
+        ("o3", {"GPT"}),
+        ("gemma-3-4b-it", {"Gemini and Gemma"}),
+        ("our-own-model", set()),
+        ("cryptography-1b", set()),
+    ],
+)
+def test_a_models_family_is_known_by_its_name(model: str, expected: set[str]) -> None:
+    assert families(model) == expected
+
+
+def test_the_data_is_told_in_every_format(run: Path) -> None:
+    written = report(run)
+    assert written.data is not None
+    assert (written.data.evaluation.rows, written.data.evaluation.skipped) == (25, 1)
+    texts = [caution.text for caution in written.cautions]
+    assert any(text.startswith("1 of 24 evaluation prompts are in the training") for text in texts)
+    assert any(text.startswith("1 of 25 rows of the evaluation data") for text in texts)
+    for page in pages(run):
+        assert "Rows left out as invalid" in page
+        assert "0 are in the training data and 1 are much like one there." in page
+    assert "house-005 ~ house-t88: 76% alike" in pages(run)[0]
+
+
+def test_the_gate_is_the_first_thing_said_in_every_format(run: Path) -> None:
+    gated(run, rules={"overall": {"max_drop": 0.3}, "bleu-4": {"max_drop": 1}}, min_pairs=20)
+    written = report(run)
+    assert written.gate is not None
+    assert store.read_json(run / "metrics.json")["gate"]["decision"] == "GO"
+    html, markdown = pages(run)
+    assert '<h1 id="verdict">GO: 2 of 2 rules hold</h1>' in html
+    assert markdown.splitlines()[2] == "**GO: 2 of 2 rules hold**"
+    document = store.read_json(run / "report.json")
+    schema = store.read_json(Path(assay.report.__file__).parent / "schema.json")
+    jsonschema.validate(document, schema)
+    assert [ruling["decision"] for ruling in document["gate"]["rulings"]] == ["GO", "GO"]
+
+
+def test_the_gate_is_junit_with_a_case_for_each_rule(run: Path) -> None:
+    fail_self_test(run)
+    rules = {"overall": {"max_drop": 1}, "bleu-4": {"max_drop": -90}, "rouge-l": {"max_drop": 1}}
+    gated(run, rules=rules | {"meteor": {"max_drop": -30}}, min_pairs=20)
+    report(run, title="Nightly\x00 <b>")
+    suite = ElementTree.parse(run / "report.junit.xml").getroot()  # noqa: S314  our own file
+    assert {key: suite.get(key) for key in ("tests", "failures", "skipped")} == {
+        "tests": "4",
+        "failures": "1",
+        "skipped": "1",
+    }
+    cases = {case.get("name"): [child.tag for child in case] for case in suite}
+    assert cases["overall: max_drop 1"] == ["skipped"]
+    assert cases["bleu-4: max_drop -90"] == ["failure"]
+    assert cases["rouge-l: max_drop 1"] == []
+    gated(run)
+    report(run)
+    assert not (run / "report.junit.xml").exists()
+
+
+def test_what_voids_the_numbers_closes_the_gate(run: Path) -> None:
+    gated(run, rules={"overall": {"max_drop": 5}}, min_pairs=20)
+    path = run / "baseline/generation.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"dataset_hash": "0" * 64}))
+    written = report(run)
+    assert written.gate is not None
+    assert written.gate.decision == "NO_GO"
+    assert "different datasets" in written.gate.rulings[0].reason
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "said"),
+    [
+        ({"rules": {"overall": {"max_drop": 0.3}}, "min_pairs": 20}, 0, "GO: 1 of 1 rule hold"),
+        ({"rules": {"overall": {"max_drop": -9}}, "min_pairs": 20}, 1, "NO-GO: 1 of 1 rule broken"),
+        ({"rules": {"overall": {"max_drop": 1}}}, 3, "INCONCLUSIVE: 1 of 1 rule not proven"),
+        ({"rules": {"overal": {"max_drop": 1}}}, 1, "not scored on both sides"),
+        ({"rules": {"overall": {"max_dorp": 1}}}, 2, ""),
+    ],
+)
+def test_the_exit_code_says_what_the_gate_said(
+    run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    policy: dict[str, Any],
+    code: int,
+    said: str,
+) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text(yaml.safe_dump(policy))
+    assert main(["gate", str(run), "--policy", str(path)]) == code
+    assert said in capsys.readouterr().out
+
+
+def test_a_run_without_a_policy_has_no_gate(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["gate", str(run)]) == 2
+    assert "has no section gate" in capsys.readouterr().err
+
+
+def test_a_policy_in_the_configuration_is_checked(run: Path) -> None:
+    gated(run, rules={"overall": {"max_drop": 1}}, min_pears=20)
+    with pytest.raises(InputError, match="Did you mean min_pairs"):
+        report(run)
+
+
+def test_a_policy_given_takes_the_place_of_the_configured_one(run: Path) -> None:
+    gated(run, rules={"overall": {"max_drop": -9}}, min_pairs=20)
+    other = build(GatePolicy, {"rules": {"bleu-4": {"max_drop": 9}}, "min_pairs": 20}, "gate")
+    written = report(run, policy=other)
+    assert written.gate is not None
+    assert written.gate.decision == "GO"
