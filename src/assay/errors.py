@@ -7,6 +7,7 @@ AssayError
 │   ├── ModelError        a model directory that is not what it should be
 │   ├── JudgeError        an endpoint, key or rubric that cannot give a verdict
 │   ├── StoreError        an address, credential or disk that artifacts cannot go to or come from
+│   ├── KfpError          Kubeflow Pipelines cannot be reached, or refuses
 │   └── MissingExtraError an optional dependency is not installed
 └── StageError            a stage failed while it ran: exit code 1, what was done is kept
 """
@@ -55,6 +56,15 @@ class ModelError(InputError):
 
 class JudgeError(InputError):
     """The judge cannot give a verdict: endpoint, key, model or rubric."""
+
+
+class KfpError(InputError):
+    """Kubeflow Pipelines cannot be reached or refuses; `status` is its HTTP status, 0 where it
+    gave none."""
+
+    def __init__(self, what: str, remedy: str = "", status: int = 0) -> None:
+        super().__init__(what, remedy)
+        self.status = status
 
 
 class MissingExtraError(InputError):
