@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay import __version__
-from assay.errors import AssayError, SettingsError
+from assay.cluster.cli import add_parsers as add_cluster
+from assay.errors import AssayError
 
 if TYPE_CHECKING:
     from assay.config import Config
@@ -19,7 +20,8 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 a stage failed, 2 the input has to be
-    corrected, 130 interrupted (running it again resumes)."""
+    corrected, 130 interrupted (running it again resumes). Those of a run on a cluster are more:
+    assay.cluster.cli."""
     arguments = _parser().parse_args(argv)
     from assay.process import interruptible
 
@@ -61,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--title", default="", help="the report's heading")
     report.set_defaults(command=_report)
     _add_dataset(commands)
+    add_cluster(commands)
     demo = commands.add_parser("demo", help="fine-tune and evaluate a 135M model on this machine")
     demo.add_argument("--out", type=Path, default=Path("demo-run"), metavar="FOLDER")
     demo.set_defaults(command=_demo)
@@ -93,9 +96,10 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     from assay import config, run, terminal
+    from assay.settings import read_assignments
 
     folder = arguments.out or Path("runs") / arguments.config.stem
-    settings = config.load(arguments.config, _overrides(arguments.set))
+    settings = config.load(arguments.config, read_assignments("--set", arguments.set))
     with terminal.live() as listen:
         report = run.run(settings, folder, listen)
     terminal.print_summary(folder)
@@ -120,8 +124,9 @@ def _stage(arguments: argparse.Namespace) -> None:
 
 def _settings(arguments: argparse.Namespace) -> Config:
     from assay import config, run
+    from assay.settings import read_assignments
 
-    overrides = _overrides(arguments.set)
+    overrides = read_assignments("--set", arguments.set)
     if arguments.config:
         settings = config.load(arguments.config, overrides)
         run.begin(settings, arguments.folder)
@@ -156,19 +161,3 @@ def _demo(arguments: argparse.Namespace) -> None:
     from assay.demo.run import run_demo
 
     run_demo(arguments.out)
-
-
-def _overrides(assignments: Sequence[str]) -> dict[str, Any]:
-    import yaml
-
-    overrides = {}
-    for assignment in assignments:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise SettingsError(f"--set {assignment} has no value", "Write --set NAME=VALUE")
-        try:
-            overrides[name] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            line = " ".join(str(error).split())
-            raise SettingsError(f"--set {assignment}: {line}", "Quote the value") from None
-    return overrides

@@ -6,6 +6,7 @@ log, progress.jsonl, a launcher in another pod) is not its business.
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -111,6 +112,23 @@ class Pace:
     def seconds(self, event: Progress) -> float:
         """Return the seconds since the stage's first event."""
         return event.time - self._first.setdefault((event.stage, event.side), event).time
+
+
+_LINE = re.compile(
+    r"(?P<stage>[a-z][\w -]*?)(?: \((?P<side>\w+)\))?: (?P<done>\d+)/(?P<total>\d+) (?P<unit>\w+)"
+    r"(?:, [\d.e+-]+/s)?(?:, (?:[\d:]+ left|(?P<state>done|failed) in [\d:]+))?(?:, (?P<note>.*))?"
+)
+
+
+def read_line(line: str) -> Progress | None:
+    """Return the event that a line of `Pace.describe` tells, None for any other line."""
+    found = _LINE.fullmatch(line.rstrip())
+    if found is None:
+        return None
+    counts = {name: int(found[name]) for name in ("done", "total")}
+    texts = {name: found[name] or "" for name in ("stage", "side", "unit", "note")}
+    state: State = "done" if found["state"] == "done" else "running"
+    return Progress(**counts, **texts, state="failed" if found["state"] == "failed" else state)
 
 
 def name(event: Progress) -> str:

@@ -67,7 +67,7 @@ def connect(connection: Connection) -> Kfp:
     class Client(kfp.Client):  # type: ignore[misc]
         """kfp.Client, asking for its health once, with a time limit, and believing only KFP."""
 
-        def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:
+        def get_kfp_healthz(self, sleep_duration: int = 0) -> Any:  # noqa: ARG002
             with explained("its health", connection):
                 return self.api_models.V2beta1GetHealthzResponse(
                     multi_user=_health(self.healthzs.api_client)["multi_user"]
@@ -187,7 +187,9 @@ def _refused(what: str, where: str, connection: Connection, error: Any) -> KfpEr
             status,
         )
     if status == 404:
-        return KfpError(f"{where} has no {what}{namespace}: {told}", "Check its name or id", status)
+        return KfpError(
+            f"{where} has not {what}{namespace}: {told}", "Check its name or id", status
+        )
     if status == 0:
         return KfpError(f"{where} cannot be reached: {told}", "Check ca_file and the address")
     remedy = "Correct it" if status < 500 else "See the log of KFP's API server"

@@ -134,14 +134,10 @@ def _check_understood(config: Config, spec: Mapping[str, Any], arguments: dict[s
         )
 
 
-def preflight_receives(
-    spec: Mapping[str, Any], arguments: Mapping[str, Any]
-) -> dict[str, Any]:
+def preflight_receives(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the pipeline's first task gets when the pipeline is run with `arguments`."""
     inputs = inputs_of(spec)
-    whole = {
-        name: arguments.get(name, one.get("defaultValue", "")) for name, one in inputs.items()
-    }
+    whole = {name: arguments.get(name, one.get("defaultValue", "")) for name, one in inputs.items()}
     first = spec["root"]["dag"]["tasks"]["preflight"]
     component = spec["components"][first["componentRef"]["name"]]
     received = {}
