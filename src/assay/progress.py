@@ -125,10 +125,16 @@ def read_line(line: str) -> Progress | None:
     found = _LINE.fullmatch(line.rstrip())
     if found is None:
         return None
-    counts = {name: int(found[name]) for name in ("done", "total")}
-    texts = {name: found[name] or "" for name in ("stage", "side", "unit", "note")}
-    state: State = "done" if found["state"] == "done" else "running"
-    return Progress(**counts, **texts, state="failed" if found["state"] == "failed" else state)
+    states: dict[str, State] = {"done": "done", "failed": "failed"}
+    return Progress(
+        stage=found["stage"],
+        side=found["side"] or "",
+        state=states.get(found["state"], "running"),
+        done=int(found["done"]),
+        total=int(found["total"]),
+        unit=found["unit"],
+        note=found["note"] or "",
+    )
 
 
 def name(event: Progress) -> str:

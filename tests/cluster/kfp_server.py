@@ -109,7 +109,7 @@ class KfpServer:
         name = query["name"]
         if any(one["name"] == name for one in self.pipelines.values()):
             raise Refusal(409, "Failed to create a pipeline and a pipeline version")
-        one = {
+        one: dict[str, Any] = {
             "pipeline_id": str(uuid.uuid4()),
             "display_name": name,
             "name": name,
@@ -128,7 +128,7 @@ class KfpServer:
 
     def _version(self, pipeline_id: str, name: str, description: str, body: str) -> Answer:
         spec, *platform = yaml.safe_load_all(body)
-        version = {
+        version: dict[str, Any] = {
             "pipeline_id": pipeline_id,
             "pipeline_version_id": str(uuid.uuid4()),
             "display_name": name,
@@ -183,7 +183,8 @@ class KfpServer:
         if reference := body.get("pipeline_version_reference"):
             version = reference["pipeline_version_id"]
             spec = known(self.versions, version, "PipelineVersion")["pipeline_spec"]
-        spec = (spec or {}).get("pipeline_spec", spec)
+        spec = dict(spec or {})
+        spec = spec.get("pipeline_spec", spec)
         return dict(spec["root"]["inputDefinitions"]["parameters"])
 
     def list_runs(self, query: dict[str, str], body: Any) -> Answer:

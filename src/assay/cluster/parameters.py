@@ -46,7 +46,7 @@ def to_parameters(
     check_places(config, given)
     arguments = _arguments(config, spec)
     _check_understood(config, spec, arguments)
-    return arguments | given
+    return {**arguments, **given}
 
 
 def inputs_of(spec: Mapping[str, Any]) -> dict[str, Any]:

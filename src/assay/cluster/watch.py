@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from assay import progress
@@ -44,9 +45,9 @@ def watch(kfp: Kfp, run_id: str, listen: progress.Listener = progress.ignore) ->
             _tell(_event(task), told, listen)
         if run.ended:
             return run
-        if task := logs(run.tasks):
-            lines = ask(lambda task=task: runs.log(kfp, run_id, task))  # type: ignore[misc]
-            for event in _read(task, lines):
+        if running := logs(run.tasks):
+            lines = ask(partial(runs.log, kfp, run_id, running))
+            for event in _read(running, lines):
                 _tell(event, told, listen)
 
 
