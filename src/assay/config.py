@@ -62,7 +62,7 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
 
     A path in it may be relative to the file's folder. Raises InputError and SettingsError.
     """
-    values = _read_yaml(path)
+    values = read_yaml(path)
     for name, value in (overrides or {}).items():
         _override(values, name, value)
     return parse(_with_paths(values, path.parent))
@@ -161,7 +161,8 @@ def plain(config: Config) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in (None, "")}
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file. Raises InputError and SettingsError."""
     import yaml
 
     try:

@@ -50,6 +50,9 @@ def add_parsers(commands: Any) -> None:
         add_connection(parser)
         parser.set_defaults(command=command)
     _add_pipeline(commands)
+    from assay.cluster.schedule_cli import add_parser
+
+    add_parser(commands)
 
 
 def add_connection(parser: argparse.ArgumentParser) -> None:

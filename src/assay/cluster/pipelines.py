@@ -39,9 +39,14 @@ def compiled(name: str, registry: str = "") -> str:
 
 def spec(text: str) -> dict[str, Any]:
     """Return the pipeline specification in a compiled YAML."""
+    return documents(text)[0]
+
+
+def documents(text: str) -> list[dict[str, Any]]:
+    """Return the pipeline specification in a compiled YAML, and that of its platform."""
     import yaml
 
-    return dict(next(yaml.load_all(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))))
+    return list(yaml.load_all(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 
 def content(text: str) -> str:
