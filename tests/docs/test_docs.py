@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from assay import config
+from assay import config, settings
 from assay.cli import _parser
+from assay.cluster.connection import Connection
+from assay.cluster.schedule import Schedule
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -48,6 +50,10 @@ def test_yaml_is_a_configuration(page: str, code: str) -> None:
     values = yaml.safe_load(code)
     if set(values) <= {"mode", "model", "baseline", "base_model", *config.SECTIONS}:
         assert config.parse(values)
+    elif "cron" in values:
+        assert settings.build(Schedule, values, "schedule")
+    elif "endpoint" in values:
+        assert settings.build(Connection, values, "connection")
 
 
 @pytest.mark.parametrize(("page", "code"), blocks("sh"))
