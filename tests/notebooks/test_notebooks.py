@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from assay.report import report
-from tests.cluster.kfp_server import KfpServer, serve
+from tests.kfp.kfp_server import KfpServer, serve
 
 ROOT = Path(__file__).parents[2]
 NBCLIENT = "from nbclient.cli import main; main()"

@@ -11,7 +11,7 @@ from assay.cli import main
 from assay.cluster import client, connection
 from assay.cluster.connection import Connection
 from assay.errors import InputError
-from tests.cluster.kfp_server import KfpServer
+from tests.kfp.kfp_server import KfpServer
 
 SECRET = "s3cr3t-t0ken"
 

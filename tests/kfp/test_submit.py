@@ -14,7 +14,7 @@ from assay.cli import main
 from assay.cluster import client, pipelines, runs
 from assay.cluster.client import Kfp
 from assay.cluster.connection import Connection
-from tests.cluster.kfp_server import KfpServer
+from tests.kfp.kfp_server import KfpServer
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,7 +16,7 @@ from assay.cluster import runs, watch
 from assay.cluster.client import Kfp
 from assay.errors import KfpError
 from assay.progress import Progress
-from tests.cluster.kfp_server import KfpServer
+from tests.kfp.kfp_server import KfpServer
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A small stand-in for KFP's API server (v2beta1, after its published swagger), in this process.
 
 Used through the real kfp.Client. What it answers has the shape of what a real server answered,
-recorded in tests/data/kfp: tests/cluster/test_kfp_server.py compares.
+recorded in tests/data/kfp: tests/kfp/test_kfp_server.py compares.
 """
 
 # ruff: noqa: A002, ARG002, N815  the handlers share one signature, and http.server its names

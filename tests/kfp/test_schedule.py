@@ -13,7 +13,7 @@ from assay.cli import main
 from assay.cluster import client, schedule
 from assay.cluster.client import Kfp
 from assay.cluster.connection import Connection
-from tests.cluster.kfp_server import KfpServer
+from tests.kfp.kfp_server import KfpServer
 
 SCHEDULE = {"name": "nightly-eval", "cron": "30 3 * * 1-5", "config": "nightly.yaml"}
 
