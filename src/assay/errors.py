@@ -14,6 +14,8 @@ AssayError
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class AssayError(Exception):
     """What failed, and what to do about it.
@@ -76,3 +78,18 @@ class MissingExtraError(InputError):
 
 class StageError(AssayError):
     """A stage failed while it ran; everything that it had finished is kept."""
+
+
+def check_all(*checks: Callable[[], object]) -> None:
+    """Make all the checks and raise what they raise: an InputError, with a line for each problem
+    where there are several."""
+    problems = []
+    for check in checks:
+        try:
+            check()
+        except InputError as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise InputError("\n".join(map(str, problems)))

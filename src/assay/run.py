@@ -6,6 +6,8 @@ unfinished stage.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from assay import generate as generating
 from assay import judge as judging
 from assay import metrics as measuring
 from assay.config import NO_BASELINE, Config
-from assay.errors import InputError, SettingsError
+from assay.errors import InputError, SettingsError, check_all
 from assay.records import SIDES, Side
 
 CONFIG = "config.yaml"
@@ -64,14 +66,15 @@ def begin(settings: Config, folder: Path) -> None:
 
 
 def check(settings: Config) -> None:
-    """Raise InputError for what cannot work and costs only seconds to find out."""
+    """Raise InputError for all that cannot work and costs only seconds to find out."""
+    checks: list[Callable[[], object]] = [partial(generating.check, settings.generate)]
     if settings.finetune:
-        finetuning.check(settings.finetune)
+        checks.append(partial(finetuning.check, settings.finetune))
     else:
-        model.resolve(settings.model, settings.base_model)
-    generating.check(settings.generate)
+        checks.append(partial(model.resolve, settings.model, settings.base_model))
     if settings.judged and settings.judge:
-        judging.check(settings.judge)
+        checks.append(partial(judging.check, settings.judge))
+    check_all(*checks)
 
 
 def finetune(settings: Config, folder: Path, listen: progress.Listener) -> None:

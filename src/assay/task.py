@@ -23,7 +23,7 @@ from assay import generate as generating
 from assay import judge as judging
 from assay import metrics as measuring
 from assay import report as reporting
-from assay.errors import AssayError
+from assay.errors import AssayError, check_all
 from assay.records import Generation, ModelManifest
 
 PROGRESS = "ASSAY_PROGRESS"
@@ -59,8 +59,12 @@ def preflight(
     run has no such stage), and the model to compare with ("" for none).
     """
     config = configuration.from_parameters(whole(parameters))
-    run.check(config)
-    summary = dataset.prepare(config.dataset, samples)
+    prepared: list[dataset.Summary] = []
+    check_all(
+        lambda: run.check(config),
+        lambda: prepared.append(dataset.prepare(config.dataset, samples)),
+    )
+    (summary,) = prepared
     trained = summary.train.samples if summary.train else 0
     metadata.update(samples=summary.eval.samples, hash=summary.eval.hash, training_samples=trained)
     plain = configuration.plain(config)

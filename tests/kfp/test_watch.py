@@ -62,13 +62,18 @@ def test_every_change_is_told_and_the_server_is_asked_once_a_second(
     server.asked.clear()
     watching = Watching(kfp, run)
     server.task(run, "preflight", "SUCCEEDED")
-    server.task(run, "generate", "RUNNING", "waiting: queue gpu is full\n")
+    server.task(run, "generate", "RUNNING", "finetune: waiting: queue gpu is full\nmore\n")
     until(lambda: watching.saw("Preflight", state="done"))
     until(lambda: watching.saw("Generate: baseline", "queue gpu is full"))
     server.task(run, "generate", "RUNNING", "generate (baseline): 3/64 samples, 1.5/s, 0:40 left\n")
     until(lambda: watching.saw("Generate: baseline", done=3))
     server.task(run, "generate", "SUCCEEDED")
-    server.task(run, "judge", "RUNNING", "judge (candidate): 9/64 verdicts, 2 unscored: timeout\n")
+    server.task(
+        run,
+        "judge",
+        "RUNNING",
+        "[worker-0] judge (candidate): 9/64 verdicts, 2 unscored: timeout\n",
+    )
     until(lambda: watching.saw("Judge", done=9))
     server.task(run, "judge", "FAILED")
     server.end(run, "FAILED", "the judge is gone")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ T = TypeVar("T")
 EVERY = 1.0  # seconds between two requests
 PATIENCE = 15.0  # the longest pause between two tries to reach a lost server, seconds
 NOTE = 100  # characters
+_WORKER = re.compile(r"^\[[\w.-]+\] ")  # before the lines of each of several pods
 STATES: dict[str, progress.State] = {
     "RUNNING": "running",
     "SUCCEEDED": "done",
@@ -99,13 +101,18 @@ def _event(task: Task) -> Progress | None:
 
 
 def _read(task: Task, lines: Sequence[str]) -> Iterator[Progress]:
-    """Return what a task's log tells of it: its last progress, or else its last line."""
-    events = [event for line in lines[-200:] if (event := progress.read_line(line))]
-    if events:
-        side = "" if events[-1].side in task.name else events[-1].side
-        # the task itself ends when KFP says so
-        yield replace(events[-1], stage=task.name, side=side, state="running")
-    elif lines:
+    """Return what a task's log tells of it: its last progress, why it waits, or its last line."""
+    for line in reversed(lines):
+        plain = _WORKER.sub("", line)
+        if event := progress.read_line(plain):
+            side = "" if event.side in task.name else event.side
+            # the task itself ends when KFP says so
+            yield replace(event, stage=task.name, side=side, state="running")
+            return
+        if ": waiting: " in plain:
+            yield Progress(stage=task.name, note=plain.partition(": ")[2][:NOTE])
+            return
+    if lines:
         yield Progress(stage=task.name, note=lines[-1].strip()[:NOTE])
 
 
