@@ -6,12 +6,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assay import __version__, gate_cli
 from assay.calibrate import cli as calibrate
+from assay.cluster.cli import add_parsers as add_cluster
 from assay.dataset import cli as dataset
-from assay.errors import AssayError, SettingsError
+from assay.errors import AssayError
 
 if TYPE_CHECKING:
     from assay.config import Config
@@ -22,7 +23,7 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 a stage failed or the gate says NO-GO, 2
     the input has to be corrected, 3 the gate is inconclusive, 130 interrupted (running it again
-    resumes)."""
+    resumes). Those of a run on a cluster are more: assay.cluster.cli."""
     arguments = _parser().parse_args(argv)
     from assay.process import interruptible
 
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     gate_cli.add_parser(commands)
     calibrate.add_parser(commands)
     dataset.add_parser(commands)
+    add_cluster(commands)
     demo = commands.add_parser("demo", help="fine-tune and evaluate a 135M model on this machine")
     demo.add_argument("--out", type=Path, default=Path("demo-run"), metavar="FOLDER")
     demo.add_argument(
@@ -96,9 +98,10 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from assay import config, run, store, terminal
+    from assay.settings import read_assignments
 
     out = arguments.out or f"runs/{arguments.config.stem}"
-    settings = config.load(arguments.config, _overrides(arguments.set))
+    settings = config.load(arguments.config, read_assignments("--set", arguments.set))
     with store.mirrored(out) as mirror:
         with terminal.live() as listen:
             run.run(settings, mirror.folder, listen, mirror.send)
@@ -125,8 +128,9 @@ def _stage(arguments: argparse.Namespace) -> None:
 
 def _settings(arguments: argparse.Namespace, folder: Path) -> Config:
     from assay import config, run
+    from assay.settings import read_assignments
 
-    overrides = _overrides(arguments.set)
+    overrides = read_assignments("--set", arguments.set)
     if getattr(arguments, "rubric", None):
         overrides["judge.rubric"] = arguments.rubric
     if arguments.config:
@@ -158,19 +162,3 @@ def _demo(arguments: argparse.Namespace) -> None:
     from assay.demo.run import run_demo
 
     run_demo(arguments.out, arguments.store)
-
-
-def _overrides(assignments: Sequence[str]) -> dict[str, Any]:
-    import yaml
-
-    overrides = {}
-    for assignment in assignments:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise SettingsError(f"--set {assignment} has no value", "Write --set NAME=VALUE")
-        try:
-            overrides[name] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            line = " ".join(str(error).split())
-            raise SettingsError(f"--set {assignment}: {line}", "Quote the value") from None
-    return overrides

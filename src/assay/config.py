@@ -116,18 +116,18 @@ FINETUNE_PARAMETERS = {
 
 def from_parameters(parameters: Mapping[str, Any]) -> Config:
     """Return the configuration that a pipeline's flat parameters stand for; `train_dataset` says
-    that there is a fine-tune. Raises SettingsError."""
+    that there is a fine-tune, and what a stage's dict holds wins over a parameter. Raises
+    SettingsError."""
     values: dict[str, Any] = {}
     trains = bool(parameters["train_dataset"])
     models = FINETUNE_PARAMETERS if trains else EVALUATE_PARAMETERS
-    for section in ("generate", "judge", *(("finetune",) if trains else ())):
-        values[section] = settings.check_mapping(
-            parameters[f"{section}_settings"], f"{section}_settings"
-        )
-        values[section].setdefault("seed", parameters["seed"])
     values["cluster"] = settings.check_mapping(parameters["cluster_settings"], "cluster_settings")
     for name, place in (PARAMETERS | models).items():
         _override(values, place, parameters[name])
+    for section in ("generate", "judge", *(("finetune",) if trains else ())):
+        name = f"{section}_settings"
+        values[section]["seed"] = parameters["seed"]
+        values[section] |= settings.check_mapping(parameters[name], name)
     values["dataset"]["seed"] = parameters["seed"]
     if parameters["mode"] == "auto":
         del values["judge"]

@@ -6,6 +6,7 @@ log, progress.jsonl, a launcher in another pod) is not its business.
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -112,6 +113,29 @@ class Pace:
     def seconds(self, event: Progress) -> float:
         """Return the seconds since the stage's first event."""
         return event.time - self._first.setdefault((event.stage, event.side), event).time
+
+
+_LINE = re.compile(
+    r"(?P<stage>[a-z][\w -]*?)(?: \((?P<side>\w+)\))?: (?P<done>\d+)/(?P<total>\d+) (?P<unit>\w+)"
+    r"(?:, [\d.e+-]+/s)?(?:, (?:[\d:]+ left|(?P<state>done|failed) in [\d:]+))?(?:, (?P<note>.*))?"
+)
+
+
+def read_line(line: str) -> Progress | None:
+    """Return the event that a line of `Pace.describe` tells, None for any other line."""
+    found = _LINE.fullmatch(line.rstrip())
+    if found is None:
+        return None
+    states: dict[str, State] = {"done": "done", "failed": "failed"}
+    return Progress(
+        stage=found["stage"],
+        side=found["side"] or "",
+        state=states.get(found["state"], "running"),
+        done=int(found["done"]),
+        total=int(found["total"]),
+        unit=found["unit"],
+        note=found["note"] or "",
+    )
 
 
 def name(event: Progress) -> str:

@@ -24,7 +24,7 @@ from assay import generate as generating
 from assay import judge as judging
 from assay import metrics as measuring
 from assay import report as reporting
-from assay.errors import AssayError, GateError
+from assay.errors import AssayError, GateError, check_all
 from assay.model import MANIFEST
 from assay.records import Generation, ModelManifest
 from assay.settings import build
@@ -65,8 +65,12 @@ def preflight(
     has no such stage) and cluster, and the model to compare with ("" for none).
     """
     config = configuration.from_parameters(whole(parameters))
-    run.check(config)
-    summary = run.prepare(config, samples, listen)
+    prepared: list[dataset.Summary] = []
+    check_all(
+        lambda: run.check(config),
+        lambda: prepared.append(run.prepare(config, samples, listen)),
+    )
+    (summary,) = prepared
     print(dataset.describe_summary(summary), flush=True)
     for name, remedy in measuring.missing(config.metrics).items() if config.auto else ():
         print(f"{name} is unavailable here: {remedy}", flush=True)

@@ -1,1 +1,1 @@
-"""The only part that knows Kubernetes: GPU stages as Volcano Jobs."""
+"""The only part that knows Kubernetes and KFP's client."""
