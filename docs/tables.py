@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import runpy
 from pathlib import Path
 
 import yaml
@@ -42,6 +43,11 @@ def parameters() -> str:
     return "\n".join(["| parameter | default | |", "|---|---|---|", *rows])
 
 
+def messages() -> str:
+    """Return every message that is raised on purpose, with its remedy."""
+    return str(runpy.run_path(str(DOCS / "messages.py"))["table"]())
+
+
 def rendered(name: str, text: str, table: str) -> str:
     """Return a page with the table behind its marker."""
     pattern = rf"(<!-- {name} -->\n)(\n\|.*?\n(?=\n|\Z))?"
@@ -50,7 +56,11 @@ def rendered(name: str, text: str, table: str) -> str:
 
 def pages() -> dict[Path, str]:
     """Return the text that each page with a table should have."""
-    tables = {"run.md": ("settings", settings()), "pipelines.md": ("parameters", parameters())}
+    tables = {
+        "run.md": ("settings", settings()),
+        "pipelines.md": ("parameters", parameters()),
+        "troubleshooting.md": ("messages", messages()),
+    }
     return {
         DOCS / page: rendered(name, (DOCS / page).read_text(), table)
         for page, (name, table) in tables.items()

@@ -3,6 +3,7 @@
 # package's version:
 #     images/build.sh [NAME...]          all of cpu, gpu and minio, or those named
 #     ASSAY_IMAGE_REGISTRY=registry.example/team/ images/build.sh --push [NAME...]
+# ASSAY_BUILD_TOOL names one of them, ASSAY_BUILD_OPTIONS holds options of its `build`.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,9 +12,11 @@ if [ "${1:-}" = --push ]; then push=1; shift; fi
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' src/assay/__init__.py)
 revision=$(git rev-parse HEAD 2>/dev/null || true)
 
-if docker info >/dev/null 2>&1; then build="docker build" tool=docker
-elif command -v podman >/dev/null; then build="podman build" tool=podman
-elif command -v buildah >/dev/null; then build="buildah bud" tool=buildah
+tool=${ASSAY_BUILD_TOOL:-}
+if [ -n "$tool" ]; then :
+elif docker info >/dev/null 2>&1; then tool=docker
+elif command -v podman >/dev/null; then tool=podman
+elif command -v buildah >/dev/null; then tool=buildah
 else
     echo "images/build.sh: needs docker (running), podman or buildah" >&2
     exit 2
@@ -21,8 +24,8 @@ fi
 
 for name in ${*:-cpu gpu minio}; do
     image="${ASSAY_IMAGE_REGISTRY:-}assay-$name:$version"
-    # shellcheck disable=SC2086  the command and the caller's options are several words
-    $build ${ASSAY_BUILD_OPTIONS:-} -f "images/$name/Containerfile" -t "$image" \
+    # shellcheck disable=SC2086  the caller's options are several words
+    $tool build ${ASSAY_BUILD_OPTIONS:-} -f "images/$name/Containerfile" -t "$image" \
         --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
         --build-arg "SOURCE=${SOURCE:-}" .
     if [ -n "$push" ]; then $tool push "$image"; fi

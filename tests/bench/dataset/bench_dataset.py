@@ -26,7 +26,7 @@ WAYS = ("check", "llamafactory", "overlap", "datasketch")
 
 def make(folder: Path) -> None:
     """Write train.json, about 63 MB, and eval.json, a third of it near-duplicates."""
-    random = Random(1)  # noqa: S311
+    random = Random(1)
     letters = "abcdefghijklmnopqrstuvwxyz"
     words = ["".join(random.choices(letters, k=random.randint(2, 9))) for _ in range(20_000)]
 

@@ -30,7 +30,7 @@ def log(path: Path, scores: list[int | None]) -> Path:
 
 
 def test_the_interval_is_that_of_the_paired_difference(tmp_path: Path) -> None:
-    draw = random.Random(4)  # noqa: S311
+    draw = random.Random(4)
     before = [draw.randint(3, 8) for _ in range(40)]
     after = [score + draw.choice([-1, 0, 0, 1, 1]) for score in before]
     shift = drift(log(tmp_path / "a", [*before]), log(tmp_path / "b", [*after]))["overall"]
