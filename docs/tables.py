@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+import runpy
 from pathlib import Path
 
 import yaml
@@ -46,6 +47,11 @@ def parameters() -> str:
     return "\n".join(["| parameter | default | |", "|---|---|---|", *rows])
 
 
+def messages() -> str:
+    """Return every message that is raised on purpose, with its remedy."""
+    return str(runpy.run_path(str(DOCS / "messages.py"))["table"]())
+
+
 def rendered(name: str, text: str, table: str) -> str:
     """Return a page with the table behind its marker."""
     pattern = rf"(<!-- {name} -->\n)(\n\|.*?\n(?=\n|\Z))?"
@@ -68,7 +74,11 @@ def with_help(text: str) -> str:
 
 def pages() -> dict[Path, str]:
     """Return the text that each page with a table should have."""
-    tables = {"run.md": ("settings", settings()), "pipelines.md": ("parameters", parameters())}
+    tables = {
+        "run.md": ("settings", settings()),
+        "pipelines.md": ("parameters", parameters()),
+        "troubleshooting.md": ("messages", messages()),
+    }
     texts = {path: with_help(path.read_text()) for path in sorted(DOCS.glob("*.md"))}
     for page, (name, table) in tables.items():
         texts[DOCS / page] = rendered(name, texts[DOCS / page], table)
