@@ -35,7 +35,8 @@ class Mirror:
 @contextmanager
 def mirrored(uri: str, *, weights: bool = True, advance: Advance = ignore) -> Iterator[Mirror]:
     """Give the folder `uri` to work in: itself where it is a local path, else a mirror of it, for
-    this process alone. Without `weights`, weight files stay in the store. Raises StoreError."""
+    this process alone. Without `weights`, weight files stay in the store. `advance` is told of
+    bytes as they come and go. Raises StoreError."""
     if not is_remote(uri):
         yield Mirror(folder=Path(uri), send=lambda: None)
         return
