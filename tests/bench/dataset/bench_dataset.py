@@ -1,8 +1,8 @@
 """Reading and checking 100,000 alpaca rows, and comparing them with 5,000, beside the peers.
 
 `python tests/bench/dataset/bench_dataset.py` runs each in a process of its own, in turn, and prints
-seconds, those of a core in it, peak memory and the ratio. The peers: LLaMA-Factory's own loader (one process), and
-datasketch's MinHash LSH with the same permutations.
+seconds, those of a core in it, peak memory and the ratio. The peers: LLaMA-Factory's own loader
+(one process), and datasketch's MinHash LSH with the same permutations.
 """
 
 from __future__ import annotations
