@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from assay.errors import AssayError
 
 if TYPE_CHECKING:
     from assay.config import Config
+    from assay.progress import Listener
+    from assay.store import Mirror
 
 INTERRUPTED = 130
 
@@ -97,23 +100,33 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from assay import config, run, store, terminal
+    from assay import config, run, terminal
     from assay.settings import read_assignments
 
     out = arguments.out or f"runs/{arguments.config.stem}"
     settings = config.load(arguments.config, read_assignments("--set", arguments.set))
-    with store.mirrored(out) as mirror:
-        with terminal.live() as listen:
-            run.run(settings, mirror.folder, listen, mirror.send)
-        _print_report(out, mirror.folder)
-        return gate_cli.say(mirror.folder)
+    with terminal.live() as listen, _run_folder(out, listen) as mirror:
+        run.run(settings, mirror.folder, listen, mirror.send)
+    _print_report(out, mirror.folder)
+    return gate_cli.say(mirror.folder)
+
+
+def _run_folder(
+    uri: str, listen: Listener, *, weights: bool = True
+) -> AbstractContextManager[Mirror]:
+    from assay import progress, store
+
+    return store.mirrored(uri, weights=weights, advance=progress.moved(listen))
 
 
 def _stage(arguments: argparse.Namespace) -> None:
-    from assay import run, store, terminal
+    from assay import run, terminal
 
     needs_model = arguments.stage in ("finetune", "generate")
-    with store.mirrored(arguments.folder, weights=needs_model) as mirror, terminal.live() as listen:
+    with (
+        terminal.live() as listen,
+        _run_folder(arguments.folder, listen, weights=needs_model) as mirror,
+    ):
         folder, settings = mirror.folder, _settings(arguments, mirror.folder)
         if arguments.stage == "finetune":
             run.finetune(settings, folder, listen)
@@ -146,7 +159,7 @@ def _report(arguments: argparse.Namespace) -> None:
     with store.mirrored(arguments.folder, weights=False) as mirror:
         report.report(mirror.folder, title=arguments.title)
         mirror.send()
-        _print_report(arguments.folder, mirror.folder)
+    _print_report(arguments.folder, mirror.folder)
 
 
 def _print_report(out: str, folder: Path) -> None:

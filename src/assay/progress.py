@@ -219,6 +219,21 @@ def megabytes(tracker: Tracker) -> Callable[[int], None]:
     return advance
 
 
+def moved(listener: Listener) -> Callable[[int], None]:
+    """Return a function that is told of bytes, from any thread, and reports how many megabytes
+    have gone to or come from a store, where it is not known how many there will be."""
+    lock, total = threading.Lock(), 0
+
+    def advance(count: int) -> None:
+        nonlocal total
+        with lock:
+            before, total = total, total + count
+            if total >> 24 > before >> 24:  # every 16 MB
+                listener(Progress(stage="store", note=f"{total >> 20:,} MB done"))
+
+    return advance
+
+
 def clock(seconds: float) -> str:
     """Return a duration as m:ss, or h:mm:ss from an hour on."""
     minutes, rest = divmod(round(seconds), 60)

@@ -158,8 +158,8 @@ class ModelManifest:
 @dataclass(frozen=True, kw_only=True)
 class Generation:
     """How one side's predictions came to be: written last by generate, so its presence means
-    complete. `results` is LLaMA-Factory's all_results.json, as it is; `runner` says where it was
-    made: inline, or in which Volcano Job."""
+    complete. `results` is all_results.json: LLaMA-Factory's, and eval_token_loss; `runner` says
+    where it was made: inline, or in which Volcano Job."""
 
     model: str
     base_model: str
