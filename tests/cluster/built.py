@@ -20,7 +20,10 @@ ROOT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "assay" / "images"
 BASE = "docker.io/library/python:3.11-slim"
 AUTHORITIES = "etc/ssl/certs/ca-certificates.crt"
-LEFT_OUT = ("usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man", "var/cache/apt")
+LEFT_OUT = (
+    *("usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man"),
+    *("var/cache/apt", "var/lib/apt/lists"),
+)
 # a read-only root with a /tmp of its own, in which $2 is where $3 lies outside
 ENTER = """
 mount --bind "$1" "$1" && mount --rbind /dev "$1/dev" && mount --bind /proc "$1/proc"
@@ -113,6 +116,7 @@ def _environment() -> dict[str, str]:
 
 
 def _make_base() -> None:
+    """Commit a Debian with Python under the name that the Containerfiles start from."""
     root = CACHE / "debian"
     shutil.rmtree(root, ignore_errors=True)
     packages = "--include=python3,python3-venv,ca-certificates"

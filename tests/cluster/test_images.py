@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,8 @@ def cpu_root(image: str) -> Iterator[Path]:
 
 @pytest.fixture(name="folder")
 def writable_run(tmp_path: Path) -> Path:
-    """A finished run, which the image's user may write."""
-    folder = tmp_path / "work"
-    shutil.copytree(ROOT / "tests/data/run", folder)
+    """A run with its answers, which the image's user may write."""
+    folder = answered_run(tmp_path / "work")
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o777 if path.is_dir() else 0o666)
     return folder
@@ -79,10 +79,9 @@ def test_it_measures_and_reports_as_this_machine_does(
     for stage in ("metrics", "report"):
         done = built.run(root, image, "assay", stage, "/tmp/work", folder=folder)  # noqa: S108
         assert done.returncode == 0, done.stdout + done.stderr
-    here = tmp_path / "here"
-    shutil.copytree(ROOT / "tests/data/run", here)
+    here = answered_run(tmp_path / "here")
     for stage in ("metrics", "report"):
-        subprocess.run(["python", "-m", "assay", stage, str(here)], check=True)
+        subprocess.run([sys.executable, "-m", "assay", stage, str(here)], check=True)
     assert totals(folder) == totals(here)
     # WordNet is in the image, whether or not it is here
     assert totals(folder)[("candidate", "meteor")][0] is not None
@@ -93,6 +92,14 @@ def test_kfps_executor_runs_a_component_in_it(root: Path, image: str, folder: Pa
     done = built.run(root, image, *command, folder=folder, TMPDIR="/tmp")  # noqa: S108
     assert done.returncode == 0, done.stdout + done.stderr
     assert (folder / "out/candidate/scores.jsonl").is_file()
+
+
+def answered_run(folder: Path) -> Path:
+    shutil.copytree(ROOT / "tests/data/run", folder)
+    for scores in folder.rglob("scores.jsonl"):
+        scores.unlink()
+    (folder / "config.yaml").write_text("mode: auto\nmodel: tuned\ndataset: {eval: eval.json}\n")
+    return folder
 
 
 def totals(folder: Path) -> dict[tuple[str, str], tuple[Any, Any]]:

@@ -59,6 +59,12 @@ def test_the_server_takes_every_object(
         assert any(line.split("/")[0].split(".")[0] == kind.lower() for line in said), kind
 
 
+def test_the_server_takes_the_schedules_job(cluster: Any, space: Any, manifests: Path) -> None:
+    own = in_namespace(manifests / "own", "../schedule", space.name)
+    said = cluster.run("apply", "--dry-run=server", "-k", str(own)).splitlines()
+    assert [line.split("/")[0] for line in said] == ["configmap", "job.batch"]
+
+
 def test_the_launchers_account_may_do_what_the_role_says_and_nothing_else(
     cluster: Any, manifests: Path, tmp_path: Path
 ) -> None:

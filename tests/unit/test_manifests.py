@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from assay import __version__
+from assay import __version__, config
 from pipelines.stages import JUDGE_KEY
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ def documents(path: Path) -> list[dict[str, Any]]:
 
 def objects() -> list[dict[str, Any]]:
     files = [path for path in MANIFESTS.rglob("*.yaml") if path not in KUSTOMIZATIONS]
-    return [document for path in files for document in documents(path)]
+    return [found for path in files for found in documents(path) if "kind" in found]
 
 
 def of_kind(kind: str) -> list[dict[str, Any]]:
@@ -38,8 +38,11 @@ def test_what_a_kustomization_names_is_there(path: Path) -> None:
     for resource in kustomization["resources"]:
         target = (path.parent / resource).resolve()
         assert target.is_file() or (target / "kustomization.yaml").is_file(), resource
-    listed = {(path.parent / resource).resolve() for resource in kustomization["resources"]}
-    assert {file for file in path.parent.glob("*.yaml") if file != path} <= listed
+    made = [
+        name for found in kustomization.get("configMapGenerator", []) for name in found["files"]
+    ]
+    listed = {*kustomization["resources"], *made, path.name}
+    assert {file.name for file in path.parent.glob("*.yaml")} <= listed
 
 
 def test_the_launcher_may_do_what_it_needs_and_no_more() -> None:
@@ -123,11 +126,14 @@ def test_the_keys_of_minio_are_random_and_kept(tmp_path: Path) -> None:
     assert first["AWS_ENDPOINT_URL_S3"] == f"http://{service['metadata']['name']}:{port}"
 
 
-def test_minio_runs_at_the_packages_version_with_nothing_it_does_not_need() -> None:
-    (deployment,) = of_kind("Deployment")
-    pod = deployment["spec"]["template"]["spec"]
+@pytest.mark.parametrize(("kind", "image"), [("Deployment", "minio"), ("Job", "cpu")])
+def test_a_pod_runs_at_the_packages_version_with_nothing_it_does_not_need(
+    kind: str, image: str
+) -> None:
+    (owner,) = of_kind(kind)
+    pod = owner["spec"]["template"]["spec"]
     (container,) = pod["containers"]
-    assert container["image"] == f"assay-minio:{__version__}"
+    assert container["image"] == f"assay-{image}:{__version__}"
     assert pod["automountServiceAccountToken"] is False
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"] == {
@@ -135,6 +141,14 @@ def test_minio_runs_at_the_packages_version_with_nothing_it_does_not_need() -> N
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
+
+
+def test_the_schedules_example_is_a_configuration() -> None:
+    (schedule,) = documents(MANIFESTS / "schedule/schedule.yaml")
+    assert config.load(MANIFESTS / "schedule" / schedule["config"])
+    (job,) = of_kind("Job")
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["command"][:3] == ["assay", "schedule", "apply"]
 
 
 def test_documents_name_the_judges_secret_as_the_pipelines_do() -> None:
