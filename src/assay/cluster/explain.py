@@ -81,17 +81,17 @@ def hopeless(events: Iterable[str]) -> InputError | None:
 
 
 def refused(message: str, status: int) -> AssayError:
-    """Return the error of a Job that the API server did not take."""
+    """Return the error of a request that the API server refused or did not answer."""
     said = message.removeprefix('admission webhook "validatejob.volcano.sh" denied the request: ')
+    if status == 403 and "cannot" in said:
+        return InputError(said, "Apply manifests/: its Role has every right that a launcher needs")
     if "queue" in said:
         return InputError(f"Volcano refuses the Job: {said}", "Correct cluster.queue, or open it")
     if "priorityclass" in said.lower():
         return InputError(f"Volcano refuses the Job: {said}", "Correct cluster.priority_class")
-    if status == 403 and "cannot" in said:
-        return InputError(said, "Apply manifests/: its Role has every right that a launcher needs")
     if status in (400, 403, 422):
         return InputError(f"the cluster refuses the Job: {said}", "Correct the cluster section")
-    return StageError(f"the Job could not be made: {said}", "Try again")
+    return StageError(said, "Try again: a Job that still runs is taken up")
 
 
 def failed(

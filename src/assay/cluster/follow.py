@@ -11,6 +11,7 @@ from typing import Any
 
 from assay.cluster import explain
 from assay.cluster.api import (
+    GONE,
     PATIENCE_SECONDS,
     Api,
     ApiError,
@@ -30,7 +31,6 @@ Object = dict[str, Any]
 Message = tuple[str, str, Any]
 
 OVER = {"Completed", "Failed", "Terminated", "Aborted"}
-GONE = 410
 RETRY_SECONDS = 5.0
 STUCK_SECONDS = 30.0
 EVENTS_SECONDS = 10.0
@@ -107,6 +107,7 @@ def _until_over(view: View, changes: queue.SimpleQueue[Message], timeout: float)
                 raise error
         else:
             stuck = None
+        _check_relays(view)
         _tell(view)
         if timeout and now - started > timeout:
             why = f": {view.said}" if view.said else ""
@@ -119,7 +120,7 @@ def _until_over(view: View, changes: queue.SimpleQueue[Message], timeout: float)
 def _take(view: View, message: Message) -> None:
     kind, change, found = message
     if change == "ERROR":
-        raise explain.refused(found.message, found.status)
+        raise found
     if change == "NOTE":
         write(f"{found}\n".encode())
         return
@@ -170,6 +171,12 @@ def _relay(view: View, uid: str, name: str) -> None:
     view.relays[uid] = (relay, relay.start())
 
 
+def _check_relays(view: View) -> None:
+    for relay, _ in view.relays.values():
+        if relay.error:
+            raise relay.error
+
+
 def _tell(view: View) -> None:
     """Say why the Job waits, when that has changed."""
     if view.relays:
@@ -195,7 +202,7 @@ def _look_at_events(view: View) -> None:
     except ApiError as error:
         if error.passing:
             return
-        raise explain.refused(error.message, error.status) from None
+        raise
     view.events = explain.said_by(found)
     if hopeless := explain.hopeless(view.events):
         raise hopeless
@@ -210,6 +217,7 @@ def _ending(view: View) -> Answer:
             _take_pod(view, pod, deleted=False)
     for _, thread in view.relays.values():
         thread.join(DRAIN_SECONDS)
+    _check_relays(view)
     if view.phase == "Completed":
         answers = (explain.answer_of(pod) for pod in view.pods.values())
         found = [answer for answer in answers if answer and answer.metadata]
