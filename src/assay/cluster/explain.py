@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from assay.cluster.work import Answer, read_answer
@@ -23,6 +24,8 @@ _CANNOT_START = {
 }
 _TELLING = {"FailedCreate", "Unschedulable", "FailedScheduling"}
 _QUOTA = re.compile(r"exceeded quota: ([^,]+), requested: (.*?), used: .*?, limited: (.*)")
+LOST_SECONDS = 30.0
+GONE = "gone"  # in the place of the time by which a pod has to be gone
 _SIGNALS = {137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
 
 
@@ -123,6 +126,14 @@ def first_failed(pods: Iterable[Object]) -> Object | None:
     return min(found, key=_when, default=None)
 
 
+def is_lost(pods: Iterable[Object]) -> bool:
+    """Return whether a pod that should be gone is not: nobody on its node ends it."""
+    now = datetime.now(UTC)
+    due = (pod["metadata"].get("deletionTimestamp", GONE) for pod in pods)
+    times = (datetime.fromisoformat(time) for time in due if time != GONE)
+    return any((now - time).total_seconds() > LOST_SECONDS for time in times)
+
+
 def answer_of(pod: Object) -> Answer | None:
     """Return what the worker in this pod left for the launcher."""
     return read_answer(_ended(pod).get("message", ""))
@@ -136,7 +147,7 @@ def _is_failed(pod: Object) -> bool:
 
 def _when(pod: Object) -> str:
     ended = _ended(pod)
-    return str(ended.get("finishedAt") or pod["metadata"].get("deletionTimestamp") or "9")
+    return str(ended.get("finishedAt") or pod["metadata"].get("deletionTimestamp") or GONE)
 
 
 def _cause(pod: Object, ended: Object) -> tuple[str, str]:

@@ -109,6 +109,8 @@ def _until_over(view: View, changes: queue.SimpleQueue[Message], timeout: float)
             stuck = None
         _check_relays(view)
         _tell(view)
+        if explain.is_lost(view.pods.values()):
+            raise explain.failed(view.stage, view.job, view.pods.values(), _last_lines(view))
         if timeout and now - started > timeout:
             why = f": {view.said}" if view.said else ""
             raise StageError(
@@ -146,7 +148,7 @@ def _take_job(view: View, job: Object) -> None:
 
 def _take_pod(view: View, pod: Object, *, deleted: bool) -> None:
     if deleted:
-        pod["metadata"].setdefault("deletionTimestamp", "9")
+        pod["metadata"]["deletionTimestamp"] = explain.GONE
     uid = pod["metadata"]["uid"]
     view.pods[uid] = pod
     started = any(
