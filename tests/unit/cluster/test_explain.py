@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from assay.cluster import explain
+from assay.cluster import explain, waiting
 from assay.cluster.work import MESSAGE_BYTES, Answer, failure, read_answer
 from assay.errors import InputError, StageError
 from assay.store import to_json
@@ -95,7 +95,7 @@ QUOTA = (
     ("used", "limited", "never"), [("0", "1Gi", True), ("0", "1536Mi", True), ("3Gi", "4Gi", False)]
 )
 def test_only_a_quota_that_never_suffices_is_hopeless(used: str, limited: str, never: bool) -> None:
-    assert bool(explain.hopeless([QUOTA.format(used, limited)])) == never
+    assert bool(waiting.hopeless([QUOTA.format(used, limited)])) == never
 
 
 def test_events_are_told_without_their_dump() -> None:
@@ -107,9 +107,9 @@ def test_events_are_told_without_their_dump() -> None:
         {"reason": "FailedCreate", "message": dump, "lastTimestamp": "2"},
         {"reason": "Pulled", "message": "pulled", "lastTimestamp": "1"},
     ]
-    told = explain.said_by(events)
+    told = waiting.said_by(events)
     assert told == ['pods "p" is forbidden: no PriorityClass with name none was found']
-    error = explain.hopeless(told)
+    error = waiting.hopeless(told)
     assert error is not None
     assert str(error) == ("the cluster has no priority class none. Correct cluster.priority_class")
 
@@ -118,9 +118,9 @@ def test_why_a_gang_waits_is_said_once() -> None:
     said = "1/2 tasks in gang unschedulable: pod group is not ready, 2 Pending"
     condition = {"type": "Unschedulable", "status": "True", "message": said}
     group = {"status": {"conditions": [condition]}}
-    waiting = {"type": "PodScheduled", "status": "False", "message": said[34:]}
-    pods = [{"metadata": {"name": "p"}, "status": {"conditions": [waiting]}}]
-    assert explain.waiting(group, pods, ["0/0 tasks in gang unschedulable", said]) == said
-    assert explain.waiting(None, [], ["resource in cluster is overused: overused cpu"]) == (
+    pending = {"type": "PodScheduled", "status": "False", "message": said[34:]}
+    pods = [{"metadata": {"name": "p"}, "status": {"conditions": [pending]}}]
+    assert waiting.reason(group, pods, ["0/0 tasks in gang unschedulable", said]) == said
+    assert waiting.reason(None, [], ["resource in cluster is overused: overused cpu"]) == (
         "resource in cluster is overused: overused cpu"
     )
