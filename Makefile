@@ -18,8 +18,9 @@ setup: .venv/installed ## Install everything into .venv, as the lock says
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: setup ## Fine-tune and evaluate a 135M model here, the whole pipeline, everything real
-	$(BIN)/assay demo --out $(OUT)
+demo: setup ## Fine-tune and evaluate a 135M model here, the whole pipeline, everything real (STORE=minio: in a store)
+	PATH="$(if $(filter minio,$(STORE)),$$(dirname "$$(sh tests/minio.sh | tail -n 1)"):)$$PATH" \
+	  $(BIN)/assay demo --out $(OUT) $(if $(STORE),--store $(STORE))
 
 test: lint types unit ## Format, lint, types and every test
 

@@ -56,5 +56,5 @@ def preflight(
 
     from assay import task
 
-    with task.running():
-        return task.preflight(parameters, Path(samples.path), samples.metadata)
+    with task.running() as listen:
+        return task.preflight(parameters, Path(samples.path), samples.metadata, listen)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay import __version__
+from assay.dataset import cli as dataset
 from assay.errors import AssayError, SettingsError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     whole = commands.add_parser("run", help="fine-tune and evaluate as a configuration says")
     whole.add_argument("config", type=Path, metavar="CONFIG.yaml")
-    whole.add_argument("--out", type=Path, metavar="RUN", help="run folder (runs/<CONFIG>)")
+    whole.add_argument("--out", metavar="RUN", help="run folder or URI (runs/<CONFIG>)")
     _add_set(whole)
     whole.set_defaults(command=_run)
     for name, help_text in (
@@ -52,33 +53,22 @@ def _parser() -> argparse.ArgumentParser:
         ("judge", "have the predictions judged by an LLM"),
     ):
         stage = commands.add_parser(name, help=f"{help_text}, in a run folder")
-        stage.add_argument("folder", type=Path, metavar="RUN")
+        stage.add_argument("folder", metavar="RUN", help="run folder or URI")
         stage.add_argument("--config", type=Path, metavar="CONFIG.yaml", help="begin RUN with it")
         _add_set(stage)
         stage.set_defaults(command=_stage, stage=name)
     report = commands.add_parser("report", help="write a run folder's report")
-    report.add_argument("folder", type=Path, metavar="RUN")
+    report.add_argument("folder", metavar="RUN", help="run folder or URI")
     report.add_argument("--title", default="", help="the report's heading")
     report.set_defaults(command=_report)
-    _add_dataset(commands)
+    dataset.add_parser(commands)
     demo = commands.add_parser("demo", help="fine-tune and evaluate a 135M model on this machine")
     demo.add_argument("--out", type=Path, default=Path("demo-run"), metavar="FOLDER")
+    demo.add_argument(
+        "--store", default="", help="keep the artifacts in a store: a URI, or minio to start one"
+    )
     demo.set_defaults(command=_demo)
     return parser
-
-
-def _add_dataset(commands: Any) -> None:
-    dataset = commands.add_parser("dataset", help="look at a dataset before it is used")
-    check = dataset.add_subparsers(required=True, metavar="COMMAND").add_parser(
-        "check", help="rows, lengths, faults, and what it shares with the training data"
-    )
-    check.add_argument("data", metavar="DATA", help="a file, folder, URI or hub id")
-    check.add_argument("--against", default="", metavar="TRAIN", help="the training data")
-    check.add_argument("--format", default="auto", choices=("auto", "alpaca", "sharegpt"))
-    check.add_argument("--model", default="", help="count tokens as this model directory does")
-    check.add_argument("--template", default="", help="with this LLaMA-Factory template")
-    check.add_argument("--cutoff-len", type=int, default=2048, metavar="TOKENS")
-    check.set_defaults(command=_check_dataset)
 
 
 def _add_set(parser: argparse.ArgumentParser) -> None:
@@ -92,70 +82,67 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from assay import config, run, terminal
+    from assay import config, run, store, terminal
 
-    folder = arguments.out or Path("runs") / arguments.config.stem
+    out = arguments.out or f"runs/{arguments.config.stem}"
     settings = config.load(arguments.config, _overrides(arguments.set))
-    with terminal.live() as listen:
-        report = run.run(settings, folder, listen)
-    terminal.print_summary(folder)
-    print(f"Report: {report}")
+    with store.mirrored(out) as mirror:
+        with terminal.live() as listen:
+            run.run(settings, mirror.folder, listen, mirror.send)
+        _print_report(out, mirror.folder)
 
 
 def _stage(arguments: argparse.Namespace) -> None:
-    from assay import run, terminal
+    from assay import run, store, terminal
 
-    settings = _settings(arguments)
-    with terminal.live() as listen:
+    needs_model = arguments.stage in ("finetune", "generate")
+    with store.mirrored(arguments.folder, weights=needs_model) as mirror, terminal.live() as listen:
+        folder, settings = mirror.folder, _settings(arguments, mirror.folder)
         if arguments.stage == "finetune":
-            run.finetune(settings, arguments.folder, listen)
+            run.finetune(settings, folder, listen)
         elif arguments.stage == "generate":
             for side in run.sides(settings):
-                run.generate(settings, arguments.folder, side, listen)
+                run.generate(settings, folder, side, listen)
         elif arguments.stage == "metrics":
-            run.compute_metrics(settings, arguments.folder, listen)
+            run.compute_metrics(settings, folder, listen)
         else:
-            run.judge(settings, arguments.folder, listen)
+            run.judge(settings, folder, listen)
+        mirror.send()
 
 
-def _settings(arguments: argparse.Namespace) -> Config:
+def _settings(arguments: argparse.Namespace, folder: Path) -> Config:
     from assay import config, run
 
     overrides = _overrides(arguments.set)
     if arguments.config:
         settings = config.load(arguments.config, overrides)
-        run.begin(settings, arguments.folder)
+        run.begin(settings, folder)
         return settings
-    return config.load(arguments.folder / run.CONFIG, overrides)
+    return config.load(folder / run.CONFIG, overrides)
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    from assay import report, run, terminal
+    from assay import report, store
 
-    report.report(arguments.folder, title=arguments.title)
-    terminal.print_summary(arguments.folder)
-    print(f"Report: {arguments.folder / run.REPORT}")
+    with store.mirrored(arguments.folder, weights=False) as mirror:
+        report.report(mirror.folder, title=arguments.title)
+        mirror.send()
+        _print_report(arguments.folder, mirror.folder)
 
 
-def _check_dataset(arguments: argparse.Namespace) -> int:
-    from assay import dataset
+def _print_report(out: str, folder: Path) -> None:
+    from assay import run, store, terminal
 
-    result = dataset.check(
-        arguments.data,
-        against=arguments.against,
-        format=arguments.format,
-        model=arguments.model,
-        template=arguments.template,
-        cutoff_len=arguments.cutoff_len,
-    )
-    print(dataset.describe(result))
-    return result.exit_code
+    terminal.print_summary(folder)
+    print(f"Report: {folder / run.REPORT}")
+    if store.is_remote(out):
+        print(f"In the store: {out.rstrip('/')}/{run.REPORT}")
 
 
 def _demo(arguments: argparse.Namespace) -> None:
     from assay.demo.run import run_demo
 
-    run_demo(arguments.out)
+    run_demo(arguments.out, arguments.store)
 
 
 def _overrides(assignments: Sequence[str]) -> dict[str, Any]:

@@ -25,8 +25,8 @@ LOG = "train.log"
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneSettings:
-    """Supervised fine-tuning. `base_model` is a directory, URI or hub id, `template` one of
-    LLaMA-Factory's chat templates, `batch_size` counts samples a device, `cutoff_len` tokens.
+    """Supervised fine-tuning. `base_model` is a directory, URI or hub id, `template` a chat
+    template of LLaMA-Factory, `batch_size` counts samples a device, `cutoff_len` tokens.
     `llamafactory` takes any other LLaMA-Factory setting by its own name."""
 
     base_model: str
@@ -45,7 +45,7 @@ def check(settings: FinetuneSettings) -> None:
     """Raise InputError for what cannot work and can be known before a GPU is asked for."""
     llamafactory.check_template(settings.template, "finetune")
     llamafactory.check_settings(settings.llamafactory, "finetune.llamafactory")
-    model.describe(settings.base_model)
+    model.resolve(settings.base_model, weights=False)
 
 
 def finetune(
@@ -65,10 +65,12 @@ def finetune(
     if done := model.read_manifest(out):
         return done
     rows = list(store.read_rows(samples, Sample))
+    base = model.local(settings.base_model, listen)
     work = out.with_name(f"{out.name}.partial")
-    _start_or_resume(work, {"settings": asdict(settings), "samples": store.hash_rows(rows)})
+    identity = {"settings": asdict(settings), "base": base, "samples": store.hash_rows(rows)}
+    _start_or_resume(work, identity)
     dataset.to_llamafactory(rows, work / "data", "train")
-    _train(work, settings, len(rows), listen)
+    _train(work, base, settings, len(rows), listen)
     return _finish(work, out, settings, rows)
 
 
@@ -85,13 +87,15 @@ def assist(
     rows = list(store.read_rows(samples, Sample))
     work = out.with_name(f"{out.name}.partial")
     dataset.to_llamafactory(rows, work / "data", "train")
-    _train(work, settings, len(rows), listen)
+    _train(work, model.local(settings.base_model, listen), settings, len(rows), listen)
     shutil.rmtree(work)
 
 
-def _train(work: Path, settings: FinetuneSettings, samples: int, listen: progress.Listener) -> None:
+def _train(
+    work: Path, base: str, settings: FinetuneSettings, samples: int, listen: progress.Listener
+) -> None:
     config = work / "train.yaml"  # JSON is YAML
-    store.write_json(config, _config(work, settings, samples))
+    store.write_json(config, _config(work, base, settings, samples))
     with progress.track(
         listen, "finetune", total=0, unit="steps", note="loading the model"
     ) as tracker:
@@ -110,7 +114,7 @@ def _train(work: Path, settings: FinetuneSettings, samples: int, listen: progres
         )
 
 
-def _config(work: Path, settings: FinetuneSettings, samples: int) -> dict[str, Any]:
+def _config(work: Path, base: str, settings: FinetuneSettings, samples: int) -> dict[str, Any]:
     accumulation = int(settings.llamafactory.get("gradient_accumulation_steps", 1))
     steps = settings.epochs * samples / (settings.batch_size * accumulation)
     defaults = {
@@ -122,7 +126,7 @@ def _config(work: Path, settings: FinetuneSettings, samples: int) -> dict[str, A
     decided = {
         "stage": "sft",
         "do_train": True,
-        "model_name_or_path": model.local(settings.base_model),
+        "model_name_or_path": base,
         "template": settings.template,
         "finetuning_type": settings.finetuning_type,
         "dataset": "train",
@@ -154,7 +158,7 @@ def _finish(work: Path, out: Path, settings: FinetuneSettings, rows: list[Sample
         raise StageError(f"LLaMA-Factory wrote no weights to {trained}", f"See {work / LOG}")
     manifest = ModelManifest(
         base_model=settings.base_model,
-        base_digest=model.base_digest(model.local(settings.base_model)),
+        base_digest=model.base_digest(settings.base_model),
         finetuning_type=settings.finetuning_type,
         template=settings.template,
         digest=digest,

@@ -73,14 +73,14 @@ def generate(
     side: str = "",
     listen: progress.Listener = progress.ignore,
 ) -> Generation:
-    """Answer the samples in a JSONL file with the model `model_name` (a directory, URI or hub
-    id).
+    """Answer the samples in a JSONL file with the model `model_name` (directory, URI or hub id).
 
     Writes predictions.jsonl, all_results.json (with `evaluate_loss`) and generation.json to `out`;
     a finished `out` for the same input is returned as it is. `base_model` as in model.resolve.
     Raises InputError, or StageError with the end of the child's log.
     """
     check(settings)
+    model.local(model_name, listen)
     resolved = model.resolve(model_name, base_model)
     if manifest := resolved.manifest:
         tuned: Any = manifest.settings.get("llamafactory", {})
@@ -104,7 +104,7 @@ def generate(
 def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> dict[str, Any]:
     return {
         "base": resolved.base,
-        "base_model": resolved.base_name,
+        "base_name": resolved.base_name,
         "adapter": resolved.adapter,
         "digest": resolved.digest,
         "dataset_hash": store.hash_rows(rows),
@@ -119,7 +119,7 @@ def _finished(out: Path, job: Mapping[str, Any]) -> Generation | None:
     done = store.read_record(path, Generation)
     same = (
         done.digest == job["digest"]
-        and done.base_model == job["base_model"]
+        and done.base_model == job["base_name"]
         and done.dataset_hash == job["dataset_hash"]
         and dict(done.settings) == json.loads(store.to_json(job["settings"]))
     )

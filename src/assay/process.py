@@ -61,7 +61,9 @@ def run(
 
 
 @contextmanager
-def background(argv: Sequence[str], *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def background(
+    argv: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run `argv` while the body runs, its output appended to `log`."""
     with log.open("ab") as output:
         child = subprocess.Popen(
@@ -69,6 +71,7 @@ def background(argv: Sequence[str], *, log: Path) -> Iterator[subprocess.Popen[b
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
+            env={**os.environ, **(environment or {})},
             start_new_session=True,
         )
         try:

@@ -7,6 +7,7 @@ log, progress.jsonl, a launcher in another pod) is not its business.
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -179,6 +180,19 @@ def track(
         tracker.event = replace(tracker.event, state="done", time=time.time())
     finally:
         tracker.send()
+
+
+def megabytes(tracker: Tracker) -> Callable[[int], None]:
+    """Return a function that is told of bytes, from any thread, and reports whole megabytes."""
+    lock, total = threading.Lock(), 0
+
+    def advance(count: int) -> None:
+        nonlocal total
+        with lock:
+            total += count
+            tracker.at(total >> 20)
+
+    return advance
 
 
 def clock(seconds: float) -> str:

@@ -6,6 +6,8 @@ unfinished stage.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,28 +29,40 @@ VERDICTS = "verdicts.jsonl"
 REPORT = "report.html"
 
 
-def run(settings: Config, folder: Path, listen: progress.Listener = progress.ignore) -> Path:
+def run(
+    settings: Config,
+    folder: Path,
+    listen: progress.Listener = progress.ignore,
+    finished: Callable[[], None] = lambda: None,
+) -> Path:
     """Do everything that `settings` asks for in `folder` and return the HTML report's path.
+    `finished` is called after each stage.
 
     Raises InputError before any training for what can be known before, StageError later; running
     the same again resumes.
     """
     check(settings)
-    begin(settings, folder)
     listen = progress.tee(listen, progress.to_file(folder / "progress.jsonl"))
+    begin(settings, folder, listen)
+    finished()
     if settings.finetune:
         finetune(settings, folder, listen)
+        finished()
     for side in sides(settings):
         generate(settings, folder, side, listen)
+        finished()
     if settings.auto:
         compute_metrics(settings, folder, listen)
+        finished()
     if settings.judged:
         judge(settings, folder, listen)
+        finished()
     report.report(folder)
+    finished()
     return folder / REPORT
 
 
-def begin(settings: Config, folder: Path) -> None:
+def begin(settings: Config, folder: Path, listen: progress.Listener = progress.ignore) -> None:
     """Make the run folder with its configuration and samples, or take up the one that is there.
 
     Raises SettingsError where the folder holds a run that was asked for something else.
@@ -59,8 +73,39 @@ def begin(settings: Config, folder: Path) -> None:
             f"{folder} holds a run with another {name}", "Choose another --out, or remove it"
         )
     if not (folder / dataset.SUMMARY).is_file():
-        dataset.prepare(settings.dataset, folder)
+        prepare(settings, folder, listen)
     config.save(settings, path)
+
+
+def prepare(settings: Config, folder: Path, listen: progress.Listener) -> dataset.Summary:
+    """Write the run's samples, checked, and the dataset.json that says what they are."""
+    summary = dataset.prepare(
+        settings.dataset,
+        folder,
+        train_tokens=_train_tokens(settings),
+        eval_tokens=_eval_tokens(settings),
+    )
+    used = summary.eval.samples + (summary.train.samples if summary.train else 0)
+    done = progress.Progress(stage="dataset", state="done", done=used, total=used, unit="samples")
+    listen(replace(done, note=dataset.sum_up(summary)))
+    return summary
+
+
+def _train_tokens(settings: Config) -> dataset.Tokens | None:
+    tuning = settings.finetune
+    if not tuning:
+        return None
+    return dataset.Tokens(
+        model=tuning.base_model, template=tuning.template, cutoff_len=tuning.cutoff_len
+    )
+
+
+def _eval_tokens(settings: Config) -> dataset.Tokens:
+    generation = generation_of(settings, settings.model)
+    name = settings.finetune.base_model if settings.finetune else settings.model
+    return dataset.Tokens(
+        model=name, template=generation.template, cutoff_len=generation.cutoff_len
+    )
 
 
 def check(settings: Config) -> None:
@@ -68,9 +113,11 @@ def check(settings: Config) -> None:
     if settings.finetune:
         finetuning.check(settings.finetune)
     else:
-        model.describe(settings.model, settings.base_model)
+        model.resolve(settings.model, settings.base_model, weights=False)
     placement.check(settings.cluster)
     generating.check(settings.generate)
+    if settings.auto:
+        measuring.check(settings.metrics)
     if settings.judged and settings.judge:
         judging.check(settings.judge)
 
@@ -94,7 +141,7 @@ def baseline_of(settings: Config) -> str:
         return "" if settings.baseline == NO_BASELINE else settings.baseline
     if settings.finetune:
         return settings.finetune.base_model
-    candidate = model.describe(settings.model, settings.base_model)
+    candidate = model.resolve(settings.model, settings.base_model, weights=False)
     if candidate.adapter:
         return candidate.base_name
     return candidate.manifest.base_model if candidate.manifest else ""
@@ -107,19 +154,19 @@ def generate(settings: Config, folder: Path, side: Side, listen: progress.Listen
         candidate if side == "candidate" else baseline_of(settings),
         folder / SAMPLES,
         folder / side,
-        generation_of(settings),
+        generation_of(settings, candidate),
         base_model=settings.base_model if side == "candidate" else "",
         side=side,
         listen=listen,
     )
 
 
-def generation_of(settings: Config) -> generating.GenerateSettings:
+def generation_of(settings: Config, candidate: str) -> generating.GenerateSettings:
     """Return how both sides answer: what is not set comes from the fine-tune of the candidate."""
     if settings.finetune:
         tuning = settings.finetune
         return generating.inherit(settings.generate, tuning.template, tuning.llamafactory)
-    manifest = model.manifest_of(settings.model)
+    manifest = model.read_manifest(Path(model.local(candidate, weights=False)))
     if manifest is None:
         return settings.generate
     tuned: Any = manifest.settings.get("llamafactory", {})

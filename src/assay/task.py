@@ -53,7 +53,10 @@ def running() -> Iterator[progress.Listener]:
 
 
 def preflight(
-    parameters: Mapping[str, Any], samples: Path, metadata: dict[str, Any]
+    parameters: Mapping[str, Any],
+    samples: Path,
+    metadata: dict[str, Any],
+    listen: progress.Listener = progress.ignore,
 ) -> tuple[dict[str, Any], ...]:
     """Check the run that a pipeline's parameters describe, and prepare its samples.
 
@@ -62,11 +65,14 @@ def preflight(
     """
     config = configuration.from_parameters(whole(parameters))
     run.check(config)
-    summary = dataset.prepare(config.dataset, samples)
+    summary = run.prepare(config, samples, listen)
+    print(dataset.describe_summary(summary), flush=True)
+    for name, remedy in measuring.missing(config.metrics).items() if config.auto else ():
+        print(f"{name} is unavailable here: {remedy}", flush=True)
     trained = summary.train.samples if summary.train else 0
     metadata.update(samples=summary.eval.samples, hash=summary.eval.hash, training_samples=trained)
     plain = configuration.plain(config)
-    generation = asdict(run.generation_of(config))
+    generation = asdict(run.generation_of(config, config.model))
     sections = (plain.get(name, {}) for name in ("metrics", "judge", "cluster"))
     return (plain, plain.get("finetune", {}), generation, *sections, run.baseline_of(config))
 

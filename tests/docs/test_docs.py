@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from assay import config
+from assay import config, settings
 from assay.cli import _parser
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,7 @@ def blocks(language: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("page", "code"), blocks("python"))
 def test_python_runs(page: str, code: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "tests" / "data" / "run", tmp_path / "run")
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
@@ -46,8 +48,11 @@ def test_python_that_needs_more_compiles(page: str, code: str) -> None:
 @pytest.mark.parametrize(("page", "code"), blocks("yaml"))
 def test_yaml_is_a_configuration(page: str, code: str) -> None:
     values = yaml.safe_load(code)
-    if set(values) <= {"mode", "model", "baseline", "base_model", *config.SECTIONS}:
+    if "dataset" in values:
         assert config.parse(values)
+        return
+    for section in set(values) & set(config.SECTIONS):
+        assert settings.build(config.SECTIONS[section], values[section], section)
 
 
 @pytest.mark.parametrize(("page", "code"), blocks("sh"))

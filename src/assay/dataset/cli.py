@@ -9,7 +9,7 @@ from assay.dataset.settings import Format
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command `dataset check` to the command line; its `run` returns the exit code."""
+    """Add the command `dataset check` to the command line; its `command` returns the exit code."""
     parser = subparsers.add_parser("dataset", help="look at data before it is used")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     check = commands.add_parser(
@@ -23,7 +23,10 @@ def add_parser(subparsers: Any) -> None:
     check.add_argument("--model", default="", metavar="DIR", help="count tokens with its tokenizer")
     check.add_argument("--template", default="", help="LLaMA-Factory's template (the model's own)")
     check.add_argument("--cutoff-len", default=2048, type=int, metavar="N", help="in tokens (2048)")
-    check.set_defaults(run=run)
+    check.add_argument(
+        "--skip-invalid", action="store_true", help="count rows that cannot be used, exit 0"
+    )
+    check.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -40,4 +43,4 @@ def run(arguments: argparse.Namespace) -> int:
         cutoff_len=arguments.cutoff_len,
     )
     print(describe(result))
-    return result.exit_code
+    return 0 if arguments.skip_invalid else result.exit_code

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from assay.dataset.check import Check, Spread
+from assay.dataset.check import Check
+from assay.dataset.findings import Finding, Spread
 from assay.dataset.overlap import Overlap
+from assay.dataset.prepare import Summary, Used
 
 
 def describe(result: Check, shown: int = 20) -> str:
@@ -16,14 +18,73 @@ def describe(result: Check, shown: int = 20) -> str:
         lines += ["", f"Rows that cannot be used: {len(result.invalid):,}"]
         lines += _first([f"  {fault}" for fault in result.invalid], shown)
     for finding in result.findings:
-        lines += ["", f"Rows that {finding.cause}: {finding.count:,}"]
-        lines += [f"  {place}" for place in finding.places]
-        lines += [f"  and {finding.count - 5:,} more"] if finding.count > 5 else []
+        lines += ["", *_finding_lines(finding)]
     if result.overlap:
         lines += ["", *_overlap_lines(result, result.overlap, shown)]
     if not result.invalid and not result.findings:
         lines += ["", "Nothing wrong with its rows."]
     return "\n".join(lines)
+
+
+def describe_summary(summary: Summary) -> str:
+    """Return the data of a run as text for people."""
+    lines = _used_lines("Evaluation", summary.eval)
+    if summary.held_out:
+        lines.append("  held out of the training data")
+    if summary.train:
+        lines += _used_lines("Training", summary.train)
+    if summary.overlap:
+        lines.append(f"Prompts in both: {_shared(summary.overlap)}")
+    return "\n".join(lines)
+
+
+def sum_up(summary: Summary) -> str:
+    """Return the data of a run as one line for people."""
+    parts = [f"{summary.eval.samples:,} samples to evaluate"]
+    used = [summary.eval]
+    if summary.train:
+        parts.append(f"{summary.train.samples:,} to train on")
+        used.append(summary.train)
+    if skipped := sum(one.skipped for one in used):
+        parts.append(f"{skipped:,} rows skipped")
+    if cut := sum(one.lengths.truncated for one in used if one.lengths):
+        parts.append(f"{cut:,} longer than cutoff_len")
+    if summary.overlap and (summary.overlap.exact or summary.overlap.near):
+        parts.append(f"prompts in both: {_shared(summary.overlap)}")
+    return ", ".join(parts)
+
+
+def _used_lines(title: str, used: Used) -> list[str]:
+    lines = [
+        f"{title}: {used.source}: {used.format}, {used.rows:,} rows, {used.skipped:,} skipped as "
+        f"invalid, {used.samples:,} samples used",
+        *(f"  {fault}" for fault in used.invalid),
+    ]
+    if used.lengths:
+        lengths = used.lengths
+        lines.append(_line(lengths.tokens))
+        lines.append(
+            f"  {lengths.truncated:,} of {lengths.measured:,} measured are longer than "
+            f"cutoff_len = {lengths.cutoff_len:,} and will be cut"
+        )
+    elif used.no_lengths:
+        lines.append(f"  tokens were not counted: {used.no_lengths}")
+    for finding in used.findings:
+        lines += [f"  {line}" for line in _finding_lines(finding)]
+    return lines
+
+
+def _shared(overlap: Overlap) -> str:
+    return f"{overlap.exact:,} the same, {overlap.near:,} much alike"
+
+
+def _finding_lines(finding: Finding) -> list[str]:
+    more = finding.count - len(finding.places)
+    return [
+        f"Rows that {finding.cause}: {finding.count:,}",
+        *(f"  {place}" for place in finding.places),
+        *([f"  and {more:,} more"] if more else []),
+    ]
 
 
 def _line(spread: Spread) -> str:

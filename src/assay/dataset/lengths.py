@@ -2,32 +2,117 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
+import io
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from assay.errors import MissingExtraError, ModelError
+from assay import store
+from assay.dataset.findings import Spread, spread
+from assay.dataset.selection import draw
+from assay.errors import InputError, MissingExtraError, ModelError
 from assay.records import Role, Sample
 
+MEASURED = 10_000
 
-def count_tokens(samples: Sequence[Sample], model: str, template: str) -> list[int]:
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """How tokens are counted: with the tokenizer of `model` (a directory, URI or hub id) in the
+    conversation `template` of LLaMA-Factory; what is longer than `cutoff_len` is cut."""
+
+    model: str
+    template: str
+    cutoff_len: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lengths:
+    """The samples' lengths in `tokens`, prompt and target: `truncated` of the `measured` ones are
+    longer than `cutoff_len`."""
+
+    tokens: Spread
+    cutoff_len: int
+    measured: int
+    truncated: int
+
+
+def measure(samples: Sequence[Sample], how: Tokens, seed: int = 42) -> Lengths | str:
+    """Return the lengths of the samples, at most 10,000 of them drawn by `seed`, or why they
+    cannot be told on this machine: nothing is downloaded from a hub.
+
+    It takes a process of its own, so that torch does not stay in this one.
+    """
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    if missing := _missing(how.model):
+        return missing
+    some = [samples[place] for place in draw([one.id for one in samples], MEASURED, seed)]
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        counts = pool.submit(_count_or_cause, some, how).result()
+    if isinstance(counts, str):
+        return counts
+    return Lengths(
+        tokens=spread("tokens", counts),
+        cutoff_len=how.cutoff_len,
+        measured=len(counts),
+        truncated=sum(count > how.cutoff_len for count in counts),
+    )
+
+
+def _missing(model: str) -> str:
+    """Why there is no need to try, "" where there is."""
+    if importlib.util.find_spec("llamafactory") is None:
+        return "LLaMA-Factory is not installed here"
+    if Path(model).is_dir() and not any(Path(model).glob("token*")):
+        return f"{model} has no tokenizer"
+    return ""
+
+
+def _count_or_cause(samples: Sequence[Sample], how: Tokens) -> list[int] | str:
+    try:
+        return count_tokens(samples, how.model, how.template, download=False)
+    except InputError as error:
+        return error.what
+
+
+def count_tokens(
+    samples: Sequence[Sample], model: str, template: str, *, download: bool = True
+) -> list[int]:
     """Return the tokens of each sample, prompt and target, in the conversation `template` of
-    LLaMA-Factory ("": the model's own) and with the tokenizer of the `model` directory. Raises
-    ModelError."""
-    try:
-        from llamafactory.data.template import get_template_and_fix_tokenizer
-        from llamafactory.hparams import DataArguments
-        from transformers import AutoTokenizer
-    except ImportError:
-        raise MissingExtraError("llamafactory", "finetune") from None
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(model)
-        form = get_template_and_fix_tokenizer(tokenizer, DataArguments(template=template or None))
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{model} has no usable tokenizer or template: {str(error).splitlines()[0]}",
-            "Name a model directory, and a template that LLaMA-Factory knows",
-        ) from None
+    LLaMA-Factory ("": the model's own) and with the tokenizer of the `model`: a directory, a URI,
+    or a hub id, which needs `download` unless it is here. Raises ModelError."""
+    form, tokenizer = _form(_directory(model), template, download)
     return [_count(sample, form, tokenizer) for sample in samples]
+
+
+def _directory(model: str) -> str:
+    return str(store.cached(model, weights=False)) if store.is_remote(model) else model
+
+
+def _form(model: str, template: str, download: bool) -> tuple[Any, Any]:
+    # LLaMA-Factory logs to the standard output that it finds when it is imported
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        try:
+            from llamafactory.data.template import get_template_and_fix_tokenizer
+            from llamafactory.hparams import DataArguments
+            from transformers import AutoTokenizer
+        except ImportError:
+            raise MissingExtraError("llamafactory", "finetune") from None
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=not download)
+            arguments = DataArguments(template=template or None)
+            return get_template_and_fix_tokenizer(tokenizer, arguments), tokenizer
+        except (OSError, ValueError) as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise ModelError(
+                f"{model} has no usable tokenizer or template: {reason}",
+                "Name a model directory, and a template that LLaMA-Factory knows",
+            ) from None
 
 
 def _count(sample: Sample, form: Any, tokenizer: Any) -> int:

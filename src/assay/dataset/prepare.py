@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from assay import store
+from assay.dataset.findings import Finding, doubtful
+from assay.dataset.lengths import Lengths, Tokens, measure
 from assay.dataset.overlap import Overlap, compare
 from assay.dataset.reading import Reading, read
 from assay.dataset.selection import draw, held_out_count, hold_out
@@ -21,7 +23,9 @@ NAMED = 20
 @dataclass(frozen=True, kw_only=True)
 class Used:
     """What one source held and what of it is used: `rows` read, `skipped` as invalid (the first
-    20 named in `invalid`), `samples` used, and the `hash` of those (store.hash_rows)."""
+    20 named in `invalid`), `samples` used, and the `hash` of those (store.hash_rows). `findings`
+    are rows that deserve a look; `lengths` are those of the samples in tokens, or `no_lengths`
+    says why they are not known ("" where nobody asked)."""
 
     source: str
     format: str
@@ -30,6 +34,9 @@ class Used:
     invalid: tuple[str, ...]
     samples: int
     hash: str
+    findings: tuple[Finding, ...] = ()
+    lengths: Lengths | None = None
+    no_lengths: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,17 +59,24 @@ class _Side(NamedTuple):
     samples: list[Sample]
 
 
-def prepare(settings: DatasetSettings, out: Path) -> Summary:
+def prepare(
+    settings: DatasetSettings,
+    out: Path,
+    *,
+    train_tokens: Tokens | None = None,
+    eval_tokens: Tokens | None = None,
+) -> Summary:
     """Write the run's dataset.jsonl, train.jsonl where there is training data, and, last, the
-    dataset.json that is also returned. Raises DatasetError and SettingsError."""
+    dataset.json that is also returned; `train_tokens` and `eval_tokens` say how to measure the
+    samples' lengths, if they are wanted. Raises DatasetError and SettingsError."""
     if not settings.train and not settings.eval:
         raise SettingsError(
             "dataset.train and dataset.eval are both empty", "Name a dataset in one of them"
         )
     training, evaluation = _given(settings) if settings.eval else _held_out(settings)
     summary = Summary(
-        eval=_used(evaluation),
-        train=_used(training) if training else None,
+        eval=_used(evaluation, eval_tokens),
+        train=_used(training, train_tokens) if training else None,
         overlap=_overlap(training, evaluation) if training else None,
         held_out=not settings.eval,
         max_samples=settings.max_samples,
@@ -108,7 +122,8 @@ def _drawn(samples: list[Sample], settings: DatasetSettings) -> list[Sample]:
     return [samples[place] for place in places]
 
 
-def _used(side: _Side) -> Used:
+def _used(side: _Side, tokens: Tokens | None) -> Used:
+    lengths = measure(side.samples, tokens) if tokens else ""
     return Used(
         source=side.source,
         format=side.reading.format,
@@ -117,6 +132,9 @@ def _used(side: _Side) -> Used:
         invalid=side.reading.invalid[:NAMED],
         samples=len(side.samples),
         hash=store.hash_rows(side.samples),
+        findings=tuple(one for one in doubtful(side.reading) if one.count),
+        lengths=None if isinstance(lengths, str) else lengths,
+        no_lengths=lengths if isinstance(lengths, str) else "",
     )
 
 

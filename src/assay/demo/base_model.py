@@ -9,20 +9,15 @@ import os
 import sys
 from pathlib import Path
 
-from assay import process, progress
+from assay import process, progress, store
 from assay.demo.judge_server import MODEL, model_file
 
 TEMPLATE = "smollm2"
 
 
-def cache() -> Path:
-    """Return the folder for what is made once on this machine."""
-    return Path(os.environ.get("ASSAY_CACHE") or Path.home() / ".cache" / "assay")
-
-
 def base_model(listen: progress.Listener = progress.ignore) -> Path:
     """Return the directory of the base model, converted on first use."""
-    folder = cache() / MODEL
+    folder = store.cache_folder() / MODEL
     if not (folder / "config.json").is_file():
         source = model_file()
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import local, process, progress, store, terminal
+from assay.demo import artifacts
 from assay.demo.base_model import TEMPLATE, base_model
 from assay.demo.judge_server import MODEL
 from assay.errors import StageError
@@ -29,19 +30,21 @@ CAUTION = (
 )
 
 
-def run_demo(folder: Path) -> Path:
+def run_demo(folder: Path, where: str = "") -> Path:
     """Fine-tune and evaluate SmolLM2-135M on the demo's data in `folder`; return the report.
 
+    `where` is a store for the base model, the data and what comes of them: see artifacts.opened.
     An interrupted demo resumes at its first unfinished stage, a finished one starts anew.
     """
     started = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
-    with terminal.live() as listen:
-        base = base_model(listen)
-        _begin(folder, base)
-        with judge(folder) as judge_parameters:
-            parameters = {**_parameters(base), **judge_parameters}
-            run = local.run_pipeline("finetune_and_evaluate", parameters, folder, listen)
+    with artifacts.opened(where, folder) as uri:
+        with terminal.live() as listen:
+            base = base_model(listen)
+            _begin(folder, base)
+            run = _run(base, folder, uri, listen)
+        if uri:
+            print(artifacts.describe(uri))
     (folder / FINISHED).touch()
     report = run / "report.html"
     terminal.print_summary(run)
@@ -49,6 +52,21 @@ def run_demo(folder: Path) -> Path:
         print(CAUTION)
     print(f"Done in {progress.clock(time.monotonic() - started)}. Report: {report}")
     return report
+
+
+def _run(base: Path, folder: Path, uri: str, listen: progress.Listener) -> Path:
+    """Run the pipeline, from the store and into it where there is one; return the run folder."""
+    model, data = str(base), str(DATA)
+    if uri:
+        model = artifacts.send(base, f"{uri}/base-model", listen)
+        data = artifacts.send(DATA, f"{uri}/data", listen)
+    with judge(folder) as judge_parameters:
+        parameters = {**_parameters(model, data), **judge_parameters}
+        run = local.run_pipeline("finetune_and_evaluate", parameters, folder, listen)
+    if uri:
+        tuned = run.parents[1] / "finetune" / "model"
+        artifacts.send_run(run, tuned, f"{uri}/run", listen)
+    return run
 
 
 @contextmanager
@@ -91,12 +109,12 @@ def _port(folder: Path) -> int:
     return port
 
 
-def _parameters(base: Path) -> dict[str, Any]:
+def _parameters(model: str, data: str) -> dict[str, Any]:
     return {
-        "base_model": str(base),
+        "base_model": model,
         "template": TEMPLATE,
-        "train_dataset": f"{DATA / 'dataset_info.json'}#smart_home_train",
-        "eval_dataset": f"{DATA / 'dataset_info.json'}#smart_home_eval",
+        "train_dataset": f"{data}/dataset_info.json#smart_home_train",
+        "eval_dataset": f"{data}/dataset_info.json#smart_home_eval",
         "learning_rate": 5e-4,
         "num_epochs": 1.0,
         "batch_size": 8,

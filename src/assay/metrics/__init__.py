@@ -2,7 +2,7 @@
 
 from assay.metrics.contract import MetricFunction, Unscored, target_of
 from assay.metrics.corpus import CORPUS_METRICS
-from assay.metrics.stage import MetricsSettings, compute_metrics
+from assay.metrics.stage import MetricsSettings, check, compute_metrics, missing
 from assay.metrics.table import DIAGNOSTICS, METRICS, unavailable
 from assay.metrics.totals import totals, totals_path
 from assay.records import Total
@@ -15,7 +15,9 @@ __all__ = [
     "MetricsSettings",
     "Total",
     "Unscored",
+    "check",
     "compute_metrics",
+    "missing",
     "target_of",
     "totals",
     "totals_path",

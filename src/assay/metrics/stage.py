@@ -16,7 +16,7 @@ from assay import progress, store
 from assay.errors import AssayError, StageError
 from assay.metrics.contract import MetricFunction, Unscored
 from assay.metrics.pairs import Pair, count_pairs, read_pairs
-from assay.metrics.table import DEFAULT, select
+from assay.metrics.table import DEFAULT, select, unavailable
 from assay.metrics.totals import Sums, make_totals, sum_counts, totals_path
 from assay.metrics.workers import cores, ordered_map
 from assay.progress import Listener
@@ -32,6 +32,16 @@ class MetricsSettings:
 
     metrics: Annotated[tuple[str, ...], MinLen(1)] = DEFAULT
     processes: Annotated[int, Ge(0)] = 0
+
+
+def check(settings: MetricsSettings) -> None:
+    """Raise SettingsError for a metric that does not exist, before anything is computed."""
+    select(settings.metrics)
+
+
+def missing(settings: MetricsSettings) -> dict[str, str]:
+    """Return the wanted metrics that this machine cannot compute, each with its remedy."""
+    return {name: why for name, why in unavailable().items() if name in settings.metrics}
 
 
 def compute_metrics(
@@ -67,7 +77,10 @@ def compute_metrics(
             sums.add(counts)
             tracker.advance(len(scores))
 
-    with progress.track(listen, "metrics", side=side, total=total, unit="samples") as tracker:
+    note = "; ".join(f"no {name}: {remedy}" for name, remedy in missing(settings).items())
+    with progress.track(
+        listen, "metrics", side=side, total=total, unit="samples", note=note
+    ) as tracker:
         count = store.write_rows(out, rows(tracker))
         store.write_rows(totals_path(out), make_totals(selection.corpus, signatures, sums))
     return count

@@ -1,6 +1,7 @@
 """The only reader and writer of records and artifacts: local files, s3:// and minio://."""
 
-from assay.store.artifacts import exists, fetch, is_remote, publish
+from assay.store.artifacts import exists, fetch, is_remote, listed, make_bucket, publish, size
+from assay.store.cache import cache_folder, cached
 from assay.store.files import (
     WEIGHT_SUFFIXES,
     append,
@@ -17,21 +18,29 @@ from assay.store.files import (
     write_rows,
     write_text,
 )
+from assay.store.mirror import Mirror, mirrored
 
 __all__ = [
     "WEIGHT_SUFFIXES",
+    "Mirror",
     "append",
     "appending",
+    "cache_folder",
+    "cached",
     "digest_weights",
     "exists",
     "fetch",
     "hash_rows",
     "is_remote",
+    "listed",
+    "make_bucket",
+    "mirrored",
     "publish",
     "read_json",
     "read_record",
     "read_rows",
     "replacing",
+    "size",
     "tail",
     "to_json",
     "write_json",

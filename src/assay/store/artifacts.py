@@ -8,7 +8,8 @@ from pathlib import Path
 from assay.errors import StoreError
 from assay.store import folders
 from assay.store.download import download, is_here, look_up
-from assay.store.files import disk
+from assay.store.files import WEIGHT_SUFFIXES, disk
+from assay.store.folders import Wanted, everything
 from assay.store.s3 import SCHEMES, Location, client, explained, locate
 from assay.store.upload import Advance, Published, head, ignore, upload
 
@@ -32,11 +33,53 @@ def exists(uri: str) -> bool:
         return head(s3, at) is not None or bool(folders.names(s3, at, limit=1))
 
 
-def publish(path: Path, uri: str, advance: Advance = ignore) -> Published:
+def make_bucket(uri: str) -> None:
+    """Make the bucket s3://NAME or minio://NAME unless it is there. Raises StoreError."""
+    scheme, _, name = uri.partition("://")
+    s3 = client(scheme)
+    with explained(uri):
+        if name not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
+            s3.create_bucket(Bucket=name)
+
+
+def version(uri: str) -> str:
+    """Return what the artifact at `uri`, in a store, is known by: it changes with the content, and
+    is "" where there is no whole artifact. Raises StoreError."""
+    at = locate(uri)
+    s3 = client(at.scheme)
+    with explained(at):
+        return folders.version(s3, at) or str((head(s3, at) or {}).get("ETag", ""))
+
+
+def listed(uri: str) -> list[str]:
+    """Return the relative paths of the objects under the prefix `uri`, but for those whose name
+    starts with a dot. Raises StoreError."""
+    at = locate(uri)
+    s3 = client(at.scheme)
+    with explained(at):
+        found = folders.names(s3, at)
+    return [name for name in found if not name.rpartition("/")[2].startswith(".")]
+
+
+def size(uri: str) -> int:
+    """Return the bytes of the artifact at `uri`, in a store. Raises StoreError."""
+    at = locate(uri)
+    s3 = client(at.scheme)
+    with explained(at):
+        found = folders.under(s3, at)
+        if not found:
+            return int((head(s3, at) or {}).get("ContentLength", 0))
+    return sum(one["Size"] for one in found.values())
+
+
+def publish(
+    path: Path, uri: str, advance: Advance = ignore, *, wanted: Wanted = everything
+) -> Published:
     """Copy the file or folder `path` to `uri`; what is there already is not sent again.
 
     Readers see the artifact whole or not at all. Files of an earlier version that `path` does not
-    have are removed. `advance` is told of bytes as they are done. Raises StoreError.
+    have are removed. `advance` is told of bytes as they are done; of a folder in a store only the
+    files whose relative path is `wanted` are sent. Raises StoreError.
     """
     if not path.exists():
         raise StoreError(f"{path} does not exist", "Run the stage that writes it first")
@@ -45,16 +88,17 @@ def publish(path: Path, uri: str, advance: Advance = ignore) -> Published:
     at = locate(uri)
     s3 = client(at.scheme)
     if path.is_dir():
-        return folders.publish(s3, path, at, advance)
+        return folders.publish(s3, path, at, advance, wanted)
     sent = upload(s3, path, at, advance)
     return Published(files=1, bytes=path.stat().st_size, sent=sent.size)
 
 
-def fetch(uri: str, directory: Path, advance: Advance = ignore) -> Path:
+def fetch(uri: str, directory: Path, advance: Advance = ignore, *, weights: bool = True) -> Path:
     """Return a local copy of the file or folder at `uri`: `uri` itself where it is a local path,
     else a verified copy in `directory`, under its own name. Raises StoreError.
 
-    What is in `directory` already and has the right checksum is not fetched again.
+    What is in `directory` already and has the right checksum is not fetched again. Without
+    `weights`, a folder's weight files stay where they are.
     """
     if not is_remote(uri):
         if not Path(uri).exists():
@@ -66,13 +110,17 @@ def fetch(uri: str, directory: Path, advance: Advance = ignore) -> Path:
     with explained(at):
         single = None if folders.read_index(s3, at) else look_up(s3, at)
     if single is None:
-        found = folders.objects(s3, at)
+        found = folders.objects(s3, at, everything if weights else _no_weights)
         _check_room(directory, at, sum(one.size for one in found.values()))
         return folders.fetch(s3, target, found, advance)
     if not is_here(target, single):
         _check_room(directory, at, single.size)
         download(s3, single, target, advance)
     return target
+
+
+def _no_weights(name: str) -> bool:
+    return not name.endswith(WEIGHT_SUFFIXES)
 
 
 def _check_room(directory: Path, at: Location, size: int) -> None:

@@ -8,8 +8,9 @@ tool and is taken as it is.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +24,14 @@ from assay.store.upload import Advance, Published, Sent, Sums, upload
 
 INDEX = ".assay.json"
 
+Wanted = Callable[[str], bool]
+"""Whether a file belongs to what is copied, by its path in the folder."""
+
+
+def everything(_name: str) -> bool:
+    """Want each file."""
+    return True
+
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
@@ -32,9 +41,11 @@ class Index:
     files: Mapping[str, Sums]
 
 
-def publish(s3: Any, path: Path, at: Location, advance: Advance) -> Published:
-    """Make the folder `at` equal to the folder `path`. Raises StoreError."""
-    files = {name: path / name for name in _files(path) - {INDEX}}
+def publish(
+    s3: Any, path: Path, at: Location, advance: Advance, wanted: Wanted = everything
+) -> Published:
+    """Make the folder `at` equal to what is wanted of the folder `path`. Raises StoreError."""
+    files = {name: path / name for name in _files(path) - {INDEX} if wanted(name)}
     size = sum(file.stat().st_size for file in files.values())
     with explained(at):
         before = read_index(s3, at)
@@ -84,9 +95,9 @@ def _is_same(index: Index, files: Mapping[str, Path]) -> bool:
     )
 
 
-def objects(s3: Any, at: Location) -> dict[str, Object]:
-    """Return the folder's objects by relative path. Raises StoreError where it is absent, not
-    complete, or has names that lead out of it."""
+def objects(s3: Any, at: Location, wanted: Wanted = everything) -> dict[str, Object]:
+    """Return the folder's wanted objects by relative path. Raises StoreError where it is absent,
+    not complete, or has names that lead out of it."""
     with explained(at):
         index = read_index(s3, at)
         if index and index.state != "complete":
@@ -98,6 +109,7 @@ def objects(s3: Any, at: Location) -> dict[str, Object]:
         known = index.files if index else dict.fromkeys(names(s3, at))
         if not index and not known:
             raise StoreError(f"{at} does not exist", "Check the bucket and the key")
+        known = {name: sums for name, sums in known.items() if wanted(name)}
         for name in known:
             if any(part in ("", ".", "..") for part in name.split("/")):
                 raise StoreError(f"{_under(at, name)} leads out of its folder", "Rename it")
@@ -162,12 +174,29 @@ def _under(at: Location, name: str) -> Location:
 def names(s3: Any, at: Location, limit: int | None = None) -> list[str]:
     """Return the relative paths of the objects under a prefix, but for the markers that some
     tools make for folders."""
+    return list(under(s3, at, limit))
+
+
+def under(s3: Any, at: Location, limit: int | None = None) -> dict[str, dict[str, Any]]:
+    """Return what the store lists of the objects under a prefix, by relative path."""
     prefix = f"{at.key}/"
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=at.bucket, Prefix=prefix, PaginationConfig={"MaxItems": limit}
     )
-    keys = [one["Key"] for page in pages for one in page.get("Contents", [])]
-    return [key.removeprefix(prefix) for key in keys if not key.endswith("/")]
+    found = [one for page in pages for one in page.get("Contents", [])]
+    return {one["Key"].removeprefix(prefix): one for one in found if not one["Key"].endswith("/")}
+
+
+def version(s3: Any, at: Location) -> str:
+    """Return what the folder's content is known by, "" where it is absent or not complete."""
+    index = read_index(s3, at)
+    if index and index.state != "complete":
+        return ""
+    files: Mapping[str, object]
+    files = index.files if index else {name: one["ETag"] for name, one in under(s3, at).items()}
+    if not index and not files:
+        return ""
+    return hashlib.sha256(to_json(sorted(files.items()))).hexdigest()
 
 
 def read_index(s3: Any, at: Location) -> Index | None:

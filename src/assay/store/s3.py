@@ -61,18 +61,22 @@ def locate(uri: str) -> Location:
     return Location(parts.scheme, parts.netloc, key)
 
 
+def address() -> str:
+    """Return the address of the store that is in use, "" for AWS."""
+    return os.environ.get(_ADDRESS) or os.environ.get("AWS_ENDPOINT_URL") or ""
+
+
 def client(scheme: str) -> Any:
     """Return a boto3 client for what the environment says, safe to share among threads. Raises
     StoreError and MissingExtraError."""
-    address = os.environ.get(_ADDRESS) or os.environ.get("AWS_ENDPOINT_URL") or ""
-    if scheme == "minio" and not address:
+    if scheme == "minio" and not address():
         raise StoreError(f"{_ADDRESS} is not set", "Set it to MinIO's address: https://HOST:PORT")
     bundle = os.environ.get("AWS_CA_BUNDLE")
     if bundle and not Path(bundle).is_file():
         raise StoreError(f"AWS_CA_BUNDLE is {bundle}, which is no file", "Name the CA's PEM file")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
     said = tuple(value for name, value in sorted(os.environ.items()) if name.startswith("AWS_"))
-    return _client(address, region, said)
+    return _client(address(), region, said)
 
 
 @lru_cache(maxsize=4)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from assay.cli import main
 from assay.dataset import load, read
 from assay.dataset.validity import MAX_CHARACTERS
 from assay.errors import DatasetError
@@ -32,6 +33,18 @@ def test_broken_data_is_named_with_its_remedy(case: dict[str, Any]) -> None:
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["source"])
+def test_the_command_says_so_too(case: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["dataset", "check", source(case)]) == 2
+    printed = capsys.readouterr()
+    said = printed.out + printed.err
+    assert case["what"] in said
+    assert "Traceback" not in said
+    assert len(printed.err.splitlines()) <= 1
+    kept = main(["dataset", "check", source(case), "--skip-invalid"]) == 0
+    assert kept == ("kept" in case)
+
+
 @pytest.mark.parametrize("case", ROWS, ids=lambda case: case["source"])
 def test_only_the_bad_rows_are_skipped_when_asked(case: dict[str, Any]) -> None:
     reading = read(source(case), skip_invalid=True)
@@ -42,7 +55,9 @@ def test_only_the_bad_rows_are_skipped_when_asked(case: dict[str, Any]) -> None:
 
 def test_every_file_of_the_corpus_is_used() -> None:
     named = {case["source"].partition("#")[0].split("/")[0] for case in CASES}
-    assert {path.name for path in BAD.iterdir()} - {"cases.json"} == named - {"nowhere.json"}
+    assert {path.name for path in BAD.iterdir()} - {"cases.json", "settings.json"} == named - {
+        "nowhere.json"
+    }
     assert len(CASES) >= 60
 
 

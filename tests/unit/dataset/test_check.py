@@ -89,8 +89,11 @@ def test_command_prints_the_check_and_returns_its_exit_code(
     add_parser(parser.add_subparsers())
     data = write(tmp_path / "e.json", EVAL)
     arguments = parser.parse_args(["dataset", "check", data, "--against", data])
-    assert arguments.run(arguments) == 2
+    assert arguments.command(arguments) == 2
     assert "7 have the same prompt" in capsys.readouterr().out
+    arguments = parser.parse_args(["dataset", "check", data, "--skip-invalid"])
+    assert arguments.command(arguments) == 0
+    assert "Rows that cannot be used: 1\n" in capsys.readouterr().out
 
 
 def shingles(text: str) -> set[tuple[str, ...]]:

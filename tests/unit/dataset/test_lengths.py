@@ -5,7 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from assay.dataset import check, load, to_llamafactory
+from assay import store
+from assay.dataset import (
+    DatasetSettings,
+    Summary,
+    Tokens,
+    check,
+    describe_summary,
+    load,
+    prepare,
+    sum_up,
+    to_llamafactory,
+)
 from assay.demo import make_data
 from assay.errors import ModelError
 from tests.needs import need
@@ -69,3 +80,31 @@ def test_a_model_or_template_that_is_not_there_is_named(
 ) -> None:
     with pytest.raises(ModelError, match="no usable tokenizer or template"):
         check(DATA, model=model_name or model, template=template)
+
+
+@pytest.mark.slow
+def test_a_run_knows_what_would_be_cut(model: str, tmp_path: Path) -> None:
+    limit = 30
+    result = check(DATA, model=model, template="qwen", cutoff_len=limit)
+    how = Tokens(model=model, template="qwen", cutoff_len=limit)
+    summary = prepare(DatasetSettings(eval=DATA), tmp_path / "run", eval_tokens=how)
+    assert store.read_record(tmp_path / "run/dataset.json", Summary) == summary
+    lengths = summary.eval.lengths
+    assert lengths is not None
+    assert lengths.tokens == result.tokens
+    assert (lengths.measured, lengths.cutoff_len) == (64, limit)
+    assert lengths.truncated == result.findings[-1].count > 0
+    text = describe_summary(summary)
+    assert f"{lengths.truncated} of 64 measured are longer than cutoff_len = 30" in text
+    assert f"{lengths.truncated} longer than cutoff_len" in sum_up(summary)
+
+
+@pytest.mark.parametrize("model_name", ["nobody/no-such-model", "."])
+def test_lengths_that_cannot_be_told_are_named_not_invented(
+    model_name: str, tmp_path: Path
+) -> None:
+    how = Tokens(model=model_name, template="qwen", cutoff_len=8)
+    summary = prepare(DatasetSettings(eval=DATA), tmp_path / "run", eval_tokens=how)
+    assert summary.eval.lengths is None
+    assert "tokenizer" in summary.eval.no_lengths
+    assert f"tokens were not counted: {summary.eval.no_lengths}" in describe_summary(summary)

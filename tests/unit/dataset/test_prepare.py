@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay import store
-from assay.dataset import DatasetSettings, Summary, load, prepare
+from assay.dataset import DatasetSettings, Summary, describe_summary, load, prepare, sum_up
 from assay.dataset.selection import draw, hold_out, prompt_key
 from assay.errors import DatasetError, SettingsError
 from assay.records import Message, Sample
@@ -104,3 +104,24 @@ def test_a_stated_format_must_be_that_of_the_entry(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="#d is of format alpaca, not sharegpt"):
         load(str(tmp_path), format="sharegpt")
     assert len(load(str(tmp_path), format="alpaca")) == 3
+
+
+def test_the_data_of_a_run_as_its_user_reads_it(tmp_path: Path) -> None:
+    train = rows(tmp_path / "t.json", 30)
+    data = [{"instruction": "ask 7", "output": "answer 7"}, {"instruction": "new"}]
+    data += [{"instruction": "twice", "output": "yes"}] * 2
+    (tmp_path / "e.json").write_text(json.dumps(data), encoding="utf-8")
+    settings = DatasetSettings(train=train, eval=str(tmp_path / "e.json"), skip_invalid=True)
+    summary = prepare(settings, tmp_path / "run")
+    assert describe_summary(summary).splitlines() == [
+        f"Evaluation: {tmp_path}/e.json: alpaca, 4 rows, 1 skipped as invalid, 3 samples used",
+        f"  {tmp_path}/e.json:2: output is missing",
+        "  Rows that repeat another row: 1",
+        f"    {tmp_path}/e.json:4 (as {tmp_path}/e.json:3)",
+        f"Training: {train}: alpaca, 30 rows, 0 skipped as invalid, 30 samples used",
+        "Prompts in both: 1 the same, 0 much alike",
+    ]
+    assert sum_up(summary) == (
+        "3 samples to evaluate, 30 to train on, 1 rows skipped, "
+        "prompts in both: 1 the same, 0 much alike"
+    )

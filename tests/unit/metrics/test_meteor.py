@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.metrics import METRICS, Unscored, meteor, unavailable, wordnet
+from assay.metrics import METRICS, MetricsSettings, Unscored, meteor, missing, unavailable, wordnet
 from assay.metrics.meteor import meteor_score
 from assay.metrics.words import words
 from tests.needs import need
@@ -115,5 +115,7 @@ def test_without_wordnet_meteor_is_unavailable_not_approximate(
     with pytest.raises(Unscored, match="wordnet_missing"):
         METRICS["meteor"](*pair("the cat", "the cat"))
     assert unavailable() == {"meteor": wordnet.REMEDY}
+    assert missing(MetricsSettings()) == {"meteor": wordnet.REMEDY}
+    assert missing(MetricsSettings(metrics=("bleu-4",))) == {}
     wordnet.find_wordnet.cache_clear()
     meteor._synonyms.cache_clear()

@@ -79,7 +79,7 @@ def test_the_pages_first_example_runs(
 ) -> None:
     write_run(tmp_path / "run", ["Please sit down.", "Sit!"])
     monkeypatch.chdir(tmp_path)
-    exec(code("python"), {})  # noqa: S102 - the page's own code
+    exec(code("python no-run"), {})  # noqa: S102 - the page's own code
     assert capsys.readouterr().out.startswith("corpus-chrf 56.8")
     scores = list(store.read_rows(tmp_path / "run" / "candidate" / "scores.jsonl", Score))
     assert [set(score.values) for score in scores] == [{"bleu-4", "rouge-l"}] * 2

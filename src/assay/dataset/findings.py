@@ -1,0 +1,97 @@
+"""What a reading shows: the spread of its lengths, and the samples that deserve a look."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from assay.dataset.reading import Reading
+from assay.dataset.selection import prompt_key
+from assay.records import Sample
+
+# What a person does not see, or sees in another order: control characters, and those that turn
+# the direction of text (Unicode TR 36).
+_HIDDEN = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """The distribution of a length over the samples."""
+
+    unit: str
+    least: int
+    median: int
+    p95: int
+    most: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Samples that can be used and deserve a look: `cause`, how many, and the first places."""
+
+    cause: str
+    count: int
+    places: tuple[str, ...]
+
+
+def doubtful(reading: Reading) -> list[Finding]:
+    """Return what deserves a look, causes that no sample has included."""
+    samples, places = reading.samples, reading.places
+    seen: dict[str, tuple[int, str]] = {}
+    same: list[str] = []
+    differing: list[str] = []
+    for place, sample in enumerate(samples):
+        first, target = seen.setdefault(prompt_key(sample), (place, sample.target))
+        if first == place:
+            continue
+        pair = f"{places[place]} (as {places[first]})"
+        (same if target == sample.target else differing).append(pair)
+    return [
+        finding("repeat another row", same),
+        finding("ask what another row asks, with another answer", differing),
+        finding("hold control or direction characters", _holding(_HIDDEN.search, reading)),
+        finding("hold U+FFFD, left by a wrong decoding", _holding(_replaced, reading)),
+    ]
+
+
+def _holding(finds: Callable[[str], object], reading: Reading) -> list[str]:
+    return [
+        place
+        for place, sample in zip(reading.places, reading.samples, strict=True)
+        if any(finds(text) for text in _texts(sample))
+    ]
+
+
+def _replaced(text: str) -> bool:
+    return not text.isascii() and "\ufffd" in text
+
+
+def finding(cause: str, places: Sequence[str]) -> Finding:
+    """Return the finding of `cause` at `places`."""
+    return Finding(cause=cause, count=len(places), places=tuple(places[:5]))
+
+
+def _texts(sample: Sample) -> list[str]:
+    return [*(turn.content for turn in sample.messages), sample.target, sample.tools]
+
+
+def turns(sample: Sample) -> int:
+    """Return how many turns a sample has, the target included."""
+    return 1 + sum(message.role != "system" for message in sample.messages)
+
+
+def characters(sample: Sample) -> int:
+    """Return how many characters a sample has."""
+    return sum(map(len, _texts(sample)))
+
+
+def spread(unit: str, lengths: Iterable[int]) -> Spread:
+    """Return the spread of lengths, by nearest rank."""
+    ordered = sorted(lengths)
+
+    def rank(share: float) -> int:
+        return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+    return Spread(unit=unit, least=ordered[0], median=rank(0.5), p95=rank(0.95), most=ordered[-1])

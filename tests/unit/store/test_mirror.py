@@ -1,0 +1,123 @@
+"""A folder in a store, worked on here: what was sent survives this machine, the rest a kill."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay import store
+from assay.errors import StoreError
+from assay.store.folders import INDEX
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def write(folder: Path) -> None:
+    """What a run looks like in the middle of its second stage."""
+    (folder / "model").mkdir()
+    (folder / "model" / "manifest.json").write_text("{}")
+    (folder / "model" / "model.safetensors").write_bytes(b"weights")
+    (folder / "baseline" / "partial").mkdir(parents=True)
+    (folder / "baseline" / "partial" / "predictions.jsonl").write_text("half")
+    (folder / "model.partial").mkdir()
+    (folder / "model.partial" / "checkpoint").write_text("half")
+    (folder / "dataset.jsonl").write_text("rows")
+
+
+def names(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+FINISHED = {"model/manifest.json", "model/model.safetensors", "dataset.jsonl"}
+
+
+def test_a_local_folder_is_itself(tmp_path: Path) -> None:
+    with store.mirrored(str(tmp_path / "run")) as mirror:
+        assert mirror.folder == tmp_path / "run"
+        mirror.send()
+
+
+def test_finished_work_is_sent_and_comes_to_another_machine(bucket: str, cache: Path) -> None:
+    with store.mirrored(f"{bucket}/runs/x") as mirror:
+        write(mirror.folder)
+        mirror.send()
+        assert "baseline/partial/predictions.jsonl" in names(mirror.folder)
+    assert set(store.listed(f"{bucket}/runs/x")) == FINISHED
+    shutil.rmtree(cache)
+    with store.mirrored(f"{bucket}/runs/x/") as mirror:
+        assert names(mirror.folder) == FINISHED
+
+
+def test_what_was_not_sent_is_kept_for_the_next_try(bucket: str) -> None:
+    with store.mirrored(f"{bucket}/x") as mirror:
+        write(mirror.folder)
+        mirror.send()
+        (mirror.folder / "dataset.jsonl").write_text("more rows")
+        (mirror.folder / "report.html").write_text("page")
+    with store.mirrored(f"{bucket}/x") as mirror:
+        assert (mirror.folder / "dataset.jsonl").read_text() == "more rows"
+        mirror.send()
+    assert set(store.listed(f"{bucket}/x")) == FINISHED | {"report.html"}
+
+
+def test_what_another_machine_changed_or_removed_is_taken_over(
+    bucket: str, raw: Any, tmp_path: Path
+) -> None:
+    with store.mirrored(f"{bucket}/x") as mirror:
+        write(mirror.folder)
+        mirror.send()
+    where = {"Bucket": bucket.removeprefix("minio://")}
+    raw.put_object(**where, Key="x/dataset.jsonl", Body=b"theirs")
+    for name in ("manifest.json", "model.safetensors", INDEX):
+        raw.delete_object(**where, Key=f"x/model/{name}")
+    with store.mirrored(f"{bucket}/x") as mirror:
+        assert (mirror.folder / "dataset.jsonl").read_text() == "theirs"
+        assert not (mirror.folder / "model").exists()
+
+
+def test_weights_that_are_not_wanted_stay_and_are_not_removed(bucket: str, cache: Path) -> None:
+    with store.mirrored(f"{bucket}/x") as mirror:
+        write(mirror.folder)
+        mirror.send()
+    shutil.rmtree(cache)
+    with store.mirrored(f"{bucket}/x", weights=False) as mirror:
+        assert names(mirror.folder) == FINISHED - {"model/model.safetensors"}
+        (mirror.folder / "report.html").write_text("page")
+        mirror.send()
+    assert set(store.listed(f"{bucket}/x")) == FINISHED | {"report.html"}
+    with store.mirrored(f"{bucket}/x") as mirror:
+        assert (mirror.folder / "model" / "model.safetensors").read_bytes() == b"weights"
+
+
+def test_an_entry_whose_upload_was_cut_off_is_absent_elsewhere_and_resent_from_here(
+    bucket: str, raw: Any, cache: Path
+) -> None:
+    with store.mirrored(f"{bucket}/x") as mirror:
+        write(mirror.folder)
+        mirror.send()
+    where = {"Bucket": bucket.removeprefix("minio://"), "Key": f"x/model/{INDEX}"}
+    raw.put_object(**where, Body=b'{"state": "uploading", "files": {}}')
+    with store.mirrored(f"{bucket}/x") as mirror:
+        (mirror.folder / "model" / "manifest.json").write_text('{"again": 1}')
+        mirror.send()
+    assert store.exists(f"{bucket}/x/model")
+    raw.put_object(**where, Body=b'{"state": "uploading", "files": {}}')
+    shutil.rmtree(cache)
+    with store.mirrored(f"{bucket}/x") as mirror:
+        assert names(mirror.folder) == {"dataset.jsonl"}
+
+
+def test_two_processes_do_not_work_on_one_folder(bucket: str) -> None:
+    with (
+        store.mirrored(f"{bucket}/x"),
+        pytest.raises(StoreError, match="in use by another process"),
+        store.mirrored(f"{bucket}/x"),
+    ):
+        pass

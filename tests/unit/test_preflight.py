@@ -1,0 +1,65 @@
+"""What the pipeline's first task says of the data, and what it leaves behind."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay import metrics, task
+from assay.errors import InputError
+from components.preflight import preflight
+
+
+@pytest.fixture(name="parameters")
+def make_parameters(tmp_path: Path) -> dict[str, Any]:
+    """The component's parameters for a fine-tune without a judge."""
+    rows = [{"instruction": f"ask {n}", "output": f"answer {n}"} for n in range(6)]
+    (tmp_path / "train.json").write_text(json.dumps(rows))
+    held = [rows[2], {"instruction": "new", "output": "x"}, {"instruction": "no answer"}]
+    (tmp_path / "eval.json").write_text(json.dumps(held))
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "config.json").write_text("{}")
+    signature = inspect.signature(preflight.python_func).parameters
+    defaults = {name: one.default for name, one in signature.items() if name != "samples"}
+    return defaults | {
+        "base_model": str(tmp_path / "base"),
+        "train_dataset": str(tmp_path / "train.json"),
+        "eval_dataset": str(tmp_path / "eval.json"),
+        "template": "qwen3",
+        "mode": "auto",
+    }
+
+
+def test_a_row_that_cannot_be_used_stops_the_pipeline(
+    parameters: dict[str, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"eval.json:3: output is missing"):
+        task.preflight(parameters, tmp_path / "samples", {})
+
+
+def test_the_log_says_what_the_data_is(
+    parameters: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(metrics, "missing", lambda _: {"meteor": "install WordNet"})
+    data = tmp_path / "eval.json"
+    data.write_text(json.dumps(json.loads(data.read_text())[:2]))
+    found: dict[str, Any] = {}
+    config, *_ = task.preflight(parameters, tmp_path / "samples", found)
+    said = capsys.readouterr().out
+    assert f"Evaluation: {data}: alpaca, 2 rows, 0 skipped as invalid, 2 samples used" in said
+    assert "tokens were not counted" in said
+    assert "Prompts in both: 1 the same, 0 much alike" in said
+    assert "meteor is unavailable here: install WordNet" in said
+    assert (found["samples"], found["training_samples"]) == (2, 6)
+    assert config["dataset"]["eval"] == str(data)
+    summary = json.loads((tmp_path / "samples" / "dataset.json").read_text())
+    assert summary["eval"]["lengths"] is None
+    assert summary["eval"]["no_lengths"].endswith("has no tokenizer")
+    assert summary["overlap"]["exact"] == 1
