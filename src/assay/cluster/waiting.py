@@ -89,8 +89,8 @@ def _starting(pod: Object) -> str:
 
 
 def _unscheduled(pod: Object) -> Object | None:
-    condition = condition(pod, "PodScheduled", "False")
-    return condition if condition and condition.get("message") else None
+    said = condition(pod, "PodScheduled", "False")
+    return said if said and said.get("message") else None
 
 
 def _never(requested: str, limited: str) -> bool:
