@@ -7,7 +7,7 @@ import http.client
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR, socket
 
@@ -74,17 +74,17 @@ def serve() -> Iterator[Proxy]:
                 self._send(b"")
                 return
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            server = _connect()
             wanted = {k: v for k, v in self.headers.items() if k.lower() != "host"}
-            server.request(self.command, self.path, body, wanted)
-            response = server.getresponse()
-            self._begin(response.status)
-            while data := response.read1(CHUNK):
-                changed = proxy.spoil(self.path, data)
-                if changed is None or proxy.gone:
-                    return
-                self._send(changed)
-            self._send(b"")
+            with closing(_connect()) as server:
+                server.request(self.command, self.path, body, wanted)
+                response = server.getresponse()
+                self._begin(response.status)
+                while data := response.read1(CHUNK):
+                    changed = proxy.spoil(self.path, data)
+                    if changed is None or proxy.gone:
+                        return
+                    self._send(changed)
+                self._send(b"")
 
         def _begin(self, status: int) -> None:
             self.send_response(status)

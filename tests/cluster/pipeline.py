@@ -66,7 +66,7 @@ class Pipeline:
         self.space.cluster.apply(_pod(self.space, name, json.dumps(task)))
         pod = ("get", "pod", name, "-n", self.space.name, "-o", "jsonpath={.status.phase}")
         ended = ("Succeeded", "Failed")
-        eventually(lambda: self.space.cluster.run(*pod) in ended, f"the end of {name}", 600)
+        eventually(lambda: self.space.cluster.run(*pod) in ended, f"the end of {name}", 1200)
         log = self.space.cluster.run("logs", name, "-n", self.space.name)
         assert self.space.cluster.run(*pod) == "Succeeded", log
         return self._done(given, result, log)

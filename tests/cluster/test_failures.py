@@ -6,6 +6,7 @@ import pytest
 
 from tests.cluster.kube import Space
 from tests.cluster.launchers import Launcher, Start, eventually, work
+from tests.cluster.node import bring, processes
 
 
 def fails(launcher: Launcher, space: Space, code: int, seconds: float = 120) -> str:
@@ -60,6 +61,26 @@ def test_a_pod_that_is_deleted(space: Space, start: Start) -> None:
     space.cluster.run("delete", "pod", "-n", space.name, f"{launcher.job}-master-0", "--wait=false")
     error = fails(launcher, space, 1)
     assert f"pod {launcher.job}-master-0" in error
+
+
+def test_a_node_that_goes_away(space: Space, start: Start) -> None:
+    """Its kubelet is silent, so that Kubernetes gives the node up and wants its pods gone."""
+    reasons = ("node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready")
+    tolerations = [
+        {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 1}
+        for key in reasons
+    ]
+    script = "trap 'exit 0' TERM; echo begin; while sleep 0.2; do :; done"
+    launcher = start(work(), script=script, task={"tolerations": tolerations})
+    launcher.until("begin")
+    processes.stop("kubelet")
+    try:
+        assert launcher.wait(240) == 1, launcher.output
+    finally:
+        bring.up()
+    assert "taken off node1 (DeletionByTaintManager" in launcher.error
+    assert f"pod {launcher.job}-master-0" in launcher.error
+    eventually(lambda: not space.jobs(), "no Job is left", 120)
 
 
 def test_an_image_that_is_missing(space: Space, start: Start) -> None:

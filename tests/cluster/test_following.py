@@ -66,8 +66,8 @@ def test_watches_expire_and_the_server_is_busy(space: Space, start: Start, proxy
         return (429, busy) if next(turn) % 3 == 0 else None
 
     def spoil(path: str, data: bytes) -> bytes | None:
-        if "watch=1" in path:
-            return data.rstrip(b"\n") + b"\n" + json.dumps(gone).encode() + b"\n"
+        if "watch=1" in path and data.endswith(b"\n"):
+            return data + json.dumps(gone).encode() + b"\n"
         return None if "/log?" in path and next(turn) % 7 == 0 else data
 
     proxy.refuse, proxy.spoil = refuse, spoil

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from assay import dataset, model, store
+from assay.cluster import volcano
 from assay.cluster.work import Work
 from assay.dataset import DatasetSettings
 from assay.demo.base_model import TEMPLATE, base_model
@@ -15,12 +20,13 @@ from assay.finetune import LOSS_LOG
 from assay.store import s3
 from tests.cluster import kube
 from tests.cluster.kube import Cluster, Space
-from tests.cluster.launchers import Start, last_line
+from tests.cluster.launchers import Start, eventually, last_line
 from tests.cluster.node.places import STORE_PASSWORD
 from tests.cluster.pipeline import Pipeline
 
 BUCKET = "assay-cluster-tests"
 BASE = f"minio://{BUCKET}/base"
+SCRATCH = Path(volcano.SCRATCH)
 SHORT = {"template": TEMPLATE, "learning_rate": 5e-4, "batch_size": 8}
 TRAINING = f"{DATA / 'dataset_info.json'}#smart_home_train"
 EVALUATION = f"{DATA / 'dataset_info.json'}#smart_home_eval"
@@ -38,6 +44,7 @@ def artifact_root(cluster: Cluster, space: Space, monkeypatch: pytest.MonkeyPatc
     return f"minio://{BUCKET}/{space.name}"
 
 
+@pytest.mark.timeout(1800)
 def test_the_whole_pipeline(space: Space, root: str, tmp_path: Path) -> None:
     """Every task in a pod, with the rights of KFP's service account; what needs GPUs in Jobs."""
     run = Pipeline(space=space, root=root, folder=tmp_path)
@@ -97,6 +104,7 @@ def test_the_whole_pipeline(space: Space, root: str, tmp_path: Path) -> None:
     nothing_secret(space, root, tmp_path)
 
 
+@pytest.mark.timeout(1200)
 def test_a_gang_of_two_waits_until_both_fit_and_trains_one_model(
     space: Space, root: str, tmp_path: Path, start: Start
 ) -> None:
@@ -107,7 +115,7 @@ def test_a_gang_of_two_waits_until_both_fit_and_trains_one_model(
         stage="finetune",
         samples=f"{root}/samples",
         outputs={"model": f"{root}/model", "training": f"{root}/training"},
-        arguments={"settings": {"base_model": BASE, "epochs": 0.3, **SHORT}},
+        arguments={"settings": {"base_model": BASE, **SHORT, "batch_size": 4, "epochs": 0.13}},
     )
     space.cluster.set_gpus(1)
     try:
@@ -116,7 +124,7 @@ def test_a_gang_of_two_waits_until_both_fit_and_trains_one_model(
         launcher.until("nvidia.com/gpu")
         assert not [pod for pod in space.get("pods") if pod["status"]["phase"] == "Running"]
         space.cluster.set_gpus(2)
-        assert launcher.wait(600) == 0, launcher.output
+        assert launcher.wait(900) == 0, launcher.output
     finally:
         space.cluster.set_gpus(0)
 
@@ -131,6 +139,47 @@ def test_a_gang_of_two_waits_until_both_fit_and_trains_one_model(
     assert trained.digest == trained.manifest.digest == last_line(launcher)["digest"]
     names = sorted(pod["metadata"]["name"] for pod in space.get("pods"))
     assert names == [f"{launcher.job}-master-0", f"{launcher.job}-worker-0"]
+
+
+@pytest.mark.timeout(1200)
+def test_what_a_worker_had_done_is_kept(
+    space: Space, root: str, tmp_path: Path, start: Start
+) -> None:
+    """The process that holds the model is killed half way; the next try goes on from there."""
+    dataset.prepare(DatasetSettings(eval=EVALUATION, max_samples=16), tmp_path / "samples")
+    store.publish(tmp_path / "samples", f"{root}/samples")
+    settings = {"template": TEMPLATE, "batch_size": 1, "max_new_tokens": 48, "evaluate_loss": False}
+    wanted = Work(
+        stage="generate",
+        samples=f"{root}/samples",
+        outputs={"predictions": f"{root}/predictions"},
+        arguments={"side": "baseline", "model": BASE, "base_model": "", "settings": settings},
+    )
+    first = start(wanted)
+    answered = re.compile(r"^generate \(baseline\): (\d+)/16", re.MULTILINE)
+    eventually(
+        lambda: any(int(done) for done in answered.findall(first.output)), "some answers", 400
+    )
+    os.kill(predicting(), signal.SIGKILL)
+    assert first.wait() == 1, first.output
+    assert "Generation ended with signal SIGKILL" in first.error
+
+    second = start(wanted)
+    assert second.wait(600) == 0, second.output
+    assert "going on from what an earlier try has done" in second.output
+    assert int(answered.findall(second.output)[0]) > 0
+    predictions = store.fetch(f"{root}/predictions", tmp_path) / "predictions.jsonl"
+    assert len(predictions.read_text().splitlines()) == 16
+
+
+def predicting() -> int:
+    """Return the process in a pod that holds the model."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            command = (path / "cmdline").read_bytes()
+            if b"assay.llamafactory.predict" in command and (path / "cwd").readlink() == SCRATCH:
+                return int(path.name)
+    raise AssertionError("no process answers")
 
 
 def task_config() -> dict[str, object]:

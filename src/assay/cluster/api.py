@@ -27,6 +27,7 @@ REQUEST_SECONDS = 10.0
 WATCH_SECONDS = 60
 PATIENCE_SECONDS = 600.0  # how long a launcher bears an API server that does not answer
 CHUNK = 65_536
+GONE = 410  # a watch that starts too far back
 
 Object = dict[str, Any]
 
@@ -80,8 +81,12 @@ def request(
 ) -> Object:
     """Return what the API server answers. Raises ApiError."""
     with _answer(api, method, path, body, seconds, query or {}) as response:
-        found: Object = json.loads(response.read())
-        return found
+        text = response.read()
+    try:
+        found: Object = json.loads(text)
+    except ValueError:
+        raise ApiError(0, "the API server's answer was cut off") from None
+    return found
 
 
 def patiently(ask: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
@@ -105,10 +110,10 @@ def watch(api: Api, path: str, query: Mapping[str, str]) -> Iterator[tuple[str, 
     since = {"watch": "1", "resourceVersion": version, "timeoutSeconds": str(WATCH_SECONDS)}
     for lines in stream(api, path, {**query, **since}, WATCH_SECONDS + 15.0):
         for line in lines:
-            event = json.loads(line)
-            if event["type"] == "ERROR":
-                raise ApiError(event["object"].get("code", 410), event["object"]["message"])
-            yield event["type"], event["object"]
+            kind, found = _event(line)
+            if kind == "ERROR":
+                raise ApiError(found.get("code", GONE), found.get("message", ""))
+            yield kind, found
 
 
 def stream(api: Api, path: str, query: Mapping[str, str], seconds: float) -> Iterator[list[bytes]]:
@@ -122,6 +127,14 @@ def stream(api: Api, path: str, query: Mapping[str, str], seconds: float) -> Ite
                 yield lines
         if rest:
             yield [rest]
+
+
+def _event(line: bytes) -> tuple[str, Object]:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        raise ApiError(0, "the API server's answer was cut off") from None
+    return event["type"], event["object"]
 
 
 @contextmanager
@@ -147,8 +160,7 @@ def _answer(
             raise _refusal(response)
         yield response
     except (OSError, http.client.HTTPException) as error:
-        what = str(error) or type(error).__name__
-        raise ApiError(0, f"{api.host}:{api.port} does not answer ({what})") from None
+        raise ApiError(0, f"the API server does not answer ({type(error).__name__})") from None
     finally:
         connection.close()
 

@@ -35,6 +35,13 @@ def launch(api: Api, work: Work, settings: ClusterSettings, task: TaskConfig) ->
     Raises InputError for what the user can correct, StageError otherwise, each with the cause.
     """
     _check_places(work)
+    try:
+        return _launch(api, work, settings, task)
+    except ApiError as error:
+        raise explain.refused(error.message, error.status) from None
+
+
+def _launch(api: Api, work: Work, settings: ClusterSettings, task: TaskConfig) -> Mapping[str, Any]:
     wanted = volcano.job(work, settings, task, own_pod(api))
     name = wanted["metadata"]["name"]
     try:
@@ -47,7 +54,7 @@ def launch(api: Api, work: Work, settings: ClusterSettings, task: TaskConfig) ->
                 raise StageError(f"{work.stage}: the Job {name} completed and left no answer")
             print(f"{work.stage}: the answer of Job {name} is lost", flush=True)
             _replace(api, name)
-    except AssayError:
+    except (ApiError, AssayError):
         end(api, name)
         raise
     except BaseException:  # SIGTERM, while the Job was perhaps just being made
@@ -90,7 +97,7 @@ def _settle(api: Api, wanted: Object) -> tuple[Object, bool]:
             made = patiently(lambda: request(api, "POST", jobs(api), wanted))
         except ApiError as error:
             if error.status != 409:
-                raise explain.refused(error.message, error.status) from None
+                raise
         else:
             print(f"{stage}: Volcano Job {name} in queue {wanted['spec']['queue']}", flush=True)
             return made, False
@@ -130,4 +137,4 @@ def _get(api: Api, name: str) -> Object | None:
     except ApiError as error:
         if error.status == 404:
             return None
-        raise explain.refused(error.message, error.status) from None
+        raise

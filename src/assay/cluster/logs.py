@@ -13,7 +13,8 @@ from assay.cluster.api import Api, ApiError, pods, stream
 LAST_LINES = 8
 LAST_LINE_BYTES = 300
 SILENCE_SECONDS = 3_600.0  # a stage may say nothing for long
-RETRY_SECONDS = 2.0
+RETRY_SECONDS = 1.0
+TRIES = 40  # to read the rest of a log whose pod is over: its node may be gone
 SECOND = len("2026-01-01T00:00:00")
 
 _stdout = threading.Lock()
@@ -59,6 +60,7 @@ class Relay:
     over: Callable[[], bool]
     last: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
     position: Position = field(default_factory=Position)
+    error: ApiError | None = None
 
     def start(self) -> threading.Thread:
         """Relay in a thread until the pod's container is `over` and its log is read to the end."""
@@ -67,18 +69,20 @@ class Relay:
         return thread
 
     def _run(self) -> None:
-        pause = threading.Event()
-        while True:
+        pause, tries = threading.Event(), TRIES
+        while tries:
             last_time = self.over()
             try:
                 self._follow()
-            except ApiError as error:
-                if error.status == 404 or (last_time and not error.passing):
-                    return  # the pod is gone and its log with it
-            else:
                 if last_time:
                     return
-            pause.wait(RETRY_SECONDS if not self.over() else 0.2)
+            except ApiError as error:
+                if error.status == 403:
+                    self.error = error
+                if error.status in (403, 404):
+                    return  # there is no right to it, or no pod and log any more
+                tries -= last_time
+            pause.wait(RETRY_SECONDS)
 
     def _follow(self) -> None:
         query = {"follow": "true", "timestamps": "true", **self.position.resume()}

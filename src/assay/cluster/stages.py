@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from assay import progress, task
-from assay.cluster.api import Api, has_volcano, here
+from assay.cluster import explain
+from assay.cluster.api import Api, ApiError, has_volcano, here
 from assay.cluster.volcano import TaskConfig
 from assay.cluster.work import Work
 from assay.errors import InputError
@@ -41,12 +42,19 @@ def place(cluster: Mapping[str, Any], task_config: Mapping[str, Any]) -> Place:
     settings = build(ClusterSettings, task.whole(cluster), "cluster")
     config = TaskConfig(**task_config)
     api = None if settings.runner == INLINE else here()
-    if api and has_volcano(api):
+    if api and _has_volcano(api):
         return Place(settings=settings, task=config, api=api)
     if settings.runner == "volcano":
         where = "this cluster has no" if api else "this process is in no cluster with"
         raise InputError(f"cluster.runner is volcano and {where} Volcano", "Set it to auto")
     return Place(settings=settings, task=config, api=None)
+
+
+def _has_volcano(api: Api) -> bool:
+    try:
+        return has_volcano(api)
+    except ApiError as error:
+        raise explain.refused(error.message, error.status) from None
 
 
 def finetune(

@@ -150,6 +150,7 @@ def _container(work: Work, settings: ClusterSettings, task: TaskConfig, launcher
             {"name": WORK, "value": to_text(work)},
             {"name": RUNNER, "value": runner(work, settings)},
             {"name": "XDG_CACHE_HOME", "value": f"{SCRATCH}/cache"},
+            {"name": "ASSAY_CACHE", "value": f"{SCRATCH}/cache/assay"},
             {"name": "TMPDIR", "value": SCRATCH},
         ],
         "envFrom": [{"secretRef": {"name": settings.store_secret, "optional": True}}],

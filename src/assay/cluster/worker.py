@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,30 +38,50 @@ def _done(work: Work, node: int, listen: progress.Listener) -> dict[str, Any]:
     if node:
         task.assist(work.arguments["settings"], samples, folder / "model", listen)
         return {}
-    if work.stage == "finetune":
-        return _finetune(work, samples, folder, listen)
-    return _generate(work, samples, folder, listen)
-
-
-def _finetune(work: Work, samples: Path, folder: Path, listen: progress.Listener) -> dict[str, Any]:
     made = {name: folder / name for name in work.outputs}
+    run, partial = {
+        "finetune": (_finetune, folder / "model.partial"),
+        "generate": (_generate, folder / "predictions" / "partial"),
+    }[work.stage]
+    with _kept(partial, f"{work.key}.partial"):
+        metadata = run(work, samples, made, listen)
+    for name, path in made.items():
+        sent = store.publish(path, work.outputs[name])
+        print(f"published {name}: {sent.files} files, {sent.bytes:,} bytes", flush=True)
+    return metadata
+
+
+def _finetune(
+    work: Work, samples: Path, made: Mapping[str, Path], listen: progress.Listener
+) -> dict[str, Any]:
     given = work.arguments["settings"]
     manifest = task.finetune(given, samples, made["model"], made["training"], listen)
-    _publish(made, work.outputs)
     return task.model_metadata(manifest)
 
 
-def _generate(work: Work, samples: Path, folder: Path, listen: progress.Listener) -> dict[str, Any]:
-    made = {name: folder / name for name in work.outputs}
-    done = task.generate(**work.arguments, samples=samples, out=made["predictions"], listen=listen)
-    _publish(made, work.outputs)
-    return task.predictions_metadata(done)
+def _generate(
+    work: Work, samples: Path, made: Mapping[str, Path], listen: progress.Listener
+) -> dict[str, Any]:
+    out = made["predictions"]
+    return task.predictions_metadata(
+        task.generate(**work.arguments, samples=samples, out=out, listen=listen)
+    )
 
 
-def _publish(made: Mapping[str, Path], outputs: Mapping[str, str]) -> None:
-    for name, path in made.items():
-        sent = store.publish(path, outputs[name])
-        print(f"published {name}: {sent.files} files, {sent.bytes:,} bytes", flush=True)
+@contextmanager
+def _kept(partial: Path, uri: str) -> Iterator[None]:
+    """Begin with what a failed worker of the same task left at `uri`, and leave it there where
+    this one fails: the answers so far, or the last checkpoint. The stage checks that it fits."""
+    if store.exists(uri):
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        store.fetch(uri, partial.parent).rename(partial)
+        print("going on from what an earlier try has done", flush=True)
+    try:
+        yield
+    except AssayError:
+        if partial.is_dir():
+            store.publish(partial, uri)
+        raise
 
 
 def _torchrun(environment: MutableMapping[str, str]) -> int:
