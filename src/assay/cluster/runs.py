@@ -114,7 +114,10 @@ def find(kfp: Kfp, run: str) -> str:
 
 def cancel(kfp: Kfp, run_id: str) -> None:
     """End a run and everything that it started. Raises InputError where it has ended already."""
-    run = get(kfp, run_id, {})
+    answer = kfp.call(f"run {run_id}", kfp.client.runs.run_service_get_run, run_id)
+    if answer.state == "CANCELING":
+        return
+    run = read_run(kfp, answer, {})
     if run.ended:
         raise InputError(f"run {run.name} has ended: {run.state}", "There is nothing to cancel")
     kfp.call(f"the end of run {run_id}", kfp.client.runs.run_service_terminate_run, run_id)
