@@ -21,7 +21,7 @@ from assay.cluster.schedule import Schedule
 
 NOBODY = "11111111-1111-1111-1111-111111111111"
 CONFIG = {"mode": "auto", "dataset": {"eval": "s3://b/eval.json"}, "model": "s3://b/model"}
-SCHEDULE = {"name": "recorded", "cron": "0 3 * * *", "config": CONFIG}
+SCHEDULE = Schedule(name="recorded", cron="0 3 * * *", config=CONFIG)
 
 
 def collect(url: str) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def collect(url: str) -> dict[str, Any]:
     settings = config.parse(CONFIG)
     version = pipelines.upload(kfp, pipelines.compiled("evaluate"))
     run = runs.submit(kfp, settings, name="recorded")
-    applied, _ = schedule.apply(kfp, Schedule(**SCHEDULE), settings)
+    applied, _ = schedule.apply(kfp, SCHEDULE, settings)
     triggered = schedule.trigger(kfp, "recorded")
     runs.cancel(kfp, run.id)
     experiment = runs.experiment_id(kfp)
