@@ -12,12 +12,12 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import dataset, model, process, progress, run, settings, store
+from assay import dataset, latest, model, process, progress, run, settings, store
 from assay import finetune as finetuning
 from assay import generate as generating
 from assay import judge as judging
@@ -56,9 +56,10 @@ def preflight(
     """Check the run that a pipeline's parameters describe, and prepare its samples.
 
     Returns the configuration, the settings of finetune, generate, metrics and judge ({} where the
-    run has no such stage), and the model to compare with ("" for none).
+    run has no such stage), the model to compare with ("" for none), and the model to evaluate.
     """
     config = configuration.from_parameters(whole(parameters))
+    config = replace(config, model=latest.resolve(config.model))
     prepared: list[dataset.Summary] = []
     check_all(
         lambda: run.check(config),
@@ -70,7 +71,8 @@ def preflight(
     plain = configuration.plain(config)
     generation = asdict(run.generation_of(config, Path(config.model)))
     sections = (plain.get(name, {}) for name in ("metrics", "judge"))
-    return (plain, plain.get("finetune", {}), generation, *sections, run.baseline_of(config))
+    baseline = run.baseline_of(config)
+    return (plain, plain.get("finetune", {}), generation, *sections, baseline, config.model)
 
 
 def finetune(

@@ -17,6 +17,7 @@ from assay.store.files import (
     write_rows,
     write_text,
 )
+from assay.store.newest import newest
 
 __all__ = [
     "WEIGHT_SUFFIXES",
@@ -27,6 +28,7 @@ __all__ = [
     "fetch",
     "hash_rows",
     "is_remote",
+    "newest",
     "publish",
     "read_json",
     "read_record",
