@@ -42,6 +42,7 @@ def preflight(
         ("judge", dict),
         ("cluster", dict),
         ("baseline_model", str),
+        ("model", str),
     ],
 ):
     """Refuse before any GPU second what cannot work, and prepare the samples.
@@ -50,7 +51,8 @@ def preflight(
         samples: A folder with dataset.jsonl (evaluation), train.jsonl and dataset.json.
 
     Returns:
-        The whole configuration, the settings of each stage, and the model to compare with.
+        The whole configuration, the settings of each stage, the model to compare with, and the
+        model to evaluate: of PREFIX/latest the newest one.
     """
     parameters = {name: value for name, value in locals().items() if name != "samples"}
     from pathlib import Path

@@ -31,7 +31,8 @@ def evaluate(
     """Evaluate a model, against the one it was tuned from or any other.
 
     Args:
-        model: The model to evaluate: a model or adapter directory, an s3:// URI or a hub id.
+        model: The model to evaluate: a model or adapter directory, an s3:// URI, a hub id, or
+            PREFIX/latest for the newest model under a prefix.
         eval_dataset: Evaluation data, alpaca or sharegpt: a file, or dataset_info.json#name.
         template: LLaMA-Factory's chat template of the model. Empty: as its fine-tune recorded.
         base_model: What an adapter is put on. Empty: as it recorded.
@@ -73,4 +74,10 @@ def evaluate(
     ).set_display_name("Preflight")
     give_judge_key(plan, judge_secret)
     give_store(plan)
-    evaluation(plan, model=model, base_model=base_model, mode=mode, judge_secret=judge_secret)
+    evaluation(
+        plan,
+        model=plan.outputs["model"],
+        base_model=base_model,
+        mode=mode,
+        judge_secret=judge_secret,
+    )

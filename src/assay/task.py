@@ -12,12 +12,12 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import dataset, process, progress, run, store
+from assay import dataset, latest, process, progress, run, store
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating
@@ -62,9 +62,11 @@ def preflight(
     """Check the run that a pipeline's parameters describe, and prepare its samples.
 
     Returns the configuration, the settings of finetune, generate, metrics, judge ({} where the run
-    has no such stage) and cluster, and the model to compare with ("" for none).
+    has no such stage) and cluster, the model to compare with ("" for none), and the model to
+    evaluate.
     """
     config = configuration.from_parameters(whole(parameters))
+    config = replace(config, model=latest.resolve(config.model))
     prepared: list[dataset.Summary] = []
     check_all(
         lambda: run.check(config),
@@ -79,7 +81,8 @@ def preflight(
     plain = configuration.plain(config)
     generation = asdict(run.generation_of(config, config.model))
     sections = (plain.get(name, {}) for name in ("metrics", "judge", "cluster"))
-    return (plain, plain.get("finetune", {}), generation, *sections, run.baseline_of(config))
+    baseline = run.baseline_of(config)
+    return (plain, plain.get("finetune", {}), generation, *sections, baseline, config.model)
 
 
 def finetune(

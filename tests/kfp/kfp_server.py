@@ -103,7 +103,8 @@ class KfpServer:
         raise Refusal(404, "Not Found")
 
     def health(self, query: Any, body: Any) -> Answer:
-        return {"commit_sha": "unknown", "tag_name": "unknown", "multi_user": self.multi_user}
+        known = {"commit_sha": "unknown", "tag_name": "unknown", "pipeline_store": "database"}
+        return {**known, "multi_user": self.multi_user}
 
     def upload(self, query: dict[str, str], body: Any) -> Answer:
         name = query["name"]
@@ -174,6 +175,7 @@ class KfpServer:
         one = {**body, "run_id": str(uuid.uuid4()), "created_at": now(), "scheduled_at": now()}
         one |= {"finished_at": ZERO, "state": "PENDING", "storage_state": "AVAILABLE"}
         one["state_history"] = [{"update_time": now(), "state": "PENDING"}]
+        one.setdefault("service_account", "pipeline-runner")
         one["workflow"] = f"run-{one['run_id'][:5]}"
         self.runs[one["run_id"]] = one
         return visible(one)
@@ -212,7 +214,9 @@ class KfpServer:
     def create_recurring(self, query: Any, body: dict[str, Any]) -> Answer:
         self._inputs(body)
         one = {**body, "recurring_run_id": str(uuid.uuid4()), "created_at": now()}
-        one |= {"updated_at": now(), "status": f"{one.pop('mode')}D"}
+        one |= {"updated_at": now(), "status": f"{one['mode']}D"}
+        one.setdefault("service_account", "pipeline-runner")
+        one.setdefault("namespace", "kubeflow")
         self.recurring[one["recurring_run_id"]] = one
         return one
 

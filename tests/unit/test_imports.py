@@ -17,7 +17,7 @@ LAYERS = (
     {"records", "settings", "placement"},
     {"store", "process"},
     {"progress"},
-    {"llamafactory", "model", "dataset"},
+    {"llamafactory", "model", "latest", "dataset"},
     {"finetune", "generate", "metrics", "judge"},
     {"stats"},
     {"gate"},

@@ -204,4 +204,5 @@ def _told(error: Any) -> str:
         body = {}
     found = [body.get(key) for key in ("message", "error_message", "error")] if body else []
     text = next((str(text) for text in found if text), str(error.reason or "no reason given"))
-    return text.strip().splitlines()[0][:300].rstrip(". ")
+    # Go's errors name every caller before the cause
+    return text.strip().splitlines()[0].rpartition(": ")[2][:300].rstrip(". ")

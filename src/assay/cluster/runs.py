@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from assay.cluster import parameters, pipelines
@@ -21,6 +21,7 @@ FINAL = ("SUCCEEDED", "FAILED", "CANCELED")
 NOT_FOUND = 404
 # KFP keeps whole seconds: only when one is over is it known which of several runs was the first.
 SETTLED = 1.5
+YOUNG = timedelta(seconds=5)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # What the server, its launcher and Argo print around a component's own lines.
 _NOISE = re.compile(r'^([IWEF]\d{4} |time="|\[KFP Executor|\s*$)')
@@ -75,13 +76,12 @@ def submit(
     arguments = parameters.to_parameters(config, pipelines.spec(text), given)
     marker = f"content {_digest(text, arguments)}"
     experiment = experiment_id(kfp)
-    if once and (known := _live(kfp, experiment, marker)):
-        return get(kfp, known[0].run_id)
+    if once and (known := _first(kfp, experiment, marker)):
+        return get(kfp, known)
     version = pipelines.upload(kfp, text)
     created = _create(kfp, version, experiment, name, marker, arguments)
     if once:
-        time.sleep(SETTLED)
-        first = _live(kfp, experiment, marker)[0].run_id
+        first = _first(kfp, experiment, marker)
         if first != created.run_id:  # another submit was faster
             kfp.call("the run", kfp.client.runs.run_service_terminate_run, created.run_id)
             kfp.call("the run", kfp.client.runs.run_service_delete_run, created.run_id)
@@ -114,7 +114,10 @@ def find(kfp: Kfp, run: str) -> str:
 
 def cancel(kfp: Kfp, run_id: str) -> None:
     """End a run and everything that it started. Raises InputError where it has ended already."""
-    run = get(kfp, run_id, {})
+    answer = kfp.call(f"run {run_id}", kfp.client.runs.run_service_get_run, run_id)
+    if answer.state == "CANCELING":
+        return
+    run = read_run(kfp, answer, {})
     if run.ended:
         raise InputError(f"run {run.name} has ended: {run.state}", "There is nothing to cancel")
     kfp.call(f"the end of run {run_id}", kfp.client.runs.run_service_terminate_run, run_id)
@@ -216,6 +219,16 @@ def _create(
 def _digest(text: str, arguments: Mapping[str, Any]) -> str:
     plain = json.dumps([pipelines.content(text), arguments], sort_keys=True)
     return hashlib.sha256(plain.encode()).hexdigest()[:16]
+
+
+def _first(kfp: Kfp, experiment: str, marker: str) -> str:
+    """Return the id of the first run with this content that goes on or has succeeded, "" where
+    there is none. A run that is no older than a moment may not stay the first: then wait."""
+    live = _live(kfp, experiment, marker)
+    if live and abs(datetime.now(UTC) - live[0].created_at) < YOUNG:
+        time.sleep(SETTLED)
+        live = _live(kfp, experiment, marker)
+    return str(live[0].run_id) if live else ""
 
 
 def _live(kfp: Kfp, experiment: str, marker: str) -> list[Any]:
