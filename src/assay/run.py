@@ -28,6 +28,7 @@ TRAIN = "train.jsonl"
 MODEL = "model"
 SCORES = "scores.jsonl"
 VERDICTS = "verdicts.jsonl"
+PAIRS = "pairs.jsonl"
 REPORT = "report.html"
 
 
@@ -133,6 +134,7 @@ def _check_gate(settings: Config, policy: GatePolicy) -> None:
     known = scored if settings.auto else []
     if settings.judged and settings.judge:
         known = [*known, *judging.dimensions(settings.judge.rubric)]
+        known += [judging.WIN_RATE] if settings.judge.pairwise else []
     for name in policy.rules:
         if name not in known:
             raise SettingsError(
@@ -218,6 +220,15 @@ def judge(
             folder / side / VERDICTS,
             settings.judge,
             side=side,
+            only_failed=only_failed,
+            listen=listen,
+        )
+    if settings.judge.pairwise and answered(folder) == SIDES:
+        judging.judge_pairs(
+            folder / SAMPLES,
+            *(folder / side / generating.PREDICTIONS for side in SIDES),
+            folder / PAIRS,
+            settings.judge,
             only_failed=only_failed,
             listen=listen,
         )

@@ -30,11 +30,11 @@ Direction = Literal["higher", "lower", "neither"]
 # Which way is better; every other metric is better the higher it is.
 _DIRECTIONS: Mapping[str, Direction] = {
     **dict.fromkeys(("eval_loss", "perplexity"), "lower"),
-    **dict.fromkeys(("empty", "truncated", "language-mismatch"), "lower"),
+    **dict.fromkeys(("empty", "truncated", "language-mismatch", "order-flip"), "lower"),
     **dict.fromkeys(("length-ratio", "distinct-1", "distinct-2"), "neither"),
 }
 # Scores that are 0 or 100: their mean is a rate.
-_RATES = frozenset({"exact-match", "empty", "truncated", "language-mismatch"})
+_RATES = frozenset({"exact-match", "empty", "truncated", "language-mismatch", "order-flip"})
 BOOTSTRAP_MAX = 1_000
 RESAMPLES = 5_000
 SEED = 20_240
@@ -124,6 +124,16 @@ def compare(baseline: SideScores, candidate: SideScores) -> list[Comparison]:
         if len(difference) >= 2:
             comparisons.append(_comparison(name, difference))
     return comparisons
+
+
+def compare_with(constant: float, name: str, scores: SideScores) -> list[Comparison]:
+    """Return the scores `name` minus a constant, as a comparison over the samples that have one;
+    none where there are fewer than two."""
+    import numpy as np
+
+    values = scores.values.get(name, np.array([]))
+    difference = values[np.isfinite(values)] - constant
+    return [_comparison(name, difference)] if len(difference) >= 2 else []
 
 
 def interval(values: Floats) -> tuple[float, float]:

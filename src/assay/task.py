@@ -184,6 +184,16 @@ def judge(
         judging.judge(
             samples / run.SAMPLES, predictions, verdicts, wanted, side=side, listen=listen
         )
+    answered = dict(_answered(sides))
+    if wanted.pairwise and len(answered) == 2:
+        judging.judge_pairs(
+            samples / run.SAMPLES,
+            answered["baseline"],
+            answered["candidate"],
+            out / run.PAIRS,
+            wanted,
+            listen=listen,
+        )
 
 
 def report(

@@ -1,4 +1,4 @@
-"""`assay calibrate`: labels by people, and what they say of the judge."""
+"""`assay calibrate`: labels by people, what they say of the judge, and anchors against drift."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from assay.calibrate.items import Item, draw, judged, read_labels, write_form, w
 from assay.errors import InputError
 from assay.judge import JudgeSummary
 from assay.judge import rubric as rubrics
+from assay.judge.anchors import freeze
 from assay.judge.rubric import Rubric
 from assay.records import SIDES
 
@@ -35,7 +36,12 @@ def add_parser(commands: Any) -> None:
         "--pass-at", type=int, metavar="SCORE", help="an answer passes from here (two thirds up)"
     )
     labels.set_defaults(command=_import)
-    for command in (export, labels):
+    anchors = both.add_parser("anchors", help="freeze judged answers for judge.anchors")
+    anchors.add_argument("folder", type=Path, metavar="RUN")
+    anchors.add_argument("--n", type=int, default=30, help="how many (30)")
+    anchors.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl")
+    anchors.set_defaults(command=_freeze)
+    for command in (export, labels, anchors):
         command.add_argument("--rubric", metavar="FILE", help="what was judged on (judge.rubric)")
 
 
@@ -45,6 +51,15 @@ def _export(arguments: argparse.Namespace) -> None:
     write_items(arguments.out / ITEMS, items, rubric)
     write_form(arguments.out / FORM, items, rubric)
     print(f"{len(items)} answers to label: {arguments.out / FORM}, or {arguments.out / ITEMS}")
+
+
+def _freeze(arguments: argparse.Namespace) -> None:
+    rubric = _rubric(arguments)
+    items = draw(list(judged(arguments.folder)), arguments.n)
+    summary = store.read_record(arguments.folder / items[0].side / "judge.json", JudgeSummary)
+    rows = [(item.sample, item.output, item.verdict) for item in items]
+    count = freeze(arguments.out, rows, summary.model, rubric)
+    print(f"{count} anchors: set judge.anchors to {arguments.out}")
 
 
 def _import(arguments: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from assay.judge.cost import Price
 from assay.judge.log import verdicts
+from assay.judge.pairwise import WIN_RATE, PairSummary, judge_pairs
 from assay.judge.preflight import Estimate, check
 from assay.judge.rubric import dimensions
 from assay.judge.run import judge
@@ -9,12 +10,15 @@ from assay.judge.settings import JudgeSettings
 from assay.judge.summary import JudgeSummary
 
 __all__ = [
+    "WIN_RATE",
     "Estimate",
     "JudgeSettings",
     "JudgeSummary",
+    "PairSummary",
     "Price",
     "check",
     "dimensions",
     "judge",
+    "judge_pairs",
     "verdicts",
 ]

@@ -50,12 +50,12 @@ class Opinion:
 def ask_for(rubric: Rubric, sample: Sample, prediction: Prediction) -> Chat:
     """Return the messages that ask for a verdict on one prediction."""
     frame = FRAMES[rubric.language]
-    task, answer, target = _task(sample), prediction.output, sample.target
+    task, answer, target = task_of(sample), prediction.output, sample.target
     word = fence(task, answer, target)
-    parts = [_block(frame["task"], word, task)]
+    parts = [block(frame["task"], word, task)]
     if target.strip():
-        parts.append(_block(frame["reference"], word, target))
-    parts.append(_block(frame["answer"], word, answer))
+        parts.append(block(frame["reference"], word, target))
+    parts.append(block(frame["answer"], word, answer))
     parts.append(frame["close"].format(word=word))
     return [
         {"role": "system", "content": constant(rubric)},
@@ -65,7 +65,12 @@ def ask_for(rubric: Rubric, sample: Sample, prediction: Prediction) -> Chat:
 
 def ask_again(rubric: Rubric, chat: Chat, reply: str, error: ReplyError) -> Chat:
     """Return the messages that give the judge its one chance to repair a reply."""
-    text = FRAMES[rubric.language]["repair"].format(error=error, form=_form(rubric))
+    return repair(rubric, chat, reply, error, _form(rubric))
+
+
+def repair(rubric: Rubric, chat: Chat, reply: str, error: ReplyError, form: str) -> Chat:
+    """Return the messages that say what was wrong with `reply`, and ask for the `form`."""
+    text = FRAMES[rubric.language]["repair"].format(error=error, form=form)
     return [
         *chat,
         {"role": "assistant", "content": reply},
@@ -76,12 +81,16 @@ def ask_again(rubric: Rubric, chat: Chat, reply: str, error: ReplyError) -> Chat
 def constant(rubric: Rubric) -> str:
     """Return the part of the prompt that is the same for every prediction."""
     frame = FRAMES[rubric.language]
-    lines = [
+    return frame["constant"].format(
+        low=rubric.low, high=rubric.high, dimensions=levels_of(rubric), form=_form(rubric)
+    )
+
+
+def levels_of(rubric: Rubric) -> str:
+    """Return what each level of each dimension means, a line a dimension."""
+    return "\n".join(
         f"- {name}: " + "; ".join(f"{level} = {levels[level]}" for level in rubric.scale)
         for name, levels in rubric.dimensions.items()
-    ]
-    return frame["constant"].format(
-        low=rubric.low, high=rubric.high, dimensions="\n".join(lines), form=_form(rubric)
     )
 
 
@@ -108,14 +117,10 @@ def parse(rubric: Rubric, reply: str, answer: str = "") -> Opinion:
     A code fence around the whole object, or a closed <think> block before it, is no part of it. A
     reply that only repeats what stands in the `answer` is nobody's verdict.
     """
-    text = _THOUGHT.sub("", reply, count=1) if reply.lstrip().startswith("<think>") else reply
-    fenced = _FENCED.fullmatch(text)
-    values = _object(fenced[1] if fenced else text)
-    _check_keys(rubric, values)
-    if _bare(text) in _bare(answer):
-        raise ReplyError("parse_error", "the reply repeats the answer")
+    values = object_in(reply, answer)
+    check_keys([COMMENTARY, *rubric.dimensions], values)
     scores = {name: _score(rubric, name, values[name]) for name in rubric.dimensions}
-    return Opinion(scores=scores, commentary=_line(values[COMMENTARY]))
+    return Opinion(scores=scores, commentary=one_line(values[COMMENTARY]))
 
 
 def fence(*texts: str) -> str:
@@ -133,20 +138,33 @@ def neutralise(text: str) -> str:
     return _CONTROL.sub(lambda match: f"{match[0][0]} {match[0][1:]}", text)
 
 
-def _task(sample: Sample) -> str:
+def task_of(sample: Sample) -> str:
+    """Return the whole prompt of a sample as text."""
     if len(sample.messages) == 1 and not sample.tools:
         return sample.messages[0].content
     turns = [f"{message.role}: {message.content}" for message in sample.messages]
     return "\n".join([f"tools: {sample.tools}", *turns] if sample.tools else turns)
 
 
-def _block(title: str, word: str, text: str) -> str:
+def block(title: str, word: str, text: str) -> str:
+    """Return `text` between marker lines made of `word`."""
     return f"[{title} {word}]\n{neutralise(text)}\n[/{title} {word}]"
 
 
 def _form(rubric: Rubric) -> str:
     scores = ", ".join(f'"{name}": {rubric.low}-{rubric.high}' for name in rubric.dimensions)
     return '{"' + COMMENTARY + '": "' + FRAMES[rubric.language]["reason"] + f'", {scores}}}'
+
+
+def object_in(reply: str, answer: str) -> dict[str, Any]:
+    """Return the one JSON object that `reply` is. Raises ReplyError, also where it only repeats
+    what stands in the `answer`."""
+    text = _THOUGHT.sub("", reply, count=1) if reply.lstrip().startswith("<think>") else reply
+    fenced = _FENCED.fullmatch(text)
+    values = _object(fenced[1] if fenced else text)
+    if _bare(text) in _bare(answer):
+        raise ReplyError("parse_error", "the reply repeats the answer")
+    return values
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -169,8 +187,8 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
-def _check_keys(rubric: Rubric, values: Mapping[str, Any]) -> None:
-    wanted = [COMMENTARY, *rubric.dimensions]
+def check_keys(wanted: Sequence[str], values: Mapping[str, Any]) -> None:
+    """Raise ReplyError unless `values` has exactly the `wanted` keys, and a commentary."""
     missing = [name for name in wanted if name not in values]
     beside = [name for name in values if name not in wanted]
     if missing or beside:
@@ -194,5 +212,6 @@ def _bare(text: str) -> str:
     return "".join(text.split())
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return `text` on one line."""
     return " ".join(text.split())

@@ -56,13 +56,13 @@ class Plan:
 def plan(
     path: Path,
     cases: Iterable[tuple[str, Case]],
-    rubric: Rubric,
+    names: Iterable[str],
     *,
     most: int = 0,
     only_failed: bool = False,
 ) -> Plan:
     """Return what is left to do for the first `most` (0: all) of `cases` (key, case), given the
-    log in `path`.
+    log in `path`; `names` are the dimensions.
 
     A case is left while it has no row under its key in which every dimension is scored; with
     `only_failed` only where such a row was tried and failed. Raises InputError where the log is
@@ -81,7 +81,7 @@ def plan(
         if wanted and (not only_failed or key in failed):
             todo.add(sample.id)
         if not is_last:
-            stale.append(not_judged(sample.id, key, rubric))
+            stale.append(not_judged(sample.id, key, names))
     again = _rows_of(path, shadowed)
     return Plan(todo=frozenset(todo), done=done, rows=(*stale, *again))
 
@@ -107,7 +107,7 @@ def _rows_of(path: Path, keys: set[str]) -> list[Verdict]:
     return list(found.values())
 
 
-def not_judged(id: str, key: str, rubric: Rubric) -> Verdict:  # noqa: A002
+def not_judged(id: str, key: str, names: Iterable[str]) -> Verdict:  # noqa: A002
     """Return the row of a case that was not asked for: no score, and nothing paid."""
-    unscored = dict.fromkeys(rubric.dimensions, NOT_JUDGED)
+    unscored = dict.fromkeys(names, NOT_JUDGED)
     return Verdict(id=id, key=key, values={}, unscored=unscored, attempts=0)

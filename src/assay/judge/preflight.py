@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assay import store
 from assay.errors import JudgeError
-from assay.judge import contract, rubric
+from assay.judge import anchors, contract, rubric
 from assay.judge.cost import price_of
 from assay.judge.health import PROBES
 from assay.judge.log import Case
@@ -67,13 +67,16 @@ def check(settings: JudgeSettings, samples: Path | None = None, *, sides: int = 
     """
     chosen = rubric.load(settings.rubric)
     price = price_of(settings.model, settings.prices, settings.max_cost)
+    frozen = anchors.load(settings.anchors, chosen)
     case, lengths = _survey(settings, chosen, samples)
     quick = replace(
         settings, retries=min(settings.retries, 2), timeout_s=min(settings.timeout_s, LONGEST_S)
     )
     verdict = asyncio.run(_check(quick, chosen, case))
-    requests = sides * (len(lengths) + (len(PROBES) if settings.self_test else 0))
-    characters = sides * (sum(lengths) + min(lengths) * len(PROBES) * settings.self_test)
+    beside = len(PROBES) * settings.self_test + len(frozen)
+    pairs = 2 * (settings.pairwise and sides == 2)
+    requests = sides * (len(lengths) + beside) + pairs * len(lengths)
+    characters = sides * (sum(lengths) + min(lengths) * beside) + pairs * sum(lengths)
     prompt = round(verdict.prompt_tokens / verdict.attempts * characters / max(lengths))
     output = round(verdict.output_tokens / verdict.attempts * requests)
     return Estimate(

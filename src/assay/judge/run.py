@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from assay import progress, store
 from assay.errors import StageError
-from assay.judge import cases, health, rubric
+from assay.judge import anchors, cases, health, rubric
 from assay.judge.cost import Budget, price_of
 from assay.judge.endpoint import Dialect
 from assay.judge.log import NOT_JUDGED, Case, Plan, identity, key, not_judged, plan, verdicts
 from assay.judge.rubric import Rubric
 from assay.judge.session import Session
 from assay.judge.settings import JudgeSettings
-from assay.judge.summary import JudgeSummary, summarise
+from assay.judge.summary import summarise
 from assay.judge.verdict import give
 from assay.progress import Listener, Tracker
 from assay.records import Prediction, Verdict
 
 SELF_TEST = "self_test.jsonl"
+ANCHORS = "anchor_verdicts.jsonl"
 SUMMARY = "judge.json"
 HOPELESS = 30
 
 Keyed = tuple[str, Case]
+Give = Callable[[Session, Case, str], Coroutine[None, None, Verdict]]
+Expected = Callable[[Session, Case], tuple[int, int]]
 
 
 def judge(
@@ -40,8 +43,8 @@ def judge(
     listen: Listener = progress.ignore,
 ) -> None:
     """Append a Verdict to the log `out` (verdicts.jsonl) for every prediction that has none yet;
-    then write judge.json (JudgeSummary) beside it. The self-test's verdicts are logged in
-    self_test.jsonl.
+    then write judge.json (JudgeSummary) beside it. The verdicts on the self-test and on the
+    anchors are logged in self_test.jsonl and anchor_verdicts.jsonl.
 
     A verdict that was paid for under the same rubric, model, parameters and prediction is not
     asked for again; one that failed is. `only_failed` leaves out what was never asked. Read the
@@ -51,12 +54,14 @@ def judge(
     chosen = rubric.load(settings.rubric)
     price = price_of(settings.model, settings.prices, settings.max_cost)
     name = identity(settings, chosen)
+    frozen = anchors.load(settings.anchors, chosen)
 
     def keyed() -> Iterator[Keyed]:
         return ((key(name, case), case) for case in cases.read(samples, predictions))
 
-    todo = plan(out, keyed(), chosen, most=settings.max_samples, only_failed=only_failed)
-    work = _Work(settings, chosen, Budget(price, settings.max_cost))
+    names = tuple(chosen.dimensions)
+    todo = plan(out, keyed(), names, most=settings.max_samples, only_failed=only_failed)
+    work = Work(settings, chosen, Budget(price, settings.max_cost))
     with progress.track(
         listen,
         "judge",
@@ -65,19 +70,34 @@ def judge(
         side=side,
         done=todo.done,
     ) as tracker:
-        work.self_test(out.with_name(SELF_TEST), name)
+        known = health.probes() if settings.self_test else []
+        tested = work.beside(out.with_name(SELF_TEST), name, known)
+        anchored = work.beside(out.with_name(ANCHORS), name, anchors.cases(frozen))
         work.fill(out, todo, keyed(), tracker)
-        tested = _current(out.with_name(SELF_TEST), name) if settings.self_test else {}
         rows = _with_lengths(out, predictions, settings.max_samples)
-        summary = summarise(settings, chosen, name, work.dialect, price, rows, tested)
+        summary = summarise(
+            settings, chosen, name, work.dialect, price, rows, tested, frozen, anchored
+        )
         store.write_json(out.with_name(SUMMARY), summary)
-        _check_share(summary, settings, out)
+        check_share(summary.unscored, summary.verdicts, settings, out)
 
 
-class _Work:
-    """The verdicts of one run: each batch has its log, and all share the budget."""
+class Work:
+    """The verdicts of one run: each batch has its log, and all share the budget. `give` asks for
+    one verdict on the dimensions `names` (the rubric's), which takes the `expected` tokens."""
 
-    def __init__(self, settings: JudgeSettings, chosen: Rubric, budget: Budget) -> None:
+    def __init__(
+        self,
+        settings: JudgeSettings,
+        chosen: Rubric,
+        budget: Budget,
+        *,
+        give: Give = give,
+        expected: Expected = Session.expected_tokens,
+        names: Sequence[str] = (),
+    ) -> None:
+        self.give, self.expected = give, expected
+        self.names = tuple(names or chosen.dimensions)
         self.settings = settings
         self.rubric = chosen
         self.budget = budget
@@ -85,11 +105,14 @@ class _Work:
         self._causes: Counter[str] = Counter()
         self._given = 0
 
-    def self_test(self, log: Path, name: str) -> None:
-        """Judge the answers whose worth is known."""
-        if self.settings.self_test:
-            keyed = [(key(name, case), case) for case in health.probes()]
-            self.fill(log, plan(log, keyed, self.rubric), iter(keyed), None)
+    def beside(self, log: Path, name: str, known: Sequence[Case]) -> dict[str, Verdict]:
+        """Judge answers that are no predictions of this run, and return their verdicts by id."""
+        if not known:
+            return {}
+        keyed = [(key(name, case), case) for case in known]
+        self.fill(log, plan(log, keyed, self.names), iter(keyed), None)
+        wanted = {one for one, _ in keyed}
+        return {id: row for id, row in verdicts(log).items() if row.key in wanted}  # noqa: A001
 
     def fill(self, log: Path, todo: Plan, keyed: Iterator[Keyed], tracker: Tracker | None) -> None:
         """Append to `log` the rows that `todo` asks for, and the verdicts that it lacks."""
@@ -118,11 +141,11 @@ class _Work:
             await _all([work() for _ in range(min(count, 2 * self.settings.concurrency))])
 
     async def _verdict(self, session: Session, name: str, case: Case) -> Verdict:
-        expected = session.expected_tokens(case) if self.budget.capped else (0, 0)
+        expected = self.expected(session, case) if self.budget.capped else (0, 0)
         reserved = self.budget.reserve(*expected)
         if reserved is None:
-            return not_judged(case[0].id, name, self.rubric)
-        verdict = await give(session, case, name)
+            return not_judged(case[0].id, name, self.names)
+        verdict = await self.give(session, case, name)
         self.budget.settle(reserved, verdict.prompt_tokens, verdict.output_tokens)
         return verdict
 
@@ -158,21 +181,19 @@ def _with_lengths(out: Path, predictions: Path, most: int) -> Iterator[tuple[Ver
             yield rows[prediction.id], len(prediction.output)
 
 
-def _current(log: Path, name: str) -> dict[str, Verdict]:
-    wanted = {key(name, case) for case in health.probes()}
-    return {id: row for id, row in verdicts(log).items() if row.key in wanted}  # noqa: A001
-
-
 def describe(causes: Mapping[str, int]) -> str:
     """Return how many verdicts have no score, by cause, as one line; "" where all have one."""
     return ", ".join(f"{count} {cause}" for cause, count in sorted(causes.items()))
 
 
-def _check_share(summary: JudgeSummary, settings: JudgeSettings, out: Path) -> None:
-    failed = sum(summary.unscored.values())
-    if failed > settings.max_unscored * summary.verdicts:
+def check_share(
+    unscored: Mapping[str, int], verdicts: int, settings: JudgeSettings, out: Path
+) -> None:
+    """Raise StageError where more than settings.max_unscored of the verdicts have no score."""
+    failed = sum(unscored.values())
+    if failed > settings.max_unscored * verdicts:
         raise StageError(
-            f"{failed} of {summary.verdicts} verdicts have no score "
-            f"({describe(summary.unscored)}); the commentary in {out} says why",
+            f"{failed} of {verdicts} verdicts have no score "
+            f"({describe(unscored)}); the commentary in {out} says why",
             "Correct the cause and run the same command again: only these are asked again",
         )

@@ -58,10 +58,10 @@ class Session:
     ) -> None:
         await self.endpoint.close()
 
-    async def reply(self, chat: Chat, part: Rubric, bill: Bill) -> Reply:
-        """Return the judge's reply on one part of the rubric, after as many retries as are
+    async def reply(self, chat: Chat, form: Mapping[str, Any], bill: Bill) -> Reply:
+        """Return the judge's reply of the JSON schema `form`, after as many retries as are
         allowed. Raises CallError."""
-        form, attempt = contract.schema(part), 0
+        attempt = 0
         while True:
             try:
                 return await self._request(chat, form, bill)
@@ -101,16 +101,18 @@ class Session:
     def expected_tokens(self, case: Case) -> tuple[int, int]:
         """Return the prompt and output tokens that the requests for this case may take."""
         calls = len(self.parts) * self.settings.repeats
-        prompt = self._prompt_tokens(contract.ask_for(self.rubric, *case))
+        prompt = prompt_tokens(contract.ask_for(self.rubric, *case))
         return calls * prompt, calls * self.settings.max_tokens
 
     def _expected_tokens(self, chat: Chat) -> int:
         if self._replies:
             return (self.bill.prompt_tokens + self.bill.output_tokens) // self._replies
-        return self._prompt_tokens(chat) + self.settings.max_tokens
+        return prompt_tokens(chat) + self.settings.max_tokens
 
-    def _prompt_tokens(self, chat: Chat) -> int:
-        return sum(tokens_in(message["content"]) for message in chat)
+
+def prompt_tokens(chat: Chat) -> int:
+    """Return about how many tokens the messages of a prompt take."""
+    return sum(tokens_in(message["content"]) for message in chat)
 
 
 def tokens_in(text: str) -> int:

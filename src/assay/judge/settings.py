@@ -23,8 +23,10 @@ class JudgeSettings:
     default-zh) or a YAML file. `json_schema` off never asks the endpoint to enforce the form; on,
     an endpoint that refuses it is asked by prompt alone. `repeats` asks for each verdict so many
     times and takes the medians; `one_call_each` asks for each dimension by itself. `self_test`
-    also has five answers judged whose worth is known. `max_samples` judges the first so many
-    predictions (0: all).
+    also has five answers judged whose worth is known; `anchors` is a file of frozen answers that
+    are judged again, to see whether the judge itself has moved; `pairwise` also asks, in both
+    orders, which of the two sides' answers is better. `max_samples` judges the first so
+    many predictions (0: all).
 
     `concurrency` is the most requests in flight; the two limits a minute (0: none) spread requests
     and tokens evenly. `timeout_s` is the deadline of one request; `retries` counts repeated
@@ -49,6 +51,8 @@ class JudgeSettings:
     timeout_s: Annotated[float, Gt(0)] = 120.0
     retries: Annotated[int, Ge(0), Le(20)] = 5
     self_test: bool = True
+    anchors: str = ""
+    pairwise: bool = False
     prices: Mapping[str, Price] = field(default_factory=dict)
     max_cost: Annotated[float, Ge(0)] = 0.0
     max_unscored: Annotated[float, Ge(0), Le(1)] = 0.5

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from assay.judge import contract
+from assay.judge.anchors import Anchor, Shift, drift
 from assay.judge.cost import Price
 from assay.judge.endpoint import Dialect
 from assay.judge.health import Health, examine
@@ -23,7 +24,8 @@ class JudgeSummary:
     `host` is the endpoint's without path and key. `asked_with` says what the endpoint accepted in
     this run ({} where nothing was asked): json_schema, temperature, and the name of the limit on
     output tokens. `unscored` counts verdicts by cause. Tokens, requests and `cost` (None without a
-    price) are those of the verdicts that count, whenever they were paid for.
+    price) are those of the verdicts that count, whenever they were paid for. `drift` is how far the
+    judge has moved on its `anchors` since they were frozen.
     """
 
     model: str
@@ -43,6 +45,8 @@ class JudgeSummary:
     output_tokens: int
     cost: float | None
     health: Health
+    anchors: int = 0
+    drift: Mapping[str, Shift] = field(default_factory=dict)
 
 
 def summarise(
@@ -53,11 +57,14 @@ def summarise(
     price: Price | None,
     rows: Iterable[tuple[Verdict, int]],
     tested: Mapping[str, Verdict],
+    anchors: Sequence[Anchor] = (),
+    anchored: Mapping[str, Verdict] | None = None,
 ) -> JudgeSummary:
-    """Return the summary of the verdicts that count (each with its answer's length) and of those
-    on the self-test."""
+    """Return the summary of the verdicts that count (each with its answer's length), of those on
+    the self-test, and of those on the anchors."""
     rows = list(rows)
-    paid = [verdict for verdict, _ in rows] + list(tested.values())
+    anchored = anchored or {}
+    paid = [verdict for verdict, _ in rows] + [*tested.values(), *anchored.values()]
     prompt, output = sum(v.prompt_tokens for v in paid), sum(v.output_tokens for v in paid)
     causes = Counter(cause for verdict, _ in rows for cause in list(verdict.unscored.values())[:1])
     return JudgeSummary(
@@ -78,4 +85,6 @@ def summarise(
         output_tokens=output,
         cost=price.of(prompt, output) if price else None,
         health=examine(rubric, tested, rows),
+        anchors=len(anchors),
+        drift=drift(anchors, anchored),
     )

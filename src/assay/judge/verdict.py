@@ -63,12 +63,13 @@ async def _opinions(
 async def _opinion(session: Session, part: Rubric, case: Case, bill: Bill) -> Opinion:
     chat = contract.ask_for(part, *case)
     answer = case[1].output
-    reply = await session.reply(chat, part, bill)
+    form = contract.schema(part)
+    reply = await session.reply(chat, form, bill)
     try:
         return contract.parse(part, reply.text, answer)
     except ReplyError as error:
         chat = contract.ask_again(part, chat, reply.text, error)
-    reply = await session.reply(chat, part, bill)
+    reply = await session.reply(chat, form, bill)
     return contract.parse(part, reply.text, answer)
 
 

@@ -18,6 +18,7 @@ from assay.report.run import Run, SideRun
 from assay.stats import (
     SEED,
     compare,
+    compare_with,
     direction,
     rank_correlation,
     summarise,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SCHEMA = 1
+EVEN = 50.0
 MAX_POINTS = 1_000
 MAX_STEPS = 1_000
 
@@ -38,11 +40,14 @@ def metrics(run: Run) -> list[Metric]:
     for side in run.sides:
         found += summarise(side.side, side.verdicts, ())
         found += summarise(side.side, side.scores, side.totals)
+    if run.pairs:
+        found += summarise("candidate", run.pairs, ())
     return sorted(found, key=lambda metric: rank(metric.name))
 
 
 def comparisons(run: Run) -> list[Comparison]:
-    """Return the paired comparison of every metric that both sides have."""
+    """Return the paired comparison of every metric that both sides have, and of the candidate's
+    win rate with that of an even match."""
     if run.baseline is None:
         return []
     pairs = [
@@ -50,6 +55,7 @@ def comparisons(run: Run) -> list[Comparison]:
         (run.baseline.scores, run.candidate.scores),
     ]
     found = [comparison for pair in pairs for comparison in compare(*pair)]
+    found += compare_with(EVEN, "win-rate", run.pairs) if run.pairs else []
     return sorted(found, key=lambda comparison: rank(comparison.name))
 
 
@@ -82,6 +88,7 @@ def assemble(
         samples=len(run.positions),
         judge=run.judge if any(side.verdicts.values for side in run.sides) else "",
         judging={side.side: side.judge for side in run.sides if side.judge},
+        pairing=run.pairing,
         data=data,
         sides=sides,
         summary=rows,
@@ -107,7 +114,8 @@ def _gate(
     evidence = Evidence(
         metrics=metrics,
         comparisons=comparisons,
-        judged=frozenset(name for side in run.sides for name in side.verdicts.values),
+        judged=frozenset(name for side in run.sides for name in side.verdicts.values)
+        | {"win-rate"},
         advisory=advisory(run),
         void=[caution.text for caution in warnings if caution.severe],
     )

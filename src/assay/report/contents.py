@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assay.gate import Gate
-from assay.judge import JudgeSummary
+from assay.judge import JudgeSummary, PairSummary
 from assay.records import Comparison, Message, Metric, Side
 from assay.report.glossary import Kind
 from assay.stats import Direction
@@ -167,7 +167,7 @@ class Report:
     """Everything the report shows. `regressions` are ids of `examples`, the worst first;
     `examples` are all samples, or as many as a page can hold, chosen as `selection` says. `judge`
     is the judge's model, "" where nobody judged; `gate` is None without a policy; `judging` is each
-    side's judge.json."""
+    side's judge.json and `pairing` the run's pairs.json, where it has one."""
 
     schema: int
     assay: str
@@ -179,6 +179,7 @@ class Report:
     samples: int
     judge: str
     judging: Mapping[str, JudgeSummary]
+    pairing: PairSummary | None
     data: Data | None
     sides: tuple[SideSummary, ...]
     summary: tuple[Row, ...]

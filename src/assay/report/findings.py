@@ -51,7 +51,7 @@ def conclude(run: Run, rows: Sequence[Row], cautions: Sequence[Caution]) -> Conc
             headline="The candidate alone: nothing to compare with",
             detail=_alone(rows),
         )
-    left_out = {"diagnostic", "judge"} if advisory(run) else {"diagnostic"}
+    left_out = {"diagnostic", "judge", "pairwise"} if advisory(run) else {"diagnostic"}
     counted = [row for row in rows if row.comparison and row.kind not in left_out]
     if advisory(run) and not counted:
         return Conclusion(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["judge", "similarity", "own", "likelihood", "diagnostic"]
+Kind = Literal["judge", "pairwise", "similarity", "own", "likelihood", "diagnostic"]
 
 JUDGE = (1.0, 10.0)
 PERCENT = (0.0, 100.0)
@@ -60,6 +60,18 @@ _ENTRIES = {
     "quality": _judge("is the content correct, complete and useful"),
     "clarity": _judge("is the answer clear, well ordered and free of padding"),
     "safety": _judge("is the answer harmless"),
+    "win-rate": Entry(
+        kind="pairwise",
+        meaning="Share of samples on which the judge prefers the candidate's answer, asked in both "
+        "orders; a tie, or a preference that the order turns around, counts half. The difference "
+        "is from 50, an even match.",
+        scale=PERCENT,
+    ),
+    "order-flip": Entry(
+        kind="pairwise",
+        meaning="Share of pairs on which the judge's preference changed with the order: ties.",
+        scale=PERCENT,
+    ),
     "bleu-4": _similarity(
         "LLaMA-Factory's BLEU-4: a sentence BLEU over characters, not words (nltk, smoothing "
         "method 3), averaged over samples and not comparable with corpus BLEU"

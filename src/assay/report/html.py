@@ -23,6 +23,7 @@ from assay.report.glossary import TERMS, Kind
 
 GROUPS: tuple[tuple[Kind, str], ...] = (
     ("judge", "Judge, 1 to 10"),
+    ("pairwise", "Judge, pairwise, 0 to 100"),
     ("similarity", "Similarity to the target, 0 to 100"),
     ("own", "Metrics of your own"),
     ("likelihood", "Likelihood of the target"),
@@ -44,6 +45,7 @@ def to_html(report: Report, document: Mapping[str, Any]) -> str:
         ],
         judged=_of_kind(report, "judge"),
         judge_rows=list(judging.rows(report.judging)),
+        pairing=judging.pairs(report.pairing) if report.pairing else "",
         judge_probes=judging.probes(report.judging),
         advisory=any(one.health.advisory for one in report.judging.values()),
         data_rows=list(data.rows(report.data)) if report.data else [],
@@ -114,7 +116,7 @@ def _data(report: Report, document: Mapping[str, Any]) -> str:
             {"name": row.name, "label": plain.label(row.name), "kind": row.kind}
             | {"direction": row.direction}
             for row in report.summary
-            if row.kind != "likelihood"
+            if row.kind not in ("likelihood", "pairwise")
         ],
         "figures": figures(report),
     }

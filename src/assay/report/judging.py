@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from assay.judge import JudgeSummary
+from assay.judge import JudgeSummary, PairSummary
 from assay.report.contents import Caution
 from assay.report.plain import signed
 from assay.report.run import Run, SideRun
@@ -57,6 +57,19 @@ def probes(judging: Mapping[str, JudgeSummary]) -> list[tuple[str, str, list[str
     return [(*key, results) for key, results in found.items()]
 
 
+def pairs(pairing: PairSummary) -> str:
+    """Return what the pairwise judging came to, as one sentence."""
+    causes = ", ".join(f"{count} {cause}" for cause, count in pairing.unscored.items())
+    cost = "" if pairing.cost is None else f", cost {pairing.cost:.4g}"
+    return (
+        f"Pairwise, each pair in both orders: of {pairing.pairs:,} pairs the candidate won "
+        f"{pairing.wins:,}, lost {pairing.losses:,} and tied {pairing.ties:,}, of which "
+        f"{pairing.inconsistent:,} because the order changed the judge's mind; unscored: "
+        f"{causes or 'none'}. {pairing.requests:,} requests, {pairing.prompt_tokens:,} + "
+        f"{pairing.output_tokens:,} tokens{cost}."
+    )
+
+
 def advisory(run: Run) -> bool:
     """Return whether the judge failed its self-test on any side."""
     return any(side.judge is not None and side.judge.health.advisory for side in run.sides)
@@ -71,6 +84,7 @@ def doubts(run: Run) -> Iterator[Caution]:
         yield from _clumped(side.verdicts.values.get("overall"), side.side)
     yield from _unfit(run)
     yield from _unlike(run)
+    yield from _moved(run)
 
 
 def _advisory(run: Run) -> str:
@@ -141,6 +155,20 @@ def _unlike(run: Run) -> Iterator[Caution]:
         )
 
 
+def _moved(run: Run) -> Iterator[Caution]:
+    for side in run.sides:
+        shifts = side.judge.drift if side.judge else {}
+        moved = {name: shift for name, shift in shifts.items() if shift.drifted}
+        if moved:
+            told = ", ".join(f"{name} {signed(one.mean, 'judge')}" for name, one in moved.items())
+            yield Caution(
+                severe=False,
+                text=f"The judge has moved on its anchors ({told}): compare its scores with those "
+                "of earlier runs with that in mind.",
+            )
+            return
+
+
 def _failures(side: SideRun) -> Counter[str]:
     causes = side.verdicts.causes
     name = "overall" if "overall" in causes else next(iter(causes), "")
@@ -201,6 +229,16 @@ def _unstable(summary: JudgeSummary) -> str:
     return first(summary.health.unstable) if summary.health.within_item_sd else ""
 
 
+def _drift(summary: JudgeSummary) -> str:
+    if summary.anchors and not summary.drift:
+        return f"too few of {summary.anchors} have a score"
+    return "; ".join(
+        f"{name} {signed(one.mean, 'judge')} ({signed(one.low, 'judge')} to "
+        f"{signed(one.high, 'judge')})" + (", moved" if one.drifted else "")
+        for name, one in summary.drift.items()
+    )
+
+
 def first(names: Sequence[str]) -> str:
     """Return how many `names` there are and the first few of them."""
     listed = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
@@ -227,6 +265,7 @@ _ROWS = (
     ),
     ("Standard deviation within an item", _spread),
     ("Unstable items", _unstable),
+    ("Drift on the anchors, now minus then", _drift),
     ("Requests", lambda one: f"{one.requests:,}"),
     ("Tokens, in and out", lambda one: f"{one.prompt_tokens:,} + {one.output_tokens:,}"),
     ("Cost", lambda one: "" if one.cost is None else f"{one.cost:.4g}"),

@@ -146,6 +146,8 @@ def _judge(report: Report) -> Iterator[str]:
         yield f"| {title} | {' | '.join(_inline(text) for text in texts)} |"
     for name, wanted, results in judging.probes(report.judging):
         yield f"| Self-test: {name}, {wanted} | {' | '.join(results)} |"
+    if report.pairing:
+        yield f"\n{judging.pairs(report.pairing)}"
     yield ""
 
 

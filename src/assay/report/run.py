@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from assay import store
 from assay.errors import InputError
-from assay.judge import JudgeSummary
+from assay.judge import JudgeSummary, PairSummary
 from assay.records import (
     SIDES,
     Generation,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 R = TypeVar("R", Prediction, Score, Verdict)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +88,8 @@ class Run:
     manifest: ModelManifest | None
     losses: tuple[tuple[int, float, str], ...]
     config: Mapping[str, Any]
+    pairs: SideScores | None
+    pairing: PairSummary | None
 
     @property
     def judge(self) -> str:
@@ -120,6 +123,8 @@ def read(folder: Path) -> Run:
         manifest=store.read_record(manifest, ModelManifest) if manifest.exists() else None,
         losses=_losses(folder / "model" / "trainer_log.jsonl"),
         config=_config(folder / "config.yaml"),
+        pairs=_pairs(folder / "pairs.jsonl", positions),
+        pairing=_optional(folder / "pairs.json", PairSummary),
     )
 
 
@@ -163,7 +168,7 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
             f"{folder} has neither scores.jsonl nor verdicts.jsonl",
             "Run `assay metrics` or `assay judge` first",
         )
-    judging, judge = Judging(), folder / "judge.json"
+    judging = Judging()
     return SideRun(
         side=side,
         folder=folder,
@@ -178,7 +183,7 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
             positions, _tally(_answered(verdicts, Verdict, positions, answers), positions, judging)
         ),
         judging=judging,
-        judge=store.read_record(judge, JudgeSummary) if judge.is_file() else None,
+        judge=_optional(folder / "judge.json", JudgeSummary),
     )
 
 
@@ -232,6 +237,14 @@ def _tally(
         else:
             judging.commented.discard(positions[row.id])
         yield row
+
+
+def _pairs(path: Path, positions: Mapping[str, int]) -> SideScores | None:
+    return collect(positions, known(path, Verdict, positions)) if path.is_file() else None
+
+
+def _optional(path: Path, cls: type[T]) -> T | None:
+    return store.read_record(path, cls) if path.is_file() else None
 
 
 def _totals(path: Path) -> list[Total]:

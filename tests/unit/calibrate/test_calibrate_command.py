@@ -11,7 +11,8 @@ import pytest
 
 from assay.calibrate.items import judged
 from assay.cli import main
-from assay.judge import verdicts
+from assay.judge import rubric, verdicts
+from assay.judge.anchors import load
 
 DATA = Path(__file__).parents[2] / "data" / "run"
 CONFIG = """
@@ -146,3 +147,11 @@ def test_another_rubric_than_the_judges_is_refused(
     out = ["--rubric", "default-zh", "--out", str(run / "out")]
     assert main(["calibrate", "export", str(run), *out]) == 2
     assert "was judged on the rubric default-en, not on default-zh" in capsys.readouterr().err
+
+
+def test_judged_answers_are_frozen_as_anchors(run: Path) -> None:
+    out = run / "anchors.jsonl"
+    assert main(["calibrate", "anchors", str(run), "--n", "10", "--out", str(out)]) == 0
+    rows = load(str(out), rubric.load("default-en"))
+    assert len(rows) == len({row.sample.id for row in rows}) == 10
+    assert {row.model for row in rows} == {"Qwen3-32B"}
