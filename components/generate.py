@@ -3,18 +3,22 @@
 from kfp import dsl
 
 from components.images import GPU_IMAGE
+from components.passed import TO_WORKERS
 
 
-@dsl.component(base_image=GPU_IMAGE, install_kfp_package=False)
+@dsl.component(base_image=GPU_IMAGE, install_kfp_package=False, task_config_passthroughs=TO_WORKERS)
 def generate(
     side: str,
     model: str,
     settings: dict,
     samples: dsl.Input[dsl.Dataset],
     predictions: dsl.Output[dsl.Dataset],
+    cluster: dict,
+    task_config: dsl.TaskConfig,
     base_model: str = "",
 ) -> None:
-    """Answer the evaluation samples; with no model (no baseline) leave the folder empty.
+    """Answer the evaluation samples, here or in a Volcano Job; with no model (no baseline) leave
+    the folder empty.
 
     Args:
         side: "baseline" or "candidate".
@@ -22,13 +26,14 @@ def generate(
         settings: The generate section of the configuration.
         samples: What preflight prepared.
         predictions: A folder with predictions.jsonl, all_results.json and generation.json.
+        cluster: The cluster section of the configuration.
+        task_config: What is set on the task, for the Job's pods.
         base_model: The base of an adapter whose own record of it does not hold here.
     """
-    from pathlib import Path
-
     from assay import task
+    from assay.cluster import stages
 
     with task.running() as listen:
-        source, out = Path(samples.path), Path(predictions.path)
-        if done := task.generate(side, model, settings, source, out, base_model, listen):
-            predictions.metadata.update(model=done.model, digest=done.digest, samples=done.samples)
+        place = stages.place(cluster, vars(task_config))
+        asked = {"side": side, "model": model, "settings": settings, "base_model": base_model}
+        predictions.metadata.update(stages.generate(asked, samples, predictions, place, listen))

@@ -16,7 +16,6 @@ def preflight(
     train_dataset: str = "",
     eval_dataset: str = "",
     template: str = "",
-    finetuning_type: str = "lora",
     learning_rate: float = 1e-4,
     num_epochs: float = 3.0,
     train_batch_size: int = 8,
@@ -31,6 +30,7 @@ def preflight(
     judge_max_tokens: int = 512,
     gate: dict = {},  # noqa: B006
     judge_settings: dict = {},  # noqa: B006
+    cluster_settings: dict = {},  # noqa: B006
     seed: int = 42,
 ) -> NamedTuple(
     "Plan",
@@ -40,7 +40,9 @@ def preflight(
         ("generate", dict),
         ("metrics", dict),
         ("judge", dict),
+        ("cluster", dict),
         ("baseline_model", str),
+        ("model", str),
     ],
 ):
     """Refuse before any GPU second what cannot work, and prepare the samples.
@@ -49,12 +51,13 @@ def preflight(
         samples: A folder with dataset.jsonl (evaluation), train.jsonl and dataset.json.
 
     Returns:
-        The whole configuration, the settings of each stage, and the model to compare with.
+        The whole configuration, the settings of each stage, the model to compare with, and the
+        model to evaluate: of PREFIX/latest the newest one.
     """
     parameters = {name: value for name, value in locals().items() if name != "samples"}
     from pathlib import Path
 
     from assay import task
 
-    with task.running():
-        return task.preflight(parameters, Path(samples.path), samples.metadata)
+    with task.running() as listen:
+        return task.preflight(parameters, Path(samples.path), samples.metadata, listen)

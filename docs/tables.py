@@ -1,15 +1,20 @@
-"""Write the tables of docs/ that come from the code: `python docs/tables.py`; a test compares."""
+"""Write the tables and command lines of docs/ that come from the code: `python docs/tables.py`; a
+test compares."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import json
+import os
 import re
+import runpy
 from pathlib import Path
 
 import yaml
 
-from assay import config, local
+from assay import cli, config, local
 
 DOCS = Path(__file__).parent
 
@@ -42,19 +47,42 @@ def parameters() -> str:
     return "\n".join(["| parameter | default | |", "|---|---|---|", *rows])
 
 
+def messages() -> str:
+    """Return every message that is raised on purpose, with its remedy."""
+    return str(runpy.run_path(str(DOCS / "messages.py"))["table"]())
+
+
 def rendered(name: str, text: str, table: str) -> str:
     """Return a page with the table behind its marker."""
     pattern = rf"(<!-- {name} -->\n)(\n\|.*?\n(?=\n|\Z))?"
     return re.sub(pattern, lambda found: f"{found[1]}\n{table}\n", text, count=1, flags=re.DOTALL)
 
 
+def with_help(text: str) -> str:
+    """Return a page with the help of the command behind each of its help markers."""
+    os.environ |= {"COLUMNS": "90", "NO_COLOR": "1"}
+    pattern = r"<!-- help ([a-z ]+) -->\n(\n```text\n.*?\n```\n)?"
+
+    def shown(found: re.Match[str]) -> str:
+        help_text = io.StringIO()
+        with contextlib.redirect_stdout(help_text), contextlib.suppress(SystemExit):
+            cli.main([*found[1].split(), "--help"])
+        return f"<!-- help {found[1]} -->\n\n```text\n{help_text.getvalue().strip()}\n```\n"
+
+    return re.sub(pattern, shown, text, flags=re.DOTALL)
+
+
 def pages() -> dict[Path, str]:
     """Return the text that each page with a table should have."""
-    tables = {"run.md": ("settings", settings()), "pipelines.md": ("parameters", parameters())}
-    return {
-        DOCS / page: rendered(name, (DOCS / page).read_text(), table)
-        for page, (name, table) in tables.items()
+    tables = {
+        "run.md": ("settings", settings()),
+        "pipelines.md": ("parameters", parameters()),
+        "troubleshooting.md": ("messages", messages()),
     }
+    texts = {path: with_help(path.read_text()) for path in sorted(DOCS.glob("*.md"))}
+    for page, (name, table) in tables.items():
+        texts[DOCS / page] = rendered(name, texts[DOCS / page], table)
+    return texts
 
 
 def _value(value: object) -> str:

@@ -4,7 +4,7 @@ from kfp import dsl
 
 from components.preflight import preflight
 from pipelines.stages import evaluate as evaluation
-from pipelines.stages import give_judge_key
+from pipelines.stages import give_judge_key, give_store
 
 
 @dsl.pipeline(name="evaluate", display_name="Evaluate")
@@ -25,12 +25,14 @@ def evaluate(
     judge_settings: dict = {},  # noqa: B006
     gate: dict = {},  # noqa: B006
     judge_secret: str = "assay-judge",  # noqa: S107  the name of a Secret
+    cluster_settings: dict = {},  # noqa: B006
     seed: int = 42,
 ) -> None:
     """Evaluate a model, against the one it was tuned from or any other.
 
     Args:
-        model: The model to evaluate: a model or adapter directory, an s3:// URI or a hub id.
+        model: The model to evaluate: a model or adapter directory, an s3:// URI, a hub id, or
+            PREFIX/latest for the newest model under a prefix.
         eval_dataset: Evaluation data, alpaca or sharegpt: a file, or dataset_info.json#name.
         template: LLaMA-Factory's chat template of the model. Empty: as its fine-tune recorded.
         base_model: What an adapter is put on. Empty: as it recorded.
@@ -47,6 +49,8 @@ def evaluate(
         gate: What the candidate must prove, such as {"rules": {"overall": {"max_drop": 0.3}}}.
             Empty: no gate.
         judge_secret: Kubernetes Secret whose entry api-key is the judge's key.
+        cluster_settings: The cluster section: how the GPU stages run as Volcano Jobs, such as
+            {"queue": "research", "gpus": 8}.
         seed: Seed of the sample and of sampled decoding.
     """
     plan = preflight(
@@ -65,7 +69,15 @@ def evaluate(
         judge_max_tokens=judge_max_tokens,
         gate=gate,
         judge_settings=judge_settings,
+        cluster_settings=cluster_settings,
         seed=seed,
     ).set_display_name("Preflight")
     give_judge_key(plan, judge_secret)
-    evaluation(plan, model=model, base_model=base_model, mode=mode, judge_secret=judge_secret)
+    give_store(plan)
+    evaluation(
+        plan,
+        model=plan.outputs["model"],
+        base_model=base_model,
+        mode=mode,
+        judge_secret=judge_secret,
+    )

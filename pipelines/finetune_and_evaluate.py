@@ -4,7 +4,7 @@ from kfp import dsl
 
 from components.finetune import finetune
 from components.preflight import preflight
-from pipelines.stages import evaluate, give_judge_key
+from pipelines.stages import evaluate, give_judge_key, give_store
 
 
 @dsl.pipeline(name="finetune-and-evaluate", display_name="Fine-tune and evaluate")
@@ -13,7 +13,6 @@ def finetune_and_evaluate(
     train_dataset: str,
     template: str,
     eval_dataset: str = "",
-    finetuning_type: str = "lora",
     learning_rate: float = 1e-4,
     num_epochs: float = 3.0,
     batch_size: int = 8,
@@ -29,6 +28,7 @@ def finetune_and_evaluate(
     judge_settings: dict = {},  # noqa: B006
     gate: dict = {},  # noqa: B006
     judge_secret: str = "assay-judge",  # noqa: S107  the name of a Secret
+    cluster_settings: dict = {},  # noqa: B006
 ) -> None:
     """Fine-tune a model with LLaMA-Factory and evaluate it against the one it was tuned from.
 
@@ -37,11 +37,10 @@ def finetune_and_evaluate(
         train_dataset: Training data, alpaca or sharegpt: a file, or dataset_info.json#name.
         template: LLaMA-Factory's chat template of the model, such as qwen3 or llama3.
         eval_dataset: Evaluation data in the same forms. Empty: held out of the training data.
-        finetuning_type: lora or full.
         learning_rate: Peak learning rate.
         num_epochs: Passes over the training data.
         batch_size: Samples a device and step, in training and in generation.
-        finetune_settings: More of the finetune section, such as {"cutoff_len": 4096,
+        finetune_settings: More of the finetune section, such as {"finetuning_type": "full",
             "llamafactory": {"bf16": true}}.
         enable_auto_eval: Evaluate when training is done. Off: train only.
         mode: auto (metrics), judge (LLM as judge) or both.
@@ -55,13 +54,14 @@ def finetune_and_evaluate(
         gate: What the candidate must prove, such as {"rules": {"overall": {"max_drop": 0.3}}}.
             Empty: no gate.
         judge_secret: Kubernetes Secret whose entry api-key is the judge's key.
+        cluster_settings: The cluster section: how the GPU stages run as Volcano Jobs, such as
+            {"queue": "research", "gpus": 8}.
     """
     plan = preflight(
         base_model=base_model,
         train_dataset=train_dataset,
         eval_dataset=eval_dataset,
         template=template,
-        finetuning_type=finetuning_type,
         learning_rate=learning_rate,
         num_epochs=num_epochs,
         train_batch_size=batch_size,
@@ -76,10 +76,16 @@ def finetune_and_evaluate(
         judge_max_tokens=judge_max_tokens,
         gate=gate,
         judge_settings=judge_settings,
+        cluster_settings=cluster_settings,
     ).set_display_name("Preflight")
     give_judge_key(plan, judge_secret)
-    tuned = finetune(settings=plan.outputs["finetune"], samples=plan.outputs["samples"])
-    tuned.set_display_name("Fine-tune")
+    give_store(plan)
+    tuned = finetune(
+        settings=plan.outputs["finetune"],
+        samples=plan.outputs["samples"],
+        cluster=plan.outputs["cluster"],
+    )
+    give_store(tuned).set_display_name("Fine-tune")
     with dsl.If(enable_auto_eval == True, name="Evaluate"):  # noqa: E712  a condition for KFP
         evaluate(
             plan,

@@ -11,11 +11,28 @@ from components.judge import judge
 from components.report import report
 
 JUDGE_KEY = {"api-key": "ASSAY_JUDGE_API_KEY"}
+STORE_SECRET = "assay-store"  # noqa: S105  its name
+STORE = {
+    name: name
+    for name in (
+        "AWS_ENDPOINT_URL_S3",
+        "AWS_REGION",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    )
+}
 
 
 def give_judge_key(task: dsl.PipelineTask, secret: str) -> dsl.PipelineTask:
     """Pass the judge's key to `task` from a Kubernetes Secret; locally it is in the environment."""
     kubernetes.use_secret_as_env(task, secret, JUDGE_KEY, optional=True)
+    return task
+
+
+def give_store(task: dsl.PipelineTask) -> dsl.PipelineTask:
+    """Pass the store's address and credentials to `task` from the Secret, where there is one."""
+    kubernetes.use_secret_as_env(task, STORE_SECRET, STORE, optional=True)
     return task
 
 
@@ -34,14 +51,18 @@ def evaluate(
         model=plan.outputs["baseline_model"],
         settings=settings,
         samples=samples,
-    ).set_display_name("Generate: baseline")
+        cluster=plan.outputs["cluster"],
+    )
     candidate = generate(
         side="candidate",
         model=model,
         settings=settings,
         samples=samples,
+        cluster=plan.outputs["cluster"],
         base_model=base_model,
-    ).set_display_name("Generate: candidate")
+    )
+    give_store(baseline).set_display_name("Generate: baseline")
+    give_store(candidate).set_display_name("Generate: candidate")
     answers = {
         "samples": samples,
         "baseline": baseline.outputs["predictions"],

@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assay import __version__, gate_cli
 from assay.calibrate import cli as calibrate
+from assay.cluster.cli import add_parsers as add_cluster
 from assay.dataset import cli as dataset
-from assay.errors import AssayError, SettingsError
+from assay.errors import AssayError
 
 if TYPE_CHECKING:
     from assay.config import Config
+    from assay.progress import Listener
+    from assay.store import Mirror
 
 INTERRUPTED = 130
 
@@ -22,7 +26,7 @@ INTERRUPTED = 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 a stage failed or the gate says NO-GO, 2
     the input has to be corrected, 3 the gate is inconclusive, 130 interrupted (running it again
-    resumes)."""
+    resumes). Those of a run on a cluster are more: assay.cluster.cli."""
     arguments = _parser().parse_args(argv)
     from assay.process import interruptible
 
@@ -68,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     gate_cli.add_parser(commands)
     calibrate.add_parser(commands)
     dataset.add_parser(commands)
+    add_cluster(commands)
     demo = commands.add_parser("demo", help="fine-tune and evaluate a 135M model on this machine")
     demo.add_argument("--out", type=Path, default=Path("demo-run"), metavar="FOLDER")
     demo.add_argument(
@@ -95,22 +100,33 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from assay import config, run, store, terminal
+    from assay import config, run, terminal
+    from assay.settings import read_assignments
 
     out = arguments.out or f"runs/{arguments.config.stem}"
-    settings = config.load(arguments.config, _overrides(arguments.set))
-    with store.mirrored(out) as mirror:
-        with terminal.live() as listen:
-            run.run(settings, mirror.folder, listen, mirror.send)
-        _print_report(out, mirror.folder)
-        return gate_cli.say(mirror.folder)
+    settings = config.load(arguments.config, read_assignments("--set", arguments.set))
+    with terminal.live() as listen, _run_folder(out, listen) as mirror:
+        run.run(settings, mirror.folder, listen, mirror.send)
+    _print_report(out, mirror.folder)
+    return gate_cli.say(mirror.folder)
+
+
+def _run_folder(
+    uri: str, listen: Listener, *, weights: bool = True
+) -> AbstractContextManager[Mirror]:
+    from assay import progress, store
+
+    return store.mirrored(uri, weights=weights, advance=progress.moved(listen))
 
 
 def _stage(arguments: argparse.Namespace) -> None:
-    from assay import run, store, terminal
+    from assay import run, terminal
 
     needs_model = arguments.stage in ("finetune", "generate")
-    with store.mirrored(arguments.folder, weights=needs_model) as mirror, terminal.live() as listen:
+    with (
+        terminal.live() as listen,
+        _run_folder(arguments.folder, listen, weights=needs_model) as mirror,
+    ):
         folder, settings = mirror.folder, _settings(arguments, mirror.folder)
         if arguments.stage == "finetune":
             run.finetune(settings, folder, listen)
@@ -125,8 +141,9 @@ def _stage(arguments: argparse.Namespace) -> None:
 
 def _settings(arguments: argparse.Namespace, folder: Path) -> Config:
     from assay import config, run
+    from assay.settings import read_assignments
 
-    overrides = _overrides(arguments.set)
+    overrides = read_assignments("--set", arguments.set)
     if getattr(arguments, "rubric", None):
         overrides["judge.rubric"] = arguments.rubric
     if arguments.config:
@@ -142,7 +159,7 @@ def _report(arguments: argparse.Namespace) -> None:
     with store.mirrored(arguments.folder, weights=False) as mirror:
         report.report(mirror.folder, title=arguments.title)
         mirror.send()
-        _print_report(arguments.folder, mirror.folder)
+    _print_report(arguments.folder, mirror.folder)
 
 
 def _print_report(out: str, folder: Path) -> None:
@@ -158,19 +175,3 @@ def _demo(arguments: argparse.Namespace) -> None:
     from assay.demo.run import run_demo
 
     run_demo(arguments.out, arguments.store)
-
-
-def _overrides(assignments: Sequence[str]) -> dict[str, Any]:
-    import yaml
-
-    overrides = {}
-    for assignment in assignments:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise SettingsError(f"--set {assignment} has no value", "Write --set NAME=VALUE")
-        try:
-            overrides[name] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            line = " ".join(str(error).split())
-            raise SettingsError(f"--set {assignment}: {line}", "Quote the value") from None
-    return overrides

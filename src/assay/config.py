@@ -16,6 +16,7 @@ from assay.gate import GatePolicy
 from assay.generate import GenerateSettings
 from assay.judge import JudgeSettings
 from assay.metrics import MetricsSettings
+from assay.placement import ClusterSettings
 
 Mode = Literal["auto", "judge", "both"]
 MODES: tuple[Mode, ...] = ("auto", "judge", "both")
@@ -36,6 +37,7 @@ class Config:
     generate: GenerateSettings = field(default_factory=GenerateSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     judge: JudgeSettings | None = None
+    cluster: ClusterSettings = field(default_factory=ClusterSettings)
     gate: GatePolicy | None = None
 
     @property
@@ -56,6 +58,7 @@ SECTIONS: Mapping[str, type] = {
     "generate": GenerateSettings,
     "metrics": MetricsSettings,
     "judge": JudgeSettings,
+    "cluster": ClusterSettings,
     "gate": GatePolicy,
 }
 
@@ -105,7 +108,6 @@ EVALUATE_PARAMETERS = {"model": "model", "base_model": "base_model"}
 FINETUNE_PARAMETERS = {
     "base_model": "finetune.base_model",
     "template": "finetune.template",
-    "finetuning_type": "finetune.finetuning_type",
     "learning_rate": "finetune.learning_rate",
     "num_epochs": "finetune.epochs",
     "train_batch_size": "finetune.batch_size",
@@ -114,17 +116,18 @@ FINETUNE_PARAMETERS = {
 
 def from_parameters(parameters: Mapping[str, Any]) -> Config:
     """Return the configuration that a pipeline's flat parameters stand for; `train_dataset` says
-    that there is a fine-tune. Raises SettingsError."""
+    that there is a fine-tune, and what a stage's dict holds wins over a parameter. Raises
+    SettingsError."""
     values: dict[str, Any] = {}
     trains = bool(parameters["train_dataset"])
     models = FINETUNE_PARAMETERS if trains else EVALUATE_PARAMETERS
-    for section in ("generate", "judge", *(("finetune",) if trains else ())):
-        values[section] = settings.check_mapping(
-            parameters[f"{section}_settings"], f"{section}_settings"
-        )
-        values[section].setdefault("seed", parameters["seed"])
+    values["cluster"] = settings.check_mapping(parameters["cluster_settings"], "cluster_settings")
     for name, place in (PARAMETERS | models).items():
         _override(values, place, parameters[name])
+    for section in ("generate", "judge", *(("finetune",) if trains else ())):
+        name = f"{section}_settings"
+        values[section]["seed"] = parameters["seed"]
+        values[section] |= settings.check_mapping(parameters[name], name)
     values["dataset"]["seed"] = parameters["seed"]
     if parameters["mode"] == "auto":
         del values["judge"]

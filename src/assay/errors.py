@@ -7,12 +7,15 @@ AssayError
 │   ├── ModelError        a model directory that is not what it should be
 │   ├── JudgeError        an endpoint, key or rubric that cannot give a verdict
 │   ├── StoreError        an address, credential or disk that artifacts cannot go to or come from
+│   ├── KfpError          Kubeflow Pipelines cannot be reached, or refuses
 │   └── MissingExtraError an optional dependency is not installed
 ├── StageError            a stage failed while it ran: exit code 1, what was done is kept
 └── GateError             the gate did not say GO: exit code 1 for NO_GO, 3 for INCONCLUSIVE
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 
 class AssayError(Exception):
@@ -58,6 +61,15 @@ class JudgeError(InputError):
     """The judge cannot give a verdict: endpoint, key, model or rubric."""
 
 
+class KfpError(InputError):
+    """Kubeflow Pipelines cannot be reached or refuses; `status` is its HTTP status, 0 where it
+    gave none."""
+
+    def __init__(self, what: str, remedy: str = "", status: int = 0) -> None:
+        super().__init__(what, remedy)
+        self.status = status
+
+
 class MissingExtraError(InputError):
     """An optional dependency is needed and not installed."""
 
@@ -75,3 +87,18 @@ class GateError(AssayError):
     def __init__(self, what: str, remedy: str = "", *, exit_code: int = 1) -> None:
         super().__init__(what, remedy)
         self.exit_code = exit_code
+
+
+def check_all(*checks: Callable[[], object]) -> None:
+    """Make all the checks and raise what they raise: an InputError, with a line for each problem
+    where there are several."""
+    problems = []
+    for check in checks:
+        try:
+            check()
+        except InputError as error:
+            problems.append(error)
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise InputError("\n".join(map(str, problems)))

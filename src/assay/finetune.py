@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt
 
-from assay import dataset, llamafactory, model, process, progress, store
+from assay import dataset, llamafactory, model, placement, process, progress, store
 from assay.errors import StageError
 from assay.records import ModelManifest, Sample
 
@@ -72,6 +72,23 @@ def finetune(
     dataset.to_llamafactory(rows, work / "data", "train")
     _train(work, base, settings, len(rows), listen)
     return _finish(work, out, settings, rows)
+
+
+def assist(
+    samples: Path,
+    out: Path,
+    settings: FinetuneSettings,
+    *,
+    listen: progress.Listener = progress.ignore,
+) -> None:
+    """Train as one of several nodes, which torchrun's variables in the environment describe; the
+    first of them, in `finetune`, makes the model. Raises as `finetune` does."""
+    check(settings)
+    rows = list(store.read_rows(samples, Sample))
+    work = out.with_name(f"{out.name}.partial")
+    dataset.to_llamafactory(rows, work / "data", "train")
+    _train(work, model.local(settings.base_model, listen), settings, len(rows), listen)
+    shutil.rmtree(work)
 
 
 def _train(
@@ -149,6 +166,7 @@ def _finish(work: Path, out: Path, settings: FinetuneSettings, rows: list[Sample
         samples=len(rows),
         settings=asdict(settings),
         versions=llamafactory.versions(),
+        runner=placement.runner(),
     )
     for checkpoint in trained.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)

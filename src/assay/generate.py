@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le
 
-from assay import dataset, llamafactory, model, process, progress, store
+from assay import dataset, llamafactory, model, placement, process, progress, store
 from assay.errors import SettingsError
 from assay.model import Model
 from assay.records import Generation, Prediction, Sample
@@ -177,6 +177,7 @@ def _finish(
         settings=job["settings"],
         results=results,
         versions=llamafactory.versions(),
+        runner=placement.runner(),
     )
     store.write_json(out / GENERATION, generation)
     (work / "generate.log").replace(out / "generate.log")

@@ -6,6 +6,7 @@ log, progress.jsonl, a launcher in another pod) is not its business.
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 import time
@@ -114,6 +115,29 @@ class Pace:
         return event.time - self._first.setdefault((event.stage, event.side), event).time
 
 
+_LINE = re.compile(
+    r"(?P<stage>[a-z][\w -]*?)(?: \((?P<side>\w+)\))?: (?P<done>\d+)/(?P<total>\d+) (?P<unit>\w+)"
+    r"(?:, [\d.e+-]+/s)?(?:, (?:[\d:]+ left|(?P<state>done|failed) in [\d:]+))?(?:, (?P<note>.*))?"
+)
+
+
+def read_line(line: str) -> Progress | None:
+    """Return the event that a line of `Pace.describe` tells, None for any other line."""
+    found = _LINE.fullmatch(line.rstrip())
+    if found is None:
+        return None
+    states: dict[str, State] = {"done": "done", "failed": "failed"}
+    return Progress(
+        stage=found["stage"],
+        side=found["side"] or "",
+        state=states.get(found["state"], "running"),
+        done=int(found["done"]),
+        total=int(found["total"]),
+        unit=found["unit"],
+        note=found["note"] or "",
+    )
+
+
 def name(event: Progress) -> str:
     """Return the stage with its side, as people read it."""
     return f"{event.stage} ({event.side})" if event.side else event.stage
@@ -191,6 +215,21 @@ def megabytes(tracker: Tracker) -> Callable[[int], None]:
         with lock:
             total += count
             tracker.at(total >> 20)
+
+    return advance
+
+
+def moved(listener: Listener) -> Callable[[int], None]:
+    """Return a function that is told of bytes, from any thread, and reports how many megabytes
+    have gone to or come from a store, where it is not known how many there will be."""
+    lock, total = threading.Lock(), 0
+
+    def advance(count: int) -> None:
+        nonlocal total
+        with lock:
+            before, total = total, total + count
+            if total >> 24 > before >> 24:  # every 16 MB
+                listener(Progress(stage="store", note=f"{total >> 20:,} MB done"))
 
     return advance
 

@@ -139,7 +139,8 @@ class ModelManifest:
     """What a model directory is: written last by finetune, so its presence means complete.
 
     `digest` is over the weight files alone (sha256, see store.digest_weights); `base_digest` is
-    the same of the base model, or "" where the base is a hub id.
+    the same of the base model, or "" where the base is a hub id. `runner` says where it was made:
+    inline, or in which Volcano Job.
     """
 
     base_model: str
@@ -151,12 +152,14 @@ class ModelManifest:
     samples: int
     settings: Mapping[str, object]
     versions: Mapping[str, str]
+    runner: str = "inline"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Generation:
     """How one side's predictions came to be: written last by generate, so its presence means
-    complete. `results` is LLaMA-Factory's all_results.json, as it is."""
+    complete. `results` is all_results.json: LLaMA-Factory's, and eval_token_loss; `runner` says
+    where it was made: inline, or in which Volcano Job."""
 
     model: str
     base_model: str
@@ -168,3 +171,4 @@ class Generation:
     settings: Mapping[str, object]
     results: Mapping[str, float]
     versions: Mapping[str, str]
+    runner: str = "inline"

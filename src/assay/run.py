@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from assay import config, dataset, model, progress, report
+from assay import config, dataset, model, placement, progress, report
 from assay import finetune as finetuning
 from assay import generate as generating
 from assay import judge as judging
 from assay import metrics as measuring
 from assay.config import NO_BASELINE, Config
-from assay.errors import InputError, SettingsError
+from assay.errors import InputError, SettingsError, check_all
 from assay.gate import GatePolicy
 from assay.records import SIDES, Side
 
@@ -111,18 +112,20 @@ def _eval_tokens(settings: Config) -> dataset.Tokens:
 
 
 def check(settings: Config) -> None:
-    """Raise InputError for what cannot work and costs only seconds to find out."""
+    """Raise InputError for all that cannot work and costs only seconds to find out."""
+    checks: list[Callable[[], object]] = [partial(generating.check, settings.generate)]
     if settings.finetune:
-        finetuning.check(settings.finetune)
+        checks.append(partial(finetuning.check, settings.finetune))
     else:
-        model.resolve(settings.model, settings.base_model, weights=False)
-    generating.check(settings.generate)
+        checks.append(partial(model.resolve, settings.model, settings.base_model, weights=False))
+    checks.append(partial(placement.check, settings.cluster))
     if settings.auto:
-        measuring.check(settings.metrics)
+        checks.append(partial(measuring.check, settings.metrics))
     if settings.gate:
-        _check_gate(settings, settings.gate)
+        checks.append(partial(_check_gate, settings, settings.gate))
     if settings.judged and settings.judge:
-        judging.check(settings.judge)
+        checks.append(partial(judging.check, settings.judge))
+    check_all(*checks)
 
 
 def _check_gate(settings: Config, policy: GatePolicy) -> None:

@@ -52,6 +52,24 @@ def check_mapping(value: object, where: str) -> dict[str, Any]:
     return {str(key): item for key, item in value.items()}
 
 
+def read_assignments(flag: str, assignments: Iterable[str]) -> dict[str, Any]:
+    """Return the NAME=VALUE arguments of a repeatable `flag`, each value read as YAML. Raises
+    SettingsError."""
+    import yaml
+
+    values = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise SettingsError(f"{flag} {assignment} has no value", f"Write {flag} NAME=VALUE")
+        try:
+            values[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            line = " ".join(str(error).split())
+            raise SettingsError(f"{flag} {assignment}: {line}", "Quote the value") from None
+    return values
+
+
 def _required(cls: type) -> list[str]:
     return [
         field.name

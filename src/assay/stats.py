@@ -97,14 +97,14 @@ def summarise(side: Side, scores: SideScores, totals: Iterable[Total]) -> list[M
 
 
 def evaluation_totals(results: Mapping[str, float], n: int) -> list[Total]:
-    """Return the totals among LLaMA-Factory's all_results.json over `n` samples: eval_loss,
-    perplexity (the exponential of eval_loss, in nats a token) and accuracy (its eval_accuracy,
-    0..1)."""
+    """Return the totals among a side's all_results.json over `n` samples: LLaMA-Factory's
+    eval_loss and accuracy (its eval_accuracy, 0..1), and perplexity, the exponential of
+    eval_token_loss, the loss in nats with each token counting the same."""
     found: dict[str, float] = {}
     if "eval_loss" in results:
         found["eval_loss"] = results["eval_loss"]
-        if results["eval_loss"] < _MAX_LOG:
-            found["perplexity"] = math.exp(results["eval_loss"])
+    if results.get("eval_token_loss", math.inf) < _MAX_LOG:
+        found["perplexity"] = math.exp(results["eval_token_loss"])
     if "eval_accuracy" in results:
         found["accuracy"] = results["eval_accuracy"]
     return [Total(name=name, value=value, n=n) for name, value in found.items()]

@@ -12,20 +12,22 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import dataset, model, process, progress, run, settings, store
+from assay import dataset, latest, process, progress, run, store
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating
 from assay import judge as judging
 from assay import metrics as measuring
 from assay import report as reporting
-from assay.errors import AssayError, GateError
+from assay.errors import AssayError, GateError, check_all
+from assay.model import MANIFEST
 from assay.records import Generation, ModelManifest
+from assay.settings import build
 
 PROGRESS = "ASSAY_PROGRESS"
 PARENT = "ASSAY_PARENT"
@@ -59,12 +61,18 @@ def preflight(
 ) -> tuple[dict[str, Any], ...]:
     """Check the run that a pipeline's parameters describe, and prepare its samples.
 
-    Returns the configuration, the settings of finetune, generate, metrics and judge ({} where the
-    run has no such stage), and the model to compare with ("" for none).
+    Returns the configuration, the settings of finetune, generate, metrics, judge ({} where the run
+    has no such stage) and cluster, the model to compare with ("" for none), and the model to
+    evaluate.
     """
     config = configuration.from_parameters(whole(parameters))
-    run.check(config)
-    summary = run.prepare(config, samples, listen)
+    config = replace(config, model=latest.resolve(config.model))
+    prepared: list[dataset.Summary] = []
+    check_all(
+        lambda: run.check(config),
+        lambda: prepared.append(run.prepare(config, samples, listen)),
+    )
+    (summary,) = prepared
     print(dataset.describe_summary(summary), flush=True)
     for name, remedy in measuring.missing(config.metrics).items() if config.auto else ():
         print(f"{name} is unavailable here: {remedy}", flush=True)
@@ -72,46 +80,68 @@ def preflight(
     metadata.update(samples=summary.eval.samples, hash=summary.eval.hash, training_samples=trained)
     plain = configuration.plain(config)
     generation = asdict(run.generation_of(config, config.model))
-    sections = (plain.get(name, {}) for name in ("metrics", "judge"))
-    return (plain, plain.get("finetune", {}), generation, *sections, run.baseline_of(config))
+    sections = (plain.get(name, {}) for name in ("metrics", "judge", "cluster"))
+    baseline = run.baseline_of(config)
+    return (plain, plain.get("finetune", {}), generation, *sections, baseline, config.model)
 
 
 def finetune(
     given: Mapping[str, Any], samples: Path, out: Path, record: Path, listen: progress.Listener
 ) -> ModelManifest:
     """Fine-tune into `out`, and copy what is not weights to `record`."""
-    tuning = settings.build(finetuning.FinetuneSettings, whole(given), "finetune")
+    tuning = build(finetuning.FinetuneSettings, whole(given), "finetune")
     manifest = finetuning.finetune(samples / run.TRAIN, out, tuning, listen=listen)
     record.mkdir(parents=True, exist_ok=True)
-    for name in (model.MANIFEST, finetuning.LOSS_LOG, finetuning.LOG):
+    for name in (MANIFEST, finetuning.LOSS_LOG, finetuning.LOG):
         shutil.copy(out / name, record / name)
     return manifest
 
 
+def assist(given: Mapping[str, Any], samples: Path, out: Path, listen: progress.Listener) -> None:
+    """Take part in a fine-tune of several nodes, whose first one makes the model."""
+    tuning = build(finetuning.FinetuneSettings, whole(given), "finetune")
+    finetuning.assist(samples / run.TRAIN, out, tuning, listen=listen)
+
+
 def generate(
+    *,
     side: str,
-    model_name: str,
-    given: Mapping[str, Any],
+    model: str,
+    settings: Mapping[str, Any],
+    base_model: str,
     samples: Path,
     out: Path,
-    base_model: str,
     listen: progress.Listener,
-) -> Generation | None:
-    """Answer the samples with one side's model; without a model, leave `out` empty."""
-    if not model_name:
-        out.mkdir(parents=True, exist_ok=True)
-        print(f"{side}: no model to compare with, nothing to generate", flush=True)
-        return None
-    decoding = settings.build(generating.GenerateSettings, whole(given), "generate")
+) -> Generation:
+    """Answer the samples with one side's model."""
     return generating.generate(
-        model_name,
+        model,
         samples / run.SAMPLES,
         out,
-        decoding,
+        build(generating.GenerateSettings, whole(settings), "generate"),
         base_model=base_model,
         side=side,
         listen=listen,
     )
+
+
+def model_metadata(manifest: ModelManifest) -> dict[str, Any]:
+    """Return what KFP's page shows of a tuned model."""
+    return {
+        "base_model": manifest.base_model,
+        "digest": manifest.digest,
+        "runner": manifest.runner,
+    }
+
+
+def predictions_metadata(done: Generation) -> dict[str, Any]:
+    """Return what KFP's page shows of one side's predictions."""
+    return {
+        "model": done.model,
+        "digest": done.digest,
+        "samples": done.samples,
+        "runner": done.runner,
+    }
 
 
 def auto_metrics(
@@ -127,7 +157,7 @@ def auto_metrics(
     if mode == "judge":
         print("mode judge: no auto-metrics", flush=True)
         return
-    wanted = settings.build(measuring.MetricsSettings, whole(given), "metrics")
+    wanted = build(measuring.MetricsSettings, whole(given), "metrics")
     for side, predictions in _answered(sides):
         scores = out / side / run.SCORES
         measuring.compute_metrics(
@@ -148,7 +178,7 @@ def judge(
     if mode == "auto":
         print("mode auto: no judge", flush=True)
         return
-    wanted = settings.build(judging.JudgeSettings, whole(given), "judge")
+    wanted = build(judging.JudgeSettings, whole(given), "judge")
     for side, predictions in _answered(sides):
         verdicts = out / side / run.VERDICTS
         judging.judge(

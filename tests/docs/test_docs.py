@@ -15,6 +15,8 @@ import yaml
 
 from assay import config, settings
 from assay.cli import _parser
+from assay.cluster.connection import Connection
+from assay.cluster.schedule import Schedule
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -50,6 +52,12 @@ def test_yaml_is_a_configuration(page: str, code: str) -> None:
     values = yaml.safe_load(code)
     if "dataset" in values:
         assert config.parse(values)
+        return
+    if "cron" in values:
+        assert settings.build(Schedule, values, "schedule")
+        return
+    if "endpoint" in values:
+        assert settings.build(Connection, values, "connection")
         return
     for section in set(values) & set(config.SECTIONS):
         assert settings.build(config.SECTIONS[section], values[section], section)

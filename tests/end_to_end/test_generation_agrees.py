@@ -69,3 +69,36 @@ def test_greedy_answers_and_evaluation_are_llamafactorys(smollm2: Path, tmp_path
     assert done.results == json.loads((tmp_path / "ours" / "all_results.json").read_text())
     assert done.results["eval_loss"] > 0
     assert 0 < done.results["eval_accuracy"] < 1
+    reference = token_loss(smollm2, tmp_path / "data")
+    assert done.results["eval_token_loss"] == pytest.approx(reference, rel=1e-4)
+    assert done.results["eval_loss"] != pytest.approx(reference, rel=1e-3)
+
+
+def token_loss(model_directory: Path, data: Path) -> float:
+    """Return the loss over all tokens of the targets, sample by sample, by PyTorch itself."""
+    import torch
+    from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
+    from llamafactory.hparams import DataArguments, ModelArguments
+    from transformers import AutoModelForCausalLM, AutoTokenizer, Seq2SeqTrainingArguments
+
+    tokenizer = AutoTokenizer.from_pretrained(model_directory)
+    arguments = DataArguments(
+        dataset_dir=str(data), eval_dataset="eval", template=TEMPLATE, cutoff_len=128
+    )
+    module = get_dataset(
+        get_template_and_fix_tokenizer(tokenizer, arguments),
+        ModelArguments(model_name_or_path=str(model_directory), cache_dir=str(data / "cache")),
+        arguments,
+        Seq2SeqTrainingArguments(output_dir=str(data), report_to=[], do_eval=True),
+        stage="sft",
+        tokenizer=tokenizer,
+    )
+    model = AutoModelForCausalLM.from_pretrained(model_directory, dtype=torch.float32)
+    loss, count = 0.0, 0
+    for row in module["eval_dataset"]:
+        labels = torch.tensor(row["labels"][1:])
+        with torch.inference_mode():
+            logits = model(torch.tensor([row["input_ids"]])).logits[0, :-1]
+        loss += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
+        count += int((labels != -100).sum())
+    return loss / count

@@ -33,7 +33,7 @@ class FaultMix:
     }
 
     def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)  # noqa: S311
+        self._random = random.Random(self.seed)
 
     def __call__(self, body: Body) -> Answer:  # noqa: ARG002
         kinds = [*self.SHARES, "good"]

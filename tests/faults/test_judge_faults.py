@@ -118,7 +118,7 @@ def test_a_judge_killed_twenty_times_leaves_the_same_verdicts(tmp_path: Path) ->
         number = int(re.search(r"Say s(\d+)", body["messages"][1]["content"])[1])  # type: ignore[index]
         return chat(scores(1 + number % 10), delay=0.02)
 
-    moments = sorted(random.Random(7).sample(range(1, count - 20), kills))  # noqa: S311
+    moments = sorted(random.Random(7).sample(range(1, count - 20), kills))
     with serving(by_question) as endpoint:  # type: ignore[arg-type]
         run(endpoint.url, tmp_path, "undisturbed.jsonl").wait()
         paid = len(endpoint.requests)

@@ -11,6 +11,7 @@ import yaml
 
 from assay import __version__, local
 from pipelines.compile import PIPELINES, compile_pipelines
+from pipelines.stages import STORE
 
 FOLDER = Path(__file__).parents[2] / "pipelines"
 STAGES = {
@@ -75,12 +76,39 @@ def test_every_task_runs_in_an_image_of_this_version(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PIPELINES)
-def test_the_judges_key_is_only_named(name: str) -> None:
+def test_secrets_are_only_named_and_only_where_they_are_needed(name: str) -> None:
     _, platform = yaml.safe_load_all((FOLDER / f"{name}.yaml").read_text())
     executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    for executor in executors.values():
-        (secret,) = executor["secretAsEnv"]
-        assert secret["keyToEnv"] == [{"envVar": "ASSAY_JUDGE_API_KEY", "secretKey": "api-key"}]
+    given = {
+        task.removeprefix("exec-"): {
+            pair["envVar"]: pair["secretKey"]
+            for secret in executor["secretAsEnv"]
+            for pair in secret["keyToEnv"]
+        }
+        for task, executor in executors.items()
+    }
+    keys, store = {"ASSAY_JUDGE_API_KEY": "api-key"}, STORE
+    assert given["preflight"] == keys | store
+    assert given["judge"] == keys
+    assert given["generate"] == given["generate-2"] == store
+    assert given.get("finetune", store) == store
+
+
+def test_what_is_set_on_a_gpu_task_goes_to_its_workers() -> None:
+    components = spec(FOLDER / "finetune_and_evaluate.yaml")["components"]
+    for name in ("comp-finetune", "comp-generate"):
+        passed = {
+            p["field"]: p.get("applyToTask") for p in components[name]["taskConfigPassthroughs"]
+        }
+        assert passed.pop("ENV") is True
+        assert set(passed) == {
+            "RESOURCES",
+            "KUBERNETES_TOLERATIONS",
+            "KUBERNETES_NODE_SELECTOR",
+            "KUBERNETES_AFFINITY",
+            "KUBERNETES_VOLUMES",
+        }
+        assert not any(passed.values())
 
 
 def test_the_library_finds_the_compiled_pipelines() -> None:

@@ -89,6 +89,17 @@ def test_a_judge_without_key_or_server_is_refused_before_training(
     assert len(error.splitlines()) == 1
 
 
+def test_every_problem_has_its_line(
+    tmp_path: Path, setup: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = changed(setup, "finetune", template="qwen33")
+    judge = {"endpoint": "http://127.0.0.1:9/v1", "model": "m", "api_key_env": ""}
+    assert run(tmp_path, {**wrong, "mode": "both", "judge": judge}) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert "Did you mean qwen3?" in first
+    assert "127.0.0.1:9" in second
+
+
 def test_a_folder_with_another_run_is_not_overwritten(
     tmp_path: Path, setup: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -92,7 +92,6 @@ PARAMETERS = {
     "eval_dataset": "e.json",
     "max_samples": 5,
     "template": "qwen3",
-    "finetuning_type": "full",
     "learning_rate": 0.1,
     "num_epochs": 2,
     "train_batch_size": 4,
@@ -101,10 +100,11 @@ PARAMETERS = {
     "judge_model": "m",
     "judge_temperature": 0.5,
     "judge_max_tokens": 99,
-    "finetune_settings": {"cutoff_len": 128},
+    "finetune_settings": {"cutoff_len": 128, "finetuning_type": "full"},
     "generate_settings": {"do_sample": True},
     "gate": {"rules": {"bleu-4": {"max_drop": 1}}},
     "judge_settings": {"concurrency": 2},
+    "cluster_settings": {"queue": "research", "nodes": 2},
     "seed": 7,
 }
 
@@ -118,6 +118,7 @@ def test_a_pipelines_parameters_become_the_same_configuration() -> None:
     assert (tuning.batch_size, tuning.cutoff_len, tuning.seed) == (4, 128, 7)
     assert (built.generate.batch_size, built.generate.do_sample) == (3, True)
     assert (judging.temperature, judging.max_tokens, judging.concurrency) == (0.5, 99, 2)
+    assert (built.cluster.queue, built.cluster.nodes) == ("research", 2)
     assert (built.dataset.max_samples, built.dataset.seed, built.base_model) == (5, 7, "")
 
 

@@ -14,10 +14,10 @@ SOURCE = Path(__file__).parents[2] / "src" / "assay"
 # Each layer may import the layers before it, and within itself only what is named here.
 LAYERS = (
     {"errors"},
-    {"records", "settings"},
+    {"records", "settings", "placement"},
     {"store", "process"},
     {"progress"},
-    {"llamafactory", "model", "dataset"},
+    {"llamafactory", "model", "latest", "dataset"},
     {"finetune", "generate", "metrics", "judge"},
     {"stats"},
     {"gate"},
@@ -72,7 +72,9 @@ def test_the_library_and_its_help_load_nothing_heavy(code: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("module", ["config", "run", "task", "local", "demo.run", "terminal"])
+@pytest.mark.parametrize(
+    "module", ["config", "run", "task", "local", "demo.run", "terminal", "cluster.stages"]
+)
 def test_what_wires_the_stages_loads_nothing_heavy_either(module: str) -> None:
     found = f"import sys, assay.{module}; print([n for n in {HEAVY} if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", found], capture_output=True, text=True, check=True)

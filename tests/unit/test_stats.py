@@ -125,11 +125,11 @@ def test_the_last_row_of_an_id_counts() -> None:
 
 def test_totals_are_llama_factorys_with_the_perplexity() -> None:
     found = stats.evaluation_totals(
-        {"eval_loss": 2.0, "eval_accuracy": 0.5, "eval_runtime": 3.0}, n=6
+        {"eval_loss": 2.0, "eval_token_loss": 1.5, "eval_accuracy": 0.5, "eval_runtime": 3.0}, n=6
     )
     assert {total.name: total.value for total in found} == {
         "eval_loss": 2.0,
-        "perplexity": pytest.approx(math.e**2),
+        "perplexity": pytest.approx(math.e**1.5),
         "accuracy": 0.5,
     }
     _, *metrics = stats.summarise("candidate", values(1.0, 2.0), found)
@@ -142,7 +142,7 @@ def test_totals_are_llama_factorys_with_the_perplexity() -> None:
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, 1e6])
 def test_a_loss_without_bounds_makes_no_infinite_number(loss: float) -> None:
-    totals = stats.evaluation_totals({"eval_loss": loss}, n=6)
+    totals = stats.evaluation_totals({"eval_loss": loss, "eval_token_loss": loss}, n=6)
     metrics = stats.summarise("candidate", values(), totals)
     assert metrics[0].n == (6 if math.isfinite(loss) else 0)
     assert all(metric.value is None or math.isfinite(metric.value) for metric in metrics)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import process, progress, store
+from assay.llamafactory.loss import MEASURED, watch_token_loss
 from assay.records import Prediction, Sample
 
 _ROLES = {
@@ -57,6 +58,9 @@ def _evaluate(
     with progress.track(listen, "eval_loss", side=side, total=samples, unit="samples") as tracker:
 
         class Report(TrainerCallback):  # type: ignore[misc]
+            def on_init_end(self, *_args: Any, model: Any, **_kwargs: Any) -> None:
+                self.token_loss = watch_token_loss(model)
+
             def on_prediction_step(self, *_args: Any, **_kwargs: Any) -> None:
                 tracker.at(min(samples, tracker.event.done + batch_size))
 
@@ -74,9 +78,11 @@ def _evaluate(
                 "report_to": "none",
                 "seed": job["settings"]["seed"],
             },
-            callbacks=[Report()],
+            callbacks=[report := Report()],
         )
     results = store.read_json(work / "evaluation" / "all_results.json")
+    if token_loss := report.token_loss():
+        results[MEASURED] = token_loss
     store.write_json(work / "all_results.json", results)
 
 

@@ -102,7 +102,8 @@ _ENTRIES = {
         "LLaMA-Factory's evaluation loss: mean cross-entropy of the target's tokens, in nats."
     ),
     "perplexity": _likelihood(
-        "The exponential of eval_loss: between how many tokens the model is, on average, undecided."
+        "The exponential of the loss with each token of the targets counting the same: between how "
+        "many tokens the model is, on average, undecided."
     ),
     "length-ratio": _diagnostic(
         "Length of the answer over that of the target, in characters: 1 is the same.", scale=None

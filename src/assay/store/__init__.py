@@ -19,6 +19,7 @@ from assay.store.files import (
     write_text,
 )
 from assay.store.mirror import Mirror, mirrored
+from assay.store.newest import newest
 
 __all__ = [
     "WEIGHT_SUFFIXES",
@@ -35,6 +36,7 @@ __all__ = [
     "listed",
     "make_bucket",
     "mirrored",
+    "newest",
     "publish",
     "read_json",
     "read_record",

@@ -7,11 +7,13 @@ is there for the next try.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from assay.errors import StageError
 from assay.store import artifacts
 from assay.store.artifacts import is_remote
 from assay.store.cache import locked, place
@@ -35,7 +37,8 @@ class Mirror:
 @contextmanager
 def mirrored(uri: str, *, weights: bool = True, advance: Advance = ignore) -> Iterator[Mirror]:
     """Give the folder `uri` to work in: itself where it is a local path, else a mirror of it, for
-    this process alone. Without `weights`, weight files stay in the store. Raises StoreError."""
+    this process alone. Without `weights`, weight files stay in the store. `advance` is told of
+    bytes as they come and go. Raises StoreError."""
     if not is_remote(uri):
         yield Mirror(folder=Path(uri), send=lambda: None)
         return
@@ -44,7 +47,11 @@ def mirrored(uri: str, *, weights: bool = True, advance: Advance = ignore) -> It
     with locked(home, wait=False):
         one = _Mirrored(uri, home, advance)
         one.bring(weights)
-        yield Mirror(folder=one.folder, send=one.send)
+        try:
+            yield Mirror(folder=one.folder, send=one.send)
+        except StageError:  # it keeps what it had finished, such as verdicts that were paid for
+            one.send()
+            raise
 
 
 class _Mirrored:
@@ -128,8 +135,6 @@ def _written(path: Path) -> int:
 
 
 def _remove(path: Path) -> None:
-    import shutil
-
     if path.is_dir():
         shutil.rmtree(path)
     else:

@@ -15,14 +15,14 @@ LENGTH = 430
 
 def english_and_chinese(count: int, length: int = LENGTH) -> Iterator[tuple[str, str]]:
     """Yield pairs of output and target, English and Chinese in turn."""
-    chance = random.Random(0)  # noqa: S311 - no secret
+    chance = random.Random(0)
     kinds = (_english(chance, length), _chinese(chance, length))
     return (next(kinds[number % 2]) for number in range(count))
 
 
 def english(count: int, length: int = LENGTH) -> Iterator[tuple[str, str]]:
     """Yield English pairs of output and target."""
-    return islice(_english(random.Random(0), length), count)  # noqa: S311 - no secret
+    return islice(_english(random.Random(0), length), count)
 
 
 def _english(chance: random.Random, length: int) -> Iterator[tuple[str, str]]:

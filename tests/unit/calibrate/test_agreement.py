@@ -44,7 +44,7 @@ def test_cohens_kappa_is_that_of_his_paper() -> None:
 
 
 def test_weighted_kappa_is_that_of_its_definition() -> None:
-    draw = random.Random(3)  # noqa: S311
+    draw = random.Random(3)
     left = [float(draw.randint(1, 10)) for _ in range(200)]
     right = [min(10.0, max(1.0, x + draw.randint(-3, 2))) for x in left]
     assert weighted_kappa(left, right) == pytest.approx(weighted_by_matrix(left, right))

@@ -47,7 +47,7 @@ def now(values: Sequence[float | None]) -> dict[str, Verdict]:
 
 
 def test_the_interval_is_that_of_the_paired_difference() -> None:
-    draw = random.Random(4)  # noqa: S311
+    draw = random.Random(4)
     before = [draw.randint(3, 8) for _ in range(40)]
     after = [score + draw.choice([-1, 0, 0, 1, 1]) for score in before]
     shift = drift(anchors(before), now(after))["overall"]

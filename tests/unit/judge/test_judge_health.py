@@ -107,7 +107,7 @@ def test_the_histogram_and_the_gap() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_spearman_is_scipys(seed: int) -> None:
-    draw = random.Random(seed)  # noqa: S311
+    draw = random.Random(seed)
     xs = [draw.randint(1, 10) for _ in range(50)]
     ys = [draw.randint(1, 500) for _ in range(50)]
     assert spearman(xs, ys) == pytest.approx(stats.spearmanr(xs, ys).statistic)

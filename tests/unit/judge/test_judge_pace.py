@@ -104,7 +104,7 @@ def test_flight_settles_near_what_the_endpoint_bears(capacity: int) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_fixed_share_of_rate_limits_does_not_slow_the_judge_down(seed: int) -> None:
-    draw = random.Random(seed)  # noqa: S311
+    draw = random.Random(seed)
     fake, seconds = ask_all(2000, lambda _: draw.random() < 0.2, wait=1.0)
     assert seconds < 1.5 * len(fake.asked) * LATENCY / 64
 

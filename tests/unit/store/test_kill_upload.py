@@ -27,7 +27,7 @@ store.publish(Path(sys.argv[1]), sys.argv[2])
 def test_killed_uploads_are_absent_or_whole(
     bucket: str, folder: Path, tmp_path: Path, raw: Any
 ) -> None:
-    random = Random(0)  # noqa: S311
+    random = Random(0)
     name = bucket.removeprefix("minio://")
     begun = time.monotonic()
     size = store.publish(folder, f"{bucket}/timed").bytes

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from assay import store
-from assay.errors import StoreError
+from assay.errors import StageError, StoreError
 from assay.store.folders import INDEX
 
 
@@ -65,6 +65,18 @@ def test_what_was_not_sent_is_kept_for_the_next_try(bucket: str) -> None:
         assert (mirror.folder / "dataset.jsonl").read_text() == "more rows"
         mirror.send()
     assert set(store.listed(f"{bucket}/x")) == FINISHED | {"report.html"}
+
+
+def fail_in(uri: str) -> None:
+    with store.mirrored(uri) as mirror:
+        (mirror.folder / "verdicts.jsonl").write_text("paid for")
+        raise StageError("the judge stopped answering")
+
+
+def test_what_a_failed_stage_had_finished_is_sent(bucket: str) -> None:
+    with pytest.raises(StageError, match="the judge stopped"):
+        fail_in(f"{bucket}/x")
+    assert store.listed(f"{bucket}/x") == ["verdicts.jsonl"]
 
 
 def test_what_another_machine_changed_or_removed_is_taken_over(

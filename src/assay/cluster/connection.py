@@ -1,0 +1,89 @@
+"""Where Kubeflow Pipelines is and how to speak to it: flags, environment, or a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from assay import settings
+from assay.errors import InputError, SettingsError
+
+PREFIX = "ASSAY_KFP_"
+TOKEN, COOKIES = f"{PREFIX}TOKEN", f"{PREFIX}COOKIES"
+FILE = f"{PREFIX}CONFIG"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """How Kubeflow Pipelines is reached.
+
+    Without `endpoint` it is found as kfp.Client finds it: KF_PIPELINES_ENDPOINT, the cluster that
+    this is a pod of, or the current kubeconfig. `namespace` is the user's, where KFP has many
+    users. `token_file` holds a bearer token; `credentials: service-account` uses this pod's own.
+    `ca_file` is a PEM file of authorities to trust. `registry` goes before the pipelines' image
+    names, `time_zone` is that of KFP's schedule controller.
+    """
+
+    endpoint: str = ""
+    ui: str = ""
+    namespace: str = ""
+    experiment: str = "assay"
+    token_file: str = ""
+    credentials: Literal["", "service-account"] = ""
+    ca_file: str = ""
+    proxy: str = ""
+    verify_tls: bool = True
+    registry: str = ""
+    service_account: str = ""
+    time_zone: str = "UTC"
+
+
+def load(given: Mapping[str, str | None], file: Path | None = None) -> Connection:
+    """Return the connection: what is `given`, else ASSAY_KFP_<NAME>, else the file.
+
+    The file is `file`, else ASSAY_KFP_CONFIG, else kfp.yaml in the user's configuration folder,
+    which need not be there. Raises InputError and SettingsError.
+    """
+    values = _from_file(file) | _from_environment()
+    values |= {name: value for name, value in given.items() if value}
+    return settings.build(Connection, values, "connection")
+
+
+def _from_file(file: Path | None) -> dict[str, Any]:
+    import yaml
+
+    path = file or (Path(os.environ[FILE]) if os.environ.get(FILE) else _default())
+    if not path.is_file():
+        if path == _default():
+            return {}
+        raise InputError(f"{path} does not exist", "Correct the path")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = " ".join(str(error).split())
+        raise SettingsError(f"{path} is not YAML: {line}", "Correct the file") from None
+    found = settings.check_mapping(values, str(path))
+    settings.check_names(found, [field.name for field in fields(Connection)], str(path))
+    return found
+
+
+def _default() -> Path:
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return home / "assay" / "kfp.yaml"
+
+
+def _from_environment() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field in fields(Connection):
+        if value := os.environ.get(f"{PREFIX}{field.name.upper()}"):
+            found[field.name] = _flag(value, field.name) if field.type == "bool" else value
+    return found
+
+
+def _flag(value: str, name: str) -> bool:
+    if value.lower() not in ("true", "false"):
+        raise SettingsError(f"{PREFIX}{name.upper()} = {value!r}", "Set it to true or false")
+    return value.lower() == "true"

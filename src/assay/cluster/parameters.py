@@ -1,0 +1,152 @@
+"""A configuration as the parameters of a pipeline: the inverse of `config.from_parameters`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from assay import config as configuration
+from assay import settings, store, task
+from assay.config import EVALUATE_PARAMETERS, FINETUNE_PARAMETERS, NO_BASELINE, PARAMETERS, Config
+from assay.errors import SettingsError
+from assay.judge import JudgeSettings
+
+PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
+    "STRING": (str,),
+    "NUMBER_INTEGER": (int,),
+    "NUMBER_DOUBLE": (int, float),
+    "BOOLEAN": (bool,),
+    "STRUCT": (dict,),
+    "LIST": (list,),
+}
+HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+
+
+def pipeline_of(config: Config) -> str:
+    """Return the name of the pipeline that does what `config` asks for."""
+    return "finetune_and_evaluate" if config.finetune else "evaluate"
+
+
+def to_parameters(
+    config: Config, spec: Mapping[str, Any], given: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the arguments with which the pipeline `spec` does what `config` says; `given` are
+    parameters that no setting stands for, such as judge_secret.
+
+    What has no parameter of its own goes into its stage's dict. Raises SettingsError for what the
+    pipeline cannot be told, and for paths of this machine, which no cluster sees.
+    """
+    given = given or {}
+    if not config.judged:
+        config = replace(config, judge=None)
+    check_given(given, spec)
+    check_places(config, given)
+    arguments = _arguments(config, spec)
+    _check_understood(config, spec, arguments)
+    return {**arguments, **given}
+
+
+def inputs_of(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the definitions of a compiled pipeline's parameters, by name."""
+    return dict(spec["root"]["inputDefinitions"]["parameters"])
+
+
+def check_given(given: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
+    """Raise SettingsError for a parameter that the pipeline lacks or that has another type."""
+    inputs = inputs_of(spec)
+    settings.check_names(given, inputs, "parameter")
+    for name, value in given.items():
+        kind = inputs[name]["parameterType"]
+        wanted = PYTHON_TYPES[kind]
+        if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
+            raise SettingsError(
+                f"parameter {name} = {value!r} is no {kind.lower().replace('_', ' ')}",
+                f"Correct {name}",
+            )
+
+
+def check_places(config: Config, given: Mapping[str, Any]) -> None:
+    """Raise SettingsError for data or models that a cluster cannot see."""
+    data = {"dataset.train": config.dataset.train, "dataset.eval": config.dataset.eval}
+    baseline = "" if config.baseline == NO_BASELINE else config.baseline
+    models = {"model": config.model, "base_model": config.base_model, "baseline": baseline}
+    if config.finetune:
+        models["finetune.base_model"] = config.finetune.base_model
+    for name, value in (data | models).items():
+        if value and name.rpartition(".")[2] not in given and not _seen(value, name in models):
+            raise SettingsError(
+                f"{name} = {value} is a path of this machine, which the cluster cannot see",
+                "Put it in a store and name it by s3://, minio:// or hf://"
+                + (", or name a hub id" if name in models else ""),
+            )
+    if config.judge and config.judge.api_key_env not in ("", JudgeSettings.api_key_env):
+        raise SettingsError(
+            f"judge.api_key_env = {config.judge.api_key_env} is no variable of the cluster's pods",
+            "Leave it out and put the key into the Secret that judge_secret names",
+        )
+
+
+def _seen(value: str, is_model: bool) -> bool:
+    if store.is_remote(value) or "://" in value:
+        return True
+    return is_model and bool(HUB_ID.fullmatch(value)) and not Path(value).exists()
+
+
+def _arguments(config: Config, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `config` under the pipeline's names: first the parameters, and then, in its stage's
+    dict, each setting that the pipeline would not have from them."""
+    inputs, plain = inputs_of(spec), configuration.plain(config)
+    models = FINETUNE_PARAMETERS if config.finetune else EVALUATE_PARAMETERS
+    arguments = {}
+    for name, place in (PARAMETERS | models | {"seed": "dataset.seed"}).items():
+        value = _at(plain, place)
+        if name in inputs and value is not None and value != inputs[name].get("defaultValue"):
+            arguments[name] = value
+    received = _received(spec, arguments)
+    for section in configuration.SECTIONS:
+        had = received.get(section, {})
+        differing = {n: v for n, v in plain.get(section, {}).items() if had.get(n) != v}
+        if differing and f"{section}_settings" in inputs:
+            arguments[f"{section}_settings"] = differing
+    return arguments
+
+
+def _at(plain: Mapping[str, Any], place: str) -> Any:
+    section, _, name = place.rpartition(".")
+    return (plain.get(section, {}) if section else plain).get(name)
+
+
+def _received(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    found = configuration.from_parameters(task.whole(preflight_receives(spec, arguments)))
+    return configuration.plain(found)
+
+
+def _check_understood(config: Config, spec: Mapping[str, Any], arguments: dict[str, Any]) -> None:
+    """Raise SettingsError where the pipeline would read another configuration out of them."""
+    received = configuration.parse(_received(spec, arguments))
+    if name := configuration.first_difference(config, received):
+        raise SettingsError(
+            f"the pipeline {spec['pipelineInfo']['name']} has no parameter for {name}",
+            f"Remove {name}, or use assay run",
+        )
+
+
+def preflight_receives(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the pipeline's first task gets when the pipeline is run with `arguments`."""
+    inputs = inputs_of(spec)
+    whole = {name: arguments.get(name, one.get("defaultValue", "")) for name, one in inputs.items()}
+    first = spec["root"]["dag"]["tasks"]["preflight"]
+    component = spec["components"][first["componentRef"]["name"]]
+    received = {}
+    for name, one in component["inputDefinitions"]["parameters"].items():
+        source = first["inputs"]["parameters"].get(name)
+        if source is None:
+            received[name] = one["defaultValue"]
+        elif "componentInputParameter" in source:
+            received[name] = whole[source["componentInputParameter"]]
+        else:
+            received[name] = source["runtimeValue"]["constant"]
+    return received

@@ -1,0 +1,55 @@
+"""Where a GPU stage runs: in its own process, or in a Volcano Job; the section `cluster`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Ge
+
+from assay.errors import SettingsError
+
+RUNNER = "ASSAY_RUNNER"
+INLINE = "inline"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterSettings:
+    """How the GPU stages, fine-tuning and generation, run on a cluster.
+
+    `runner` auto makes each a Volcano Job where the cluster serves Volcano, and runs it in the
+    task's own pod elsewhere. A Job has `nodes` pods (fine-tuning; generation has one) of `gpus`
+    GPUs, `cpu` and `memory` (Kubernetes quantities) each, in `queue`, with `priority_class`.
+    `retries` counts restarts of the whole Job after a pod failed or was evicted; `timeout_s` bounds
+    waiting and running together, and `ttl_seconds` how long a finished Job is kept; 0 is no limit
+    for the first. `image` is the workers', empty: the task's own. The entries of `store_secret` are
+    the workers' environment (AWS_ENDPOINT_URL_S3 and so on).
+    """
+
+    runner: Literal["auto", "volcano", "inline"] = "auto"
+    queue: str = "default"
+    priority_class: str = ""
+    nodes: Annotated[int, Ge(1)] = 1
+    gpus: Annotated[int, Ge(0)] = 1
+    cpu: str = ""
+    memory: str = ""
+    retries: Annotated[int, Ge(0)] = 0
+    timeout_s: Annotated[float, Ge(0)] = 0.0
+    ttl_seconds: Annotated[int, Ge(0)] = 3600
+    image: str = ""
+    store_secret: str = "assay-store"  # noqa: S105  the name of a Secret
+
+
+def check(settings: ClusterSettings) -> None:
+    """Raise SettingsError for settings that contradict each other."""
+    if settings.runner == INLINE and settings.nodes > 1:
+        raise SettingsError(
+            f"cluster.nodes is {settings.nodes} and cluster.runner is inline, which is one pod",
+            "Set cluster.runner to auto, or cluster.nodes to 1",
+        )
+
+
+def runner() -> str:
+    """Return where this process runs its stage, as the report's provenance shows it."""
+    return os.environ.get(RUNNER, INLINE)

@@ -1,0 +1,55 @@
+"""One node for all tests, a namespace for each."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster import image, kube, launchers
+from tests.cluster.kube import Cluster, Space
+from tests.cluster.launchers import Launcher, Start
+from tests.cluster.node import bring, machine, programs
+from tests.needs import need
+
+SPACES = itertools.count()
+
+
+@pytest.fixture(scope="session", name="cluster")
+def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """The node, which stays up after the tests for the next ones."""
+    lacks = programs.missing()
+    need(not lacks, f"a cluster needs {', '.join(lacks)}")
+    if not bring.is_up():
+        programs.install()
+        bring.up()
+    archive = tmp_path_factory.mktemp("image") / "image.tar"
+    image.write(kube.IMAGE, archive, kube.environment())
+    machine.import_image(archive)
+    return bring.cluster()
+
+
+@pytest.fixture(name="space")
+def own_space(cluster: Cluster, tmp_path: Path) -> Iterator[Space]:
+    """A namespace of the test's own."""
+    with kube.space(cluster, f"assay-{os.getpid()}-{next(SPACES)}", tmp_path / "accounts") as made:
+        yield made
+
+
+@pytest.fixture(name="start")
+def start_launcher(space: Space, tmp_path: Path) -> Iterator[Start]:
+    """Starts launchers in the test's namespace, which end with the test."""
+    started: list[Launcher] = []
+
+    def start(*arguments: Any, **settings: Any) -> Launcher:
+        started.append(launchers.start(space, tmp_path, *arguments, **settings))
+        return started[-1]
+
+    yield start
+    for launcher in started:
+        launcher.process.kill()
+        launcher.process.wait()

@@ -1,0 +1,166 @@
+"""What the tests ask of a cluster, through kubectl, and the objects that they put into it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assay.cluster.api import Api
+
+ROOT = Path(__file__).parents[2]
+IMAGE = "assay-worker:test"
+ACCOUNT = "pipeline-runner"
+SECRET = "assay-store"
+RULES = [
+    {
+        "apiGroups": ["batch.volcano.sh"],
+        "resources": ["jobs"],
+        "verbs": ["create", "get", "list", "watch", "delete"],
+    },
+    {
+        "apiGroups": ["scheduling.volcano.sh"],
+        "resources": ["podgroups"],
+        "verbs": ["list", "watch"],
+    },
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+    {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
+]
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A running cluster: its `kubectl`, the `kubeconfig` of its administrator, the certificate of
+    its authority, and the store in it, as pods reach it and as this machine does."""
+
+    kubectl: str
+    kubeconfig: Path
+    ca: Path
+    store: Mapping[str, str]
+    store_here: Mapping[str, str]
+
+    def run(self, *arguments: str, text: str = "", check: bool = True) -> str:
+        """Run kubectl and return what it prints."""
+        command = [self.kubectl, "--kubeconfig", str(self.kubeconfig), *arguments]
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        if check and done.returncode:
+            raise RuntimeError(f"kubectl {' '.join(arguments)}: {done.stderr}")
+        return done.stdout
+
+    def apply(self, *objects: Object, server_side: bool = False) -> None:
+        """Make the objects what is asked for; large ones have to be compared by the server."""
+        items = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        options = ["--server-side", "--force-conflicts"] if server_side else []
+        self.run("apply", *options, "-f", "-", text=json.dumps(items))
+
+    def get(self, kind: str, namespace: str, *arguments: str) -> list[Object]:
+        """Return the objects of a kind in a namespace."""
+        found = self.run("get", kind, "-n", namespace, "-o", "json", *arguments)
+        return list(json.loads(found)["items"])
+
+    def set_gpus(self, count: int) -> None:
+        """Have the node say that it has so many GPUs."""
+        (node,) = json.loads(self.run("get", "nodes", "-o", "json"))["items"]
+        amount = {"nvidia.com/gpu": str(count)}
+        patch = json.dumps({"status": {"capacity": amount, "allocatable": amount}})
+        options = ("--subresource=status", "--type=merge", "-p", patch)
+        self.run("patch", "node", node["metadata"]["name"], *options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """A namespace of a test's own, with a service account that has the launcher's rights, and as
+    an `api` that asks with them from this machine."""
+
+    cluster: Cluster
+    name: str
+    api: Api
+
+    def get(self, kind: str, *arguments: str) -> list[Object]:
+        """Return the objects of a kind."""
+        return self.cluster.get(kind, self.name, *arguments)
+
+    def jobs(self) -> list[str]:
+        """Return the names of the Volcano Jobs."""
+        return [job["metadata"]["name"] for job in self.get("jobs.batch.volcano.sh")]
+
+
+@contextmanager
+def space(
+    cluster: Cluster, name: str, folder: Path, rules: Sequence[Object] = ()
+) -> Iterator[Space]:
+    """Make a namespace for the block, and delete it after."""
+    meta = {"name": ACCOUNT, "namespace": name}
+    cluster.run("create", "namespace", name)
+    cluster.apply(
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": meta,
+            "rules": list(rules or RULES),
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": meta,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": ACCOUNT},
+            "subjects": [{"kind": "ServiceAccount", **meta}],
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": SECRET, "namespace": name},
+            "stringData": dict(cluster.store),
+        },
+    )
+    account = folder / name
+    account.mkdir(parents=True)
+    token = cluster.run("create", "token", ACCOUNT, "-n", name, "--duration=4h")
+    (account / "token").write_text(token)
+    (account / "namespace").write_text(name)
+    (account / "ca.crt").write_bytes(cluster.ca.read_bytes())
+    try:
+        yield Space(
+            cluster=cluster, name=name, api=Api(host="127.0.0.1", port=6443, account=account)
+        )
+    finally:
+        cluster.run("delete", "namespace", name, "--wait=false")
+
+
+def mounted() -> dict[str, list[Object]]:
+    """Return volumes and mounts that put this machine's programs and Python environment into a
+    pod, as dsl.TaskConfig has them: the image of the tests is empty."""
+    paths = dict.fromkeys(
+        [
+            Path("/usr"),
+            Path(sys.base_prefix).resolve(),
+            Path(sys.prefix).resolve(),
+            ROOT,
+        ]
+    )
+    volumes, mounts = [], []
+    for number, path in enumerate(paths):
+        name = f"machine-{number}"
+        volumes.append({"name": name, "hostPath": {"path": str(path), "type": "Directory"}})
+        mounts.append({"name": name, "mountPath": str(path), "readOnly": True})
+    return {"volumes": volumes, "volume_mounts": mounts}
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a container that runs this checkout."""
+    return {
+        "PATH": os.pathsep.join(["/python", f"{Path(sys.prefix).resolve() / 'bin'}", "/usr/bin"]),
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
+        "HOME": "/tmp",  # noqa: S108  in the pod
+        "OMP_NUM_THREADS": "1",
+    }

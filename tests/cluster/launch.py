@@ -1,0 +1,30 @@
+"""A launcher on this machine, with the rights that it has in a pod:
+`python -m tests.cluster.launch SPEC.json` prints the artifact's metadata as its last line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from assay import task
+from assay.cluster.api import Api
+from assay.cluster.launcher import launch
+from assay.cluster.volcano import TaskConfig
+from assay.cluster.work import Work
+from assay.placement import ClusterSettings
+from assay.settings import build
+
+
+def main(path: Path) -> None:
+    """Launch what the file describes."""
+    spec = json.loads(path.read_text())
+    api = Api(host=spec["host"], port=spec["port"], account=Path(spec["account"]))
+    settings = build(ClusterSettings, spec["settings"], "cluster")
+    with task.running():
+        done = launch(api, Work(**spec["work"]), settings, TaskConfig(**spec["task"]))
+    print(json.dumps(dict(done)), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,50 @@
+"""The launcher's Role suffices, which every other test shows, and no right of it is too much."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.cluster import volcano
+from assay.placement import ClusterSettings
+from tests.cluster import kube, launchers
+from tests.cluster.kube import RULES, Cluster, Object
+from tests.cluster.launchers import DONE, work
+
+# What a launcher needs a right for, where that is not what it always does.
+OCCASIONS: dict[tuple[str, str], dict[str, Any]] = {
+    ("jobs", "delete"): {"script": "exit 1"},
+    ("events", "list"): {"script": DONE, "cpu": "999"},
+}
+ALWAYS = {"script": f"echo begin; sleep 1; {DONE}"}
+RIGHTS = [(rule["resources"][0], verb) for rule in RULES for verb in rule["verbs"]]
+
+
+def without(resource: str, verb: str) -> list[Object]:
+    """Return the rules less one verb."""
+    rules = copy.deepcopy(RULES)
+    for rule in rules:
+        if resource in rule["resources"]:
+            rule["verbs"].remove(verb)
+    return [rule for rule in rules if rule["verbs"]]
+
+
+@pytest.mark.parametrize(("resource", "verb"), RIGHTS, ids=lambda part: part.replace("/", "-"))
+def test_without_any_right_the_launcher_says_which_it_lacks(
+    cluster: Cluster, tmp_path: Path, resource: str, verb: str
+) -> None:
+    name = f"less-{resource.replace('/', '-')}-{verb}"
+    with kube.space(cluster, name, tmp_path, without(resource, verb)) as space:
+        if (resource, verb) == ("jobs", "get"):  # for the Job of an earlier try
+            settings = ClusterSettings(image=kube.IMAGE, gpus=0)
+            made = volcano.job(work(), settings, volcano.TaskConfig(), None)
+            made["metadata"]["namespace"] = name
+            cluster.apply(made)
+        occasion = OCCASIONS.get((resource, verb), ALWAYS)
+        launcher = launchers.start(space, tmp_path, work(), **occasion)
+        assert launcher.wait() != 0, launcher.output
+    assert f'cannot {verb} resource "{resource}"' in launcher.output
+    assert "Traceback" not in launcher.output

@@ -1,0 +1,368 @@
+"""A small stand-in for KFP's API server (v2beta1, after its published swagger), in this process.
+
+Used through the real kfp.Client. What it answers has the shape of what a real server answered,
+recorded in tests/data/kfp: tests/kfp/test_kfp_server.py compares.
+"""
+
+# ruff: noqa: A002, ARG002, N815  the handlers share one signature, and http.server its names
+
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+import re
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import monotonic
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import yaml
+
+Answer = Any
+ZERO = "1970-01-01T00:00:00Z"
+
+
+class Refusal(Exception):  # noqa: N818  an answer, no failure of the test
+    """An answer with an HTTP status other than 200."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class KfpServer:
+    """The state of a KFP, and what a test may do to it."""
+
+    def __init__(self) -> None:
+        self.pipelines: dict[str, dict[str, Any]] = {}
+        self.versions: dict[str, dict[str, Any]] = {}
+        self.experiments: dict[str, dict[str, Any]] = {}
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.recurring: dict[str, dict[str, Any]] = {}
+        self.logs: dict[str, str] = {}  # pod -> text
+        self.multi_user = False
+        self.namespaces: set[str] = set()
+        self.token = ""  # wanted, where set
+        self.down = False  # answers nothing
+        self.refuse: dict[str, tuple[int, str]] = {}  # "METHOD /path part" -> status, message
+        self.page: bytes = b""  # answers everything with this page, where set
+        self.asked: list[tuple[float, str, str]] = []  # when, method, path
+        self.lock = threading.RLock()
+        self.url = ""
+
+    # ------------------------------------------------------------- what a cluster does
+    def task(self, run_id: str, key: str, state: str, log: str = "") -> None:
+        """Bring a task of a run into a state, with what it has written so far."""
+        with self.lock:
+            run = self.runs[run_id]
+            run["state"] = "RUNNING"
+            node = f"{run['workflow']}-{abs(hash(key)) % 10**9}"
+            details = run.setdefault("run_details", {}).setdefault("task_details", [])
+            known = next((one for one in details if one["display_name"] == key), None)
+            if known is None:
+                known = {
+                    "run_id": run_id,
+                    "task_id": str(uuid.uuid4()),
+                    "display_name": key,
+                    "create_time": now(),
+                    "start_time": now(),
+                    "end_time": ZERO,
+                    "child_tasks": [{"pod_name": node}],
+                }
+                details.append(known)
+            known["state"] = state
+            if state in ("SUCCEEDED", "FAILED"):
+                known["end_time"] = now()
+            if log:
+                workflow, _, number = node.rpartition("-")
+                self.logs[f"{workflow}-system-container-impl-{number}"] = log
+
+    def end(self, run_id: str, state: str, message: str = "") -> None:
+        """End a run."""
+        with self.lock:
+            run = self.runs[run_id]
+            run |= {"state": state, "finished_at": now()}
+            run["state_history"].append({"update_time": now(), "state": state})
+            if message:
+                run["error"] = {"code": 13, "message": message}
+
+    # ------------------------------------------------------------- its API
+    def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Answer:
+        """Return what the server answers, or raise Refusal."""
+        for pattern, handler in ROUTES:
+            found = re.fullmatch(pattern, f"{method} {path}")
+            if found:
+                with self.lock:
+                    return handler(self, query, body, **found.groupdict())
+        raise Refusal(404, "Not Found")
+
+    def health(self, query: Any, body: Any) -> Answer:
+        known = {"commit_sha": "unknown", "tag_name": "unknown", "pipeline_store": "database"}
+        return {**known, "multi_user": self.multi_user}
+
+    def upload(self, query: dict[str, str], body: Any) -> Answer:
+        name = query["name"]
+        if any(one["name"] == name for one in self.pipelines.values()):
+            raise Refusal(409, "Failed to create a pipeline and a pipeline version")
+        one: dict[str, Any] = {
+            "pipeline_id": str(uuid.uuid4()),
+            "display_name": name,
+            "name": name,
+            "description": query.get("description", ""),
+            "created_at": now(),
+        }
+        self.pipelines[one["pipeline_id"]] = one
+        self._version(one["pipeline_id"], name, query.get("description", ""), body)
+        return one
+
+    def upload_version(self, query: dict[str, str], body: Any) -> Answer:
+        one = (query["pipelineid"], query["name"])
+        if one in {(v["pipeline_id"], v["name"]) for v in self.versions.values()}:
+            raise Refusal(409, "Failed to create a pipeline version")
+        return self._version(*one, query.get("description", ""), body)
+
+    def _version(self, pipeline_id: str, name: str, description: str, body: str) -> Answer:
+        spec, *platform = yaml.safe_load_all(body)
+        version: dict[str, Any] = {
+            "pipeline_id": pipeline_id,
+            "pipeline_version_id": str(uuid.uuid4()),
+            "display_name": name,
+            "name": name,
+            "description": description,
+            "created_at": now(),
+            "pipeline_spec": {"pipeline_spec": spec, "platform_spec": platform[0]}
+            if platform
+            else spec,
+        }
+        self.versions[version["pipeline_version_id"]] = version
+        return version
+
+    def list_pipelines(self, query: dict[str, str], body: Any) -> Answer:
+        return listing("pipelines", self.pipelines.values(), query)
+
+    def list_versions(self, query: dict[str, str], body: Any, id: str) -> Answer:
+        mine = [one for one in self.versions.values() if one["pipeline_id"] == id]
+        return listing("pipeline_versions", mine, query)
+
+    def get_version(self, query: Any, body: Any, id: str, version: str) -> Answer:
+        return known(self.versions, version, "PipelineVersion")
+
+    def list_experiments(self, query: dict[str, str], body: Any) -> Answer:
+        return listing("experiments", self.experiments.values(), query)
+
+    def create_experiment(self, query: Any, body: dict[str, Any]) -> Answer:
+        name = body["display_name"]
+        if any(one["display_name"] == name for one in self.experiments.values()):
+            raise Refusal(409, f"The name {name} already exists. Please specify a new name")
+        one = {**body, "experiment_id": str(uuid.uuid4()), "created_at": now()}
+        one |= {"storage_state": "AVAILABLE", "last_run_created_at": ZERO}
+        self.experiments[one["experiment_id"]] = one
+        return one
+
+    def create_run(self, query: Any, body: dict[str, Any]) -> Answer:
+        given = set(body.get("runtime_config", {}).get("parameters", {}))
+        inputs = self._inputs(body)
+        if given - set(inputs):
+            raise Refusal(
+                400, f"Failed to create a run: unknown parameters: {sorted(given - set(inputs))}"
+            )
+        one = {**body, "run_id": str(uuid.uuid4()), "created_at": now(), "scheduled_at": now()}
+        one |= {"finished_at": ZERO, "state": "PENDING", "storage_state": "AVAILABLE"}
+        one["state_history"] = [{"update_time": now(), "state": "PENDING"}]
+        one.setdefault("service_account", "pipeline-runner")
+        one["workflow"] = f"run-{one['run_id'][:5]}"
+        self.runs[one["run_id"]] = one
+        return visible(one)
+
+    def _inputs(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        spec = body.get("pipeline_spec")
+        if reference := body.get("pipeline_version_reference"):
+            version = reference["pipeline_version_id"]
+            spec = known(self.versions, version, "PipelineVersion")["pipeline_spec"]
+        spec = dict(spec or {})
+        spec = spec.get("pipeline_spec", spec)
+        return dict(spec["root"]["inputDefinitions"]["parameters"])
+
+    def list_runs(self, query: dict[str, str], body: Any) -> Answer:
+        return listing("runs", map(visible, self.runs.values()), query)
+
+    def get_run(self, query: Any, body: Any, id: str) -> Answer:
+        return visible(known(self.runs, id, "Run"))
+
+    def delete_run(self, query: Any, body: Any, id: str) -> Answer:
+        known(self.runs, id, "Run")
+        del self.runs[id]
+        return {}
+
+    def terminate_run(self, query: Any, body: Any, id: str) -> Answer:
+        run = known(self.runs, id, "Run")
+        run["state"] = "CANCELING"
+        run["state_history"].append({"update_time": now(), "state": "CANCELING"})
+        return {}
+
+    def read_log(self, query: Any, body: Any, id: str, node: str) -> Answer:
+        if node not in self.logs:  # a real server has sent 200 by then
+            return json.dumps({"error_message": "Failed to read logs", "error_details": "..."})
+        return self.logs[node]
+
+    def create_recurring(self, query: Any, body: dict[str, Any]) -> Answer:
+        self._inputs(body)
+        one = {**body, "recurring_run_id": str(uuid.uuid4()), "created_at": now()}
+        one |= {"updated_at": now(), "status": f"{one['mode']}D"}
+        one.setdefault("service_account", "pipeline-runner")
+        one.setdefault("namespace", "kubeflow")
+        self.recurring[one["recurring_run_id"]] = one
+        return one
+
+    def list_recurring(self, query: dict[str, str], body: Any) -> Answer:
+        return listing("recurringRuns", self.recurring.values(), query)
+
+    def get_recurring(self, query: Any, body: Any, id: str) -> Answer:
+        return known(self.recurring, id, "Job")
+
+    def delete_recurring(self, query: dict[str, str], body: Any, id: str) -> Answer:
+        known(self.recurring, id, "Job")
+        del self.recurring[id]
+        if query.get("propagation_policy") != "ORPHAN":
+            for run in self.runs.values():
+                if run.get("recurring_run_id") == id and run["finished_at"] == ZERO:
+                    self.end(run["run_id"], "FAILED", "its workflow was deleted")
+        return {}
+
+    def switch_recurring(self, query: Any, body: Any, id: str, mode: str) -> Answer:
+        known(self.recurring, id, "Job")["status"] = f"{mode.upper()}D"
+        return {}
+
+
+API, ID = "/apis/v2beta1", "(?P<id>[^/:]+)"
+ROUTES: list[tuple[str, Callable[..., Answer]]] = [
+    (f"GET {API}/healthz", KfpServer.health),
+    (f"POST {API}/pipelines/upload", KfpServer.upload),
+    (f"POST {API}/pipelines/upload_version", KfpServer.upload_version),
+    (f"GET {API}/pipelines", KfpServer.list_pipelines),
+    (f"GET {API}/pipelines/{ID}/versions", KfpServer.list_versions),
+    (f"GET {API}/pipelines/{ID}/versions/(?P<version>[^/]+)", KfpServer.get_version),
+    (f"GET {API}/experiments", KfpServer.list_experiments),
+    (f"POST {API}/experiments", KfpServer.create_experiment),
+    (f"GET {API}/runs", KfpServer.list_runs),
+    (f"POST {API}/runs", KfpServer.create_run),
+    (f"GET {API}/runs/{ID}", KfpServer.get_run),
+    (f"DELETE {API}/runs/{ID}", KfpServer.delete_run),
+    (f"POST {API}/runs/{ID}:terminate", KfpServer.terminate_run),
+    (f"GET /apis/v1alpha1/runs/{ID}/nodes/(?P<node>[^/]+)/log", KfpServer.read_log),
+    (f"GET {API}/recurringruns", KfpServer.list_recurring),
+    (f"POST {API}/recurringruns", KfpServer.create_recurring),
+    (f"GET {API}/recurringruns/{ID}", KfpServer.get_recurring),
+    (f"DELETE {API}/recurringruns/{ID}", KfpServer.delete_recurring),
+    (f"POST {API}/recurringruns/{ID}:(?P<mode>enable|disable)", KfpServer.switch_recurring),
+]
+
+
+def now() -> str:
+    """Return the time as KFP writes it, in whole seconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def visible(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run without what only the stand-in knows."""
+    return {name: value for name, value in run.items() if name != "workflow"}
+
+
+def known(items: Mapping[str, Any], key: str, kind: str) -> Any:
+    """Return an item, or answer that there is none."""
+    if key not in items:
+        raise Refusal(404, f"{kind} {key} not found")
+    return items[key]
+
+
+def listing(key: str, items: Any, query: Mapping[str, str]) -> Answer:
+    """Return one page of the items that the query's filter lets through."""
+    predicates = json.loads(query.get("filter", "{}")).get("predicates", [])
+    for one in predicates:
+        assert one["operation"] == "EQUALS"
+    wanted = {one["key"]: one["stringValue"] for one in predicates}
+    wanted |= {k: query[k] for k in ("experiment_id",) if query.get(k)}
+    found = [one for one in items if all(one.get(k) == v for k, v in wanted.items())]
+    field, _, order = query.get("sort_by", "created_at").partition(" ")
+    found.sort(key=lambda one: str(one[field]), reverse=order == "desc")
+    start, size = int(query.get("page_token") or 0), int(query.get("page_size") or 10)
+    page = {key: found[start : start + size], "total_size": len(found)}
+    if start + size < len(found):
+        page["next_page_token"] = str(start + size)
+    return {name: value for name, value in page.items() if value}
+
+
+@contextmanager
+def serve() -> Iterator[KfpServer]:
+    """Run a stand-in on the loopback until the block ends."""
+    state = KfpServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+        def _handle(self) -> None:
+            asked = urlsplit(self.path)
+            state.asked.append((monotonic(), self.command, asked.path))
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            if state.down:
+                self.close_connection = True
+                return
+            try:
+                self._allow(asked.path)
+                query = {name: values[0] for name, values in parse_qs(asked.query).items()}
+                given = _read(self.headers.get("Content-Type", ""), body)
+                answer = state.answer(self.command, unquote(asked.path), query, given)
+                self._send(200, answer)
+            except Refusal as refusal:
+                told = {"code": 5, "message": str(refusal), "details": []}
+                self._send(refusal.status, told)
+
+        def _allow(self, path: str) -> None:
+            if state.token and self.headers.get("authorization") != f"Bearer {state.token}":
+                raise Refusal(401, "Unauthenticated")
+            for wanted, (status, message) in state.refuse.items():
+                if wanted in f"{self.command} {path}":
+                    raise Refusal(status, message)
+
+        def _send(self, status: int, answer: Any) -> None:
+            data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
+            data = state.page or data
+            self.send_response(status)
+            kind = "application/json" if not isinstance(answer, str) else "text/plain"
+            self.send_header("Content-Type", "text/html" if state.page else kind)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = do_DELETE = _handle
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _read(kind: str, body: bytes) -> Any:
+    if not kind.startswith("multipart/"):
+        return json.loads(body) if body else None
+    head = f"Content-Type: {kind}\r\n\r\n".encode()
+    message = email.message_from_bytes(head + body, policy=email.policy.default)
+    (part,) = message.iter_parts()
+    return part.get_payload(decode=True).decode()  # type: ignore[union-attr]

@@ -1,0 +1,169 @@
+"""A schedule exists once on the server, as its file says, and its runs are never killed."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from assay.cli import main
+from assay.cluster import client, schedule
+from assay.cluster.client import Kfp
+from assay.cluster.connection import Connection
+from tests.kfp.kfp_server import KfpServer
+
+SCHEDULE = {"name": "nightly-eval", "cron": "30 3 * * 1-5", "config": "nightly.yaml"}
+
+
+@pytest.fixture
+def write(tmp_path: Path, config_file: Path) -> Any:
+    def written(**changes: Any) -> str:
+        path = tmp_path / "schedule.yaml"
+        path.write_text(yaml.safe_dump({**SCHEDULE, **changes}))
+        return str(path)
+
+    return written
+
+
+def only(server: KfpServer) -> dict[str, Any]:
+    (one,) = server.recurring.values()
+    return dict(one)
+
+
+def test_a_schedule_is_created_with_what_a_recurring_evaluation_needs(
+    server: KfpServer, write: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["schedule", "apply", write(parameters={"judge_secret": "other"})]) == 0
+    one = only(server)
+    assert one["trigger"]["cron_schedule"]["cron"] == "0 30 3 * * 1,2,3,4,5"
+    assert (one["max_concurrency"], one["no_catchup"], one["status"]) == ("1", True, "ENABLED")
+    assert one["runtime_config"]["parameters"]["judge_secret"] == "other"
+    spec = one["pipeline_spec"]["pipeline_spec"]
+    for component in (spec["root"], *spec["components"].values()):
+        for task in component.get("dag", {}).get("tasks", {}).values():
+            assert task["cachingOptions"] == {}
+    shown = capsys.readouterr().out
+    assert "nightly-eval: created" in shown
+    assert shown.count("next ") == 3
+    assert shown.count("03:30:00 UTC") == 3
+
+
+def test_caching_is_on_where_it_is_asked_for(server: KfpServer, write: Any) -> None:
+    assert main(["schedule", "apply", write(caching=True)]) == 0
+    tasks = only(server)["pipeline_spec"]["pipeline_spec"]["root"]["dag"]["tasks"]
+    assert tasks["preflight"]["cachingOptions"] == {"enableCache": True}
+
+
+def test_unchanged_does_nothing_and_changed_replaces_without_killing_a_run(
+    server: KfpServer, write: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["schedule", "apply", write()])
+    first = only(server)["recurring_run_id"]
+    assert main(["schedule", "trigger", "nightly-eval"]) == 0
+    (run,) = server.runs.values()
+    assert run["recurring_run_id"] == first
+    server.task(run["run_id"], "preflight", "RUNNING")
+    assert main(["schedule", "apply", write()]) == 0
+    assert only(server)["recurring_run_id"] == first
+    assert main(["schedule", "apply", write(cron="0 4 * * *")]) == 0
+    assert only(server)["recurring_run_id"] != first
+    assert only(server)["trigger"]["cron_schedule"]["cron"] == "0 0 4 * * *"
+    assert server.runs[run["run_id"]]["state"] == "RUNNING"
+    shown = capsys.readouterr().out
+    assert [word for word in ("created", "unchanged", "replaced") if word in shown] == [
+        "created",
+        "unchanged",
+        "replaced",
+    ]
+    assert main(["schedule", "delete", "nightly-eval"]) == 0
+    assert server.recurring == {}
+    assert server.runs[run["run_id"]]["state"] == "RUNNING"
+
+
+def test_applied_ten_times_in_parallel_it_exists_once(server: KfpServer, write: Any) -> None:
+    wanted, config = schedule.load(Path(write()))
+
+    def apply(number: int) -> str:
+        kfp = client.connect(Connection(endpoint=server.url))
+        return schedule.apply(kfp, wanted, config)[0].id
+
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(apply, range(10)))
+    assert only(server)["display_name"] == "nightly-eval"
+    assert schedule.apply(client.connect(Connection(endpoint=server.url)), wanted, config)[1] == (
+        "unchanged"
+    )
+
+
+def test_pause_resume_and_a_paused_one_that_is_changed_stays_paused(
+    kfp: Kfp, server: KfpServer, write: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["schedule", "apply", write()])
+    assert main(["schedule", "pause", "nightly-eval"]) == 0
+    assert only(server)["status"] == "DISABLED"
+    main(["schedule", "apply", write(cron="0 5 * * *")])
+    assert only(server)["status"] == "DISABLED"
+    capsys.readouterr()
+    assert main(["schedule", "list"]) == 0
+    assert capsys.readouterr().out == "nightly-eval: 0 5 * * * (UTC), paused\n"
+    assert main(["schedule", "resume", "nightly-eval"]) == 0
+    assert only(server)["status"] == "ENABLED"
+    assert "05:00:00 UTC" in capsys.readouterr().out
+    assert not schedule.get(kfp, "nightly-eval").cron.startswith("0 0")
+
+
+def test_recurring_runs_of_others_are_left_alone(server: KfpServer, write: Any) -> None:
+    main(["schedule", "apply", write()])
+    (mine,) = server.recurring.values()
+    server.recurring["other"] = {**mine, "recurring_run_id": "other", "description": "by hand"}
+    assert main(["schedule", "apply", write(cron="0 5 * * *")]) == 0
+    assert main(["schedule", "delete", "nightly-eval"]) == 0
+    assert list(server.recurring) == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cron": "0 0 31 2 *"}, "never fires"),
+        ({"cron": "0 3 L * *"}, "three-letter name"),
+        ({"time_zone": "Mars/Olympus"}, "is no time zone"),
+        ({"time_zone": "Europe/Berlin"}, "CRON_SCHEDULE_TIMEZONE=Europe/Berlin"),
+        ({"name": "Nightly Eval"}, "lower-case letters"),
+        ({"crn": "x"}, "Did you mean cron?"),
+        ({"parameters": {"judge_secrt": "x"}}, "Did you mean judge_secret?"),
+        ({"parameters": {"judge_api_key": "x"}}, "looks like a secret"),
+        ({"config": "none.yaml"}, "none.yaml does not exist"),
+        ({"config": {"mode": "auto", "dataset": {"eval": "e.json"}, "model": "m/m"}}, "cannot see"),
+    ],
+)
+def test_what_cannot_be_scheduled_is_one_line_and_nothing_is_created(
+    server: KfpServer,
+    write: Any,
+    capsys: pytest.CaptureFixture[str],
+    change: dict[str, Any],
+    message: str,
+) -> None:
+    assert main(["schedule", "apply", write(**change)]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert server.recurring == {}
+
+
+def test_a_schedule_that_there_is_not_is_named(
+    server: KfpServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in ("pause", "resume", "delete", "trigger"):
+        assert main(["schedule", command, "nope"]) == 2
+        assert "there is no schedule nope" in capsys.readouterr().err
+
+
+def test_a_refused_creation_leaves_the_old_schedule(server: KfpServer, write: Any) -> None:
+    main(["schedule", "apply", write()])
+    first = only(server)["recurring_run_id"]
+    server.refuse["POST /apis/v2beta1/recurringruns"] = (500, "no")
+    assert main(["schedule", "apply", write(cron="0 5 * * *")]) == 2
+    assert only(server)["recurring_run_id"] == first

@@ -1,0 +1,158 @@
+"""A run is followed live: gently, over lost connections, and until it has ended."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from assay import progress
+from assay.cli import main
+from assay.cluster import runs, watch
+from assay.cluster.client import Kfp
+from assay.errors import KfpError
+from assay.progress import Progress
+from tests.kfp.kfp_server import KfpServer
+
+
+@pytest.fixture
+def run(server: KfpServer, config_file: Path) -> str:
+    assert main(["submit", str(config_file)]) == 0
+    (run,) = server.runs
+    return run
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+class Watching:
+    """A watch in a thread of its own."""
+
+    def __init__(self, kfp: Kfp, run: str) -> None:
+        self.events: list[Progress] = []
+        self.ended: list[runs.Run] = []
+        self.thread = threading.Thread(
+            target=lambda: self.ended.append(watch.watch(kfp, run, self.events.append)), daemon=True
+        )
+        self.thread.start()
+
+    def saw(self, stage: str, text: str = "", state: str = "running", done: int = 0) -> bool:
+        return any(
+            (event.stage, event.state, event.done) == (stage, state, done) and text in event.note
+            for event in list(self.events)
+        )
+
+    def finish(self) -> runs.Run:
+        self.thread.join(60)
+        (run,) = self.ended
+        return run
+
+
+def test_every_change_is_told_and_the_server_is_asked_once_a_second(
+    kfp: Kfp, server: KfpServer, run: str
+) -> None:
+    server.asked.clear()
+    watching = Watching(kfp, run)
+    server.task(run, "preflight", "SUCCEEDED")
+    server.task(run, "generate", "RUNNING", "finetune: waiting: queue gpu is full\nmore\n")
+    until(lambda: watching.saw("Preflight", state="done"))
+    until(lambda: watching.saw("Generate: baseline", "queue gpu is full"))
+    server.task(run, "generate", "RUNNING", "generate (baseline): 3/64 samples, 1.5/s, 0:40 left\n")
+    until(lambda: watching.saw("Generate: baseline", done=3))
+    server.task(run, "generate", "SUCCEEDED")
+    server.task(
+        run,
+        "judge",
+        "RUNNING",
+        "[worker-0] judge (candidate): 9/64 verdicts, 2 unscored: timeout\n",
+    )
+    until(lambda: watching.saw("Judge", done=9))
+    server.task(run, "judge", "FAILED")
+    server.end(run, "FAILED", "the judge is gone")
+    ended = watching.finish()
+    assert (ended.state, ended.error) == ("FAILED", "the judge is gone")
+    assert watching.saw("Generate: baseline", state="done", done=3)
+    times = [when for when, _, _ in server.asked]
+    gaps = [after - before for before, after in itertools.pairwise(times)]
+    assert min(gaps) > 0.9 * watch.EVERY
+
+
+def test_a_lost_connection_is_told_and_comes_back(kfp: Kfp, server: KfpServer, run: str) -> None:
+    watching = Watching(kfp, run)
+    server.task(run, "preflight", "RUNNING")
+    until(lambda: watching.saw("Preflight"))
+    server.down = True
+    until(lambda: watching.saw("connection", "trying again"))
+    server.refuse["GET"] = (503, "no healthy upstream")
+    server.down = False
+    until(lambda: watching.saw("connection", "503"))
+    server.refuse.clear()
+    server.end(run, "SUCCEEDED")
+    assert watching.finish().state == "SUCCEEDED"
+
+
+def test_a_run_that_is_deleted_or_forbidden_ends_the_watch(
+    kfp: Kfp, server: KfpServer, run: str
+) -> None:
+    del server.runs[run]
+    with pytest.raises(KfpError, match="has not the run"):
+        watch.watch(kfp, run)
+
+
+def test_the_command_prints_lines_and_its_exit_code_is_the_runs(
+    server: KfpServer, run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.task(run, "preflight", "SUCCEEDED")
+    for state, code in (("SUCCEEDED", 0), ("FAILED", 1), ("CANCELED", 3)):
+        server.end(run, state)
+        assert main(["watch", run]) == code
+        shown = capsys.readouterr()
+        assert "Preflight, done in" in shown.err
+        assert f"nightly {state.lower()}" in shown.out
+
+
+def test_an_interrupt_leaves_the_run_and_says_how_to_return(
+    server: KfpServer,
+    run: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "get", interrupted)
+    assert main(["watch", run]) == 130
+    error = capsys.readouterr().err
+    assert f"assay watch {run}" in error
+    assert f"assay cancel {run}" in error
+    assert server.runs[run]["state"] == "PENDING"
+
+
+def test_a_line_of_progress_is_read_as_it_was_written() -> None:
+    pace = progress.Pace()
+    for event in (
+        Progress(stage="finetune", done=0, total=40, unit="steps", time=1.0),
+        Progress(
+            stage="finetune", done=4, total=40, unit="steps", note="loss 1.5, lr 2e-5", time=3
+        ),
+        Progress(stage="judge", side="baseline", done=1, total=9, unit="verdicts", time=1),
+        Progress(stage="judge", side="baseline", done=4000, total=9000, unit="verdicts", time=2),
+        Progress(stage="judge", side="baseline", done=9000, total=9000, unit="verdicts", time=9999),
+        Progress(stage="generate", done=2, total=9, unit="samples", state="done", time=4),
+        Progress(
+            stage="generate", done=2, total=9, unit="samples", state="failed", note="no", time=4
+        ),
+    ):
+        read = progress.read_line(pace.describe(event) + "\n")
+        assert read is not None
+        assert Progress(**{**vars(read), "time": event.time}) == event
+    for line in ("", "3/4", "Traceback: 3 of 4", "waiting: 0 of 2 pods"):
+        assert progress.read_line(line) is None

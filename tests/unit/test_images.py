@@ -1,0 +1,146 @@
+"""The images hold what the lock says, and what the stages that run in them import."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from assay import __version__
+from components.images import CPU_IMAGE, GPU_IMAGE
+
+ROOT = Path(__file__).parents[2]
+IMAGES = ("cpu", "gpu", "minio")
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+
+def instructions(image: str) -> list[tuple[str, str]]:
+    """Return (instruction, arguments) of the Containerfile, continued lines joined."""
+    text = (ROOT / "images" / image / "Containerfile").read_text()
+    lines = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ").splitlines()
+    return [(line.split()[0], line.partition(" ")[2]) for line in lines if line.strip()]
+
+
+def last_stage(image: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, arguments in instructions(image):
+        if name == "FROM":
+            found = {}
+        found.setdefault(name, []).append(arguments)
+    return found
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_runs_as_a_numeric_user_with_a_home(image: str) -> None:
+    stage = last_stage(image)
+    assert stage["USER"] == ["65532:65532"]  # KFP's runAsNonRoot cannot check a name
+    assert any("useradd --uid 65532 --create-home" in command for command in stage["RUN"])
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_says_what_it_is(image: str) -> None:
+    (labels,) = last_stage(image)["LABEL"]
+    found = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]*)"', labels))
+    assert found["title"] == f"assay-{image}"
+    assert (found["version"], found["source"], found["revision"]) == (
+        "${VERSION}",
+        "${SOURCE}",
+        "${REVISION}",
+    )
+    assert found["licenses"] == ("AGPL-3.0-only" if image == "minio" else "Apache-2.0")
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_bases_are_named_by_tag(image: str) -> None:
+    names = [value for name, value in instructions(image) if name == "FROM"]
+    defaults = dict(
+        value.split("=") for name, value in instructions(image) if name == "ARG" and ":" in value
+    )
+    for name in names:
+        base = defaults[name.split()[0].strip("${}")]
+        assert re.fullmatch(r"docker\.io/library/[a-z]+:(?!latest)[\w.-]+", base), base
+
+
+@pytest.mark.parametrize("image", ["cpu", "gpu"])
+def test_whatever_pip_downloads_is_checked_by_its_hash(image: str) -> None:
+    commands = " && ".join(value for name, value in instructions(image) if name == "RUN")
+    pips = re.findall(r"tools/bin/pip [^&]*", commands)
+    assert len(pips) == 4
+    assert all("--require-hashes" in pip or "--no-index" in pip for pip in pips)
+
+
+@pytest.mark.parametrize("image", ["cpu", "gpu"])
+def test_an_image_has_all_that_its_extra_needs(image: str) -> None:
+    named = set((ROOT / "images/packages" / f"{image}.txt").read_text().split())
+    needed = closure(list(own_requirements(image)))
+    assert needed <= named, f"make lock: {sorted(needed - named)}"
+
+
+def test_the_cpu_image_has_no_torch() -> None:
+    named = (ROOT / "images/packages/cpu.txt").read_text().split()
+    assert not {"torch", "transformers", "llamafactory", "triton"} & set(named)
+
+
+@pytest.mark.parametrize("packages", ["build", "cpu", "gpu"])
+def test_the_lock_gives_each_package_its_version_and_hashes(packages: str) -> None:
+    file = ROOT / "images/packages" / f"{packages}.txt"
+    done = locked(file)
+    assert done.returncode == 0, done.stderr
+    blocks = re.split(r"\n(?=\S)", done.stdout.strip())
+    assert {block.split("==")[0] for block in blocks} == set(file.read_text().split())
+    assert all("--hash=sha256:" in block for block in blocks)
+    assert set(blocks) <= set(re.split(r"\n(?=\S)", (ROOT / "requirements.lock").read_text()))
+
+
+def test_a_package_that_is_not_locked_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "some.txt").write_text("numpy\nnot-there\n")
+    done = locked(tmp_path / "some.txt")
+    assert done.returncode == 1
+    assert done.stderr.strip() == "requirements.lock lacks not-there: make lock"
+
+
+def test_the_components_name_the_images_that_are_built() -> None:
+    assert f"assay-cpu:{__version__}" == CPU_IMAGE
+    assert f"assay-gpu:{__version__}" == GPU_IMAGE
+
+
+def locked(file: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "images/locked.py"), str(file)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def own_requirements(extra: str) -> Iterator[Requirement]:
+    """Yield what the package and its `extra` require, extras of its own resolved."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    yield from map(Requirement, project["dependencies"])
+    for text in EXTRAS[extra]:
+        requirement = Requirement(text)
+        if requirement.name == "assay":
+            for inner in requirement.extras:
+                yield from own_requirements(inner)
+        else:
+            yield requirement
+
+
+def closure(requirements: list[Requirement]) -> set[str]:
+    """Return the names of all that `requirements` need here, as the installed packages say."""
+    seen: set[tuple[str, str]] = set()
+    while requirements:
+        requirement = requirements.pop()
+        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+        for extra in {"", *requirement.extras}:
+            if (name, extra) in seen:
+                continue
+            seen.add((name, extra))
+            for text in importlib.metadata.requires(name) or []:
+                inner = Requirement(text)
+                if inner.marker is None or inner.marker.evaluate({"extra": extra}):
+                    requirements.append(inner)
+    return {name for name, _ in seen}
