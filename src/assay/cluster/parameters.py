@@ -13,6 +13,7 @@ from assay import settings, store, task
 from assay.config import EVALUATE_PARAMETERS, FINETUNE_PARAMETERS, NO_BASELINE, PARAMETERS, Config
 from assay.errors import SettingsError
 from assay.judge import JudgeSettings
+from assay.judge.rubric import builtin_names
 
 PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     "STRING": (str,),
@@ -71,6 +72,12 @@ def check_given(given: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
 def check_places(config: Config, given: Mapping[str, Any]) -> None:
     """Raise SettingsError for data or models that a cluster cannot see."""
     data = {"dataset.train": config.dataset.train, "dataset.eval": config.dataset.eval}
+    if config.judge:
+        built_in = config.judge.rubric in builtin_names()
+        data |= {
+            "judge.rubric": "" if built_in else config.judge.rubric,
+            "judge.anchors": config.judge.anchors,
+        }
     baseline = "" if config.baseline == NO_BASELINE else config.baseline
     models = {"model": config.model, "base_model": config.base_model, "baseline": baseline}
     if config.finetune:
