@@ -13,6 +13,7 @@ from assay import settings, store, task
 from assay.config import EVALUATE_PARAMETERS, FINETUNE_PARAMETERS, NO_BASELINE, PARAMETERS, Config
 from assay.errors import SettingsError
 from assay.judge import JudgeSettings
+from assay.judge.panel import seats
 from assay.judge.rubric import builtin_names
 
 PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
@@ -89,11 +90,13 @@ def check_places(config: Config, given: Mapping[str, Any]) -> None:
                 "Put it in a store and name it by s3://, minio:// or hf://"
                 + (", or name a hub id" if name in models else ""),
             )
-    if config.judge and config.judge.api_key_env not in ("", JudgeSettings.api_key_env):
-        raise SettingsError(
-            f"judge.api_key_env = {config.judge.api_key_env} is no variable of the cluster's pods",
-            "Leave it out and put the key into the Secret that judge_secret names",
-        )
+    judges = [config.judge, *seats(config.judge)] if config.judge else []
+    for judge in judges:
+        if judge.api_key_env not in ("", JudgeSettings.api_key_env):
+            raise SettingsError(
+                f"judge.api_key_env = {judge.api_key_env} is no variable of the cluster's pods",
+                "Leave it out and put the key into the Secret that judge_secret names",
+            )
 
 
 def _seen(value: str, is_model: bool) -> bool:
