@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from assay.cluster import pipelines
+from assay.cluster import argo, pipelines
 from assay.cluster.client import Kfp
 from assay.errors import InputError, KfpError
 
@@ -22,14 +22,14 @@ _NOISE = re.compile(r'^([IWEF]\d{4} |time="|\[KFP Executor|\s*$)')
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One task of a run. `key` is KFP's name for it, `nodes` are Argo's names for what it ran."""
+    """One task of a run. `key` is KFP's name for it, `pods` the names that its pod may have."""
 
     key: str
     name: str
     state: str
     started: datetime | None = None
     finished: datetime | None = None
-    nodes: Sequence[str] = ()
+    pods: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +88,10 @@ def cancel(kfp: Kfp, run_id: str) -> None:
 
 def log(kfp: Kfp, run_id: str, task: Task) -> list[str]:
     """Return the lines that a task has written so far; none where its pod has not started."""
-    for node in task.nodes:
-        for pod in _pods(node):
-            text = _read_log(kfp, run_id, pod)
-            if text is not None:
-                return [line for line in text.splitlines() if not _NOISE.match(line)]
+    for pod in task.pods:
+        text = _read_log(kfp, run_id, pod)
+        if text is not None:
+            return [line for line in text.splitlines() if not _NOISE.match(line)]
     return []
 
 
@@ -154,7 +153,7 @@ def _time(value: datetime | None) -> datetime | None:
 
 def _tasks(details: Sequence[Any], titles: Mapping[str, str]) -> list[Task]:
     """Return the tasks that people know out of Argo's nodes, which are more."""
-    nodes = {one.display_name: one for one in details}
+    nodes, pods = {one.display_name: one for one in details}, argo.pods(details)
     found = []
     for key, title in titles.items():
         one = nodes.get(key)
@@ -165,16 +164,10 @@ def _tasks(details: Sequence[Any], titles: Mapping[str, str]) -> list[Task]:
                 state=(one.state if one else None) or "PENDING",
                 started=_time(one.start_time) if one else None,
                 finished=_time(one.end_time) if one else None,
-                nodes=[c.pod_name for c in (one.child_tasks if one else None) or [] if c.pod_name],
+                pods=pods.get(key, ()),
             )
         )
     return found
-
-
-def _pods(node: str) -> list[str]:
-    """Return the names that the pod of an Argo node may have: of the template, or of the node."""
-    workflow, _, hash_ = node.rpartition("-")
-    return [f"{workflow}-system-container-impl-{hash_}", node]
 
 
 def _read_log(kfp: Kfp, run_id: str, pod: str) -> str | None:
