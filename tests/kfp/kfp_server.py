@@ -82,7 +82,11 @@ class KfpServer:
                 self.logs[f"{workflow}-system-container-impl-{argo.node_hash(path)}"] = log
 
     def _node(self, run_id: str, title: str, workflow: str, child: str) -> dict[str, Any]:
-        node = {"run_id": run_id, "task_id": str(uuid.uuid4()), "display_name": title}
+        node: dict[str, Any] = {
+            "run_id": run_id,
+            "task_id": str(uuid.uuid4()),
+            "display_name": title,
+        }
         node |= {"create_time": now(), "start_time": now(), "end_time": ZERO, "state": "RUNNING"}
         node["state_history"] = [{"update_time": now(), "state": "RUNNING"}]
         children = [{"pod_name": f"{workflow}-{argo.node_hash(child)}"}] if child else []
