@@ -65,11 +65,6 @@ def configuration(image: str) -> dict[str, Any]:
     return dict(found["OCIv1"]["config"])
 
 
-def save(image: str, archive: Path) -> None:
-    """Write an archive that `ctr images import` takes."""
-    buildah("push", image, f"docker-archive:{archive}:{image}")
-
-
 @contextmanager
 def unpacked(image: str) -> Iterator[Path]:
     """Yield the root file system of an image."""

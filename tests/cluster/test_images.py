@@ -20,6 +20,8 @@ from tests.cluster import built
 from tests.needs import need
 
 ROOT = Path(__file__).parents[2]
+# the first one builds the image
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module", name="image")
