@@ -226,7 +226,8 @@ def judge(
     if settings.judge.pairwise and answered(folder) == SIDES:
         judging.judge_pairs(
             folder / SAMPLES,
-            *(folder / side / generating.PREDICTIONS for side in SIDES),
+            folder / "baseline" / generating.PREDICTIONS,
+            folder / "candidate" / generating.PREDICTIONS,
             folder / PAIRS,
             settings.judge,
             only_failed=only_failed,
