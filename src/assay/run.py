@@ -223,6 +223,15 @@ def judge(
             only_failed=only_failed,
             listen=listen,
         )
+        judging.judge_panel(
+            folder / SAMPLES,
+            folder / side / generating.PREDICTIONS,
+            folder / side / VERDICTS,
+            settings.judge,
+            side=side,
+            only_failed=only_failed,
+            listen=listen,
+        )
     if settings.judge.pairwise and answered(folder) == SIDES:
         judging.judge_pairs(
             folder / SAMPLES,

@@ -157,6 +157,14 @@ def rank_correlation(left: Floats, right: Floats) -> float | None:
     return float(np.corrcoef(_ranks(left), _ranks(right))[0, 1])
 
 
+def weighted_kappa(left: Floats, right: Floats) -> float | None:
+    """Return Cohen's kappa with quadratic weights, None where chance alone would agree on
+    everything."""
+    # over all pairs: E(a-b)^2 = var(a) + var(b) + (mean a - mean b)^2
+    chance = float(left.var() + right.var() + (left.mean() - right.mean()) ** 2)
+    return None if chance == 0 else 1 - float(((left - right) ** 2).mean()) / chance
+
+
 def direction(name: str) -> Direction:
     """Return which values of the metric `name` are better."""
     return _DIRECTIONS.get(name, "higher")

@@ -184,6 +184,9 @@ def judge(
         judging.judge(
             samples / run.SAMPLES, predictions, verdicts, wanted, side=side, listen=listen
         )
+        judging.judge_panel(
+            samples / run.SAMPLES, predictions, verdicts, wanted, side=side, listen=listen
+        )
     answered = dict(_answered(sides))
     if wanted.pairwise and len(answered) == 2:
         judging.judge_pairs(

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from assay import config
-from assay.cluster import client, pipelines, runs, schedule
+from assay.cluster import client, pipelines, runs, schedule, submit
 from assay.cluster.connection import Connection
 from assay.cluster.schedule import Schedule
 
@@ -29,11 +29,11 @@ def collect(url: str) -> dict[str, Any]:
     kfp = client.connect(Connection(endpoint=url, experiment="recorded"))
     settings = config.parse(CONFIG)
     version = pipelines.upload(kfp, pipelines.compiled("evaluate"))
-    run = runs.submit(kfp, settings, name="recorded")
+    run = submit.submit(kfp, settings, name="recorded")
     applied, _ = schedule.apply(kfp, SCHEDULE, settings)
     triggered = schedule.trigger(kfp, "recorded")
     runs.cancel(kfp, run.id)
-    experiment = runs.experiment_id(kfp)
+    experiment = submit.experiment_id(kfp)
     named = pipelines.equals("display_name", "recorded")
     base, one = "/apis/v2beta1", pipelines.equals
     paths = {

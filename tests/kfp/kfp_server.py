@@ -24,6 +24,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
+from assay.cluster import argo
+
 Answer = Any
 ZERO = "1970-01-01T00:00:00Z"
 
@@ -62,26 +64,33 @@ class KfpServer:
         with self.lock:
             run = self.runs[run_id]
             run["state"] = "RUNNING"
-            node = f"{run['workflow']}-{abs(hash(key)) % 10**9}"
             details = run.setdefault("run_details", {}).setdefault("task_details", [])
-            known = next((one for one in details if one["display_name"] == key), None)
-            if known is None:
-                known = {
-                    "run_id": run_id,
-                    "task_id": str(uuid.uuid4()),
-                    "display_name": key,
-                    "create_time": now(),
-                    "start_time": now(),
-                    "end_time": ZERO,
-                    "child_tasks": [{"pod_name": node}],
-                }
-                details.append(known)
-            known["state"] = state
-            if state in ("SUCCEEDED", "FAILED"):
-                known["end_time"] = now()
+            workflow = run["workflow"]
+            path = f"{workflow}(0).root(0).{key}(0).executor(0)"
+            for title, node, child in links(workflow, key):
+                known = next((one for one in details if one["display_name"] == title), None)
+                if known is None or title.startswith("executor"):
+                    known = self._node(run_id, title, workflow, child)
+                    details.append(known)
+                link = {"pod_name": f"{workflow}-{argo.node_hash(child)}"}
+                if child and link not in known["child_tasks"]:
+                    known["child_tasks"].append(link)
+                if node.startswith(f"{workflow}(0).root(0)."):
+                    known["state"] = state
+                    known["end_time"] = now() if state in ("SUCCEEDED", "FAILED") else ZERO
             if log:
-                workflow, _, number = node.rpartition("-")
-                self.logs[f"{workflow}-system-container-impl-{number}"] = log
+                self.logs[f"{workflow}-system-container-impl-{argo.node_hash(path)}"] = log
+
+    def _node(self, run_id: str, title: str, workflow: str, child: str) -> dict[str, Any]:
+        node: dict[str, Any] = {
+            "run_id": run_id,
+            "task_id": str(uuid.uuid4()),
+            "display_name": title,
+        }
+        node |= {"create_time": now(), "start_time": now(), "end_time": ZERO, "state": "RUNNING"}
+        node["state_history"] = [{"update_time": now(), "state": "RUNNING"}]
+        children = [{"pod_name": f"{workflow}-{argo.node_hash(child)}"}] if child else []
+        return {**node, "child_tasks": children}
 
     def end(self, run_id: str, state: str, message: str = "") -> None:
         """End a run."""
@@ -262,6 +271,18 @@ ROUTES: list[tuple[str, Callable[..., Answer]]] = [
     (f"DELETE {API}/recurringruns/{ID}", KfpServer.delete_recurring),
     (f"POST {API}/recurringruns/{ID}:(?P<mode>enable|disable)", KfpServer.switch_recurring),
 ]
+
+
+def links(workflow: str, key: str) -> list[tuple[str, str, str]]:
+    """Return Argo's nodes down to the pod of a task: title, path, path of the child."""
+    steps = ["(0)", ".root", "(0)", f".{key}", "(0)", ".executor", "(0)"]
+    paths = [workflow]
+    for step in steps:
+        paths.append(paths[-1] + step)
+    return [
+        (path.rpartition(".")[2], path, child)
+        for path, child in zip(paths, [*paths[1:], ""], strict=True)
+    ]
 
 
 def now() -> str:

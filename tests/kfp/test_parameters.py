@@ -179,3 +179,22 @@ def test_a_given_parameter_wins() -> None:
     settings = config.parse({**EVALUATE, "model": "/models/mine"})
     found = parameters.to_parameters(settings, SPECS["evaluate"], {"model": "/volume/mine"})
     assert found["model"] == "/volume/mine"
+
+
+def test_a_gate_reaches_the_pipeline() -> None:
+    rules = {"overall": {"max_drop": 0.5}, "bleu-4": {"max_drop": 2}}
+    asked = config.parse({**EVALUATE, "gate": {"rules": rules, "min_pairs": 20}})
+    arguments = there(asked)
+    assert arguments["gate"]["rules"] == rules
+    assert back(asked, arguments) == asked
+
+
+@pytest.mark.parametrize("name", ["rubric", "anchors"])
+def test_a_judges_file_that_the_cluster_cannot_see_is_refused(name: str) -> None:
+    for place, fits in (("own/file", False), ("s3://b/file", True)):
+        asked = config.parse({**EVALUATE, "judge": {**JUDGE, name: place}})
+        if fits:
+            assert there(asked)["judge_settings"] == {name: place}
+            continue
+        with pytest.raises(SettingsError, match=f"judge.{name} = own/file is a path of this"):
+            there(asked)

@@ -11,7 +11,7 @@ import yaml
 
 from assay import __version__, config
 from assay.cli import main
-from assay.cluster import client, pipelines, runs
+from assay.cluster import client, pipelines, submit
 from assay.cluster.client import Kfp
 from assay.cluster.connection import Connection
 from tests.kfp.kfp_server import KfpServer
@@ -90,12 +90,12 @@ def test_once_gives_the_same_run_until_it_fails(
 def test_once_in_parallel_leaves_one_run(kfp: Kfp, server: KfpServer, config_file: Path) -> None:
     settings = config.load(config_file)
 
-    def submit(number: int) -> str:
+    def submit_one(number: int) -> str:
         connection = client.connect(Connection(endpoint=server.url))
-        return runs.submit(connection, settings, name=f"run-{number}", once=True).id
+        return submit.submit(connection, settings, name=f"run-{number}", once=True).id
 
     with ThreadPoolExecutor(10) as pool:
-        found = set(pool.map(submit, range(10)))
+        found = set(pool.map(submit_one, range(10)))
     assert found == set(server.runs)
     assert len(found) == 1
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from statistics import NormalDist, fmean, variance
 from typing import TYPE_CHECKING
 
-from assay.stats import interval, rank_correlation
+from assay.stats import interval, rank_correlation, weighted_kappa
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +78,7 @@ def compare(
         exact=fmean(score == label for score, label in every),
         within_one=fmean(abs(score - label) <= 1 for score, label in every),
         kappa=kappa(judge, people),
-        weighted_kappa=weighted_kappa(judge, people),
+        weighted_kappa=weighted_kappa(_array(judge), _array(people)),
         spearman=rank_correlation(_array(judge), _array(people)),
         bias=float(gaps.mean()),
         bias_low=low,
@@ -96,15 +96,6 @@ def kappa(left: Sequence[float], right: Sequence[float]) -> float | None:
     chance = sum(counts[value] * others[value] for value in counts) / n**2
     seen = fmean(a == b for a, b in zip(left, right, strict=True))
     return None if chance == 1 else (seen - chance) / (1 - chance)
-
-
-def weighted_kappa(left: Sequence[float], right: Sequence[float]) -> float | None:
-    """Return kappa with quadratic weights, None where chance alone would agree on everything."""
-    seen = fmean((a - b) ** 2 for a, b in zip(left, right, strict=True))
-    # over all pairs: E(a-b)^2 = var(a) + var(b) + (mean a - mean b)^2
-    a, b = _array(left), _array(right)
-    chance = float(a.var() + b.var() + (a.mean() - b.mean()) ** 2)
-    return None if chance == 0 else 1 - seen / chance
 
 
 def corrected_mean(scores: Sequence[float], pairs: Sequence[tuple[float, float]]) -> Corrected:

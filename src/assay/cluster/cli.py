@@ -80,7 +80,7 @@ def connected(arguments: argparse.Namespace) -> Kfp:
 
 def _submit(arguments: argparse.Namespace) -> int:
     from assay import config
-    from assay.cluster import parameters, pipelines, runs
+    from assay.cluster import parameters, pipelines, submit
     from assay.settings import read_assignments
 
     settings = config.load(arguments.config, read_assignments("--set", arguments.set))
@@ -89,7 +89,7 @@ def _submit(arguments: argparse.Namespace) -> int:
     parameters.to_parameters(settings, pipelines.spec(compiled), given)  # before any connection
     kfp = connected(arguments)
     name = arguments.name or arguments.config.stem
-    run = runs.submit(kfp, settings, name=name, once=arguments.once, given=given)
+    run = submit.submit(kfp, settings, name=name, once=arguments.once, given=given)
     print(f"{run.id}  {run.name}\n{run.link}", flush=True)
     return _follow(kfp, run.id) if arguments.watch else 0
 

@@ -13,6 +13,8 @@ from assay import settings, store, task
 from assay.config import EVALUATE_PARAMETERS, FINETUNE_PARAMETERS, NO_BASELINE, PARAMETERS, Config
 from assay.errors import SettingsError
 from assay.judge import JudgeSettings
+from assay.judge.panel import seats
+from assay.judge.rubric import builtin_names
 
 PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     "STRING": (str,),
@@ -71,6 +73,12 @@ def check_given(given: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
 def check_places(config: Config, given: Mapping[str, Any]) -> None:
     """Raise SettingsError for data or models that a cluster cannot see."""
     data = {"dataset.train": config.dataset.train, "dataset.eval": config.dataset.eval}
+    if config.judge:
+        built_in = config.judge.rubric in builtin_names()
+        data |= {
+            "judge.rubric": "" if built_in else config.judge.rubric,
+            "judge.anchors": config.judge.anchors,
+        }
     baseline = "" if config.baseline == NO_BASELINE else config.baseline
     models = {"model": config.model, "base_model": config.base_model, "baseline": baseline}
     if config.finetune:
@@ -82,11 +90,13 @@ def check_places(config: Config, given: Mapping[str, Any]) -> None:
                 "Put it in a store and name it by s3://, minio:// or hf://"
                 + (", or name a hub id" if name in models else ""),
             )
-    if config.judge and config.judge.api_key_env not in ("", JudgeSettings.api_key_env):
-        raise SettingsError(
-            f"judge.api_key_env = {config.judge.api_key_env} is no variable of the cluster's pods",
-            "Leave it out and put the key into the Secret that judge_secret names",
-        )
+    judges = [config.judge, *seats(config.judge)] if config.judge else []
+    for judge in judges:
+        if judge.api_key_env not in ("", JudgeSettings.api_key_env):
+            raise SettingsError(
+                f"judge.api_key_env = {judge.api_key_env} is no variable of the cluster's pods",
+                "Leave it out and put the key into the Secret that judge_secret names",
+            )
 
 
 def _seen(value: str, is_model: bool) -> bool:

@@ -20,6 +20,7 @@ from assay import settings
 from assay.cluster import cron as crons
 from assay.cluster import parameters, pipelines, runs, zones
 from assay.cluster.client import Kfp
+from assay.cluster.submit import experiment_id
 from assay.config import Config
 from assay.errors import InputError, KfpError, SettingsError
 
@@ -175,7 +176,7 @@ def _create(kfp: Kfp, schedule: Schedule, wanted: Mapping[str, Any], *, enabled:
     models = kfp.client.api_models
     note = f"Assay schedule {schedule.cron} ({schedule.time_zone}), content {wanted['content']}."
     recurring = models.V2beta1RecurringRun(
-        experiment_id=runs.experiment_id(kfp),
+        experiment_id=experiment_id(kfp),
         display_name=schedule.name,
         description=note,
         mode=models.RecurringRunMode.ENABLE if enabled else models.RecurringRunMode.DISABLE,
@@ -237,13 +238,12 @@ def _named(kfp: Kfp, name: str) -> list[Applied]:
 
 
 def _applied(kfp: Kfp, **filters: str) -> list[Applied]:
-    space = {"namespace": kfp.namespace} if kfp.namespace else {}
     found = kfp.every(
         "schedules",
         kfp.client.recurring_runs.recurring_run_service_list_recurring_runs,
         "recurring_runs",
         **filters,
-        **space,
+        **runs.space(kfp),
     )
     return [
         Applied(

@@ -80,7 +80,7 @@ def _turns() -> Callable[[Sequence[Task]], Task | None]:
     read: dict[str, float] = {}
 
     def next_of(tasks: Sequence[Task]) -> Task | None:
-        running = [task for task in tasks if task.state == "RUNNING" and task.nodes]
+        running = [task for task in tasks if task.state == "RUNNING" and task.pods]
         if not running:
             return None
         task = min(running, key=lambda task: read.get(task.key, 0.0))

@@ -15,6 +15,7 @@ from assay.judge.cost import price_of
 from assay.judge.health import PROBES
 from assay.judge.log import Case
 from assay.judge.outcome import CallError
+from assay.judge.panel import seats
 from assay.judge.rubric import Rubric
 from assay.judge.session import Session
 from assay.judge.settings import JudgeSettings
@@ -57,6 +58,19 @@ class Estimate:
 
 
 def check(settings: JudgeSettings, samples: Path | None = None, *, sides: int = 1) -> Estimate:
+    """Check every judge of the panel as `check_one` does, and return what all of it will take."""
+    estimates = [check_one(one, samples, sides=sides) for one in (settings, *seats(settings))]
+    costs = [one.cost for one in estimates if one.cost is not None]
+    return Estimate(
+        requests=sum(one.requests for one in estimates),
+        prompt_tokens=sum(one.prompt_tokens for one in estimates),
+        output_tokens=sum(one.output_tokens for one in estimates),
+        seconds=sum(one.seconds for one in estimates),
+        cost=sum(costs) if costs else None,
+    )
+
+
+def check_one(settings: JudgeSettings, samples: Path | None = None, *, sides: int = 1) -> Estimate:
     """Ask for one verdict, before anything is spent, and return what judging the `samples`
     (dataset.jsonl) of so many `sides` will take.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -54,16 +55,15 @@ class Rubric:
 
 
 def load(name: str) -> Rubric:
-    """Return the built-in rubric `name`, or the one in the YAML file of that path.
+    """Return the built-in rubric `name`, or the one in the YAML file of that path or URI.
 
     Raises JudgeError for a file that is missing, not YAML, or not a rubric: an unknown key, a
-    scale that does not rise, a level without description."""
+    scale that does not rise, a level without description; StoreError for a store that does not
+    give it."""
     import yaml
 
-    builtin = resources.files("assay.judge") / "rubrics" / f"{name}.yaml"
-    source = builtin if "/" not in name and builtin.is_file() else Path(name)
     try:
-        content = yaml.safe_load(source.read_text(encoding="utf-8"))
+        content = yaml.safe_load(_text(name))
     except (FileNotFoundError, IsADirectoryError):
         raise JudgeError(
             f"judge.rubric = {name!r} is neither a built-in rubric nor a file",
@@ -73,6 +73,16 @@ def load(name: str) -> Rubric:
         line = " ".join(str(error).split())
         raise JudgeError(f"{name} is not YAML: {line}", "Correct the file") from None
     return parse(content, name)
+
+
+def _text(name: str) -> str:
+    builtin = resources.files("assay.judge") / "rubrics" / f"{name}.yaml"
+    if "/" not in name and builtin.is_file():
+        return builtin.read_text(encoding="utf-8")
+    if not store.is_remote(name):
+        return Path(name).read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory(prefix="assay-") as copies:
+        return store.fetch(name, Path(copies)).read_text(encoding="utf-8")
 
 
 def dimensions(name: str) -> tuple[str, ...]:

@@ -15,6 +15,18 @@ from assay.judge.cost import Price
 
 
 @dataclass(frozen=True, kw_only=True)
+class Seat:
+    """A further judge: its model, and where it differs from the first one, its endpoint and the
+    environment variable of its key."""
+
+    model: Annotated[str, MinLen(1)]
+    endpoint: str = ""
+    api_key_env: str | None = None
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  a misspelt setting is refused
+
+
+@dataclass(frozen=True, kw_only=True)
 class JudgeSettings:
     """One judge: any OpenAI-compatible endpoint.
 
@@ -25,7 +37,8 @@ class JudgeSettings:
     times and takes the medians; `one_call_each` asks for each dimension by itself. `self_test`
     also has five answers judged whose worth is known; `anchors` is a file of frozen answers that
     are judged again, to see whether the judge itself has moved; `pairwise` also asks, in both
-    orders, which of the two sides' answers is better. `max_samples` judges the first so
+    orders, which of the two sides' answers is better; `panel` lists further judges for a second
+    opinion. `max_samples` judges the first so
     many predictions (0: all).
 
     `concurrency` is the most requests in flight; the two limits a minute (0: none) spread requests
@@ -53,6 +66,7 @@ class JudgeSettings:
     self_test: bool = True
     anchors: str = ""
     pairwise: bool = False
+    panel: tuple[Seat, ...] = ()
     prices: Mapping[str, Price] = field(default_factory=dict)
     max_cost: Annotated[float, Ge(0)] = 0.0
     max_unscored: Annotated[float, Ge(0), Le(1)] = 0.5

@@ -14,6 +14,7 @@ from assay.report.contents import Caution, Example, Points, Report, Row, SideSum
 from assay.report.findings import cautions, conclude, outcome
 from assay.report.glossary import entry, rank
 from assay.report.judging import advisory
+from assay.report.panel import opinions
 from assay.report.run import Run, SideRun
 from assay.stats import (
     SEED,
@@ -89,6 +90,7 @@ def assemble(
         judge=run.judge if any(side.verdicts.values for side in run.sides) else "",
         judging={side.side: side.judge for side in run.sides if side.judge},
         pairing=run.pairing,
+        panel=opinions(run),
         data=data,
         sides=sides,
         summary=rows,

@@ -126,6 +126,22 @@ class Points:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Opinion:
+    """What a further judge says of one dimension, on the `n` answers that it and the `first` judge
+    scored: both means, Spearman's correlation and kappa with quadratic weights (None where one
+    does not vary)."""
+
+    side: Side
+    model: str
+    name: str
+    n: int
+    first: float | None
+    mean: float | None
+    spearman: float | None
+    weighted_kappa: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """One dataset: `rows` read, `skipped` as invalid (the first 20 named), `samples` used."""
 
@@ -180,6 +196,7 @@ class Report:
     judge: str
     judging: Mapping[str, JudgeSummary]
     pairing: PairSummary | None
+    panel: tuple[Opinion, ...]
     data: Data | None
     sides: tuple[SideSummary, ...]
     summary: tuple[Row, ...]

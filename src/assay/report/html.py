@@ -16,7 +16,7 @@ from typing import Any
 
 from assay.errors import MissingExtraError
 from assay.gate import headline
-from assay.report import data, judging, plain
+from assay.report import data, judging, panel, plain
 from assay.report.charts import figures
 from assay.report.contents import Report, Row
 from assay.report.glossary import TERMS, Kind
@@ -46,6 +46,8 @@ def to_html(report: Report, document: Mapping[str, Any]) -> str:
         judged=_of_kind(report, "judge"),
         judge_rows=list(judging.rows(report.judging)),
         pairing=judging.pairs(report.pairing) if report.pairing else "",
+        panel_head=panel.HEAD,
+        panel_rows=[panel.cells(one) for one in report.panel],
         judge_probes=judging.probes(report.judging),
         advisory=any(one.health.advisory for one in report.judging.values()),
         data_rows=list(data.rows(report.data)) if report.data else [],

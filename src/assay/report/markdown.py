@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from assay.gate import headline
-from assay.report import data, judging
+from assay.report import data, judging, panel
 from assay.report.contents import Answer, Example, Report, Row, SideSummary
 from assay.report.plain import duration, label, number, plain, signed, visible
 
@@ -146,6 +146,11 @@ def _judge(report: Report) -> Iterator[str]:
         yield f"| {title} | {' | '.join(_inline(text) for text in texts)} |"
     for name, wanted, results in judging.probes(report.judging):
         yield f"| Self-test: {name}, {wanted} | {' | '.join(results)} |"
+    if report.panel:
+        yield f"\n| {' | '.join(panel.HEAD)} |"
+        yield "| :-- | :-- | :-- |" + " --: |" * (len(panel.HEAD) - 3)
+    for opinion in report.panel:
+        yield f"| {' | '.join(_inline(cell) for cell in panel.cells(opinion))} |"
     if report.pairing:
         yield f"\n{judging.pairs(report.pairing)}"
     yield ""

@@ -69,6 +69,7 @@ class SideRun:
     verdicts: SideScores
     judging: Judging
     judge: JudgeSummary | None
+    panel: tuple[tuple[str, SideScores], ...]
 
     @property
     def values(self) -> dict[str, NDArray[np.float64]]:
@@ -184,6 +185,7 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
         ),
         judging=judging,
         judge=_optional(folder / "judge.json", JudgeSummary),
+        panel=tuple(_panel(folder / "panel", positions)),
     )
 
 
@@ -237,6 +239,12 @@ def _tally(
         else:
             judging.commented.discard(positions[row.id])
         yield row
+
+
+def _panel(folder: Path, positions: Mapping[str, int]) -> Iterator[tuple[str, SideScores]]:
+    for path in sorted(folder.glob("*/judge.json")):
+        rows = known(path.with_name("verdicts.jsonl"), Verdict, positions)
+        yield store.read_record(path, JudgeSummary).model, collect(positions, rows)
 
 
 def _pairs(path: Path, positions: Mapping[str, int]) -> SideScores | None:

@@ -14,8 +14,8 @@ from assay.calibrate.agreement import (
     corrected_mean,
     corrected_rate,
     kappa,
-    weighted_kappa,
 )
+from assay.stats import weighted_kappa
 
 
 def pairs_of(table: list[list[int]]) -> tuple[list[float], list[float]]:
@@ -47,9 +47,10 @@ def test_weighted_kappa_is_that_of_its_definition() -> None:
     draw = random.Random(3)
     left = [float(draw.randint(1, 10)) for _ in range(200)]
     right = [min(10.0, max(1.0, x + draw.randint(-3, 2))) for x in left]
-    assert weighted_kappa(left, right) == pytest.approx(weighted_by_matrix(left, right))
-    assert weighted_kappa(left, left) == pytest.approx(1)
-    assert weighted_kappa([7.0, 7.0], [7.0, 7.0]) is None
+    a, b, same = np.array(left), np.array(right), np.array([7.0, 7.0])
+    assert weighted_kappa(a, b) == pytest.approx(weighted_by_matrix(left, right))
+    assert weighted_kappa(a, a) == pytest.approx(1)
+    assert weighted_kappa(same, same) is None
 
 
 def test_a_side_is_described_by_its_labels() -> None:

@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from assay import store
-from assay.judge import JudgeSettings, JudgeSummary, check, judge, verdicts
+from assay.judge import JudgeSettings, JudgeSummary, check, judge, judge_pairs, verdicts
 from tests.faults.endpoint import DIMENSIONS
+from tests.unit.judge.conftest import prediction
 
 Make = Callable[[int], tuple[Path, Path]]
 
@@ -56,6 +57,19 @@ def test_the_real_server_in_fallback_ends_every_prediction_scored_or_with_a_caus
     for row in rows.values():
         assert set(row.values) | set(row.unscored) == set(DIMENSIONS)
         assert set(row.unscored.values()) <= {"parse_error", "out_of_range", "truncated"}
+
+
+def test_the_real_server_compares_pairs_in_both_orders(
+    judge_server: JudgeSettings, files: Make, tmp_path: Path
+) -> None:
+    samples, candidate = files(2)
+    baseline, out = tmp_path / "baseline.jsonl", tmp_path / "pairs.jsonl"
+    store.write_rows(baseline, [prediction(f"s{number}", "I do not know.") for number in range(2)])
+    judge_pairs(samples, baseline, candidate, out, judge_server)
+    for row in verdicts(out).values():
+        assert row.values["win-rate"] in (0, 50, 100)
+        assert row.attempts == 2
+        assert row.commentary.startswith("Candidate first: ")
 
 
 def test_the_server_ends_with_its_parent(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def ask_all(
         await session.endpoint.close()
         fake = Fake(settings, refuses, wait)
         session.endpoint = fake  # type: ignore[assignment]
-        await asyncio.gather(*(session.reply(CHAT, session.rubric, Bill()) for _ in range(count)))
+        await asyncio.gather(*(session.reply(CHAT, {}, Bill()) for _ in range(count)))
         return fake
 
     return virtual_time.run(main())

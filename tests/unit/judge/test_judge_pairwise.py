@@ -162,12 +162,14 @@ def test_the_report_has_the_win_rate_with_its_interval(tmp_path: Path) -> None:
     run = Path(shutil.copytree(DATA, tmp_path / "run"))
     wins = by_answers(lambda a, b: "tie" if len(a) == len(b) else "A" if len(a) > len(b) else "B")
     with serving(wins) as endpoint:
-        sides = (run / side / "predictions.jsonl" for side in ("baseline", "candidate"))
-        judge_pairs(run / "dataset.jsonl", *sides, run / "pairs.jsonl", settings_for(endpoint.url))
+        baseline, candidate = (run / s / "predictions.jsonl" for s in ("baseline", "candidate"))
+        settings = settings_for(endpoint.url)
+        judge_pairs(run / "dataset.jsonl", baseline, candidate, run / "pairs.jsonl", settings)
     written = report(run)
     (row,) = [row for row in written.summary if row.name == "win-rate"]
-    assert row.candidate is not None
     assert row.comparison is not None
+    assert row.candidate is not None
+    assert row.candidate.value is not None
     values = [one.values["win-rate"] for one in verdicts(run / "pairs.jsonl").values()]
     assert row.candidate.value == pytest.approx(sum(values) / len(values))
     assert row.comparison.difference == pytest.approx(row.candidate.value - 50)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from assay import store
 from assay.errors import JudgeError
 from assay.judge import contract
 from assay.judge.contract import ReplyError, parse
@@ -103,3 +105,10 @@ def test_a_missing_file_names_the_built_in_ones() -> None:
     with pytest.raises(JudgeError) as caught:
         load("defualt-en")
     assert "default-en, default-zh" in caught.value.remedy
+
+
+def test_a_rubric_may_lie_in_a_store(bucket: str, tmp_path: Path) -> None:
+    text = (files("assay.judge") / "rubrics" / "default-zh.yaml").read_text(encoding="utf-8")
+    (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
+    store.publish(tmp_path / "own.yaml", f"{bucket}/own.yaml")
+    assert load(f"{bucket}/own.yaml") == load("default-zh")

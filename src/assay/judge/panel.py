@@ -1,0 +1,66 @@
+"""A panel: further judges give a second opinion on the same predictions.
+
+Each has a folder of its own beside the first judge's log, with the same files, and is paid for once
+in the same way. The scores of the run stay the first judge's; what the others say shows how far
+they can be believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from assay import progress
+from assay.judge.run import judge
+from assay.judge.settings import JudgeSettings
+from assay.progress import Listener
+
+PANEL = "panel"
+
+
+def seats(settings: JudgeSettings) -> list[JudgeSettings]:
+    """Return the settings of each further judge: the first one's but for what its seat says."""
+    return [
+        replace(
+            settings,
+            model=seat.model,
+            endpoint=seat.endpoint or settings.endpoint,
+            api_key_env=settings.api_key_env if seat.api_key_env is None else seat.api_key_env,
+            anchors="",
+            pairwise=False,
+            panel=(),
+        )
+        for seat in settings.panel
+    ]
+
+
+def judge_panel(
+    samples: Path,
+    predictions: Path,
+    out: Path,
+    settings: JudgeSettings,
+    *,
+    side: str = "",
+    only_failed: bool = False,
+    listen: Listener = progress.ignore,
+) -> None:
+    """Have the predictions judged by each further judge of the panel, into panel/ beside `out`,
+    the first judge's log. Raises as `judge` does."""
+    for seat in seats(settings):
+        judge(
+            samples,
+            predictions,
+            out.parent / PANEL / folder_of(seat) / out.name,
+            seat,
+            side=f"{side}, {seat.model}",
+            only_failed=only_failed,
+            listen=listen,
+        )
+
+
+def folder_of(seat: JudgeSettings) -> str:
+    """Return the name of a judge's folder: its model, and what tells it from one of that name."""
+    name = re.sub(r"[^A-Za-z0-9.-]+", "-", seat.model).strip("-.")[:60]
+    return f"{name}-{hashlib.sha256(f'{seat.model} {seat.endpoint}'.encode()).hexdigest()[:6]}"

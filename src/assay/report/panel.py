@@ -1,0 +1,65 @@
+"""The panel in the report: what further judges say, and how far they agree with the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from assay.report.contents import Opinion
+from assay.report.glossary import rank
+from assay.report.run import Run, SideRun
+from assay.stats import rank_correlation, weighted_kappa
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def opinions(run: Run) -> tuple[Opinion, ...]:
+    """Return the opinion of each further judge on each dimension of each side."""
+    return tuple(one for side in run.sides for one in _of_side(side))
+
+
+def _of_side(side: SideRun) -> Iterator[Opinion]:
+    for model, scores in side.panel:
+        shared = [name for name in side.verdicts.values if name in scores.values]
+        for name in sorted(shared, key=lambda name: (rank(name), name)):
+            yield _opinion(side, model, name, side.verdicts.values[name], scores.values[name])
+
+
+def _opinion(
+    side: SideRun, model: str, name: str, first: NDArray[np.float64], other: NDArray[np.float64]
+) -> Opinion:
+    import numpy as np
+
+    both = np.isfinite(first) & np.isfinite(other)
+    n, first, other = int(both.sum()), first[both], other[both]
+    return Opinion(
+        side=side.side,
+        model=model,
+        name=name,
+        n=n,
+        first=float(first.mean()) if n else None,
+        mean=float(other.mean()) if n else None,
+        spearman=rank_correlation(first, other),
+        weighted_kappa=weighted_kappa(first, other) if n else None,
+    )
+
+
+def cells(opinion: Opinion) -> list[str]:
+    """Return an opinion as the cells of a table."""
+    numbers = (opinion.first, opinion.mean, opinion.spearman, opinion.weighted_kappa)
+    shown = ["–" if number is None else f"{number:.2f}" for number in numbers]
+    return [opinion.model, opinion.side, opinion.name, f"{opinion.n:,}", *shown]
+
+
+HEAD = (
+    "Second opinion by",
+    "Side",
+    "Dimension",
+    "n",
+    "First judge",
+    "This judge",
+    "Spearman",
+    "Weighted kappa",
+)
