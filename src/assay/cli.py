@@ -158,7 +158,6 @@ def _report(arguments: argparse.Namespace) -> None:
 
     with store.mirrored(arguments.folder, weights=False) as mirror:
         report.report(mirror.folder, title=arguments.title)
-        mirror.send()
     _print_report(arguments.folder, mirror.folder)
 
 

@@ -37,8 +37,8 @@ class Mirror:
 @contextmanager
 def mirrored(uri: str, *, weights: bool = True, advance: Advance = ignore) -> Iterator[Mirror]:
     """Give the folder `uri` to work in: itself where it is a local path, else a mirror of it, for
-    this process alone. Without `weights`, weight files stay in the store. `advance` is told of
-    bytes as they come and go. Raises StoreError."""
+    this process alone. What has changed when the block ends is sent. Without `weights`, weight
+    files stay in the store. `advance` is told of bytes as they come and go. Raises StoreError."""
     if not is_remote(uri):
         yield Mirror(folder=Path(uri), send=lambda: None)
         return
@@ -52,6 +52,7 @@ def mirrored(uri: str, *, weights: bool = True, advance: Advance = ignore) -> It
         except StageError:  # it keeps what it had finished, such as verdicts that were paid for
             one.send()
             raise
+        one.send()
 
 
 class _Mirrored:

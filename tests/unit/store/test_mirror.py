@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from assay import store
+from assay.cli import main
 from assay.errors import StageError, StoreError
 from assay.store.folders import INDEX
 
@@ -55,16 +56,38 @@ def test_finished_work_is_sent_and_comes_to_another_machine(bucket: str, cache: 
         assert names(mirror.folder) == FINISHED
 
 
-def test_what_was_not_sent_is_kept_for_the_next_try(bucket: str) -> None:
-    with store.mirrored(f"{bucket}/x") as mirror:
+def stop_in(uri: str) -> None:
+    with store.mirrored(uri) as mirror:
         write(mirror.folder)
         mirror.send()
         (mirror.folder / "dataset.jsonl").write_text("more rows")
         (mirror.folder / "report.html").write_text("page")
+        raise KeyboardInterrupt
+
+
+def test_what_was_not_sent_is_kept_for_the_next_try(bucket: str) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        stop_in(f"{bucket}/x")
+    assert set(store.listed(f"{bucket}/x")) == FINISHED
     with store.mirrored(f"{bucket}/x") as mirror:
         assert (mirror.folder / "dataset.jsonl").read_text() == "more rows"
         mirror.send()
     assert set(store.listed(f"{bucket}/x")) == FINISHED | {"report.html"}
+
+
+def test_a_stage_alone_leaves_its_result_in_the_store(bucket: str, cache: Path) -> None:
+    for name in ("dataset.jsonl", "candidate"):
+        store.publish(Path("tests/data/run") / name, f"{bucket}/run/{name}")
+    config = cache.with_name("config.yaml")
+    config.write_text("{mode: auto, dataset: {eval: data.json}, model: nobody/model}")
+    store.publish(config, f"{bucket}/run/config.yaml")
+    before = store.fetch(f"{bucket}/run/candidate", cache / "before") / "scores.jsonl"
+    wanted = "metrics.metrics=[exact-match]"
+    assert main(["metrics", f"{bucket}/run", "--set", wanted]) == 0
+    after = store.fetch(f"{bucket}/run/candidate", cache / "after") / "scores.jsonl"
+    assert after.read_text() != before.read_text()
+    assert '"exact-match"' in after.read_text()
+    assert "bleu-4" not in after.read_text()
 
 
 def fail_in(uri: str) -> None:
