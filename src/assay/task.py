@@ -206,7 +206,8 @@ def report(
     return its finite numbers by name, for the comparison of runs."""
     for subfolder, sources in parts.items():
         for source in sources:
-            shutil.copytree(source, folder / subfolder, dirs_exist_ok=True)
+            if Path(source).is_dir():  # an object store keeps no empty folder
+                shutil.copytree(source, folder / subfolder, dirs_exist_ok=True)
     configuration.save(configuration.parse(whole(config)), folder / run.CONFIG)
     reporting.report(folder)
     rows = store.read_json(folder / "metrics.json")["metrics"]

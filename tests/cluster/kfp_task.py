@@ -25,7 +25,7 @@ def main(text: str) -> None:
     task = json.loads(text)
     given = task["input"]
     for artifact in _artifacts(given["inputs"]):
-        if store.is_remote(artifact["uri"]):
+        if store.exists(artifact["uri"]):
             store.fetch(artifact["uri"], path_of(artifact["uri"]).parent)
     for artifact in _artifacts(given["outputs"]):
         path_of(artifact["uri"]).parent.mkdir(parents=True, exist_ok=True)
@@ -36,8 +36,9 @@ def main(text: str) -> None:
     if done.returncode:
         sys.exit(done.returncode)
     for artifact in _artifacts(given["outputs"]):
-        if path_of(artifact["uri"]).exists():
-            store.publish(path_of(artifact["uri"]), artifact["uri"])
+        path = path_of(artifact["uri"])
+        if path.is_file() or any(path.rglob("*")):  # an empty folder leaves nothing in the store
+            store.publish(path, artifact["uri"])
     store.publish(Path(given["outputs"]["outputFile"]), task["result"])
 
 
