@@ -109,6 +109,14 @@ def test_pause_resume_and_a_paused_one_that_is_changed_stays_paused(
     capsys.readouterr()
     assert main(["schedule", "list"]) == 0
     assert capsys.readouterr().out == "nightly-eval: 0 5 * * * (UTC), paused\n"
+    main(["schedule", "trigger", "nightly-eval"])
+    (run,) = server.runs
+    server.end(run, "SUCCEEDED")
+    capsys.readouterr()
+    main(["schedule", "list"])
+    last = capsys.readouterr().out.splitlines()[1]
+    assert last.startswith("  last ")
+    assert last.endswith(f": succeeded, {server.url}/#/runs/details/{run}")
     assert main(["schedule", "resume", "nightly-eval"]) == 0
     assert only(server)["status"] == "ENABLED"
     assert "05:00:00 UTC" in capsys.readouterr().out

@@ -101,6 +101,19 @@ def list_all(kfp: Kfp) -> list[Applied]:
     return sorted(_applied(kfp), key=lambda one: (one.name, one.created, one.id))
 
 
+def last_run(kfp: Kfp, applied: Applied) -> runs.Run | None:
+    """Return the newest run that a schedule has started, without its tasks; None before any."""
+    answer = kfp.call(
+        "runs",
+        kfp.client.runs.run_service_list_runs,
+        filter=pipelines.equals("recurring_run_id", applied.id),
+        sort_by="created_at desc",
+        page_size=1,
+        **runs.space(kfp),
+    )
+    return runs.read_run(kfp, answer.runs[0], {}) if answer.runs else None
+
+
 def get(kfp: Kfp, name: str) -> Applied:
     """Return a schedule by its name. Raises KfpError where there is none."""
     found = _named(kfp, name)

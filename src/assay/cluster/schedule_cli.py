@@ -21,7 +21,7 @@ def add_parser(commands: Any) -> None:
     applying.add_argument("file", type=Path, metavar="SCHEDULE.yaml")
     add_connection(applying)
     applying.set_defaults(command=_apply)
-    listing = choices.add_parser("list", help="the schedules and their next firings")
+    listing = choices.add_parser("list", help="the schedules, their last runs and next firings")
     add_connection(listing)
     listing.set_defaults(command=_list)
     for name, text in (
@@ -51,9 +51,12 @@ def _apply(arguments: argparse.Namespace) -> None:
 def _list(arguments: argparse.Namespace) -> None:
     from assay.cluster import schedule
 
-    for one in schedule.list_all(connected(arguments)):
+    kfp = connected(arguments)
+    for one in schedule.list_all(kfp):
         state = "" if one.enabled else ", paused"
         print(f"{one.name}: {one.cron} ({one.time_zone}){state}")
+        if run := schedule.last_run(kfp, one):
+            print(f"  last {run.created:%a %Y-%m-%d %H:%M:%S UTC}: {run.state.lower()}, {run.link}")
         _print_upcoming(one)
 
 
