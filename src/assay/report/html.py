@@ -36,6 +36,7 @@ def to_html(report: Report, document: Mapping[str, Any]) -> str:
     Raises MissingExtraError without plotly and jinja2.
     """
     scripts = [_asset("page.js"), _asset("samples.js"), _plotly(), _asset("charts.js")]
+    sides = [side.side for side in report.sides]
     page = _template().render(
         report=report,
         document=document,
@@ -46,8 +47,8 @@ def to_html(report: Report, document: Mapping[str, Any]) -> str:
         judged=_of_kind(report, "judge"),
         judge_rows=list(judging.rows(report.judging)),
         pairing=judging.pairs(report.pairing) if report.pairing else "",
-        panel_head=panel.HEAD,
-        panel_rows=[panel.cells(one) for one in report.panel],
+        panel_sides=sides,
+        panel_rows=panel.rows(report.panel, sides),
         judge_probes=judging.probes(report.judging),
         advisory=any(one.health.advisory for one in report.judging.values()),
         data_rows=list(data.rows(report.data)) if report.data else [],

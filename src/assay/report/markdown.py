@@ -146,11 +146,8 @@ def _judge(report: Report) -> Iterator[str]:
         yield f"| {title} | {' | '.join(_inline(text) for text in texts)} |"
     for name, wanted, results in judging.probes(report.judging):
         yield f"| Self-test: {name}, {wanted} | {' | '.join(results)} |"
-    if report.panel:
-        yield f"\n| {' | '.join(panel.HEAD)} |"
-        yield "| :-- | :-- | :-- |" + " --: |" * (len(panel.HEAD) - 3)
-    for opinion in report.panel:
-        yield f"| {' | '.join(_inline(cell) for cell in panel.cells(opinion))} |"
+    for title, texts in panel.rows(report.panel, list(report.judging)):
+        yield f"| Second opinion, {_inline(title)} | {' | '.join(map(_inline, texts))} |"
     if report.pairing:
         yield f"\n{judging.pairs(report.pairing)}"
     yield ""

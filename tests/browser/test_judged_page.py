@@ -1,0 +1,66 @@
+"""A page with all that can be said of a judge: gate, failed self-test, second opinion, pairs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from playwright.sync_api import expect
+
+from assay import store
+from assay.judge import PairSummary
+from assay.records import Sample, Verdict
+from assay.report import report
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def full(run: Path) -> Path:
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    rules = {"overall": {"max_drop": 1}, "rouge-l": {"max_drop": 1}, "meteor": {"max_drop": -99}}
+    gate = {"rules": rules, "min_pairs": 20}
+    (run / "config.yaml").write_text(yaml.safe_dump(config | {"gate": gate}))
+    for side in ("baseline", "candidate"):
+        shutil.copytree(run / side, run / side / "panel" / "second")
+        path = run / side / "judge.json"
+        summary = json.loads(path.read_text())
+        summary["health"]["self_test"][0] |= {"score": 9, "passed": False}
+        summary["health"]["advisory"] = True
+        path.write_text(json.dumps(summary))
+    ids = [sample.id for sample in store.read_rows(run / "dataset.jsonl", Sample)]
+    values = [{"win-rate": 50.0 * (at % 3), "order-flip": 0.0} for at in range(len(ids))]
+    pairs = [Verdict(id=id_, key="", values=value) for id_, value in zip(ids, values, strict=True)]
+    store.write_rows(run / "pairs.jsonl", pairs)
+    counts = {"pairs": 24, "wins": 8, "ties": 8, "losses": 8, "inconsistent": 0, "requests": 48}
+    tokens = {"prompt_tokens": 20_000, "output_tokens": 900}
+    pairing = PairSummary(model="Qwen3-32B", unscored={}, cost=0.1, **counts, **tokens)
+    store.write_json(run / "pairs.json", pairing)
+    report(run)
+    return run / "report.html"
+
+
+@pytest.mark.parametrize("how", ["full", "framed"])
+def test_it_is_said_and_nothing_is_wider_than_the_page(full: Path, show: Open, how: str) -> None:
+    opened = show(full, how)
+    frame = opened.frame
+    expect(frame.locator("h1")).to_have_text("NO-GO: 1 of 3 rules broken, 1 ignored")
+    expect(frame.locator(".rules li")).to_have_count(3)
+    expect(frame.locator("#judge .banner")).to_contain_text("failed its self-test")
+    expect(frame.locator("#judge")).to_contain_text("of 24 pairs the candidate won 8")
+    expect(frame.locator("#judge")).to_contain_text("Qwen3-32B: instruction following")
+    width, seen = frame.evaluate(
+        "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+    )
+    assert width <= seen
+    cut = frame.evaluate(
+        """[...document.querySelectorAll('.card')]
+          .filter(card => card.scrollWidth > card.clientWidth + 1).map(card => card.innerText)"""
+    )
+    assert cut == []
+    assert opened.complaints == []
