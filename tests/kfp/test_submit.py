@@ -121,7 +121,9 @@ def test_status_tells_each_task_and_the_exit_code(
     assert "pending" in lines["Judge"]
     for state, code in (("SUCCEEDED", 0), ("FAILED", 1), ("CANCELED", 3)):
         server.end(run, state)
+        capsys.readouterr()
         assert main(["status", run]) == code
+        assert "skipped" in capsys.readouterr().out  # what no longer will run
 
 
 def test_a_canceled_run_is_told_from_a_failed_one(

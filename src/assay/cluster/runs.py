@@ -124,7 +124,7 @@ def read_run(kfp: Kfp, answer: Any, titles: Mapping[str, str]) -> Run:
         created=answer.created_at,
         finished=_time(answer.finished_at),
         error=answer.error.message if answer.error else "",
-        tasks=_tasks(details or [], titles),
+        tasks=_tasks(details or [], titles, "SKIPPED" if state_of(answer) in FINAL else "PENDING"),
         link=kfp.link(f"runs/details/{answer.run_id}"),
         recurring_run_id=answer.recurring_run_id or "",
     )
@@ -151,8 +151,9 @@ def _time(value: datetime | None) -> datetime | None:
     return None if value is None or value <= datetime.fromtimestamp(0, UTC) else value
 
 
-def _tasks(details: Sequence[Any], titles: Mapping[str, str]) -> list[Task]:
-    """Return the tasks that people know out of Argo's nodes, which are more."""
+def _tasks(details: Sequence[Any], titles: Mapping[str, str], absent: str) -> list[Task]:
+    """Return the tasks that people know out of Argo's nodes, which are more; those that have no
+    node are in the state `absent`."""
     nodes, pods = {one.display_name: one for one in details}, argo.pods(details)
     found = []
     for key, title in titles.items():
@@ -161,7 +162,7 @@ def _tasks(details: Sequence[Any], titles: Mapping[str, str]) -> list[Task]:
             Task(
                 key=key,
                 name=title,
-                state=(one.state if one else None) or "PENDING",
+                state=(one.state or "PENDING") if one else absent,
                 started=_time(one.start_time) if one else None,
                 finished=_time(one.end_time) if one else None,
                 pods=pods.get(key, ()),

@@ -25,7 +25,6 @@ _WORKER = re.compile(r"^\[[\w.-]+\] ")  # before the lines of each of several po
 STATES: dict[str, progress.State] = {
     "RUNNING": "running",
     "SUCCEEDED": "done",
-    "SKIPPED": "done",
     "FAILED": "failed",
 }
 
@@ -94,10 +93,9 @@ def _event(task: Task) -> Progress | None:
     state = STATES.get(task.state)
     if state is None:
         return None
-    note = "skipped" if task.state == "SKIPPED" else ""
     at = task.finished if state != "running" and task.finished else task.started
     when = at.timestamp() if at else time.time()
-    return Progress(stage=task.name, state=state, note=note, time=when)
+    return Progress(stage=task.name, state=state, time=when)
 
 
 def _read(task: Task, lines: Sequence[str]) -> Iterator[Progress]:
