@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "assay" / "images"
-BASE = "docker.io/library/python:3.11-slim"
+BASE = "localhost/python:3.11-slim"
 AUTHORITIES = "etc/ssl/certs/ca-certificates.crt"
 LEFT_OUT = (
     *("usr/share/doc", "usr/share/info", "usr/share/locale", "usr/share/man"),
