@@ -65,7 +65,7 @@ def test_bases_are_named_by_tag(image: str) -> None:
     )
     for name in names:
         base = defaults[name.split()[0].strip("${}")]
-        assert re.fullmatch(r"docker\.io/library/[a-z]+:(?!latest)[\w.-]+", base), base
+        assert re.fullmatch(r"[a-z]+:(?!latest)[\w.-]+", base), base
 
 
 @pytest.mark.parametrize("image", ["cpu", "gpu"])
