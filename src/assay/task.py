@@ -207,7 +207,8 @@ def report(
     for subfolder, sources in parts.items():
         for source in sources:
             if Path(source).is_dir():  # an object store keeps no empty folder
-                shutil.copytree(source, folder / subfolder, dirs_exist_ok=True)
+                index = shutil.ignore_patterns(store.INDEX)  # of the part, not of the whole
+                shutil.copytree(source, folder / subfolder, dirs_exist_ok=True, ignore=index)
     configuration.save(configuration.parse(whole(config)), folder / run.CONFIG)
     reporting.report(folder)
     rows = store.read_json(folder / "metrics.json")["metrics"]

@@ -18,10 +18,12 @@ from assay.store.files import (
     write_rows,
     write_text,
 )
+from assay.store.folders import INDEX
 from assay.store.mirror import Mirror, mirrored
 from assay.store.newest import newest
 
 __all__ = [
+    "INDEX",
     "WEIGHT_SUFFIXES",
     "Mirror",
     "append",
