@@ -13,6 +13,7 @@ def preflight(
     base_model: str = "",
     model: str = "",
     baseline_model: str = "",
+    history: str = "",
     train_dataset: str = "",
     eval_dataset: str = "",
     template: str = "",

@@ -14,6 +14,7 @@ def evaluate(
     template: str = "",
     base_model: str = "",
     baseline_model: str = "",
+    history: str = "",
     mode: str = "both",
     max_samples: int = 0,
     batch_size: int = 16,
@@ -37,6 +38,8 @@ def evaluate(
         template: LLaMA-Factory's chat template of the model. Empty: as its fine-tune recorded.
         base_model: What an adapter is put on. Empty: as it recorded.
         baseline_model: The model to compare with. Empty: the one it was tuned from. none: none.
+        history: s3:// URI of this recurring evaluation's history, which the report's trend is over.
+            Empty: none.
         mode: auto (metrics), judge (LLM as judge) or both.
         max_samples: Evaluate a seeded sample of so many. 0: all.
         batch_size: Samples a device and step.
@@ -57,6 +60,7 @@ def evaluate(
         model=model,
         base_model=base_model,
         baseline_model=baseline_model,
+        history=history,
         eval_dataset=eval_dataset,
         template=template,
         mode=mode,

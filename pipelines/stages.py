@@ -80,6 +80,7 @@ def evaluate(
     )
     scored.set_display_name("Auto-metrics")
     judged.set_display_name("Judge")
+    give_store(reported)
     reported.set_display_name("Report").set_caching_options(False)
     decided = gate(decision=reported.outputs["gate"])
     decided.set_display_name("Gate").set_caching_options(False)

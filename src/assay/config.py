@@ -26,7 +26,8 @@ NO_BASELINE = "none"
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """What a run does. The candidate is the model that `finetune` makes, or else `model`; the
-    baseline is the model it was tuned from, or else `baseline`, or none at all ("none")."""
+    baseline is the model it was tuned from, or else `baseline`, or none at all ("none"). Where the
+    evaluation recurs, `history` is the folder or URI that its runs are compared through."""
 
     dataset: DatasetSettings
     mode: Mode = "both"
@@ -34,6 +35,7 @@ class Config:
     model: str = ""
     base_model: str = ""
     baseline: str = ""
+    history: str = ""
     generate: GenerateSettings = field(default_factory=GenerateSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     judge: JudgeSettings | None = None
@@ -93,6 +95,7 @@ def parse(values: Mapping[str, Any]) -> Config:
 PARAMETERS = {
     "mode": "mode",
     "baseline_model": "baseline",
+    "history": "history",
     "train_dataset": "dataset.train",
     "eval_dataset": "dataset.eval",
     "max_samples": "dataset.max_samples",

@@ -60,7 +60,7 @@ def run(
     if settings.judged:
         judge(settings, folder, listen)
         finished()
-    report.report(folder)
+    report.report_in(settings.history, folder)
     finished()
     return folder / REPORT
 
@@ -121,6 +121,8 @@ def check(settings: Config) -> None:
     checks.append(partial(placement.check, settings.cluster))
     if settings.auto:
         checks.append(partial(measuring.check, settings.metrics))
+    if settings.history:
+        checks.append(partial(report.check_history, settings.history))
     if settings.gate:
         checks.append(partial(_check_gate, settings, settings.gate))
     if settings.judged and settings.judge:

@@ -147,6 +147,20 @@ def interval(values: Floats) -> tuple[float, float]:
     return _bca(values, mean)
 
 
+def difference_interval(
+    before: tuple[float, float, float], now: tuple[float, float, float]
+) -> tuple[float, float]:
+    """Return the 95% interval of `now` minus `before`, two independent estimates given as (value,
+    low, high): MOVER (Zou and Donner 2008, Statistics in Medicine 27). Over the same samples it is
+    wider than a paired one."""
+    (was, was_low, was_high), (is_, is_low, is_high) = before, now
+    difference = is_ - was
+    return (
+        difference - math.hypot(is_ - is_low, was_high - was),
+        difference + math.hypot(is_high - is_, was - was_low),
+    )
+
+
 def rank_correlation(left: Floats, right: Floats) -> float | None:
     """Return Spearman's rho, tied values at their mean rank; None where a side is constant or
     there are fewer than three pairs."""

@@ -209,8 +209,9 @@ def report(
             if Path(source).is_dir():  # an object store keeps no empty folder
                 index = shutil.ignore_patterns(store.INDEX)  # of the part, not of the whole
                 shutil.copytree(source, folder / subfolder, dirs_exist_ok=True, ignore=index)
-    configuration.save(configuration.parse(whole(config)), folder / run.CONFIG)
-    reporting.report(folder)
+    asked = configuration.parse(whole(config))
+    configuration.save(asked, folder / run.CONFIG)
+    reporting.report_in(asked.history, folder)
     rows = store.read_json(folder / "metrics.json")["metrics"]
     return {
         f"{row['side']} {row['name']}": row["value"] for row in rows if row["value"] is not None

@@ -90,7 +90,7 @@ def test_secrets_are_only_named_and_only_where_they_are_needed(name: str) -> Non
     keys, store = {"ASSAY_JUDGE_API_KEY": "api-key"}, STORE
     assert given["preflight"] == keys | store
     assert given["judge"] == keys
-    assert given["generate"] == given["generate-2"] == store
+    assert given["generate"] == given["generate-2"] == given["report"] == store
     assert given.get("finetune", store) == store
 
 

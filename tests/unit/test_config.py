@@ -87,6 +87,7 @@ PARAMETERS = {
     "mode": "both",
     "model": "",
     "baseline_model": "",
+    "history": "s3://team/nightly",
     "base_model": "org/model",
     "train_dataset": "t.json",
     "eval_dataset": "e.json",
@@ -120,6 +121,7 @@ def test_a_pipelines_parameters_become_the_same_configuration() -> None:
     assert (judging.temperature, judging.max_tokens, judging.concurrency) == (0.5, 99, 2)
     assert (built.cluster.queue, built.cluster.nodes) == ("research", 2)
     assert (built.dataset.max_samples, built.dataset.seed, built.base_model) == (5, 7, "")
+    assert built.history == "s3://team/nightly"
 
 
 def test_without_training_data_the_parameters_name_a_model() -> None:

@@ -73,6 +73,7 @@ def check_given(given: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
 def check_places(config: Config, given: Mapping[str, Any]) -> None:
     """Raise SettingsError for data or models that a cluster cannot see."""
     data = {"dataset.train": config.dataset.train, "dataset.eval": config.dataset.eval}
+    data |= {"history": config.history}
     if config.judge:
         built_in = config.judge.rubric in builtin_names()
         data |= {

@@ -9,13 +9,15 @@ from assay import settings, store
 from assay.gate import GatePolicy
 from assay.report.assemble import assemble, comparisons, metrics
 from assay.report.contents import Report
+from assay.report.history import add, check_history, collect
 from assay.report.html import to_html
 from assay.report.junit import to_junit
 from assay.report.markdown import to_markdown
 from assay.report.plain import plain
 from assay.report.run import Run, read
+from assay.report.trend import with_trend
 
-__all__ = ["Report", "report"]
+__all__ = ["Report", "check_history", "report", "report_in"]
 
 
 JUNIT = "report.junit.xml"
@@ -31,6 +33,7 @@ def report(run: Path, *, title: str = "", policy: GatePolicy | None = None) -> R
     contents = read(run)
     aggregates, differences = metrics(contents), comparisons(contents)
     assembled = assemble(contents, title, aggregates, differences, policy or _policy(contents))
+    assembled = with_trend(assembled, run)
     document = plain(assembled)
     page = to_html(assembled, document)
     numbers = {"metrics": aggregates, "comparisons": differences, "gate": assembled.gate}
@@ -43,6 +46,18 @@ def report(run: Path, *, title: str = "", policy: GatePolicy | None = None) -> R
     else:
         (run / JUNIT).unlink(missing_ok=True)
     return assembled
+
+
+def report_in(history: str, run: Path) -> Report:
+    """Write the report of `run`, its trend over the runs in `history`, a folder or URI, included,
+    and then add the run to it. Without a history ("") it is `report`. Raises StoreError too."""
+    if not history:
+        return report(run)
+    collect(history, run)
+    written = report(run)
+    if written.trend:
+        add(history, written.trend.runs[-1])
+    return written
 
 
 def _policy(run: Run) -> GatePolicy | None:

@@ -92,6 +92,7 @@ def assemble(
         pairing=run.pairing,
         panel=opinions(run),
         data=data,
+        trend=None,
         sides=sides,
         summary=rows,
         histograms=_histograms(run),

@@ -3,7 +3,7 @@
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
   function themed(trace) {
-    const painted = { ...trace, marker: { color: color(trace.meta) }, line: { color: color(trace.meta), width: 2 } };
+    const painted = { ...trace, marker: { ...trace.marker, color: color(trace.meta) }, line: { color: color(trace.meta), width: 2 } };
     if (trace.error_y) painted.error_y = { ...trace.error_y, color: color("ink"), thickness: 1.2, width: 3 };
     if (trace.mode === "markers") painted.marker = { ...painted.marker, opacity: 0.6, size: 7 };
     if (trace.name) painted.name = trace.name[0].toUpperCase() + trace.name.slice(1);
@@ -31,7 +31,7 @@
 
   const plots = report.figures.map((figure) => {
     const plot = el("div", { class: "plot", role: "img", "aria-label": `${figure.title}. ${figure.caption}` });
-    document.getElementById("figures").append(
+    document.getElementById(figure.place || "figures").append(
       el("figure", { class: "card", id: `figure-${figure.name}` }, el("h3", {}, figure.title), el("figcaption", {}, figure.caption), plot));
     return [plot, figure];
   });

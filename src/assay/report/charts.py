@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assay.report.contents import Points, Report, Row
+from assay.report.contents import Points, Reading, Record, Report, Row, Trend
 from assay.report.plain import label
 
 Figure = dict[str, Any]
@@ -25,6 +25,8 @@ def figures(report: Report) -> list[Figure]:
         for kind in ("judge", "similarity")
     ]
     found += [_histogram(report.histograms), _lengths(report), _loss(report)]
+    if report.trend and len(report.trend.runs) > 1:
+        found += [_trend(report.trend, name) for name in report.trend.headlines]
     return [figure for figure in found if figure]
 
 
@@ -173,4 +175,64 @@ def _loss(report: Report) -> Figure:
             "xaxis": {"title": {"text": "step"}},
             "yaxis": {"title": {"text": "loss"}, "rangemode": "tozero"},
         },
+    }
+
+
+def _trend(trend: Trend, name: str) -> Figure:
+    data = [
+        trace
+        for side in ("baseline", "candidate")
+        for trace in (_line(trend, name, side), _apart(trend, name, side))
+        if trace["x"]
+    ]
+    return {
+        "name": f"trend-{name}",
+        "place": "trend-figures",
+        "title": f"{label(name)} over the runs",
+        "caption": "Each run with its 95% interval, where it has one. Hollow points are runs on "
+        "another dataset.",
+        "data": data,
+        "layout": {"xaxis": {"type": "date"}},
+    }
+
+
+def _line(trend: Trend, name: str, side: str) -> Figure:
+    now = trend.runs[-1].dataset_hash
+    alike = [one for one in trend.runs if one.dataset_hash == now]
+    found = _read_off(alike, name, side)
+    return _dots(found, side) | {
+        "mode": "lines+markers",
+        "name": side,
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [_reach(one, "high") for _, one in found],
+            "arrayminus": [_reach(one, "low") for _, one in found],
+        },
+    }
+
+
+def _apart(trend: Trend, name: str, side: str) -> Figure:
+    now = trend.runs[-1].dataset_hash
+    others = [one for one in trend.runs if one.dataset_hash != now]
+    hollow = {"mode": "markers", "marker": {"symbol": "circle-open"}}
+    return _dots(_read_off(others, name, side), side) | hollow | {"name": f"{side}, other data"}
+
+
+def _read_off(runs: Sequence[Record], name: str, side: str) -> list[tuple[Record, Reading]]:
+    return [
+        (run, reading)
+        for run in runs
+        for reading in run.readings
+        if reading.name == name and reading.side == side and reading.value is not None
+    ]
+
+
+def _dots(found: Sequence[tuple[Record, Reading]], side: str) -> Figure:
+    return {
+        "type": "scatter",
+        "meta": side,
+        "x": [run.time for run, _ in found],
+        "y": [reading.value for _, reading in found],
+        "hovertemplate": "%{x|%Y-%m-%d %H:%M}: %{y:.4~g}<extra>%{fullData.name}</extra>",
     }

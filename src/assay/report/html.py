@@ -16,7 +16,7 @@ from typing import Any
 
 from assay.errors import MissingExtraError
 from assay.gate import headline
-from assay.report import data, judging, panel, plain
+from assay.report import data, judging, panel, plain, trend
 from assay.report.charts import figures
 from assay.report.contents import Report, Row
 from assay.report.glossary import TERMS, Kind
@@ -53,6 +53,9 @@ def to_html(report: Report, document: Mapping[str, Any]) -> str:
         advisory=any(one.health.advisory for one in report.judging.values()),
         data_rows=list(data.rows(report.data)) if report.data else [],
         shared=data.shared(report.data) if report.data else "",
+        trend_headline=trend.headline(report.trend) if report.trend else "",
+        trend_moved=list(trend.moved(report.trend)) if report.trend else [],
+        trend_listed=list(trend.listed(report.trend)) if report.trend else [],
         diagnostics=_of_kind(report, "diagnostic"),
         causes=_causes(report),
         focus=_focus(report),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from assay.gate import headline
-from assay.report import data, judging, panel
+from assay.report import data, judging, panel, trend
 from assay.report.contents import Answer, Example, Report, Row, SideSummary
 from assay.report.plain import duration, label, number, plain, signed, visible
 
@@ -32,7 +32,7 @@ _OUTCOMES = {
 def to_markdown(report: Report) -> str:
     """Return the Markdown page: the numbers, the worst regressions, then as many samples as stay
     below `MAX_CHARACTERS`, with a line that says how many were left out."""
-    sections = (_head, _metrics, _compared, _judge, _data, _regressions, _glossary)
+    sections = (_head, _metrics, _trend, _compared, _judge, _data, _regressions, _glossary)
     head = "\n".join(line for section in sections for line in section(report))
     parts, length = [head, "\n## Samples\n"], len(head)
     if report.selection:
@@ -110,6 +110,24 @@ def _line(row: Row) -> str:
         " + ".join(str(sum(metric.unscored.values())) for metric in metrics),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _trend(report: Report) -> Iterator[str]:
+    if report.trend is None:
+        return
+    yield f"## Trend\n\n{_inline(trend.headline(report.trend))}\n"
+    moved = list(trend.moved(report.trend))
+    if moved:
+        yield "| Metric | | Then | Now | Difference |"
+        yield "| :-- | :-- | --: | --: | --: |"
+        for name, *texts in moved:
+            yield f"| {_inline(name)} | {' | '.join(texts)} |"
+        yield "\nThe interval is of the difference of two means, not paired.\n"
+    yield "| UTC | Candidate | Gate | Its metrics |"
+    yield "| :-- | :-- | :-- | :-- |"
+    for run in trend.listed(report.trend):
+        yield f"| {' | '.join(map(_inline, run))} |"
+    yield ""
 
 
 def _compared(report: Report) -> Iterator[str]:

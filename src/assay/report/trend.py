@@ -1,0 +1,207 @@
+"""The trend of a recurring evaluation: how far this run is from the last comparable one, and
+whether it is the judge that has moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from assay import store
+from assay.report.contents import Caution, Movement, Reading, Record, Report, Row, Trend
+from assay.report.glossary import Kind
+from assay.report.history import HISTORY, History
+from assay.report.plain import label, number, plain, signed
+from assay.stats import difference_interval
+
+KINDS: tuple[Kind, ...] = ("judge", "pairwise", "similarity", "own", "likelihood")
+_JUDGED: tuple[Kind, ...] = ("judge", "pairwise")
+
+
+def with_trend(report: Report, run: Path) -> Report:
+    """Return `report` with the trend that history.json of the folder `run` gives it, and what that
+    says of the judge among the cautions. Raises InputError."""
+    path = run / HISTORY
+    if not path.is_file():
+        return report
+    told = trend(report, store.read_record(path, History))
+    warnings = tuple(Caution(severe=False, text=remark) for remark in told.remarks)
+    return replace(report, trend=told, cautions=(*report.cautions, *warnings))
+
+
+def trend(report: Report, history: History) -> Trend:
+    """Return the trend of a run, reported in `report`, after its `history`."""
+    now = _record(report, history)
+    alike = [one for one in history.earlier if one.dataset_hash == now.dataset_hash]
+    before = alike[-1] if alike else None
+    headlines = _headlines(report.summary)
+    return Trend(
+        runs=(*history.earlier, now),
+        since=before.id if before else "",
+        headlines=headlines,
+        movements=tuple(_movements(before, now, headlines)) if before else (),
+        remarks=tuple(_remarks(before, now)) if before else (),
+    )
+
+
+def moved(trend: Trend) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield each movement as texts: metric, side, before, now, difference with its interval."""
+    for one in trend.movements:
+        values = (number(one.before, one.kind), number(one.now, one.kind))
+        yield (label(one.name), one.side, *values, difference(one))
+
+
+def difference(one: Movement) -> str:
+    """Return a movement's difference with its interval."""
+    said = signed(one.difference, one.kind)
+    if one.low is None:
+        return said
+    return f"{said} ({signed(one.low, one.kind)} to {signed(one.high, one.kind)})"
+
+
+def listed(trend: Trend) -> Iterator[tuple[str, str, str, str]]:
+    """Yield each run as texts, the newest first: time, candidate, gate, the headline metrics."""
+    now = trend.runs[-1]
+    for one in reversed(trend.runs):
+        found = {(reading.name, reading.side): reading for reading in one.readings}
+        told = [_told(found.get((name, "candidate"))) for name in trend.headlines]
+        values = "; ".join(text for text in told if text)
+        if one.dataset_hash != now.dataset_hash:
+            values = f"Not comparable, another dataset ({one.dataset_hash[:12]}). {values}"
+        digest = one.digests.get("candidate", "")[:12] or "no digest"
+        yield when(one), f"{one.name} ({digest})", one.gate.replace("_", "-") or "–", values
+
+
+def when(record: Record) -> str:
+    """Return a record's time for reading, to the minute."""
+    return record.time[:16].replace("T", " ")
+
+
+def headline(trend: Trend) -> str:
+    """Return in one sentence what this run is compared with."""
+    if len(trend.runs) == 1:
+        return "This is the first run in its history."
+    before = next((one for one in trend.runs if one.id == trend.since), None)
+    if before is None:
+        return "No earlier run is comparable: they evaluated other datasets."
+    return f"Compared with the last run on the same dataset, of {when(before)} UTC: {before.name}."
+
+
+def _record(report: Report, history: History) -> Record:
+    judged = report.judging.get("candidate")
+    return Record(
+        id=history.id,
+        time=history.time,
+        name=report.sides[-1].name,
+        dataset_hash=report.dataset_hash,
+        samples=report.samples,
+        digests={side.side: side.digest for side in report.sides},
+        asked={side.side: _asked(report.provenance, side.side) for side in report.sides},
+        judge=judged.model if judged else "",
+        rubric=f"{judged.rubric}, version {judged.rubric_version} ({judged.rubric_digest[:12]})"
+        if judged
+        else "",
+        judge_identity=judged.identity if judged else "",
+        gate=report.gate.decision if report.gate else "",
+        readings=tuple(reading for row in report.summary for reading in _readings(row)),
+    )
+
+
+def _asked(provenance: Mapping[str, object], side: str) -> str:
+    generation = plain(provenance[side])
+    return store.hash_rows([generation["template"], generation["settings"]])[:16]
+
+
+def _readings(row: Row) -> Iterator[Reading]:
+    for metric in filter(None, (row.baseline, row.candidate)):
+        yield Reading(
+            name=row.name,
+            kind=row.kind,
+            side=metric.side,
+            value=metric.value,
+            n=metric.n,
+            low=metric.low,
+            high=metric.high,
+        )
+
+
+def _headlines(rows: Sequence[Row]) -> tuple[str, ...]:
+    firsts = (next((row.name for row in rows if row.kind == kind), "") for kind in KINDS)
+    return tuple(name for name in firsts if name)
+
+
+def _movements(before: Record, now: Record, names: Sequence[str]) -> Iterator[Movement]:
+    """What a changed judge says is not compared."""
+    was = {(one.name, one.side): one for one in before.readings}
+    changed = before.judge_identity != now.judge_identity
+    for one in now.readings:
+        old = was.get((one.name, one.side))
+        if one.name in names and old and not (changed and one.kind in _JUDGED):
+            yield from _movement(old, one)
+
+
+def _movement(old: Reading, new: Reading) -> Iterator[Movement]:
+    if old.value is None or new.value is None:
+        return
+    low, high = _interval(old, new)
+    yield Movement(
+        name=new.name,
+        kind=new.kind,
+        side=new.side,
+        before=old.value,
+        now=new.value,
+        difference=new.value - old.value,
+        low=low,
+        high=high,
+        moved=low is not None and high is not None and not low <= 0 <= high,
+    )
+
+
+def _interval(old: Reading, new: Reading) -> tuple[float, float] | tuple[None, None]:
+    before, now = _estimate(old), _estimate(new)
+    return difference_interval(before, now) if before and now else (None, None)
+
+
+def _estimate(one: Reading) -> tuple[float, float, float] | None:
+    if one.value is None or one.low is None or one.high is None:
+        return None
+    return one.value, one.low, one.high
+
+
+def _remarks(before: Record, now: Record) -> Iterator[str]:
+    if not before.judge or not now.judge:
+        return
+    since = f"the run of {when(before)} UTC"
+    was, is_ = (f"{one.judge} on rubric {one.rubric}" for one in (before, now))
+    if was != is_:
+        yield f"The judge has changed since {since}: then {was}, now {is_}. {_APART}"
+    elif before.judge_identity != now.judge_identity:
+        yield f"The judge is asked otherwise than in {since}. {_APART}"
+    else:
+        yield from _drifts(before, now, since)
+
+
+def _drifts(before: Record, now: Record, since: str) -> Iterator[str]:
+    names = [one.name for one in now.readings if one.kind == "judge"]
+    moves = [one for one in _movements(before, now, names) if one.moved]
+    for side, digest in now.digests.items():
+        same = digest and digest == before.digests.get(side)
+        told = ", ".join(f"{one.name} {difference(one)}" for one in moves if one.side == side)
+        if same and told and now.asked[side] == before.asked.get(side):
+            yield (
+                f"The judge has drifted: the {side} is the same model, asked in the same way, as "
+                f"in {since}, and its scores have moved: {told}."
+            )
+
+
+def _told(reading: Reading | None) -> str:
+    if reading is None or reading.value is None:
+        return ""
+    said = f"{label(reading.name)} {number(reading.value, reading.kind)}"
+    if reading.low is None:
+        return said
+    bounds = (number(bound, reading.kind) for bound in (reading.low, reading.high))
+    return f"{said} ({' to '.join(bounds)})"
+
+
+_APART = "Its scores are not compared with those before."

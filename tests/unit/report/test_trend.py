@@ -1,0 +1,201 @@
+"""The trend in the report: how far from the last comparable run, and whether the judge moved."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from scipy import stats as reference
+
+import assay.report
+from assay import store
+from assay.report import report, report_in
+from assay.report.contents import Trend
+from assay.stats import difference_interval
+
+DATA = Path(__file__).parents[2] / "data" / "run"
+HOSTILE = "<img src=x onerror=alert(1)>|`@all`"
+
+
+def edit(path: Path, **values: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The second run of a history: its first differs in the time it took alone."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        shutil.copytree(DATA, folder)
+    edit(first / "candidate/generation.json", seconds=1.5)
+    report_in(str(tmp_path / "history"), first)
+    return second
+
+
+def told(run: Path) -> Trend:
+    written = report_in(str(run.parent / "history"), run)
+    assert written.trend is not None
+    return written.trend
+
+
+def lower(run: Path, side: str, by: float) -> None:
+    """The judge gives each answer of one side so much less."""
+    path = run / side / "verdicts.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows:
+        row["values"] = {name: max(1, value - by) for name, value in row["values"].items()}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_the_same_again_has_not_moved(run: Path) -> None:
+    trend = told(run)
+    assert trend.since == trend.runs[0].id
+    assert trend.headlines[0] == "overall"
+    assert {one.side for one in trend.movements} == {"baseline", "candidate"}
+    assert {one.name for one in trend.movements} == set(trend.headlines)
+    assert all(one.difference == 0 and not one.moved for one in trend.movements)
+    assert trend.remarks == ()
+
+
+def test_every_format_has_the_trend(run: Path) -> None:
+    lower(run, "candidate", 3)
+    edit(run / "candidate/generation.json", digest="0" * 64)
+    (overall,) = (
+        one for one in told(run).movements if (one.name, one.side) == ("overall", "candidate")
+    )
+    assert overall.moved
+    assert overall.difference == overall.now - overall.before < -2
+    document = store.read_json(run / "report.json")
+    schema = store.read_json(Path(assay.report.__file__).parent / "schema.json")
+    jsonschema.validate(document, schema)
+    assert document["trend"]["movements"][0].keys() == overall.__dataclass_fields__.keys()
+    for page in ((run / name).read_text() for name in ("report.md", "report.html")):
+        assert "Compared with the last run on the same dataset" in page
+        assert f"−{-overall.difference:.2f} (−" in page
+        assert f"{overall.before:.2f}" in page
+    assert "## Trend" in (run / "report.md").read_text()
+    assert 'id="trend-figures"' in (run / "report.html").read_text()
+
+
+def test_a_report_without_a_history_has_no_trend(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(DATA, tmp_path / "run"))
+    assert report(folder).trend is None
+    assert "Trend" not in (folder / "report.md").read_text()
+    assert 'id="trend"' not in (folder / "report.html").read_text()
+
+
+def test_the_first_run_says_that_it_is(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(DATA, tmp_path / "run"))
+    report_in(str(tmp_path / "history"), folder)
+    for name in ("report.md", "report.html"):
+        assert "This is the first run in its history." in (folder / name).read_text()
+
+
+def test_the_same_model_with_other_scores_is_a_judge_that_drifts(run: Path) -> None:
+    lower(run, "baseline", 3)
+    (remark,) = told(run).remarks
+    assert remark.startswith("The judge has drifted: the baseline is the same model")
+    assert "overall −" in remark
+    cautions = store.read_json(run / "report.json")["cautions"]
+    assert {"severe": False, "text": remark} in cautions
+    assert "The judge has drifted" in (run / "report.html").read_text()
+
+
+@pytest.mark.parametrize("changed", [{"digest": "0" * 64}, {"settings": {"max_new_tokens": 9}}])
+def test_another_model_or_another_way_to_ask_it_is_no_drift(
+    run: Path, changed: dict[str, Any]
+) -> None:
+    lower(run, "candidate", 3)
+    edit(run / "candidate/generation.json", **changed)
+    assert told(run).remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"model": "Other-70B", "identity": "1"}, "The judge has changed"),
+        ({"rubric_digest": "0" * 64, "identity": "1"}, "The judge has changed"),
+        ({"temperature": 0.7, "identity": "1"}, "The judge is asked otherwise"),
+    ],
+)
+def test_another_judge_is_told_and_not_compared(
+    run: Path, changed: dict[str, Any], said: str
+) -> None:
+    lower(run, "candidate", 3)
+    for side in ("baseline", "candidate"):
+        edit(run / side / "judge.json", **changed)
+    trend = told(run)
+    (remark,) = trend.remarks
+    assert remark.startswith(said)
+    assert "overall" not in {one.name for one in trend.movements}
+    assert trend.movements
+
+
+def test_another_dataset_is_shown_and_not_compared(run: Path) -> None:
+    for side in ("baseline", "candidate"):
+        edit(run / side / "generation.json", dataset_hash="f" * 64)
+    trend = told(run)
+    assert (trend.since, trend.movements, trend.remarks) == ("", (), ())
+    assert len(trend.runs) == 2
+    for name in ("report.md", "report.html"):
+        page = (run / name).read_text()
+        assert "No earlier run is comparable" in page
+        assert "Not comparable, another dataset (399e13ef817a)" in page
+
+
+def test_a_run_of_another_dataset_in_between_is_passed_over(run: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(DATA, tmp_path / "other"))
+    for side in ("baseline", "candidate"):
+        edit(other / side / "generation.json", dataset_hash="f" * 64)
+    report_in(str(tmp_path / "history"), other)
+    trend = told(run)
+    assert len(trend.runs) == 3
+    assert trend.since == trend.runs[0].id
+
+
+def test_what_a_record_says_never_becomes_markup(run: Path, tmp_path: Path) -> None:
+    (path,) = (tmp_path / "history").iterdir()
+    record = json.loads(path.read_text())
+    named = {"name": HOSTILE, "gate": HOSTILE, "judge": HOSTILE, "time": HOSTILE}
+    for reading in record["readings"]:
+        reading["name"] = f"{reading['name']}{HOSTILE}"
+    edit(path, **named, readings=record["readings"], rubric=HOSTILE)
+    told(run)
+    assert "<img" not in (run / "report.html").read_text()
+    text = (run / "report.md").read_text()
+    assert "<img" not in text
+    assert "@all" not in text
+
+
+def test_the_interval_of_a_difference_is_welchs_for_normal_ones() -> None:
+    """For symmetrical intervals of half-width z times the standard error, MOVER's is the normal
+    interval of a difference, whose variance is the sum of both."""
+    draw = np.random.default_rng(7)
+    z = 1.959963984540054
+    for _ in range(50):
+        means, errors = draw.normal(0, 5, 2), draw.uniform(0.1, 3, 2)
+        estimates = [
+            (float(m), float(m - z * e), float(m + z * e))
+            for m, e in zip(means, errors, strict=True)
+        ]
+        low, high = difference_interval(estimates[0], estimates[1])
+        half = z * math.sqrt(float((errors**2).sum()))
+        middle = float(means[1] - means[0])
+        assert (low, high) == pytest.approx((middle - half, middle + half))
+
+
+def test_the_interval_of_a_difference_is_newcombes_for_rates() -> None:
+    """Newcombe 1998, Statistics in Medicine 17, table II, method 10: 56/70 against 48/80 (with
+    Wilson's intervals) is 0.0524 to 0.3339."""
+    rates = []
+    for hits, n in ((48, 80), (56, 70)):
+        bounds = reference.binomtest(hits, n).proportion_ci(method="wilson")
+        rates.append((hits / n, float(bounds.low), float(bounds.high)))
+    low, high = difference_interval(rates[0], rates[1])
+    assert (round(low, 4), round(high, 4)) == (0.0524, 0.3339)
