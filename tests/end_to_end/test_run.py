@@ -26,6 +26,7 @@ def configuration(folder: Path, base: Path) -> Path:
     path = folder / "small.yaml"
     values = {
         "mode": "auto",
+        "history": str(folder / "history"),
         "dataset": {
             "train": f"{DATA / 'train.json'}",
             "eval": f"{DATA / 'eval.sharegpt.json'}",
@@ -101,6 +102,7 @@ def test_an_interrupted_run_resumes_where_it_was(smollm2: Path, tmp_path: Path) 
     again = start(config, run)
     _, error = again.communicate(timeout=60)
     assert again.returncode == 0, error
+    assert len(list((tmp_path / "history").iterdir())) == 1, "a run is in its history once"
 
 
 def check_run(run: Path) -> None:
