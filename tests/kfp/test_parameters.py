@@ -97,13 +97,20 @@ samples = st.integers(0, 10**6)
     seed=st.integers(0, 2**31),
     max_samples=samples,
     baseline=st.sampled_from(["", "none", "org/other", "s3://b/other"]),
+    history=st.sampled_from(["", "s3://b/nightly", "minio://b/team/nightly"]),
 )
 def test_every_evaluation_comes_back_the_same(
-    mode: str, generate: Any, judge: Any, seed: int, max_samples: int, baseline: str
+    mode: str,
+    generate: Any,
+    judge: Any,
+    seed: int,
+    max_samples: int,
+    baseline: str,
+    history: str,
 ) -> None:
     dataset = {"eval": "s3://b/eval.json", "seed": seed, "max_samples": max_samples}
     values = {**EVALUATE, "mode": mode, "generate": generate, "judge": judge, "dataset": dataset}
-    settings = config.parse({**values, "baseline": baseline})
+    settings = config.parse({**values, "baseline": baseline, "history": history})
     wanted = settings if settings.judged else replace(settings, judge=None)
     assert back(settings, there(settings)) == wanted
 
@@ -138,7 +145,9 @@ def test_only_what_is_set_becomes_an_argument() -> None:
         ({**EVALUATE, "baseline": "../other"}, "baseline"),
         ({**FINETUNE, "finetune": {"base_model": "~/b", "template": "qwen3"}}, "base_model = ~/b"),
         ({**EVALUATE, "judge": {**JUDGE, "api_key_env": "MINE"}}, "judge_secret"),
+        ({**EVALUATE, "history": "nightly"}, "history = nightly is a path of this machine"),
         ({**FINETUNE, "baseline": "org/other"}, "no parameter for baseline"),
+        ({**FINETUNE, "history": "s3://b/nightly"}, "no parameter for history"),
         ({**EVALUATE, "metrics": {"metrics": ["bleu-4"]}}, r"no parameter for metrics\.metrics"),
     ],
 )
@@ -179,6 +188,13 @@ def test_a_given_parameter_wins() -> None:
     settings = config.parse({**EVALUATE, "model": "/models/mine"})
     found = parameters.to_parameters(settings, SPECS["evaluate"], {"model": "/volume/mine"})
     assert found["model"] == "/volume/mine"
+
+
+def test_a_schedule_can_name_its_history() -> None:
+    given = {"history": "s3://b/nightly"}
+    found = parameters.to_parameters(config.parse(EVALUATE), SPECS["evaluate"], given)
+    received = parameters.preflight_receives(SPECS["evaluate"], found)
+    assert config.from_parameters(task.whole(received)).history == "s3://b/nightly"
 
 
 def test_a_gate_reaches_the_pipeline() -> None:

@@ -48,7 +48,8 @@ def moved(trend: Trend) -> Iterator[tuple[str, str, str, str, str]]:
     """Yield each movement as texts: metric, side, before, now, difference with its interval."""
     for one in trend.movements:
         values = (number(one.before, one.kind), number(one.now, one.kind))
-        yield (label(one.name), one.side, *values, difference(one))
+        said = f"{difference(one)}, moved" if one.moved else difference(one)
+        yield (label(one.name), one.side, *values, said)
 
 
 def difference(one: Movement) -> str:

@@ -60,6 +60,7 @@ def test_the_same_again_has_not_moved(run: Path) -> None:
     assert {one.side for one in trend.movements} == {"baseline", "candidate"}
     assert {one.name for one in trend.movements} == set(trend.headlines)
     assert all(one.difference == 0 and not one.moved for one in trend.movements)
+    assert ", moved" not in (run / "report.md").read_text()
     assert trend.remarks == ()
 
 
@@ -78,6 +79,7 @@ def test_every_format_has_the_trend(run: Path) -> None:
     for page in ((run / name).read_text() for name in ("report.md", "report.html")):
         assert "Compared with the last run on the same dataset" in page
         assert f"−{-overall.difference:.2f} (−" in page
+        assert f"−{-(overall.high or 0):.2f}), moved" in page
         assert f"{overall.before:.2f}" in page
     assert "## Trend" in (run / "report.md").read_text()
     assert 'id="trend-figures"' in (run / "report.html").read_text()
