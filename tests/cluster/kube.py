@@ -12,27 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from assay.cluster.api import Api
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "assay-worker:test"
 ACCOUNT = "pipeline-runner"
 SECRET = "assay-store"
-RULES = [
-    {
-        "apiGroups": ["batch.volcano.sh"],
-        "resources": ["jobs"],
-        "verbs": ["create", "get", "list", "watch", "delete"],
-    },
-    {
-        "apiGroups": ["scheduling.volcano.sh"],
-        "resources": ["podgroups"],
-        "verbs": ["list", "watch"],
-    },
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]},
-    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
-    {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
-]
+# the Role that manifests/ gives to a launcher, so that every test shows that it suffices
+RULES = next(yaml.safe_load_all((ROOT / "manifests/base/rbac.yaml").read_text()))["rules"]
 
 Object = dict[str, Any]
 

@@ -13,9 +13,10 @@ MANIFESTS = Path(__file__).parents[2] / "manifests"
 OVERLAYS = sorted(path.name for path in (MANIFESTS / "overlays").iterdir())
 MAY = (
     *(f"{verb} jobs.batch.volcano.sh" for verb in ("create", "get", "list", "watch", "delete")),
-    *(f"{verb} podgroups.scheduling.volcano.sh" for verb in ("get", "list", "watch")),
-    *(f"{verb} {kind}" for kind in ("pods", "events") for verb in ("get", "list", "watch")),
+    *(f"{verb} podgroups.scheduling.volcano.sh" for verb in ("list", "watch")),
+    *(f"{verb} pods" for verb in ("get", "list", "watch")),
     "get pods/log",
+    "list events",
 )
 MAY_NOT = (
     "update jobs.batch.volcano.sh",

@@ -1,4 +1,4 @@
-"""The launcher's Role suffices, which every other test shows, and no right of it is too much."""
+"""The Role in manifests/ suffices, which every other test shows, and no right of it is too much."""
 
 from __future__ import annotations
 

@@ -74,9 +74,9 @@ def _input(
     inputs = component.get("inputDefinitions", {})
     outputs = component.get("outputDefinitions", {})
     defaults = {
-        name: definition["defaultValue"]
+        name: definition.get("defaultValue", {})  # of a task that nothing is set on
         for name, definition in inputs.get("parameters", {}).items()
-        if "defaultValue" in definition
+        if "defaultValue" in definition or definition["parameterType"] == "TASK_CONFIG"
     }
     return json.dumps(
         {

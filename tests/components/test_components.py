@@ -56,7 +56,7 @@ def samples(plan: Done) -> Path:
 
 @pytest.fixture(scope="module")
 def tuned(folder: Path, plan: Done, samples: Path) -> Done:
-    given = {"settings": plan.parameter("finetune")}
+    given = {"settings": plan.parameter("finetune"), "cluster": plan.parameter("cluster")}
     return launch("finetune", folder / "finetune", given, {"samples": samples})
 
 
@@ -67,11 +67,12 @@ def answers(folder: Path, plan: Done, tuned: Done, samples: Path) -> Mapping[str
         "candidate": tuned.parameter("model_uri"),
     }
     stages = {"baseline": "generate", "candidate": "generate-2"}
+    settings = {"settings": plan.parameter("generate"), "cluster": plan.parameter("cluster")}
     return {
         side: launch(
             stages[side],
             folder / side,
-            {"side": side, "model": model, "settings": plan.parameter("generate")},
+            {"side": side, "model": model, **settings},
             {"samples": samples},
         )
         for side, model in models.items()
@@ -137,7 +138,7 @@ def test_generate_answers_every_sample(tuned: Done, answers: Mapping[str, Done])
 
 
 def test_without_a_model_there_is_nothing_to_generate(folder: Path, samples: Path) -> None:
-    given = {"side": "baseline", "model": "", "settings": {}}
+    given = {"side": "baseline", "model": "", "settings": {}, "cluster": {}}
     done = launch("generate", folder / "nothing", given, {"samples": samples})
     assert done.code == 0, done.log
     assert list(done.path("predictions").iterdir()) == []

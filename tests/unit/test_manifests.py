@@ -57,10 +57,10 @@ def test_the_launcher_may_do_what_it_needs_and_no_more() -> None:
     look = {"get", "list", "watch"}
     assert allowed == {
         "batch.volcano.sh/jobs": look | {"create", "delete"},
-        "scheduling.volcano.sh/podgroups": look,
+        "scheduling.volcano.sh/podgroups": {"list", "watch"},
         "pods": look,
         "pods/log": {"get"},
-        "events": look,
+        "events": {"list"},
     }
 
 
