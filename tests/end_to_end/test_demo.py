@@ -121,7 +121,7 @@ def test_a_given_model_is_evaluated_alone(demo: Demo, tmp_path: Path) -> None:
 def test_what_cannot_work_is_refused_by_the_first_task(demo: Demo, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"eval_dataset|nowhere\.json"):
         local.run_pipeline("evaluate", arguments(demo, eval_dataset="nowhere.json"), tmp_path)
-    tasks = {path.name for path in tmp_path.glob("artifacts/*/*")}
+    tasks = {path.name for path in tmp_path.glob("artifacts/*/*") if path.is_dir()}
     assert tasks == {"preflight"}
 
 
@@ -137,7 +137,7 @@ def test_without_auto_evaluation_it_trains_once(smollm2: Path, tmp_path: Path) -
     }
     for _ in range(2):  # the second time, every task is found finished
         local.run_pipeline("finetune_and_evaluate", given, tmp_path)
-    tasks = {path.name for path in tmp_path.glob("artifacts/*/*")}
+    tasks = {path.name for path in tmp_path.glob("artifacts/*/*") if path.is_dir()}
     assert tasks == {"preflight", "finetune"}
     (model,) = tmp_path.glob("artifacts/*/finetune/model")
     assert store.read_record(model / "manifest.json", ModelManifest).samples > 0
