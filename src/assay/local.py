@@ -75,6 +75,8 @@ def _run(pipeline: Path, arguments: Mapping[str, Any], folder: Path) -> None:
     with warnings.catch_warnings():
         # no image is pulled: the tasks run in this environment
         warnings.filterwarnings("ignore", "You may be attemping to run", RuntimeWarning)
+        # names and Kubernetes' settings are for a cluster
+        warnings.filterwarnings("ignore", ".*have no effect in the current local", UserWarning)
         try:
             components.load_component_from_file(str(pipeline))(**arguments)
         except RuntimeError as error:

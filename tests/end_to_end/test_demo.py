@@ -20,7 +20,8 @@ from assay.errors import InputError
 from assay.records import Generation, ModelManifest, Prediction, Score, Verdict
 from tests.processes import using
 
-pytestmark = pytest.mark.slow
+# the whole demo: minutes on two free cores, and longer on a busy machine
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 SAMPLES = 64
 JUDGED = {"instruction_following", "quality", "clarity", "safety", "overall"}
 
