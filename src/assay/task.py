@@ -206,7 +206,7 @@ def report(
     return its finite numbers by name, for the comparison of runs."""
     for subfolder, sources in parts.items():
         for source in sources:
-            if Path(source).is_dir():  # an object store keeps no empty folder
+            if any(Path(source).glob("*")):  # a stage that had nothing to do left an empty folder
                 index = shutil.ignore_patterns(store.INDEX)  # of the part, not of the whole
                 shutil.copytree(source, folder / subfolder, dirs_exist_ok=True, ignore=index)
     asked = configuration.parse(whole(config))

@@ -28,3 +28,16 @@ def test_a_report_of_parts_from_a_store(tmp_path: Path) -> None:
     assert task.report(config, parts, tmp_path / "run")
     assert not list((tmp_path / "run").rglob(store.INDEX))
     assert (tmp_path / "run/report.html").is_file()
+
+
+def test_a_report_without_a_baseline(tmp_path: Path) -> None:
+    """On this machine's disk the folder of a side that was not asked for is there, and empty."""
+    config = {"model": "org/model", "dataset": {"eval": "eval.json"}, "mode": "auto"}
+    for name in ("samples", "baseline"):
+        (tmp_path / name).mkdir()
+    shutil.copy(RUN / "dataset.jsonl", tmp_path / "samples")
+    parts = {"": [str(tmp_path / "samples")], "baseline": [str(tmp_path / "baseline")]}
+    parts |= {"candidate": [str(RUN / "candidate")]}
+    found = task.report({**config, "baseline": "none"}, parts, tmp_path / "run")
+    assert found
+    assert {name.partition(" ")[0] for name in found} == {"candidate"}
