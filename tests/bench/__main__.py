@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
+
 
 def main(names: list[str]) -> int:
     """Run every bench_<NAME>.py, or those named; return the first exit code that is not 0."""
@@ -19,7 +21,9 @@ def main(names: list[str]) -> int:
     codes = []
     for name in names or found:
         print(f"\n== {name}", flush=True)
-        codes.append(subprocess.run([sys.executable, str(found[name])], check=False).returncode)
+        module = ".".join(found[name].relative_to(ROOT).with_suffix("").parts)
+        command = [sys.executable, "-m", module]
+        codes.append(subprocess.run(command, cwd=ROOT, check=False).returncode)
     return next((code for code in codes if code), 0)
 
 
