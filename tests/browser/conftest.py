@@ -41,6 +41,20 @@ class Opened:
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
+    def check_layout(self) -> None:
+        """Nothing is wider than the page, no card is cut off, and the console is silent."""
+        width, seen = self.frame.evaluate(
+            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        )
+        assert width <= seen
+        cut = self.frame.evaluate(
+            """[...document.querySelectorAll('.card')]
+              .filter(card => card.scrollWidth > card.clientWidth + 1)
+              .map(card => card.innerText)"""
+        )
+        assert cut == []
+        assert self.complaints == []
+
 
 Open = Callable[..., Opened]
 
