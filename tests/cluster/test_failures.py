@@ -19,7 +19,8 @@ def fails(launcher: Launcher, space: Space, code: int, seconds: float = 120) -> 
 
 
 def test_a_worker_that_fails(space: Space, start: Start) -> None:
-    script = "for i in $(seq 20); do echo line $i; done; echo bad luck >&2; exit 3"
+    # as the real worker does: of two streams the runtime keeps no order
+    script = "exec 2>&1; for i in $(seq 20); do echo line $i; done; echo bad luck >&2; exit 3"
     launcher = start(work(), script=script)
     error = fails(launcher, space, 1)
     assert "the worker failed with exit code 3" in error
@@ -161,7 +162,7 @@ def test_no_room_within_the_time(space: Space, start: Start) -> None:
 
 @pytest.mark.parametrize("retries", [0, 1])
 def test_restarts_are_as_many_as_were_asked_for(space: Space, start: Start, retries: int) -> None:
-    # Volcano can take the end of a pod that fails at once for two ends
+    # it lives a while: at a restart its pod is taken away at once, and with it the log
     launcher = start(work(), script="echo tried; sleep 3; exit 1", retries=retries)
     fails(launcher, space, 1)
     assert launcher.output.split("\nassay:")[0].count("tried") == 1 + retries

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from assay.cluster.api import Api, ApiError, pods, stream
+from assay.cluster.api import Api, ApiError, pods, request, stream
 
 LAST_LINES = 8
 LAST_LINE_BYTES = 300
@@ -52,10 +52,12 @@ class Position:
 
 @dataclass
 class Relay:
-    """The relay of one pod's log; `prefix` goes before each line, `last` holds the last ones."""
+    """The relay of one pod's log; `prefix` goes before each line, `last` holds the last ones. The
+    pod of a restarted Job has the name of the one before it, and another `uid`."""
 
     api: Api
     pod: str
+    uid: str
     prefix: bytes
     over: Callable[[], bool]
     last: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
@@ -73,6 +75,8 @@ class Relay:
         while tries:
             last_time = self.over()
             try:
+                if not self._is_there():
+                    return
                 self._follow()
                 if last_time:
                     return
@@ -83,6 +87,10 @@ class Relay:
                     return  # there is no right to it, or no pod and log any more
                 tries -= last_time
             pause.wait(RETRY_SECONDS)
+
+    def _is_there(self) -> bool:
+        pod = request(self.api, "GET", f"{pods(self.api)}/{self.pod}")
+        return bool(pod["metadata"]["uid"] == self.uid)
 
     def _follow(self) -> None:
         query = {"follow": "true", "timestamps": "true", **self.position.resume()}

@@ -68,8 +68,9 @@ def take(view: View, message: Message) -> None:
 def _take_job(view: View, job: Object) -> None:
     before = view.phase
     view.job = job
-    if view.phase != before and view.phase in ("Running", "Restarting"):
-        retried = job["status"].get("retryCount", 0)
+    retried = job.get("status", {}).get("retryCount", 0)
+    gives_up = retried >= job["spec"]["maxRetry"]  # it says Restarting, and then Failed
+    if view.phase != before and view.phase in ("Running", "Restarting") and not gives_up:
         _say(f"{view.stage}: {view.phase.lower()}" + (f", restart {retried}" if retried else ""))
 
 
@@ -103,7 +104,7 @@ def _relay(view: View, uid: str, name: str) -> None:
             "Failed",
         )
 
-    relay = Relay(view.api, name, prefix, over)
+    relay = Relay(view.api, name, uid, prefix, over)
     view.relays[uid] = (relay, relay.start())
 
 

@@ -21,6 +21,7 @@ from assay.errors import AssayError
 
 def main() -> None:
     """Do the work that the environment describes, and leave the answer where the launcher reads."""
+    os.dup2(1, 2)  # of two streams the container's runtime keeps no order
     work = from_text(os.environ[WORK])
     node = _torchrun(os.environ)
     with task.running() as listen:

@@ -110,6 +110,7 @@ def _kubelet() -> dict[str, Any]:
         "clusterDomain": "cluster.local",
         "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
         "imageGCHighThresholdPercent": 100,
+        "containerLogMaxSize": "1Gi",  # where containerd rotates a log, it may split a line
         "evictionHard": {
             "memory.available": "100Mi",
             "nodefs.available": "1%",
