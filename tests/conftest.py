@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests import minio
 
 BUCKETS = itertools.count()
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as Assay's child processes have it
 
 
 @pytest.fixture(scope="session")

@@ -119,7 +119,11 @@ def _parameters(model: str, data: str) -> dict[str, Any]:
         "num_epochs": 1.0,
         "batch_size": 8,
         "generate_settings": {"max_new_tokens": 32},
-        "finetune_settings": {"lora_rank": 16, "llamafactory": _precision()},
+        "finetune_settings": {
+            "lora_rank": 16,
+            # it would save memory, which is plenty, and take a third more time
+            "llamafactory": {"disable_gradient_checkpointing": True, **_precision()},
+        },
     }
 
 
