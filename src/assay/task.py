@@ -62,8 +62,8 @@ def preflight(
     """Check the run that a pipeline's parameters describe, and prepare its samples.
 
     Returns the configuration, the settings of finetune, generate, metrics, judge ({} where the run
-    has no such stage) and cluster, the model to compare with ("" for none), and the model to
-    evaluate.
+    has no such stage) and cluster, the model to compare with ("" for none), the model to evaluate,
+    and the base of an adapter whose own record of it does not hold.
     """
     config = configuration.from_parameters(whole(parameters))
     config = replace(config, model=latest.resolve(config.model))
@@ -81,8 +81,8 @@ def preflight(
     plain = configuration.plain(config)
     generation = asdict(run.generation_of(config, config.model))
     sections = (plain.get(name, {}) for name in ("metrics", "judge", "cluster"))
-    baseline = run.baseline_of(config)
-    return (plain, plain.get("finetune", {}), generation, *sections, baseline, config.model)
+    models = (run.baseline_of(config), config.model, config.base_model)
+    return (plain, plain.get("finetune", {}), generation, *sections, *models)
 
 
 def finetune(

@@ -58,7 +58,7 @@ def test_the_whole_pipeline(space: Space, root: str, tmp_path: Path) -> None:
         "max_samples": 6,
         "mode": "auto",
         "generate_settings": {"max_new_tokens": 16},
-        "cluster_settings": {"runner": "volcano", "gpus": 0},
+        "more_settings": {"cluster": {"runner": "volcano", "gpus": 0}},
     }
     plan = run.run("preflight", asked, {})
     samples = {"samples": plan.artifacts["samples"]}
