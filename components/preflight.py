@@ -60,6 +60,13 @@ def preflight(
     from pathlib import Path
 
     from assay import task
+    from assay.cluster import preflight as cluster
 
     with task.running() as listen:
-        return task.preflight(parameters, Path(samples.path), samples.metadata, listen)
+        return task.preflight(
+            parameters,
+            Path(samples.path),
+            samples.metadata,
+            listen,
+            lambda config: cluster.check(config, samples.uri),
+        )

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from assay import settings, store
+from assay import placement, settings, store
 from assay.dataset import DatasetSettings
 from assay.errors import InputError, SettingsError
 from assay.finetune import FinetuneSettings
@@ -178,6 +178,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _check_consistent(config: Config) -> None:
+    placement.check(config.cluster)
     if (config.finetune is None) == (not config.model):
         raise SettingsError(
             "config needs exactly one of finetune (make a model) and model (take one)",
