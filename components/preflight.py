@@ -31,7 +31,7 @@ def preflight(
     judge_max_tokens: int = 512,
     gate: dict = {},  # noqa: B006
     judge_settings: dict = {},  # noqa: B006
-    cluster_settings: dict = {},  # noqa: B006
+    more_settings: dict = {},  # noqa: B006
     seed: int = 42,
 ) -> NamedTuple(
     "Plan",
@@ -44,6 +44,7 @@ def preflight(
         ("cluster", dict),
         ("baseline_model", str),
         ("model", str),
+        ("base_model", str),
     ],
 ):
     """Refuse before any GPU second what cannot work, and prepare the samples.
@@ -52,13 +53,20 @@ def preflight(
         samples: A folder with dataset.jsonl (evaluation), train.jsonl and dataset.json.
 
     Returns:
-        The whole configuration, the settings of each stage, the model to compare with, and the
-        model to evaluate: of PREFIX/latest the newest one.
+        The whole configuration, the settings of each stage, the model to compare with, the model to
+        evaluate (of PREFIX/latest the newest one), and what an adapter is put on.
     """
     parameters = {name: value for name, value in locals().items() if name != "samples"}
     from pathlib import Path
 
     from assay import task
+    from assay.cluster import preflight as cluster
 
     with task.running() as listen:
-        return task.preflight(parameters, Path(samples.path), samples.metadata, listen)
+        return task.preflight(
+            parameters,
+            Path(samples.path),
+            samples.metadata,
+            listen,
+            lambda config: cluster.check(config, samples.uri),
+        )

@@ -26,7 +26,7 @@ def evaluate(
     judge_settings: dict = {},  # noqa: B006
     gate: dict = {},  # noqa: B006
     judge_secret: str = "assay-judge",  # noqa: S107  the name of a Secret
-    cluster_settings: dict = {},  # noqa: B006
+    more_settings: dict = {},  # noqa: B006
     seed: int = 42,
 ) -> None:
     """Evaluate a model, against the one it was tuned from or any other.
@@ -52,8 +52,8 @@ def evaluate(
         gate: What the candidate must prove, such as {"rules": {"overall": {"max_drop": 0.3}}}.
             Empty: no gate.
         judge_secret: Kubernetes Secret whose entry api-key is the judge's key.
-        cluster_settings: The cluster section: how the GPU stages run as Volcano Jobs, such as
-            {"queue": "research", "gpus": 8}.
+        more_settings: The sections cluster, dataset and metrics, such as
+            {"cluster": {"queue": "research", "gpus": 8}, "dataset": {"every_turn": true}}.
         seed: Seed of the sample and of sampled decoding.
     """
     plan = preflight(
@@ -73,7 +73,7 @@ def evaluate(
         judge_max_tokens=judge_max_tokens,
         gate=gate,
         judge_settings=judge_settings,
-        cluster_settings=cluster_settings,
+        more_settings=more_settings,
         seed=seed,
     ).set_display_name("Preflight")
     give_judge_key(plan, judge_secret)
@@ -81,7 +81,6 @@ def evaluate(
     evaluation(
         plan,
         model=plan.outputs["model"],
-        base_model=base_model,
         mode=mode,
         judge_secret=judge_secret,
     )

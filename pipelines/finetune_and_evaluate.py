@@ -28,7 +28,7 @@ def finetune_and_evaluate(
     judge_settings: dict = {},  # noqa: B006
     gate: dict = {},  # noqa: B006
     judge_secret: str = "assay-judge",  # noqa: S107  the name of a Secret
-    cluster_settings: dict = {},  # noqa: B006
+    more_settings: dict = {},  # noqa: B006
 ) -> None:
     """Fine-tune a model with LLaMA-Factory and evaluate it against the one it was tuned from.
 
@@ -54,8 +54,8 @@ def finetune_and_evaluate(
         gate: What the candidate must prove, such as {"rules": {"overall": {"max_drop": 0.3}}}.
             Empty: no gate.
         judge_secret: Kubernetes Secret whose entry api-key is the judge's key.
-        cluster_settings: The cluster section: how the GPU stages run as Volcano Jobs, such as
-            {"queue": "research", "gpus": 8}.
+        more_settings: The sections cluster, dataset and metrics, and baseline and history, such as
+            {"cluster": {"queue": "research", "gpus": 8}, "dataset": {"every_turn": true}}.
     """
     plan = preflight(
         base_model=base_model,
@@ -76,7 +76,7 @@ def finetune_and_evaluate(
         judge_max_tokens=judge_max_tokens,
         gate=gate,
         judge_settings=judge_settings,
-        cluster_settings=cluster_settings,
+        more_settings=more_settings,
     ).set_display_name("Preflight")
     give_judge_key(plan, judge_secret)
     give_store(plan)
@@ -90,7 +90,6 @@ def finetune_and_evaluate(
         evaluate(
             plan,
             model=tuned.outputs["model_uri"],
-            base_model="",
             mode=mode,
             judge_secret=judge_secret,
             training=tuned.outputs["training"],

@@ -39,7 +39,6 @@ def give_store(task: dsl.PipelineTask) -> dsl.PipelineTask:
 def evaluate(
     plan: dsl.PipelineTask,
     model: str,
-    base_model: str,
     mode: str,
     judge_secret: str,
     training: Any = None,
@@ -59,7 +58,7 @@ def evaluate(
         settings=settings,
         samples=samples,
         cluster=plan.outputs["cluster"],
-        base_model=base_model,
+        base_model=plan.outputs["base_model"],
     )
     give_store(baseline).set_display_name("Generate: baseline")
     give_store(candidate).set_display_name("Generate: candidate")

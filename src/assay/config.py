@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from assay import settings, store
+from assay import placement, settings, store
 from assay.dataset import DatasetSettings
 from assay.errors import InputError, SettingsError
 from assay.finetune import FinetuneSettings
@@ -115,16 +115,16 @@ FINETUNE_PARAMETERS = {
     "num_epochs": "finetune.epochs",
     "train_batch_size": "finetune.batch_size",
 }
+# What the parameter more_settings holds: all that is in no parameter or dict of its own.
+MORE = ("cluster", "dataset", "metrics", "baseline", "base_model", "history")
 
 
 def from_parameters(parameters: Mapping[str, Any]) -> Config:
     """Return the configuration that a pipeline's flat parameters stand for; `train_dataset` says
-    that there is a fine-tune, and what a stage's dict holds wins over a parameter. Raises
-    SettingsError."""
+    that there is a fine-tune, and what a dict holds wins over a parameter. Raises SettingsError."""
     values: dict[str, Any] = {}
     trains = bool(parameters["train_dataset"])
     models = FINETUNE_PARAMETERS if trains else EVALUATE_PARAMETERS
-    values["cluster"] = settings.check_mapping(parameters["cluster_settings"], "cluster_settings")
     for name, place in (PARAMETERS | models).items():
         _override(values, place, parameters[name])
     for section in ("generate", "judge", *(("finetune",) if trains else ())):
@@ -136,7 +136,19 @@ def from_parameters(parameters: Mapping[str, Any]) -> Config:
         del values["judge"]
     else:
         del values["judge"]["seed"]
-    return parse(values)
+    return parse(_with_more(values, parameters["more_settings"]))
+
+
+def _with_more(values: dict[str, Any], given: object) -> dict[str, Any]:
+    more = settings.check_mapping(given, "more_settings")
+    settings.check_names(more, MORE, "more_settings")
+    for name, value in more.items():
+        if name in SECTIONS:
+            own = settings.check_mapping(value, f"more_settings.{name}")
+            values[name] = {**values.get(name, {}), **own}
+        else:
+            values[name] = value
+    return values
 
 
 def save(config: Config, path: Path) -> None:
@@ -166,6 +178,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _check_consistent(config: Config) -> None:
+    placement.check(config.cluster)
     if (config.finetune is None) == (not config.model):
         raise SettingsError(
             "config needs exactly one of finetune (make a model) and model (take one)",

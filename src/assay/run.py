@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from assay import config, dataset, model, placement, progress, report
+from assay import config, dataset, model, progress, report
 from assay import finetune as finetuning
 from assay import generate as generating
 from assay import judge as judging
@@ -118,7 +118,6 @@ def check(settings: Config) -> None:
         checks.append(partial(finetuning.check, settings.finetune))
     else:
         checks.append(partial(model.resolve, settings.model, settings.base_model, weights=False))
-    checks.append(partial(placement.check, settings.cluster))
     if settings.auto:
         checks.append(partial(measuring.check, settings.metrics))
     if settings.history:

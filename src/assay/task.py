@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from assay import generate as generating
 from assay import judge as judging
 from assay import metrics as measuring
 from assay import report as reporting
+from assay.config import Config
 from assay.errors import AssayError, GateError, check_all
 from assay.model import MANIFEST
 from assay.records import Generation, ModelManifest
@@ -58,18 +59,20 @@ def preflight(
     samples: Path,
     metadata: dict[str, Any],
     listen: progress.Listener = progress.ignore,
+    check: Callable[[Config], object] = lambda _: None,
 ) -> tuple[dict[str, Any], ...]:
-    """Check the run that a pipeline's parameters describe, and prepare its samples.
+    """Check the run that a pipeline's parameters describe, by `check` too, and prepare its samples.
 
     Returns the configuration, the settings of finetune, generate, metrics, judge ({} where the run
-    has no such stage) and cluster, the model to compare with ("" for none), and the model to
-    evaluate.
+    has no such stage) and cluster, the model to compare with ("" for none), the model to evaluate,
+    and the base of an adapter whose own record of it does not hold.
     """
     config = configuration.from_parameters(whole(parameters))
     config = replace(config, model=latest.resolve(config.model))
     prepared: list[dataset.Summary] = []
     check_all(
         lambda: run.check(config),
+        lambda: check(config),
         lambda: prepared.append(run.prepare(config, samples, listen)),
     )
     (summary,) = prepared
@@ -81,8 +84,8 @@ def preflight(
     plain = configuration.plain(config)
     generation = asdict(run.generation_of(config, config.model))
     sections = (plain.get(name, {}) for name in ("metrics", "judge", "cluster"))
-    baseline = run.baseline_of(config)
-    return (plain, plain.get("finetune", {}), generation, *sections, baseline, config.model)
+    models = (run.baseline_of(config), config.model, config.base_model)
+    return (plain, plain.get("finetune", {}), generation, *sections, *models)
 
 
 def finetune(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from assay import config, store
+from assay.cluster import preflight, stages
 from tests.cluster import image, kube, launchers
 from tests.cluster.kube import Cluster, Space
 from tests.cluster.launchers import Launcher, Start
@@ -17,6 +19,7 @@ from tests.cluster.node import bring, machine, programs
 from tests.needs import need
 
 SPACES = itertools.count()
+Preflight = Callable[..., None]
 
 
 @pytest.fixture(scope="session", name="cluster")
@@ -53,3 +56,25 @@ def start_launcher(space: Space, tmp_path: Path) -> Iterator[Start]:
     for launcher in started:
         launcher.process.kill()
         launcher.process.wait()
+
+
+@pytest.fixture(name="preflight_in")
+def preflight_in_a_space(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Preflight:
+    """Asks the cluster as the pipeline's first task does, for a fine-tune with these settings, with
+    a launcher's rights in a namespace and the keys that its pod gets."""
+    for name, value in cluster.store_here.items():
+        monkeypatch.setenv(name, value)
+
+    store.make_bucket(kube.STORE)
+
+    def check(space: Space, **settings: Any) -> None:
+        monkeypatch.setattr(stages, "here", lambda: space.api)
+        asked = {
+            "dataset": {"train": "s3://none/train", "eval": "s3://none/eval"},
+            "finetune": {"base_model": "org/base", "template": "qwen3"},
+            "mode": "auto",
+            "cluster": {"gpus": 0, **settings},
+        }
+        preflight.check(config.parse(asked), f"{kube.STORE}/{space.name}")
+
+    return check

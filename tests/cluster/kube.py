@@ -20,10 +20,20 @@ ROOT = Path(__file__).parents[2]
 IMAGE = "assay-worker:test"
 ACCOUNT = "pipeline-runner"
 SECRET = "assay-store"
-# the Role that manifests/ gives to a launcher, so that every test shows that it suffices
-RULES = next(yaml.safe_load_all((ROOT / "manifests/base/rbac.yaml").read_text()))["rules"]
-
+STORE = "minio://assay-cluster-tests"
 Object = dict[str, Any]
+
+
+def rules_in(name: str) -> list[Object]:
+    """Return the rules that a file of manifests/ gives, so that every test shows that they
+    suffice."""
+    text = (ROOT / "manifests/base" / name).read_text()
+    return list(next(yaml.safe_load_all(text))["rules"])
+
+
+RULES = rules_in("rbac.yaml")  # a launcher's, in its namespace
+CLUSTER_RULES = rules_in("preflight.yaml")  # and outside of it
+RBAC = "rbac.authorization.k8s.io"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,26 +95,19 @@ class Space:
 
 @contextmanager
 def space(
-    cluster: Cluster, name: str, folder: Path, rules: Sequence[Object] = ()
+    cluster: Cluster,
+    name: str,
+    folder: Path,
+    rules: Sequence[Object] = RULES,
+    cluster_rules: Sequence[Object] = CLUSTER_RULES,
 ) -> Iterator[Space]:
     """Make a namespace for the block, and delete it after."""
     meta = {"name": ACCOUNT, "namespace": name}
     cluster.run("create", "namespace", name)
     cluster.apply(
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "Role",
-            "metadata": meta,
-            "rules": list(rules or RULES),
-        },
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "RoleBinding",
-            "metadata": meta,
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": ACCOUNT},
-            "subjects": [{"kind": "ServiceAccount", **meta}],
-        },
+        *_rights("Role", meta, meta, rules),
+        *_rights("ClusterRole", {"name": name}, meta, cluster_rules),
         {
             "apiVersion": "v1",
             "kind": "Secret",
@@ -124,6 +127,18 @@ def space(
         )
     finally:
         cluster.run("delete", "namespace", name, "--wait=false")
+        cluster.run("delete", "clusterrolebinding,clusterrole", name)
+
+
+def _rights(kind: str, meta: Object, account: Object, rules: Sequence[Object]) -> list[Object]:
+    """Return a role and what binds it to a service account."""
+    of = {"apiVersion": f"{RBAC}/v1", "metadata": meta}
+    role = {"apiGroup": RBAC, "kind": kind, "name": meta["name"]}
+    subjects = [{"kind": "ServiceAccount", **account}]
+    return [
+        {**of, "kind": kind, "rules": list(rules)},
+        {**of, "kind": f"{kind}Binding", "roleRef": role, "subjects": subjects},
+    ]
 
 
 def mounted() -> dict[str, list[Object]]:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.cluster import kube
+
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 OVERLAYS = sorted(path.name for path in (MANIFESTS / "overlays").iterdir())
 MAY = (
@@ -18,7 +20,14 @@ MAY = (
     "get pods/log",
     "list events",
 )
+MAY_ANYWHERE = (
+    "get queues.scheduling.volcano.sh",
+    "get priorityclasses.scheduling.k8s.io",
+    "list nodes",
+)
 MAY_NOT = (
+    *(f"{verb} queues.scheduling.volcano.sh" for verb in ("list", "create")),
+    *(f"{verb} nodes" for verb in ("get", "update", "patch")),
     "update jobs.batch.volcano.sh",
     "patch jobs.batch.volcano.sh",
     "create pods",
@@ -53,7 +62,8 @@ def test_the_server_takes_every_object(
 ) -> None:
     own = in_namespace(manifests / "own", f"../overlays/{overlay}", space.name)
     said = cluster.run("apply", "--dry-run=server", "-k", str(own)).splitlines()
-    wanted = ["Role", "RoleBinding", "Queue", "ConfigMap", "Secret"]
+    wanted = ["Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"]
+    wanted += ["Queue", "ConfigMap", "Secret"]
     wanted += ["Deployment", "Service", "PersistentVolumeClaim"] if overlay == "minio" else []
     assert len(said) == len(wanted), said
     for kind in wanted:
@@ -66,15 +76,22 @@ def test_the_server_takes_the_schedules_job(cluster: Any, space: Any, manifests:
     assert [line.split("/")[0] for line in said] == ["configmap", "job.batch"]
 
 
+@pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_launchers_account_may_do_what_the_role_says_and_nothing_else(
-    cluster: Any, manifests: Path, tmp_path: Path
+    cluster: Any, manifests: Path, tmp_path: Path, overlay: str
 ) -> None:
     name = f"assay-rights-{tmp_path.name[-8:].strip('_').lower().replace('_', '-')}"
     cluster.run("create", "namespace", name)
     try:
         cluster.run("create", "serviceaccount", "pipeline-runner", "-n", name)
-        role = (manifests / "base/rbac.yaml").as_posix()
-        cluster.run("apply", "-n", name, "-f", role)
+        settings = manifests / "overlays" / overlay / "kustomization.yaml"
+        settings.write_text(
+            settings.read_text().replace("namespace: kubeflow", f"namespace: {name}")
+        )
+        made = cluster.run("kustomize", str(settings.parent))
+        rights = [one for one in yaml.safe_load_all(made) if one["apiVersion"] == f"{kube.RBAC}/v1"]
+        assert len(rights) == 4
+        cluster.apply(*rights)
         account = f"--as=system:serviceaccount:{name}:pipeline-runner"
 
         def may(action: str, namespace: str = name) -> bool:
@@ -85,7 +102,10 @@ def test_the_launchers_account_may_do_what_the_role_says_and_nothing_else(
             return bool(cluster.run(*check, check=False).strip() == "yes")
 
         assert not [action for action in MAY if not may(action)]
+        assert not [action for action in MAY_ANYWHERE if not may(action)]
         assert not [action for action in MAY_NOT if may(action)]
         assert not [action for action in MAY if may(action, "default")]
     finally:
         cluster.run("delete", "namespace", name, "--wait=false")
+        cluster.run("delete", "clusterrolebinding", f"assay-preflight:{name}", check=False)
+        cluster.run("delete", "clusterrole", "assay-preflight", check=False)

@@ -17,15 +17,13 @@ from assay.dataset import DatasetSettings
 from assay.demo.base_model import TEMPLATE, base_model
 from assay.demo.run import DATA
 from assay.finetune import LOSS_LOG
-from assay.store import s3
 from tests.cluster import kube
 from tests.cluster.kube import Cluster, Space
 from tests.cluster.launchers import Start, eventually, last_line
 from tests.cluster.node.places import STORE_PASSWORD
 from tests.cluster.pipeline import Pipeline
 
-BUCKET = "assay-cluster-tests"
-BASE = f"minio://{BUCKET}/base"
+BASE = f"{kube.STORE}/base"
 SCRATCH = Path(volcano.SCRATCH)
 SHORT = {"template": TEMPLATE, "learning_rate": 5e-4, "batch_size": 8}
 TRAINING = f"{DATA / 'dataset_info.json'}#smart_home_train"
@@ -37,11 +35,9 @@ def artifact_root(cluster: Cluster, space: Space, monkeypatch: pytest.MonkeyPatc
     """The URI that a test's artifacts go under; the base model is in the store too."""
     for name, value in cluster.store_here.items():
         monkeypatch.setenv(name, value)
-    client = s3.client("minio")
-    if BUCKET not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
-        client.create_bucket(Bucket=BUCKET)
+    store.make_bucket(kube.STORE)
     store.publish(base_model(), BASE)
-    return f"minio://{BUCKET}/{space.name}"
+    return f"{kube.STORE}/{space.name}"
 
 
 @pytest.mark.timeout(1800)
@@ -58,7 +54,7 @@ def test_the_whole_pipeline(space: Space, root: str, tmp_path: Path) -> None:
         "max_samples": 6,
         "mode": "auto",
         "generate_settings": {"max_new_tokens": 16},
-        "cluster_settings": {"runner": "volcano", "gpus": 0},
+        "more_settings": {"cluster": {"runner": "volcano", "gpus": 0}},
     }
     plan = run.run("preflight", asked, {})
     samples = {"samples": plan.artifacts["samples"]}

@@ -105,7 +105,12 @@ PARAMETERS = {
     "generate_settings": {"do_sample": True},
     "gate": {"rules": {"bleu-4": {"max_drop": 1}}},
     "judge_settings": {"concurrency": 2},
-    "cluster_settings": {"queue": "research", "nodes": 2},
+    "more_settings": {
+        "cluster": {"queue": "research", "nodes": 2},
+        "dataset": {"every_turn": True},
+        "metrics": {"processes": 1},
+        "baseline": "org/other",
+    },
     "seed": 7,
 }
 
@@ -121,6 +126,8 @@ def test_a_pipelines_parameters_become_the_same_configuration() -> None:
     assert (judging.temperature, judging.max_tokens, judging.concurrency) == (0.5, 99, 2)
     assert (built.cluster.queue, built.cluster.nodes) == ("research", 2)
     assert (built.dataset.max_samples, built.dataset.seed, built.base_model) == (5, 7, "")
+    assert (built.dataset.every_turn, built.metrics.processes) == (True, 1)
+    assert built.baseline == "org/other"
     assert built.history == "s3://team/nightly"
 
 

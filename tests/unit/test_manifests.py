@@ -46,21 +46,29 @@ def test_what_a_kustomization_names_is_there(path: Path) -> None:
 
 
 def test_the_launcher_may_do_what_it_needs_and_no_more() -> None:
-    (role,) = of_kind("Role")
-    assert not of_kind("ClusterRole")
-    allowed = {
-        f"{group}/{resource}".lstrip("/"): set(rule["verbs"])
-        for rule in role["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-    }
     look = {"get", "list", "watch"}
-    assert allowed == {
+    assert allowed_by("Role") == {
         "batch.volcano.sh/jobs": look | {"create", "delete"},
         "scheduling.volcano.sh/podgroups": {"list", "watch"},
         "pods": look,
         "pods/log": {"get"},
         "events": {"list"},
+    }
+    assert allowed_by("ClusterRole") == {
+        "scheduling.volcano.sh/queues": {"get"},
+        "scheduling.k8s.io/priorityclasses": {"get"},
+        "nodes": {"list"},
+    }
+
+
+def allowed_by(kind: str) -> dict[str, set[str]]:
+    """Return the verbs that the one role of its kind allows, by resource."""
+    (role,) = of_kind(kind)
+    return {
+        f"{group}/{resource}".lstrip("/"): set(rule["verbs"])
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
     }
 
 
@@ -70,8 +78,16 @@ def test_the_role_is_bound_to_kfps_runner_in_its_own_namespace() -> None:
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "pipeline-runner"}]
 
 
-def test_the_base_names_no_namespace() -> None:
-    assert "namespace:" not in "".join(path.read_text() for path in (MANIFESTS / "base").iterdir())
+def test_the_base_names_no_namespace_but_what_each_overlay_replaces() -> None:
+    text = "".join(path.read_text() for path in (MANIFESTS / "base").iterdir())
+    assert set(re.findall("namespace: (.*)", text)) == {"NAMESPACE"}
+    (binding,) = of_kind("ClusterRoleBinding")
+    for overlay in OVERLAYS:
+        (kustomization,) = documents(overlay / "kustomization.yaml")
+        (replacement,) = kustomization["replacements"]
+        assert replacement["source"]["name"] == of_kind("Role")[0]["metadata"]["name"]
+        selected = {target["select"]["name"] for target in replacement["targets"]}
+        assert selected == {binding["metadata"]["name"]}
 
 
 def test_no_secret_is_in_the_repository() -> None:

@@ -211,6 +211,21 @@ def pod_groups(api: Api) -> str:
     return f"/apis/scheduling.volcano.sh/v1beta1/namespaces/{api.namespace}/podgroups"
 
 
+def queue(name: str) -> str:
+    """Return the path of a queue, which is the whole cluster's."""
+    return f"/apis/scheduling.volcano.sh/v1beta1/queues/{name}"
+
+
+def priority_class(name: str) -> str:
+    """Return the path of a priority class, which is the whole cluster's."""
+    return f"/apis/scheduling.k8s.io/v1/priorityclasses/{name}"
+
+
+def nodes() -> str:
+    """Return the path of the cluster's nodes."""
+    return "/api/v1/nodes"
+
+
 def has_volcano(api: Api) -> bool:
     """Return whether the cluster serves Volcano's Jobs."""
     try:

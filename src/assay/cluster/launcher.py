@@ -13,13 +13,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from assay import store
 from assay.cluster import explain, volcano
 from assay.cluster.api import Api, ApiError, jobs, own_pod, patiently, request
 from assay.cluster.follow import follow
 from assay.cluster.volcano import TaskConfig
-from assay.cluster.work import Work
-from assay.errors import AssayError, InputError, StageError
+from assay.cluster.work import Work, check_place
+from assay.errors import AssayError, StageError
 from assay.placement import ClusterSettings
 
 DEAD = {"Failed", "Terminated", "Terminating", "Aborted", "Aborting"}
@@ -34,7 +33,8 @@ def launch(api: Api, work: Work, settings: ClusterSettings, task: TaskConfig) ->
 
     Raises InputError for what the user can correct, StageError otherwise, each with the cause.
     """
-    _check_places(work)
+    for uri in (work.samples, *work.outputs.values()):
+        check_place(uri)
     try:
         return _launch(api, work, settings, task)
     except ApiError as error:
@@ -76,15 +76,6 @@ def end(api: Api, name: str, seconds: float = 0.0) -> None:
             if error.status != 404:
                 print(f"Job {name} could not be deleted: {error}", file=sys.stderr, flush=True)
             return
-
-
-def _check_places(work: Work) -> None:
-    for uri in (work.samples, *work.outputs.values()):
-        if not store.is_remote(uri):
-            raise InputError(
-                f"{uri} is not in a store that the workers of a Volcano Job can reach",
-                "Set KFP's pipeline root to s3:// or minio://, or cluster.runner to inline",
-            )
 
 
 def _settle(api: Api, wanted: Object) -> tuple[Object, bool]:

@@ -38,17 +38,15 @@ def to_parameters(
     """Return the arguments with which the pipeline `spec` does what `config` says; `given` are
     parameters that no setting stands for, such as judge_secret.
 
-    What has no parameter of its own goes into its stage's dict. Raises SettingsError for what the
-    pipeline cannot be told, and for paths of this machine, which no cluster sees.
+    What has no parameter of its own goes into its stage's dict, or into more_settings. Raises
+    SettingsError for paths of this machine, which no cluster sees.
     """
     given = given or {}
     if not config.judged:
         config = replace(config, judge=None)
     check_given(given, spec)
     check_places(config, given)
-    arguments = _arguments(config, spec)
-    _check_understood(config, spec, arguments)
-    return {**arguments, **given}
+    return {**_arguments(config, spec), **given}
 
 
 def inputs_of(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,8 +105,8 @@ def _seen(value: str, is_model: bool) -> bool:
 
 
 def _arguments(config: Config, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `config` under the pipeline's names: first the parameters, and then, in its stage's
-    dict, each setting that the pipeline would not have from them."""
+    """Return `config` under the pipeline's names: first the parameters, and then, in a dict, each
+    setting that the pipeline would not have from them."""
     inputs, plain = inputs_of(spec), configuration.plain(config)
     models = FINETUNE_PARAMETERS if config.finetune else EVALUATE_PARAMETERS
     arguments = {}
@@ -116,13 +114,23 @@ def _arguments(config: Config, spec: Mapping[str, Any]) -> dict[str, Any]:
         value = _at(plain, place)
         if name in inputs and value is not None and value != inputs[name].get("defaultValue"):
             arguments[name] = value
-    received = _received(spec, arguments)
-    for section in configuration.SECTIONS:
-        had = received.get(section, {})
-        differing = {n: v for n, v in plain.get(section, {}).items() if had.get(n) != v}
-        if differing and f"{section}_settings" in inputs:
-            arguments[f"{section}_settings"] = differing
-    return arguments
+    received, more = _received(spec, arguments), {}
+    for name, value in plain.items():
+        if not (differing := _differing(value, received.get(name))):
+            continue
+        if f"{name}_settings" in inputs:
+            arguments[f"{name}_settings"] = differing
+        elif name in configuration.MORE:
+            more[name] = differing
+    return {**arguments, "more_settings": more} if more else arguments
+
+
+def _differing(wanted: Any, had: Any) -> Any:
+    """Return what is wanted and not had, of a section only those settings; None for nothing."""
+    if isinstance(wanted, Mapping):
+        had = had or {}
+        return {name: value for name, value in wanted.items() if had.get(name) != value} or None
+    return wanted if wanted != had else None
 
 
 def _at(plain: Mapping[str, Any], place: str) -> Any:
@@ -133,16 +141,6 @@ def _at(plain: Mapping[str, Any], place: str) -> Any:
 def _received(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
     found = configuration.from_parameters(task.whole(preflight_receives(spec, arguments)))
     return configuration.plain(found)
-
-
-def _check_understood(config: Config, spec: Mapping[str, Any], arguments: dict[str, Any]) -> None:
-    """Raise SettingsError where the pipeline would read another configuration out of them."""
-    received = configuration.parse(_received(spec, arguments))
-    if name := configuration.first_difference(config, received):
-        raise SettingsError(
-            f"the pipeline {spec['pipelineInfo']['name']} has no parameter for {name}",
-            f"Remove {name}, or use assay run",
-        )
 
 
 def preflight_receives(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from assay.cluster.work import MESSAGE, WORK, Work, to_text
+from assay.cluster.work import MESSAGE, WORK, Stage, Work, to_text
 from assay.errors import SettingsError
 from assay.placement import RUNNER, ClusterSettings
 
@@ -45,7 +45,7 @@ def name_of(work: Work) -> str:
 def job(work: Work, settings: ClusterSettings, task: TaskConfig, launcher: Object | None) -> Object:
     """Return the Job of `work`, owned by the `launcher`'s pod, whose image and service account its
     pods share. Raises SettingsError where no image is known."""
-    nodes = settings.nodes if work.stage == "finetune" else 1
+    nodes = workers(work.stage, settings)
     template = _template(work, settings, task, launcher)
     tasks = [{"name": MASTER, "replicas": 1, "template": template}]
     if nodes > 1:
@@ -154,7 +154,7 @@ def _container(work: Work, settings: ClusterSettings, task: TaskConfig, launcher
             {"name": "TMPDIR", "value": SCRATCH},
         ],
         "envFrom": [{"secretRef": {"name": settings.store_secret, "optional": True}}],
-        "resources": resources(work, settings, task),
+        "resources": resources(work.stage, settings, task),
         "volumeMounts": [
             *(task.volume_mounts or ()),
             {"name": "assay-scratch", "mountPath": SCRATCH},
@@ -169,12 +169,17 @@ def _container(work: Work, settings: ClusterSettings, task: TaskConfig, launcher
     }
 
 
-def resources(work: Work, settings: ClusterSettings, task: TaskConfig) -> Object:
+def workers(stage: Stage, settings: ClusterSettings) -> int:
+    """Return how many pods the Job of a stage has."""
+    return settings.nodes if stage == "finetune" else 1
+
+
+def resources(stage: Stage, settings: ClusterSettings, task: TaskConfig) -> Object:
     """Return a worker's requests and limits: the task's, and what the settings add to them.
     Generation uses one device."""
     given = task.resources or {}
     limits, requests = dict(given.get("limits") or {}), dict(given.get("requests") or {})
-    gpus = settings.gpus if work.stage == "finetune" else min(settings.gpus, 1)
+    gpus = settings.gpus if stage == "finetune" else min(settings.gpus, 1)
     if gpus and not any(name.endswith("/gpu") for name in limits):
         limits[GPU] = str(gpus)
     for name in ("cpu", "memory"):
@@ -187,7 +192,7 @@ def resources(work: Work, settings: ClusterSettings, task: TaskConfig) -> Object
 
 def runner(work: Work, settings: ClusterSettings) -> str:
     """Return what the report says of where the stage ran."""
-    nodes = settings.nodes if work.stage == "finetune" else 1
+    nodes = workers(work.stage, settings)
     pods = f"{nodes} pods" if nodes > 1 else "1 pod"
     return f"Volcano Job {name_of(work)} ({pods}, queue {settings.queue})"
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from assay.cluster.pods import condition, containers
 from assay.errors import InputError
+from assay.placement import quantity
 
 Object = dict[str, Any]
 
@@ -98,13 +100,6 @@ def _never(requested: str, limited: str) -> bool:
     return any(asked[name] > limits.get(name, asked[name]) for name in asked)
 
 
-def _amounts(text: str) -> dict[str, float]:
-    found = re.findall(r"([\w./-]+)=([\d.]+)([a-zA-Z]*)", text)
-    return {name: float(number) * _UNITS.get(unit, 1.0) for name, number, unit in found}
-
-
-_UNITS = {
-    "m": 1e-3,
-    **{unit: 1000.0**power for power, unit in enumerate(("k", "M", "G", "T"), 1)},
-    **{unit: 1024.0**power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti"), 1)},
-}
+def _amounts(text: str) -> dict[str, Decimal]:
+    found = re.findall(r"([\w./-]+)=([\w.+]+)", text)
+    return {name: quantity(amount) for name, amount in found}

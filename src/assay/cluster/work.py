@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assay import store
-from assay.errors import AssayError
+from assay.errors import AssayError, InputError
 
 WORK = "ASSAY_WORK"
 MESSAGE = Path("/dev/termination-log")
@@ -46,6 +46,15 @@ class Answer:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     what: str = ""
     remedy: str = ""
+
+
+def check_place(uri: str) -> None:
+    """Raise InputError for a place of samples or artifacts that no worker can reach."""
+    if not store.is_remote(uri):
+        raise InputError(
+            f"{uri} is not in a store that the workers of a Volcano Job can reach",
+            "Set KFP's pipeline root to s3:// or minio://, or cluster.runner to inline",
+        )
 
 
 def to_text(work: Work) -> str:
