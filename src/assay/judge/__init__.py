@@ -3,11 +3,11 @@
 from assay.judge.cost import Price
 from assay.judge.log import verdicts
 from assay.judge.pairwise import WIN_RATE, PairSummary, judge_pairs
-from assay.judge.panel import judge_panel
 from assay.judge.preflight import Estimate, check
 from assay.judge.rubric import dimensions
 from assay.judge.run import judge
 from assay.judge.settings import JudgeSettings
+from assay.judge.sides import judge_sides
 from assay.judge.summary import JudgeSummary
 
 __all__ = [
@@ -21,6 +21,6 @@ __all__ = [
     "dimensions",
     "judge",
     "judge_pairs",
-    "judge_panel",
+    "judge_sides",
     "verdicts",
 ]

@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from assay import progress, store
-from assay.judge import cases, contract, rubric
+from assay.judge import cases, contract
 from assay.judge.contract import Chat, ReplyError
-from assay.judge.cost import Budget, Price, price_of
+from assay.judge.cost import Price
 from assay.judge.frames import FRAMES
-from assay.judge.log import Case, identity, plan, verdicts
+from assay.judge.log import Case, plan, verdicts
 from assay.judge.outcome import CallError
 from assay.judge.rubric import COMMENTARY, Rubric
-from assay.judge.run import Keyed, Work, check_share
 from assay.judge.session import Bill, Session, prompt_tokens
 from assay.judge.settings import JudgeSettings
+from assay.judge.work import Keyed, Work, check_share
 from assay.progress import Listener
 from assay.records import Prediction, Sample, Verdict
 
@@ -71,10 +71,7 @@ def judge_pairs(
     for a tie; order-flip is 100 where the order changed the reply. Then write pairs.json
     (PairSummary) beside it. What was paid for is not asked again. Raises InputError before
     anything is paid for, and StageError where too many pairs have no score."""
-    chosen = rubric.load(settings.rubric)
-    price = price_of(settings.model, settings.prices, settings.max_cost)
     others = {row.id: row.output for row in store.read_rows(baseline, Prediction)}
-    name = f"pairs {VERSION} {identity(settings, chosen)}"
 
     def keyed() -> Iterator[Keyed]:
         for case in cases.read(samples, candidate):
@@ -84,20 +81,19 @@ def judge_pairs(
     async def ask(session: Session, case: Case, key: str) -> Verdict:
         return await give(session, case, others[case[0].id], key)
 
-    def expected(_: Session, case: Case) -> tuple[int, int]:
-        chat = ask_for(chosen, case[0], case[1].output, others[case[0].id])
+    def expected(session: Session, case: Case) -> tuple[int, int]:
+        chat = ask_for(session.rubric, case[0], case[1].output, others[case[0].id])
         return 2 * prompt_tokens(chat), 2 * settings.max_tokens
 
-    names = (WIN_RATE,)
-    todo = plan(out, keyed(), names, most=settings.max_samples, only_failed=only_failed)
-    budget = Budget(price, settings.max_cost)
-    work = Work(settings, chosen, budget, give=ask, expected=expected, names=names)
+    work = Work(settings, give=ask, expected=expected, names=(WIN_RATE,))
+    name = f"pairs {VERSION} {work.identity}"
+    todo = plan(out, keyed(), work.names, most=settings.max_samples, only_failed=only_failed)
     total = todo.done + len(todo.todo)
     with progress.track(
         listen, "judge", total=total, unit="pairs", side="pairs", done=todo.done
     ) as tracker:
         work.fill(out, todo, keyed(), tracker)
-        summary = _summarise(settings, list(verdicts(out).values()), price)
+        summary = _summarise(settings, list(verdicts(out).values()), work.price)
         store.write_json(out.with_name(SUMMARY), summary)
         check_share(summary.unscored, summary.pairs, settings, out)
 

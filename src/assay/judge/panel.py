@@ -12,10 +12,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from assay import progress
-from assay.judge.run import judge
 from assay.judge.settings import JudgeSettings
-from assay.progress import Listener
 
 PANEL = "panel"
 
@@ -36,28 +33,9 @@ def seats(settings: JudgeSettings) -> list[JudgeSettings]:
     ]
 
 
-def judge_panel(
-    samples: Path,
-    predictions: Path,
-    out: Path,
-    settings: JudgeSettings,
-    *,
-    side: str = "",
-    only_failed: bool = False,
-    listen: Listener = progress.ignore,
-) -> None:
-    """Have the predictions judged by each further judge of the panel, into panel/ beside `out`,
-    the first judge's log. Raises as `judge` does."""
-    for seat in seats(settings):
-        judge(
-            samples,
-            predictions,
-            out.parent / PANEL / folder_of(seat) / out.name,
-            seat,
-            side=f"{side}, {seat.model}",
-            only_failed=only_failed,
-            listen=listen,
-        )
+def log_of(seat: JudgeSettings, first: Path) -> Path:
+    """Return the log of a further judge, in panel/ beside that of the first one."""
+    return first.parent / PANEL / folder_of(seat) / first.name
 
 
 def folder_of(seat: JudgeSettings) -> str:

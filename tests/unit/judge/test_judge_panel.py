@@ -12,11 +12,12 @@ from scipy import stats
 
 from assay import store
 from assay.errors import JudgeError, SettingsError
-from assay.judge import JudgeSettings, check, judge, judge_panel, verdicts
+from assay.judge import JudgeSettings, check, judge_sides, verdicts
 from assay.judge.settings import Seat
+from assay.records import Prediction
 from assay.report import report
 from assay.settings import build
-from tests.faults.endpoint import Body, chat, scores, serving
+from tests.faults.endpoint import Answer, Body, chat, scores, serving
 from tests.unit.judge.conftest import Make
 
 DATA = Path(__file__).parents[2] / "data" / "run"
@@ -31,12 +32,12 @@ def settings_for(url: str, *seats: Seat) -> JudgeSettings:
 def test_each_judge_of_the_panel_has_its_own_log_and_is_paid_for_once(
     files: Make, tmp_path: Path
 ) -> None:
-    out = tmp_path / "side" / "verdicts.jsonl"
+    samples, predictions = files(3)
+    out = tmp_path / "candidate" / "verdicts.jsonl"
     with serving(lambda body: chat(scores(3 if body["model"] == "second" else 7))) as endpoint:
         settings = settings_for(endpoint.url, Seat(model="second"), Seat(model="org/third"))
         for _ in range(2):
-            judge(*files(3), out, settings)
-            judge_panel(*files(3), out, settings)
+            judge_sides(samples, {"candidate": predictions}, tmp_path, settings)
     asked = [body["model"] for body in endpoint.requests]
     assert {name: asked.count(name) for name in set(asked)} == {
         "fake": 3,
@@ -68,16 +69,21 @@ def test_the_report_says_how_far_the_judges_agree(tmp_path: Path) -> None:
     run = Path(shutil.copytree(DATA, tmp_path / "run"))
     side = run / "candidate"
 
-    def handler(body: Body) -> object:
+    def handler(body: Body) -> Answer:
         answer = re.search(r"\[answer \w+\]\n(.*)", body["messages"][1]["content"])
         assert answer
-        return chat(scores(1 + len(answer[1]) % 10))
+        if body["model"] == "second":
+            return chat(scores(1 + len(answer[1]) % 10))
+        if refused in answer[1]:
+            return chat(None, refusal="No.")
+        return chat(scores(1 + len(answer[1]) % 7))
 
-    with serving(handler) as endpoint:  # type: ignore[arg-type]
+    rows = store.read_rows(side / "predictions.jsonl", Prediction)
+    refused = max((row.output for row in rows), key=len).splitlines()[0]
+    with serving(handler) as endpoint:
         settings = settings_for(endpoint.url, Seat(model="second"))
-        judge_panel(
-            run / "dataset.jsonl", side / "predictions.jsonl", side / "verdicts.jsonl", settings
-        )
+        answers = {"candidate": side / "predictions.jsonl"}
+        judge_sides(run / "dataset.jsonl", answers, run, settings)
     written = report(run)
     (path,) = side.glob("panel/second-*/verdicts.jsonl")
     first, other = verdicts(side / "verdicts.jsonl"), verdicts(path)
