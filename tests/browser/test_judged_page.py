@@ -35,7 +35,10 @@ def full(run: Path) -> Path:
         path.write_text(json.dumps(summary))
     ids = [sample.id for sample in store.read_rows(run / "dataset.jsonl", Sample)]
     values = [{"win-rate": 50.0 * (at % 3), "order-flip": 0.0} for at in range(len(ids))]
-    pairs = [Verdict(id=id_, key="", values=value) for id_, value in zip(ids, values, strict=True)]
+    pairs = [
+        Verdict(id=id_, key="", values=value, commentary=f"Why {id_} <b>")
+        for id_, value in zip(ids, values, strict=True)
+    ]
     store.write_rows(run / "pairs.jsonl", pairs)
     counts = {"pairs": 24, "wins": 8, "ties": 8, "losses": 8, "inconsistent": 0, "requests": 48}
     tokens = {"prompt_tokens": 20_000, "output_tokens": 900}
@@ -55,3 +58,15 @@ def test_it_is_said_and_nothing_is_wider_than_the_page(full: Path, show: Open, h
     expect(frame.locator("#judge")).to_contain_text("of 24 pairs the candidate won 8")
     expect(frame.locator("#judge")).to_contain_text("Qwen3-32B: instruction following")
     opened.check_layout()
+
+
+def test_each_sample_says_which_answer_is_better_and_why(full: Path, show: Open) -> None:
+    frame = show(full).frame
+    frame.locator("#filter").select_option(label="Pairwise: candidate better (8)")
+    expect(frame.locator("#status")).to_have_text("1–8 of 8 samples")
+    frame.locator("#list .sample summary").first.click()
+    told = frame.locator("#list .sample .pairwise").first
+    expect(told.locator(".chip.better")).to_have_text("candidate better")
+    expect(told).to_contain_text("<b>")
+    frame.locator("#search").fill("why house-")
+    expect(frame.locator("#status")).to_have_text("1–8 of 8 samples")

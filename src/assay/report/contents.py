@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assay.gate import Gate
-from assay.judge import JudgeSummary, PairSummary
+from assay.judge import JudgeSummary, PairSummary, Preference
 from assay.records import Comparison, Message, Metric, Side
 from assay.report.glossary import Kind
 from assay.stats import Direction
@@ -101,9 +101,20 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pair:
+    """The judge's pairwise verdict on one sample: whose answer is better, a tie, or inconsistent
+    where the order changed the reply; None where it is unscored, by `cause`. `commentary` has the
+    reasons in either order."""
+
+    preference: Preference | None
+    cause: str
+    commentary: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Example:
     """One sample with both answers. `change` is candidate minus baseline by the report's `focus`
-    metric, positive where the candidate is better."""
+    metric, positive where the candidate is better; `pair` is None where nothing was asked."""
 
     id: str
     messages: tuple[Message, ...]
@@ -112,6 +123,7 @@ class Example:
     baseline: Answer | None
     candidate: Answer | None
     change: float | None
+    pair: Pair | None
 
 
 @dataclass(frozen=True, kw_only=True)

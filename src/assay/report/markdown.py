@@ -213,6 +213,9 @@ def _example(example: Example, focus: str) -> str:
     texts = [f"{turn.role}: {_short(turn.content)}" for turn in example.messages]
     texts.append(f"target: {_short(example.target)}")
     texts += [line for name, answer in sides if answer for line in _answer(name, answer)]
+    if example.pair:
+        told = f"pairwise: {judging.preferred(example.pair)}"
+        texts.append(f"{told}. {_short(example.pair.commentary)}")
     return f"### {_code(example.id)}{told}\n\n{_fence(visible(chr(10).join(texts)))}\n"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from assay import store
 from assay.errors import InputError
-from assay.judge import JudgeSummary, PairSummary
+from assay.judge import PAIRS, JudgeSummary, PairSummary
 from assay.records import (
     SIDES,
     Generation,
@@ -124,7 +124,7 @@ def read(folder: Path) -> Run:
         manifest=store.read_record(manifest, ModelManifest) if manifest.exists() else None,
         losses=_losses(folder / "model" / "trainer_log.jsonl"),
         config=_config(folder / "config.yaml"),
-        pairs=_pairs(folder / "pairs.jsonl", positions),
+        pairs=_pairs(folder / PAIRS, positions),
         pairing=_optional(folder / "pairs.json", PairSummary),
     )
 

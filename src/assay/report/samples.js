@@ -29,6 +29,10 @@
   const silent = (example) =>
     !example.candidate || (paired && !example.baseline) || any(example, (answer) => answer.output === "");
 
+  const PREFERENCES = [["candidate", "candidate better"], ["baseline", "baseline better"], ["tie", "tie"], ["inconsistent", "inconsistent"]];
+  const asked = report.examples.some((example) => example.pair);
+  const preference = (example) => example.pair && example.pair.preference;
+
   const FILTERS = [
     ["all", "All", () => true],
     ["regressions", "Regressions", (example) => change(example, view.metric) < 0],
@@ -37,6 +41,7 @@
     ["truncated", "Truncated", truncated],
     ["identical", "Identical outputs", same],
     ["silent", "Without an answer", silent],
+    ...(asked ? PREFERENCES : []).map(([name, label]) => [`pair-${name}`, `Pairwise: ${label}`, (example) => preference(example) === name]),
   ].filter(([name]) => paired || !["regressions", "gains", "identical"].includes(name));
 
   // What has no value goes last, whichever way round.
@@ -65,6 +70,7 @@
       for (const side of SIDES) {
         if (example[side]) texts.push(example[side].output, example[side].commentary);
       }
+      if (example.pair) texts.push(example.pair.commentary);
       haystacks.set(example, texts.join("\n").toLowerCase());
     }
     return haystacks.get(example);
@@ -115,6 +121,14 @@
     );
   }
 
+  function pairOf({ pair }) {
+    if (!pair) return null;
+    const label = new Map(PREFERENCES).get(pair.preference) || `unscored, ${pair.cause}`;
+    const tone = { candidate: "better", baseline: "worse" }[pair.preference] || (pair.preference ? "" : "note");
+    return el("p", { class: "comment pairwise", dir: "auto" }, el("b", {}, "Pairwise"),
+      el("span", { class: `chip ${tone}` }, visible(label)), " ", visible(pair.commentary));
+  }
+
   function cell(answer, metric) {
     const value = scoreOf(answer, metric);
     if (value !== null) return el("td", { class: "num" }, format(value));
@@ -153,6 +167,7 @@
           example.messages.map((message) => turn(message.role, message.content))),
         el("div", { class: "asides" }, turn("target", example.target))),
       el("div", { class: "both" }, (paired ? SIDES : ["candidate"]).map((side) => answerOf(example, side))),
+      pairOf(example),
       el("div", { class: "both" }, marks(example, true), marks(example, false)));
   }
 
