@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,8 @@ import yaml
 from playwright.sync_api import expect
 
 from assay import store
-from assay.judge import PairSummary
-from assay.records import Sample, Verdict
+from assay.judge import PairSummary, PanelScore, PanelSummary
+from assay.records import SIDES, Sample, Side, Verdict
 from assay.report import report
 
 Open = Callable[..., Any]
@@ -26,14 +27,15 @@ def full(run: Path) -> Path:
     rules = {"overall": {"max_drop": 1}, "rouge-l": {"max_drop": 1}, "meteor": {"max_drop": -99}}
     gate = {"rules": rules, "min_pairs": 20}
     (run / "config.yaml").write_text(yaml.safe_dump(config | {"gate": gate}))
-    for side in ("baseline", "candidate"):
+    ids = [sample.id for sample in store.read_rows(run / "dataset.jsonl", Sample)]
+    for side in SIDES:
         shutil.copytree(run / side, run / side / "panel" / "second")
+        combine(run, side, ids)
         path = run / side / "judge.json"
         summary = json.loads(path.read_text())
         summary["health"]["self_test"][0] |= {"score": 9, "passed": False}
         summary["health"]["advisory"] = True
         path.write_text(json.dumps(summary))
-    ids = [sample.id for sample in store.read_rows(run / "dataset.jsonl", Sample)]
     values = [{"win-rate": 50.0 * (at % 3), "order-flip": 0.0} for at in range(len(ids))]
     pairs = [
         Verdict(id=id_, key="", values=value, commentary=f"Why {id_} <b>")
@@ -48,6 +50,24 @@ def full(run: Path) -> Path:
     return run / "report.html"
 
 
+def combine(run: Path, side: Side, ids: list[str]) -> None:
+    """Say what a panel of two judges said together, one of whom never scored clarity."""
+    rows = [
+        PanelScore(
+            id=id_,
+            values={"overall": 4.5 + at % 3} if at else {},
+            unscored={"clarity": "too_few_judges"} | ({} if at else {"overall": "too_few_judges"}),
+            judges={"overall": 2 if at else 0, "clarity": 0},
+        )
+        for at, id_ in enumerate(ids)
+    ]
+    store.write_rows(run / side / "panel" / "scores.jsonl", rows)
+    counts = {"overall": {2: len(ids) - 1, 0: 1}, "clarity": {0: len(ids)}}
+    took = {"requests": 96, "prompt_tokens": 9, "output_tokens": 9, "cost": 0.2}
+    summary = PanelSummary(models=("Qwen3-32B", "second"), metrics=(), judges=counts, **took)  # type: ignore[arg-type]
+    store.write_json(run / side / "panel" / "panel.json", summary)
+
+
 @pytest.mark.parametrize("how", ["full", "framed"])
 def test_it_is_said_and_nothing_is_wider_than_the_page(full: Path, show: Open, how: str) -> None:
     opened = show(full, how)
@@ -57,6 +77,11 @@ def test_it_is_said_and_nothing_is_wider_than_the_page(full: Path, show: Open, h
     expect(frame.locator("#judge .banner")).to_contain_text("failed its self-test")
     expect(frame.locator("#judge")).to_contain_text("of 24 pairs the candidate won 8")
     expect(frame.locator("#judge")).to_contain_text("Qwen3-32B: instruction following")
+    panel = frame.locator("#judge table.summary")
+    expect(panel).to_contain_text("Panel of 2 judges: the median of their scores")
+    expect(panel.locator("tbody tr").filter(has_text="Overall")).to_contain_text("1 + 1 unscored")
+    expect(frame.locator("#judge")).to_contain_text("2 on 23, 0 on 1")
+    expect(frame.locator("#cost")).to_contain_text("All judging cost 0.1 (pairwise 0.1).")
     opened.check_layout()
 
 
@@ -68,5 +93,8 @@ def test_each_sample_says_which_answer_is_better_and_why(full: Path, show: Open)
     told = frame.locator("#list .sample .pairwise").first
     expect(told.locator(".chip.better")).to_have_text("candidate better")
     expect(told).to_contain_text("<b>")
+    said = frame.locator("#list .sample .panel").first
+    expect(said).to_have_text(re.compile(r"Panel(overall .\.50 \(2 judges\)|overall unscored)"))
+    expect(said).to_contain_text("clarity unscored (0 judges)")
     frame.locator("#search").fill("why house-")
     expect(frame.locator("#status")).to_have_text("1–8 of 8 samples")

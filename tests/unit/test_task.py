@@ -64,7 +64,8 @@ def test_a_task_and_a_run_judge_alike(tmp_path: Path) -> None:
     (folder / "candidate/predictions.jsonl").unlink()
     (folder / "dataset.jsonl").unlink()
     assert files_of(tmp_path / "out") == files_of(folder)
-    assert len(files_of(folder)) == 4
+    assert not any("pairs" in name or "baseline" in name for name in files_of(folder))
+    assert len([name for name in files_of(folder) if name.endswith("verdicts.jsonl")]) == 2
 
 
 def files_of(folder: Path) -> list[str]:

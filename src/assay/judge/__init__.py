@@ -1,5 +1,6 @@
 """The judge: a model that scores every prediction on a rubric, with every verdict accounted for."""
 
+from assay.judge.combine import PanelScore, PanelSummary
 from assay.judge.cost import Price
 from assay.judge.log import verdicts
 from assay.judge.pair_verdict import WIN_RATE, Preference, preference_of
@@ -18,6 +19,8 @@ __all__ = [
     "JudgeSettings",
     "JudgeSummary",
     "PairSummary",
+    "PanelScore",
+    "PanelSummary",
     "Preference",
     "Price",
     "check",

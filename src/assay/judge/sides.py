@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from assay import progress
+from assay.judge.combine import combine_panel
 from assay.judge.pairwise import judge_pairs
 from assay.judge.panel import log_of, seats
 from assay.judge.run import judge
@@ -25,11 +26,11 @@ def judge_sides(
     only_failed: bool = False,
     listen: Listener = progress.ignore,
 ) -> None:
-    """Have each side's `predictions` judged into `out`/<side>/verdicts.jsonl, by the panel's judges
-    into panel/ beside it, and with `pairwise` those of both sides compared in `out`/pairs.jsonl.
-    Raises as `judge` does."""
-    for side, answers in predictions.items():
-        log = out / side / VERDICTS
+    """Have each side's `predictions` judged into `out`/<side>/verdicts.jsonl, and by a panel's
+    judges into panel/ beside it, with what they say together; with `pairwise` compare those of both
+    sides in `out`/pairs.jsonl. Raises as `judge` does."""
+    for side in [one for one in SIDES if one in predictions]:
+        answers, log = predictions[side], out / side / VERDICTS
         judge(samples, answers, log, settings, side=side, only_failed=only_failed, listen=listen)
         for seat in seats(settings):
             judge(
@@ -41,6 +42,8 @@ def judge_sides(
                 only_failed=only_failed,
                 listen=listen,
             )
+        if settings.panel:
+            combine_panel(answers, log, settings, side)
     if settings.pairwise and set(predictions) == set(SIDES):
         judge_pairs(
             samples,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from assay import __version__
 from assay.gate import Evidence, Gate, GatePolicy, decide
 from assay.records import Comparison, Metric
+from assay.report import combined, examples
 from assay.report import data as of_data
-from assay.report import examples
 from assay.report.contents import Caution, Example, Points, Report, Row, SideSummary, Training
+from assay.report.costs import costs
 from assay.report.findings import cautions, conclude, outcome
 from assay.report.glossary import entry, rank
 from assay.report.judging import advisory
@@ -91,6 +92,9 @@ def assemble(
         judging={side.side: side.judge for side in run.sides if side.judge},
         pairing=run.pairing,
         panel=opinions(run),
+        combining={side.side: side.combining for side in run.sides if side.combining},
+        combined=_rows(run, combined.metrics(run), combined.comparisons(run)),
+        costs=costs(run),
         data=data,
         trend=None,
         sides=sides,

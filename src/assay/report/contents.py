@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assay.gate import Gate
-from assay.judge import JudgeSummary, PairSummary, Preference
+from assay.judge import JudgeSummary, PairSummary, PanelSummary, Preference
 from assay.records import Comparison, Message, Metric, Side
 from assay.report.glossary import Kind
 from assay.stats import Direction
@@ -88,7 +88,8 @@ class SideSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One side's answer to one sample, with all that was said of it."""
+    """One side's answer to one sample, with all that was said of it. `panel` is the median of the
+    scores of the panel's judges, and `panel_judges` how many of them gave one."""
 
     output: str
     finish: str
@@ -98,6 +99,8 @@ class Answer:
     scores: Mapping[str, float]
     unscored: Mapping[str, str]
     commentary: str
+    panel: Mapping[str, float]
+    panel_judges: Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,8 +262,10 @@ class Report:
     """Everything the report shows. `regressions` are ids of `examples`, the worst first;
     `examples` are all samples, or as many as a page can hold, chosen as `selection` says. `judge`
     is the judge's model, "" where nobody judged; `gate` is None without a policy; `judging` is each
-    side's judge.json and `pairing` the run's pairs.json, where it has one; `trend` is None without
-    a history."""
+    side's judge.json and `pairing` the run's pairs.json, where it has one; `panel` is what
+    further judges say, `combining` each side's panel.json, `combined` the medians over all judges;
+    `costs` are those of judge, panel and pairwise judging, where they have a price; `trend` is None
+    without a history."""
 
     schema: int
     assay: str
@@ -274,6 +279,9 @@ class Report:
     judging: Mapping[str, JudgeSummary]
     pairing: PairSummary | None
     panel: tuple[Opinion, ...]
+    combining: Mapping[str, PanelSummary]
+    combined: tuple[Row, ...]
+    costs: Mapping[str, float]
     data: Data | None
     trend: Trend | None
     sides: tuple[SideSummary, ...]

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from assay import store
-from assay.judge import PAIRS, preference_of
+from assay.judge import PAIRS, PanelScore, preference_of
 from assay.records import Message, Prediction, Sample, Score, Verdict
 from assay.report.contents import Answer, Example, Pair
-from assay.report.run import Run, SideRun, known
+from assay.report.run import COMBINED, Run, SideRun, known
 from assay.stats import SEED, sign
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Positions = NDArray[np.intp]
 
-R = TypeVar("R", Prediction, Score, Verdict)
+R = TypeVar("R", Prediction, Score, Verdict, PanelScore)
 
 MAX_EXAMPLES = 5_000
 MAX_CHARACTERS = 16_000_000
@@ -115,8 +115,9 @@ def _read_answers(run: Run, side: SideRun, wanted: set[int]) -> dict[str, Answer
     predictions = _rows(run, side.folder / "predictions.jsonl", Prediction, wanted)
     scores = _rows(run, side.folder / "scores.jsonl", Score, wanted)
     verdicts = _rows(run, side.folder / "verdicts.jsonl", Verdict, wanted)
+    panel = _rows(run, side.folder / COMBINED, PanelScore, wanted)
     return {
-        id_: _answer(prediction, scores.get(id_), verdicts.get(id_))
+        id_: _answer(prediction, scores.get(id_), verdicts.get(id_), panel.get(id_))
         for id_, prediction in predictions.items()
     }
 
@@ -128,7 +129,12 @@ def _rows(run: Run, path: Path, cls: type[R], wanted: set[int]) -> Mapping[str, 
     return {row.id: row for row in rows if run.positions[row.id] in wanted}
 
 
-def _answer(prediction: Prediction, score: Score | None, verdict: Verdict | None) -> Answer:
+def _answer(
+    prediction: Prediction,
+    score: Score | None,
+    verdict: Verdict | None,
+    panel: PanelScore | None,
+) -> Answer:
     both = [row for row in (score, verdict) if row is not None]
     values = {name: value for row in both for name, value in row.values.items()}
     return Answer(
@@ -140,6 +146,8 @@ def _answer(prediction: Prediction, score: Score | None, verdict: Verdict | None
         scores={name: value for name, value in values.items() if math.isfinite(value)},
         unscored={name: cause for row in both for name, cause in row.unscored.items()},
         commentary=_short(verdict.commentary) if verdict else "",
+        panel=panel.values if panel else {},
+        panel_judges=panel.judges if panel else {},
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from assay.errors import MissingExtraError
 from assay.gate import headline
-from assay.report import data, judging, panel, plain, trend
+from assay.report import combined, costs, data, judging, panel, plain, trend
 from assay.report.charts import figures
 from assay.report.contents import Report, Row
 from assay.report.glossary import TERMS, Kind
@@ -48,7 +48,9 @@ def to_html(report: Report, document: Mapping[str, Any]) -> str:
         judge_rows=list(judging.rows(report.judging)),
         pairing=judging.pairs(report.pairing) if report.pairing else "",
         panel_sides=sides,
-        panel_rows=panel.rows(report.panel, sides),
+        panel_rows=panel.rows(report.panel, sides) + combined.counts(report.combining, sides),
+        panel_title=combined.title(report.combining),
+        total_cost=costs.total(report.costs),
         judge_probes=judging.probes(report.judging),
         advisory=any(one.health.advisory for one in report.judging.values()),
         data_rows=list(data.rows(report.data)) if report.data else [],
@@ -143,7 +145,8 @@ def _focus(report: Report) -> str:
 
 def _alike(report: Report, row: Row) -> list[Row]:
     """The rows whose differences share a scale with `row`'s."""
-    return [row] if row.scale is None else _of_kind(report, row.kind)
+    alike = [*report.summary, *report.combined]
+    return [row] if row.scale is None else [one for one in alike if one.kind == row.kind]
 
 
 def _span(rows: list[Row]) -> float:

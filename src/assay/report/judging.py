@@ -92,6 +92,7 @@ def doubts(run: Run) -> Iterator[Caution]:
     for side in run.sides:
         yield from _clumped(side.verdicts.values.get("overall"), side.side)
     yield from _unfit(run)
+    yield from _unfit_seats(run)
     yield from _unlike(run)
     yield from _moved(run)
 
@@ -147,6 +148,18 @@ def _unfit(run: Run) -> Iterator[Caution]:
         found.append(f"has {size[0].upper()} parameters by its name: models this small judge badly")
     if found:
         yield Caution(severe=False, text=f"The judge, {run.judge}, {'; it '.join(found)}.")
+
+
+def _unfit_seats(run: Run) -> Iterator[Caution]:
+    failed = {
+        summary.model for side in run.sides for summary, _ in side.panel if summary.health.advisory
+    }
+    for model in sorted(failed):
+        yield Caution(
+            severe=False,
+            text=f"{model}, a judge of the panel, failed its self-test: its scores count in the "
+            "panel's all the same.",
+        )
 
 
 def families(model: str) -> set[str]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from assay.gate import headline
-from assay.report import data, judging, panel, trend
+from assay.report import combined, costs, data, judging, panel, trend
 from assay.report.contents import Answer, Example, Report, Row, SideSummary
 from assay.report.plain import duration, label, number, plain, signed, visible
 
@@ -166,8 +166,15 @@ def _judge(report: Report) -> Iterator[str]:
         yield f"| Self-test: {name}, {wanted} | {' | '.join(results)} |"
     for title, texts in panel.rows(report.panel, list(report.judging)):
         yield f"| Second opinion, {_inline(title)} | {' | '.join(map(_inline, texts))} |"
+    for title, texts in combined.counts(report.combining, list(report.judging)):
+        yield f"| {_inline(title)} | {' | '.join(map(_inline, texts))} |"
+    if report.combined:
+        yield f"\n### {combined.title(report.combining)}\n"
+        yield from _table(report.combined)
     if report.pairing:
         yield f"\n{judging.pairs(report.pairing)}"
+    if report.costs:
+        yield f"\n{costs.total(report.costs)}"
     yield ""
 
 
@@ -223,6 +230,8 @@ def _answer(side: str, answer: Answer) -> Iterator[str]:
     yield f"{side}: {_short(answer.output)}" + (" [cut]" if answer.finish == "length" else "")
     if answer.commentary:
         yield f"  judge: {_short(answer.commentary)}"
+    if answer.panel_judges:
+        yield f"  panel: {combined.told(answer)}"
     for name, cause in answer.unscored.items():
         yield f"  {name}: unscored, {cause}"
 

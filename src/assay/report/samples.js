@@ -98,6 +98,14 @@
     return el("div", { class: `turn ${role}` }, el("div", { class: "role" }, role), text(content, role));
   }
 
+  function panelOf({ panel, panel_judges: judges }) {
+    const told = Object.entries(judges).map(([name, count]) => {
+      const label = (metricOf.get(name)?.label || name).toLowerCase();
+      return `${label} ${name in panel ? format(panel[name]) : "unscored"} (${count} judge${count === 1 ? "" : "s"})`;
+    });
+    return told.length > 0 && el("p", { class: "comment panel" }, el("b", {}, "Panel"), told.join(", "));
+  }
+
   function answerOf(example, side) {
     const answer = example[side];
     if (!answer) {
@@ -118,6 +126,7 @@
       text(answer.output, `${side} output`),
       answer.commentary &&
         el("p", { class: "comment", dir: "auto" }, el("b", {}, "Judge"), visible(answer.commentary)),
+      panelOf(answer),
     );
   }
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,10 @@ from scipy import stats
 
 from assay import store
 from assay.errors import JudgeError, SettingsError
-from assay.judge import JudgeSettings, check, judge_sides, verdicts
+from assay.judge import JudgeSettings, PanelScore, Price, check, judge_sides, verdicts
+from assay.judge.combine import combine
 from assay.judge.settings import Seat
-from assay.records import Prediction
+from assay.records import Prediction, Verdict
 from assay.report import report
 from assay.settings import build
 from tests.faults.endpoint import Answer, Body, chat, scores, serving
@@ -48,6 +51,98 @@ def test_each_judge_of_the_panel_has_its_own_log_and_is_paid_for_once(
     assert {row.values["overall"] for row in verdicts(second).values()} == {3}
     assert {row.values["overall"] for row in verdicts(out).values()} == {7}
     assert len(list((out.parent / "panel").glob("*/judge.json"))) == 2
+
+
+def given(**values: float) -> Verdict:
+    return Verdict(id="s", key="", values=values)
+
+
+@pytest.mark.parametrize(
+    ("scores", "judges"),
+    [
+        ([3, 7, 9], 3),
+        ([3, 8], 3),
+        ([4, 9], 4),
+        ([5], 2),
+        ([5], 3),
+        ([2], 4),
+        ([], 2),
+        ([1, 2, 2, 10], 4),
+    ],
+)
+def test_the_panels_score_is_the_median_where_half_of_its_judges_gave_one(
+    scores: list[float], judges: int
+) -> None:
+    said = [given(quality=1.0, overall=score) for score in scores]
+    said += [given(quality=1.0)] * (judges - len(scores))
+    (row,) = combine([{"s": one} for one in said], ["s", "other"], ["overall", "quality"])
+    assert row.judges == {"overall": len(scores), "quality": judges}
+    assert row.values.get("quality") == 1
+    if len(scores) < judges / 2:
+        assert "overall" not in row.values
+        assert row.unscored == {"overall": "too_few_judges"}
+    else:
+        assert row.values["overall"] == statistics.median(scores)
+        assert row.unscored == {}
+
+
+def test_what_the_panel_says_together_is_written_and_told(tmp_path: Path) -> None:
+    run = Path(shutil.copytree(DATA, tmp_path / "run"))
+    answers = {side: run / side / "predictions.jsonl" for side in ("baseline", "candidate")}
+
+    def handler(body: Body) -> Answer:
+        found = re.search(r"\[answer \w+\]\n(.*)", body["messages"][1]["content"])
+        length = len(found[1]) if found else 0
+        if body["model"] == "second" and length % 5 == 0:
+            return chat(None, refusal="No.")
+        if body["model"] != "fake" and length % 10 == 0:
+            return chat(None, refusal="No.")
+        return chat(scores({"fake": 1, "second": 2, "third": 5}[body["model"]] + length % 5))
+
+    with serving(handler) as endpoint:
+        settings = replace(
+            settings_for(endpoint.url, Seat(model="second"), Seat(model="third")),
+            prices=dict.fromkeys(("fake", "second", "third"), Price(input=1, output=2)),
+            max_unscored=1.0,
+        )
+        judge_sides(run / "dataset.jsonl", answers, run, settings)
+    written = report(run)
+    side = run / "candidate"
+    logs = [side / "verdicts.jsonl", *side.glob("panel/*/verdicts.jsonl")]
+    said = [{name: row.values for name, row in verdicts(log).items()} for log in logs]
+    given = {
+        name: [one[name]["overall"] for one in said if "overall" in one[name]] for name in said[0]
+    }
+    expected = {name: np.median(each) for name, each in given.items() if len(each) >= 2}
+    assert 0 < len(expected) < 24
+    rows = list(store.read_rows(side / "panel" / "scores.jsonl", PanelScore))
+    assert {row.id: row.values["overall"] for row in rows if row.values} == expected
+    (row,) = [one for one in written.combined if one.name == "overall"]
+    assert row.candidate is not None
+    assert row.candidate.value == pytest.approx(np.mean(list(expected.values())))
+    low, high = bootstrapped(list(expected.values()))
+    assert (row.candidate.low, row.candidate.high) == pytest.approx((low, high), abs=0.15)
+    assert row.candidate.unscored == {"too_few_judges": 24 - len(expected)}
+    summary = written.combining["candidate"]
+    assert summary.models == ("fake", "second", "third")
+    assert row.candidate in summary.metrics
+    counts = [len(each) for each in given.values()]
+    assert summary.judges["overall"] == {n: counts.count(n) for n in (3, 2, 1) if n in counts}
+    paid = [row for log in run.rglob("verdicts.jsonl") for row in verdicts(log).values()]
+    cost = sum(row.prompt_tokens + 2 * row.output_tokens for row in paid) / 1e6
+    assert sum(written.costs.values()) == pytest.approx(cost)
+    assert {row.name: row.candidate for row in written.summary}["overall"] != row.candidate
+    for name in ("report.html", "report.md"):
+        text = (run / name).read_text()
+        assert f"All judging cost {cost:.4g} (judge " in text
+        assert "Panel of 3 judges" in text
+        assert f"{row.candidate.value:.2f}" in text
+    assert "(1 judge)" in (run / "report.md").read_text()
+
+
+def bootstrapped(values: list[float]) -> tuple[float, float]:
+    done = stats.bootstrap((values,), np.mean, method="BCa", rng=np.random.default_rng(1))
+    return done.confidence_interval.low, done.confidence_interval.high
 
 
 def test_every_judge_is_checked_before_anything_is_spent(files: Make) -> None:
