@@ -17,6 +17,7 @@ from assay import store
 from assay.judge import PairSummary, PanelScore, PanelSummary
 from assay.records import SIDES, Sample, Side, Verdict
 from assay.report import report
+from tests.unit.report.test_judging import rescale
 
 Open = Callable[..., Any]
 
@@ -98,3 +99,15 @@ def test_each_sample_says_which_answer_is_better_and_why(full: Path, show: Open)
     expect(said).to_contain_text("clarity unscored (0 judges)")
     frame.locator("#search").fill("why house-")
     expect(frame.locator("#status")).to_have_text("1–8 of 8 samples")
+
+
+def test_a_scale_of_five_is_shown_as_one(run: Path, show: Open) -> None:
+    rescale(run, 1, 5)
+    report(run)
+    opened = show(run / "report.html")
+    expect(opened.frame.locator("#judge .big").first).to_contain_text("of 5")
+    bars = opened.frame.locator("#judge .histogram").first.locator("rect")
+    expect(bars).to_have_count(2 * 5)
+    ticks = opened.frame.locator("#figure-judge .ytick text")
+    expect(ticks).to_have_text(["1", "2", "3", "4", "5"])
+    opened.check_layout()

@@ -99,6 +99,7 @@ def assemble(
         trend=None,
         sides=sides,
         summary=rows,
+        judge_scale=run.scale,
         histograms=_histograms(run),
         points=tuple(points for side in run.sides for points in _points(side, focus)),
         training=_training(run),
@@ -138,8 +139,8 @@ def _rows(
     signatures = {total.name: total.signature for side in run.sides for total in side.totals}
     return tuple(
         _row(
+            run,
             name,
-            any(name in side.verdicts.values for side in run.sides),
             signatures.get(name, ""),
             by_side.get((name, "baseline")),
             by_side.get((name, "candidate")),
@@ -150,15 +151,16 @@ def _rows(
 
 
 def _row(
+    run: Run,
     name: str,
-    judged: bool,
     signature: str,
     baseline: Metric | None,
     candidate: Metric | None,
     comparison: Comparison | None,
 ) -> Row:
     difference = comparison.difference if comparison else _total_difference(baseline, candidate)
-    described = entry(name, judged)
+    judged = any(name in side.verdicts.values for side in run.sides)
+    described = entry(name, judged, run.scale)
     signed = f"{described.meaning} Signature: {signature}." if signature else described.meaning
     return Row(
         name=name,
@@ -219,11 +221,11 @@ def _identical(run: Run) -> int:
 
 
 def _histograms(run: Run) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
-    """Counts of the judge's scores 1..10: dimension -> side -> ten counts."""
+    """Counts of the judge's scores: dimension -> side -> a count for each step of the scale."""
     names = {name for side in run.sides for name in side.verdicts.values}
     return {
         name: {
-            side.side: _counts(side.verdicts.values[name])
+            side.side: _counts(side.verdicts.values[name], *run.scale)
             for side in run.sides
             if name in side.verdicts.values
         }
@@ -231,10 +233,10 @@ def _histograms(run: Run) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
     }
 
 
-def _counts(scores: NDArray[np.float64]) -> tuple[int, ...]:
+def _counts(scores: NDArray[np.float64], low: int, high: int) -> tuple[int, ...]:
     import numpy as np
 
-    return tuple(int((np.rint(scores) == score).sum()) for score in range(1, 11))
+    return tuple(int((np.rint(scores) == score).sum()) for score in range(low, high + 1))
 
 
 def _points(side: SideRun, focus: str) -> list[Points]:

@@ -264,6 +264,7 @@ class Report:
     is the judge's model, "" where nobody judged; `gate` is None without a policy; `judging` is each
     side's judge.json and `pairing` the run's pairs.json, where it has one; `panel` is what
     further judges say, `combining` each side's panel.json, `combined` the medians over all judges;
+    `judge_scale` is the rubric's, and `histograms` count its scores from the lowest to the highest;
     `costs` are those of judge, panel and pairwise judging, where they have a price; `trend` is None
     without a history."""
 
@@ -286,6 +287,7 @@ class Report:
     trend: Trend | None
     sides: tuple[SideSummary, ...]
     summary: tuple[Row, ...]
+    judge_scale: tuple[int, int]
     histograms: Mapping[str, Mapping[str, tuple[int, ...]]]
     points: tuple[Points, ...]
     training: Training | None

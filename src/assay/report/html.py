@@ -22,7 +22,7 @@ from assay.report.contents import Report, Row
 from assay.report.glossary import TERMS, Kind
 
 GROUPS: tuple[tuple[Kind, str], ...] = (
-    ("judge", "Judge, 1 to 10"),
+    ("judge", "Judge, {low} to {high}"),
     ("pairwise", "Judge, pairwise, 0 to 100"),
     ("similarity", "Similarity to the target, 0 to 100"),
     ("own", "Metrics of your own"),
@@ -37,12 +37,15 @@ def to_html(report: Report, document: Mapping[str, Any]) -> str:
     """
     scripts = [_asset("page.js"), _asset("samples.js"), _plotly(), _asset("charts.js")]
     sides = [side.side for side in report.sides]
+    low, high = report.judge_scale
     page = _template().render(
         report=report,
         document=document,
         gate_headline=headline(report.gate) if report.gate else "",
         groups=[
-            (title, _of_kind(report, kind)) for kind, title in GROUPS if _of_kind(report, kind)
+            (title.format(low=low, high=high), _of_kind(report, kind))
+            for kind, title in GROUPS
+            if _of_kind(report, kind)
         ],
         judged=_of_kind(report, "judge"),
         judge_rows=list(judging.rows(report.judging)),

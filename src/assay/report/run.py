@@ -106,6 +106,12 @@ class Run:
         return str(asked.get("model", "")) if isinstance(asked, dict) else ""
 
     @property
+    def scale(self) -> tuple[int, int]:
+        """The lowest and the highest score of the judge's rubric; those of the built-in ones where
+        nothing says."""
+        return next((side.judge.scale for side in self.sides if side.judge), (1, 10))
+
+    @property
     def sides(self) -> list[SideRun]:
         """Baseline, where there is one, then candidate."""
         return [side for side in (self.baseline, self.candidate) if side is not None]
