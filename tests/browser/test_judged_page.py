@@ -111,3 +111,19 @@ def test_a_scale_of_five_is_shown_as_one(run: Path, show: Open) -> None:
     ticks = opened.frame.locator("#figure-judge .ytick text")
     expect(ticks).to_have_text(["1", "2", "3", "4", "5"])
     opened.check_layout()
+
+
+def test_what_people_said_is_shown(run: Path, show: Open) -> None:
+    mean = {"n": 23, "labels": 20, "judge": 8.83, "value": 8.5, "low": 8.1, "high": 8.9}
+    one = {"n": 40, "exact": 0.4, "within_one": 0.9, "kappa": 0.3, "weighted_kappa": 0.8}
+    one |= {"spearman": 0.85, "bias": 0.3, "bias_low": 0.1, "bias_high": 0.5, "pass_at": 7}
+    sides = dict.fromkeys(SIDES, mean)
+    every = dict.fromkeys(("overall", "clarity"), one | {"means": sides, "rates": sides})
+    store.write_json(run / "calibration.json", every)
+    report(run)
+    for how in ("full", "framed"):
+        opened = show(run / "report.html", how)
+        told = opened.frame.locator("#judge table").filter(has_text="Compared with people")
+        expect(told.locator("tbody tr")).to_have_count(2)
+        expect(told).to_contain_text("40% exact, 90% within one, Cohen's kappa 0.30")
+        opened.check_layout()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from assay import __version__
 from assay.gate import Evidence, Gate, GatePolicy, decide
 from assay.records import Comparison, Metric
-from assay.report import combined, examples
+from assay.report import calibration, combined, examples
 from assay.report import data as of_data
 from assay.report.contents import Caution, Example, Points, Report, Row, SideSummary, Training
 from assay.report.costs import costs
@@ -73,7 +73,9 @@ def assemble(
     rows = _rows(run, metrics, comparisons)
     same = _identical(run)
     data = of_data.read(run.folder)
+    labelled = calibration.read(run)
     warnings = cautions(run, data, sides, rows, same)
+    warnings += tuple(calibration.cautions(run, labelled))
     focus = examples.focus(run)
     change = examples.changes(run, focus)
     order = examples.worst_first(run, focus)
@@ -95,6 +97,7 @@ def assemble(
         combining={side.side: side.combining for side in run.sides if side.combining},
         combined=_rows(run, combined.metrics(run), combined.comparisons(run)),
         costs=costs(run),
+        calibration=labelled,
         data=data,
         trend=None,
         sides=sides,

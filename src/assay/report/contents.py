@@ -11,7 +11,7 @@ from typing import Literal
 
 from assay.gate import Gate
 from assay.judge import JudgeSummary, PairSummary, PanelSummary, Preference
-from assay.records import Comparison, Message, Metric, Side
+from assay.records import Agreement, Comparison, Message, Metric, Side
 from assay.report.glossary import Kind
 from assay.stats import Direction
 
@@ -265,8 +265,8 @@ class Report:
     side's judge.json and `pairing` the run's pairs.json, where it has one; `panel` is what
     further judges say, `combining` each side's panel.json, `combined` the medians over all judges;
     `judge_scale` is the rubric's, and `histograms` count its scores from the lowest to the highest;
-    `costs` are those of judge, panel and pairwise judging, where they have a price; `trend` is None
-    without a history."""
+    `costs` are those of judge, panel and pairwise judging, where they have a price; `calibration`
+    is what people's labels say of each dimension; `trend` is None without a history."""
 
     schema: int
     assay: str
@@ -283,6 +283,7 @@ class Report:
     combining: Mapping[str, PanelSummary]
     combined: tuple[Row, ...]
     costs: Mapping[str, float]
+    calibration: Mapping[str, Agreement]
     data: Data | None
     trend: Trend | None
     sides: tuple[SideSummary, ...]

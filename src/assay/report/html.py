@@ -16,7 +16,7 @@ from typing import Any
 
 from assay.errors import MissingExtraError
 from assay.gate import headline
-from assay.report import combined, costs, data, judging, panel, plain, trend
+from assay.report import calibration, combined, costs, data, judging, panel, plain, trend
 from assay.report.charts import figures
 from assay.report.contents import Report, Row
 from assay.report.glossary import TERMS, Kind
@@ -53,6 +53,8 @@ def to_html(report: Report, document: Mapping[str, Any]) -> str:
         panel_sides=sides,
         panel_rows=panel.rows(report.panel, sides) + combined.counts(report.combining, sides),
         panel_title=combined.title(report.combining),
+        calibration_columns=calibration.COLUMNS,
+        calibration_rows=calibration.rows(report.calibration),
         total_cost=costs.total(report.costs),
         judge_probes=judging.probes(report.judging),
         advisory=any(one.health.advisory for one in report.judging.values()),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from assay.gate import headline
-from assay.report import combined, costs, data, judging, panel, trend
+from assay.report import calibration, combined, costs, data, judging, panel, trend
 from assay.report.contents import Answer, Example, Report, Row, SideSummary
 from assay.report.plain import duration, label, number, plain, signed, visible
 
@@ -171,11 +171,22 @@ def _judge(report: Report) -> Iterator[str]:
     if report.combined:
         yield f"\n### {combined.title(report.combining)}\n"
         yield from _table(report.combined)
+    yield from _calibration(report)
     if report.pairing:
         yield f"\n{judging.pairs(report.pairing)}"
     if report.costs:
         yield f"\n{costs.total(report.costs)}"
     yield ""
+
+
+def _calibration(report: Report) -> Iterator[str]:
+    if not report.calibration:
+        return
+    yield "\n### Compared with people\n"
+    yield f"| | {' | '.join(calibration.COLUMNS)} |"
+    yield "| :-- | --: |" + " :-- |" * (len(calibration.COLUMNS) - 1)
+    for name, texts in calibration.rows(report.calibration):
+        yield f"| {_inline(name)} | {' | '.join(map(_inline, texts))} |"
 
 
 def _data(report: Report) -> Iterator[str]:
