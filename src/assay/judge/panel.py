@@ -12,14 +12,17 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from assay.errors import JudgeError
 from assay.judge.settings import JudgeSettings
 
 PANEL = "panel"
 
 
 def seats(settings: JudgeSettings) -> list[JudgeSettings]:
-    """Return the settings of each further judge: the first one's but for what its seat says."""
-    return [
+    """Return the settings of each further judge: the first one's but for what its seat says.
+
+    Raises JudgeError for a judge that sits twice: its scores would count twice."""
+    found = [
         replace(
             settings,
             model=seat.model,
@@ -31,6 +34,19 @@ def seats(settings: JudgeSettings) -> list[JudgeSettings]:
         )
         for seat in settings.panel
     ]
+    _check_seats([settings, *found])
+    return found
+
+
+def _check_seats(judges: list[JudgeSettings]) -> None:
+    seen = set()
+    for judge in judges:
+        if (judge.model, judge.endpoint) in seen:
+            raise JudgeError(
+                f"judge.panel: {judge.model} at {judge.endpoint} sits there twice, or is the judge",
+                "Name each judge once",
+            )
+        seen.add((judge.model, judge.endpoint))
 
 
 def log_of(seat: JudgeSettings, first: Path) -> Path:

@@ -29,10 +29,11 @@ def judge_sides(
     """Have each side's `predictions` judged into `out`/<side>/verdicts.jsonl, and by a panel's
     judges into panel/ beside it, with what they say together; with `pairwise` compare those of both
     sides in `out`/pairs.jsonl. Raises as `judge` does."""
+    others = seats(settings)
     for side in [one for one in SIDES if one in predictions]:
         answers, log = predictions[side], out / side / VERDICTS
         judge(samples, answers, log, settings, side=side, only_failed=only_failed, listen=listen)
-        for seat in seats(settings):
+        for seat in others:
             judge(
                 samples,
                 answers,

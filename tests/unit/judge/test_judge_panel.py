@@ -154,6 +154,17 @@ def test_every_judge_is_checked_before_anything_is_spent(files: Make) -> None:
             check(settings_for(endpoint.url, Seat(model="third")), samples)
 
 
+@pytest.mark.parametrize("models", [("fake",), ("second", "second")])
+def test_no_judge_sits_twice(models: tuple[str, ...], files: Make, tmp_path: Path) -> None:
+    samples, predictions = files(2)
+    settings = settings_for("http://127.0.0.1:9/v1", *(Seat(model=model) for model in models))
+    with pytest.raises(JudgeError, match=f"{models[0]} at http.* sits there twice"):
+        check(settings, samples)
+    with pytest.raises(JudgeError, match="sits there twice"):
+        judge_sides(samples, {"candidate": predictions}, tmp_path, settings)
+    assert not (tmp_path / "candidate").exists()
+
+
 def test_a_seat_is_checked_by_name() -> None:
     asked = {"endpoint": "http://e/v1", "model": "m", "panel": [{"model": "n", "temprature": 1}]}
     with pytest.raises(SettingsError, match=r"judge\.panel\.0\.temprature"):
