@@ -6,6 +6,7 @@
     totals.jsonl       Total          what they say of all predictions of a side at once
     verdicts.jsonl     Verdict        what the judge says of one prediction
     metrics.json       Metric, Comparison   aggregates over one side, and between the two
+    calibration.json   Agreement      how far the judge agrees with people
 
 Rows of one sample carry the same `id` everywhere. A value that could not be had is absent from
 `values` and named in `unscored` with its cause; no number ever stands for a failure.
@@ -132,6 +133,43 @@ class Comparison:
     equal: int
     worse: int
     detectable: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corrected:
+    """A number as the judge gives it over `n` answers, and corrected by labels on some of them,
+    with the 95% interval; None where the labels cannot correct it."""
+
+    n: int
+    labels: int
+    judge: float
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """Judge against people on `n` labels of one dimension.
+
+    `exact` and `within_one` are shares; `kappa` is Cohen's, `weighted_kappa` the same with
+    quadratic weights; `spearman` is the rank correlation; `bias` is the mean of judge minus label
+    with its 95% interval. None where a side does not vary, or there are too few labels. `means`
+    and `rates` are each side's corrected mean, and share of scores of `pass_at` and more.
+    """
+
+    n: int
+    exact: float
+    within_one: float
+    kappa: float | None
+    weighted_kappa: float | None
+    spearman: float | None
+    bias: float
+    bias_low: float | None
+    bias_high: float | None
+    pass_at: float
+    means: Mapping[str, Corrected]
+    rates: Mapping[str, Corrected]
 
 
 @dataclass(frozen=True, kw_only=True)

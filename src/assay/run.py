@@ -6,7 +6,7 @@ unfinished stage.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,9 +26,6 @@ CONFIG = "config.yaml"
 SAMPLES = "dataset.jsonl"
 TRAIN = "train.jsonl"
 MODEL = "model"
-SCORES = "scores.jsonl"
-VERDICTS = "verdicts.jsonl"
-PAIRS = "pairs.jsonl"
 REPORT = "report.html"
 
 
@@ -197,15 +194,8 @@ def generation_of(settings: Config, candidate: str) -> generating.GenerateSettin
 
 def compute_metrics(settings: Config, folder: Path, listen: progress.Listener) -> None:
     """Score the predictions of each side that has some."""
-    for side in answered(folder):
-        measuring.compute_metrics(
-            folder / SAMPLES,
-            folder / side / generating.PREDICTIONS,
-            folder / side / SCORES,
-            settings.metrics,
-            side=side,
-            listen=listen,
-        )
+    found = _predictions(folder)
+    measuring.compute_sides(folder / SAMPLES, found, folder, settings.metrics, listen=listen)
 
 
 def judge(
@@ -214,40 +204,24 @@ def judge(
     """Have the predictions of each side that has some judged; paid verdicts are kept."""
     if settings.judge is None:
         raise SettingsError("config has no judge section", "Set judge.endpoint and judge.model")
-    for side in answered(folder):
-        judging.judge(
-            folder / SAMPLES,
-            folder / side / generating.PREDICTIONS,
-            folder / side / VERDICTS,
-            settings.judge,
-            side=side,
-            only_failed=only_failed,
-            listen=listen,
-        )
-        judging.judge_panel(
-            folder / SAMPLES,
-            folder / side / generating.PREDICTIONS,
-            folder / side / VERDICTS,
-            settings.judge,
-            side=side,
-            only_failed=only_failed,
-            listen=listen,
-        )
-    if settings.judge.pairwise and answered(folder) == SIDES:
-        judging.judge_pairs(
-            folder / SAMPLES,
-            folder / "baseline" / generating.PREDICTIONS,
-            folder / "candidate" / generating.PREDICTIONS,
-            folder / PAIRS,
-            settings.judge,
-            only_failed=only_failed,
-            listen=listen,
-        )
+    judging.judge_sides(
+        folder / SAMPLES,
+        _predictions(folder),
+        folder,
+        settings.judge,
+        only_failed=only_failed,
+        listen=listen,
+    )
 
 
-def answered(folder: Path) -> tuple[Side, ...]:
-    """Return the sides that have predictions. Raises InputError where none has."""
-    found = tuple(side for side in SIDES if (folder / side / generating.PREDICTIONS).is_file())
+def _predictions(folder: Path) -> dict[str, Path]:
+    found = answered({side: folder / side for side in SIDES})
     if not found:
         raise InputError(f"{folder} holds no predictions", f"Run: assay generate {folder}")
     return found
+
+
+def answered(folders: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the predictions of each side whose folder has some."""
+    files = {side: folder / generating.PREDICTIONS for side, folder in folders.items()}
+    return {side: path for side, path in files.items() if path.is_file()}

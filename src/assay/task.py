@@ -161,11 +161,8 @@ def auto_metrics(
         print("mode judge: no auto-metrics", flush=True)
         return
     wanted = build(measuring.MetricsSettings, whole(given), "metrics")
-    for side, predictions in _answered(sides):
-        scores = out / side / run.SCORES
-        measuring.compute_metrics(
-            samples / run.SAMPLES, predictions, scores, wanted, side=side, listen=listen
-        )
+    answered = run.answered(sides)
+    measuring.compute_sides(samples / run.SAMPLES, answered, out, wanted, listen=listen)
 
 
 def judge(
@@ -182,24 +179,7 @@ def judge(
         print("mode auto: no judge", flush=True)
         return
     wanted = build(judging.JudgeSettings, whole(given), "judge")
-    for side, predictions in _answered(sides):
-        verdicts = out / side / run.VERDICTS
-        judging.judge(
-            samples / run.SAMPLES, predictions, verdicts, wanted, side=side, listen=listen
-        )
-        judging.judge_panel(
-            samples / run.SAMPLES, predictions, verdicts, wanted, side=side, listen=listen
-        )
-    answered = dict(_answered(sides))
-    if wanted.pairwise and len(answered) == 2:
-        judging.judge_pairs(
-            samples / run.SAMPLES,
-            answered["baseline"],
-            answered["candidate"],
-            out / run.PAIRS,
-            wanted,
-            listen=listen,
-        )
+    judging.judge_sides(samples / run.SAMPLES, run.answered(sides), out, wanted, listen=listen)
 
 
 def report(
@@ -260,12 +240,6 @@ def whole(value: Any) -> Any:
     if isinstance(value, list):
         return [whole(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _answered(sides: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
-    for side, folder in sides.items():
-        if (folder / generating.PREDICTIONS).is_file():
-            yield side, folder / generating.PREDICTIONS
 
 
 def _described(error: AssayError) -> dict[str, Any]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from assay import store, task
+from assay import run, store, task
+from assay.config import parse
+from assay.progress import ignore
+from tests.faults.endpoint import chat, scores, serving
 
 RUN = Path(__file__).parents[1] / "data" / "run"
 
@@ -41,3 +44,29 @@ def test_a_report_without_a_baseline(tmp_path: Path) -> None:
     found = task.report({**config, "baseline": "none"}, parts, tmp_path / "run")
     assert found
     assert {name.partition(" ")[0] for name in found} == {"candidate"}
+
+
+def test_a_task_and_a_run_judge_alike(tmp_path: Path) -> None:
+    """One side is no pair, and a side without predictions is left out."""
+    (tmp_path / "empty").mkdir()
+    asked = {"model": "fake", "api_key_env": "", "pairwise": True, "panel": [{"model": "second"}]}
+    config = {"model": "m", "dataset": {"eval": "e.json"}, "mode": "judge"}
+    folder = tmp_path / "run"
+    for name in ("dataset.jsonl", "candidate/predictions.jsonl"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(RUN / name, folder / name)
+    with serving(lambda _: chat(scores(7))) as endpoint:
+        given = asked | {"endpoint": endpoint.url, "self_test": False}
+        sides = {"baseline": tmp_path / "empty", "candidate": RUN / "candidate"}
+        task.judge("judge", given, RUN, sides, tmp_path / "out", ignore)
+        run.judge(parse(config | {"judge": given}), folder, ignore)
+    assert len(endpoint.requests) == 2 * 2 * 24
+    (folder / "candidate/predictions.jsonl").unlink()
+    (folder / "dataset.jsonl").unlink()
+    assert files_of(tmp_path / "out") == files_of(folder)
+    assert not any("pairs" in name or "baseline" in name for name in files_of(folder))
+    assert len([name for name in files_of(folder) if name.endswith("verdicts.jsonl")]) == 2
+
+
+def files_of(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())

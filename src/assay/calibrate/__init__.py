@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from assay.calibrate.agreement import Agreement, Corrected, compare
+from assay.calibrate.agreement import compare
 from assay.calibrate.items import Item, draw, read_labels, write_form, write_items
+from assay.records import Agreement, Corrected
 
 __all__ = [
     "Agreement",

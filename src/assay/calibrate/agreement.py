@@ -12,10 +12,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import NormalDist, fmean, variance
 from typing import TYPE_CHECKING
 
+from assay.records import Agreement, Corrected
 from assay.stats import interval, rank_correlation, weighted_kappa
 
 if TYPE_CHECKING:
@@ -23,43 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _Z = NormalDist().inv_cdf(0.975)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Corrected:
-    """A number as the judge gives it over `n` answers, and corrected by labels on some of them,
-    with the 95% interval; None where the labels cannot correct it."""
-
-    n: int
-    labels: int
-    judge: float
-    value: float | None
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Agreement:
-    """Judge against people on `n` labels of one dimension.
-
-    `exact` and `within_one` are shares; `kappa` is Cohen's, `weighted_kappa` the same with
-    quadratic weights; `spearman` is the rank correlation; `bias` is the mean of judge minus label
-    with its 95% interval. None where a side does not vary, or there are too few labels. `means`
-    and `rates` are each side's corrected mean, and share of scores of `pass_at` and more.
-    """
-
-    n: int
-    exact: float
-    within_one: float
-    kappa: float | None
-    weighted_kappa: float | None
-    spearman: float | None
-    bias: float
-    bias_low: float | None
-    bias_high: float | None
-    pass_at: float
-    means: Mapping[str, Corrected]
-    rates: Mapping[str, Corrected]
 
 
 def compare(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import random
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -85,14 +87,16 @@ def write_form(path: Path, items: Sequence[Item], rubric: Rubric) -> None:
     store.write_text(path, page.replace("{{ data }}", text))
 
 
-def read_labels(path: Path, known: Mapping[str, Item], rubric: Rubric) -> dict[str, dict[str, int]]:
-    """Return item -> dimension -> label from a CSV that people filled in; empty cells are no
-    labels. Raises InputError, by row, for an item that the run does not have or that stands twice,
-    and for a label off the scale."""
+def read_labels(
+    source: str, known: Mapping[str, Item], rubric: Rubric
+) -> dict[str, dict[str, int]]:
+    """Return item -> dimension -> label from a CSV that people filled in, a path or URI; empty
+    cells are no labels. Raises StoreError, and InputError, by row, for an item that the run does
+    not have or that stands twice, and for a label off the scale."""
     labels: dict[str, dict[str, int]] = {}
-    for number, row in enumerate(_rows(path, rubric), 2):
+    for number, row in enumerate(_rows(source, rubric), 2):
         name = (row.get("item") or "").strip()
-        where = f"{path}:{number}: item {name}"
+        where = f"{source}:{number}: item {name}"
         if name not in known:
             raise InputError(f"{where} is not in the run", "Label what `export` wrote for this run")
         if name in labels:
@@ -103,23 +107,24 @@ def read_labels(path: Path, known: Mapping[str, Item], rubric: Rubric) -> dict[s
             if (text := (row.get(dimension) or "").strip())
         }
     if not any(labels.values()):
-        raise InputError(f"{path} has no labels", "Fill in at least one dimension of some items")
+        raise InputError(f"{source} has no labels", "Fill in at least one dimension of some items")
     return labels
 
 
-def _rows(path: Path, rubric: Rubric) -> list[dict[str, str]]:
+def _rows(source: str, rubric: Rubric) -> list[dict[str, str]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
+        with tempfile.TemporaryDirectory(prefix="assay-") as copies:
+            path = store.fetch(source, Path(copies))
+            reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
             rows = list(reader)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist", "Correct the path") from None
+    except IsADirectoryError:
+        raise InputError(f"{source} is a folder", "Give the CSV file in it") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is not CSV in UTF-8: {error}", "Save it again as CSV") from None
+        raise InputError(f"{source} is not CSV in UTF-8: {error}", "Save it again as CSV") from None
     columns = reader.fieldnames or []
     if "item" not in columns or not set(columns) & set(rubric.dimensions):
         wanted = ", ".join(["item", *rubric.dimensions])
-        raise InputError(f"{path} lacks the columns of labels", f"Keep the columns {wanted}")
+        raise InputError(f"{source} lacks the columns of labels", f"Keep the columns {wanted}")
     return rows
 
 
@@ -148,8 +153,6 @@ def _cell(text: str) -> str:
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
-    import io
-
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, columns, restval="")
     writer.writeheader()

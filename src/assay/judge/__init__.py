@@ -1,26 +1,33 @@
 """The judge: a model that scores every prediction on a rubric, with every verdict accounted for."""
 
+from assay.judge.combine import PanelScore, PanelSummary
 from assay.judge.cost import Price
 from assay.judge.log import verdicts
-from assay.judge.pairwise import WIN_RATE, PairSummary, judge_pairs
-from assay.judge.panel import judge_panel
+from assay.judge.pair_verdict import WIN_RATE, Preference, preference_of
+from assay.judge.pairwise import PairSummary, judge_pairs
 from assay.judge.preflight import Estimate, check
 from assay.judge.rubric import dimensions
 from assay.judge.run import judge
 from assay.judge.settings import JudgeSettings
+from assay.judge.sides import PAIRS, judge_sides
 from assay.judge.summary import JudgeSummary
 
 __all__ = [
+    "PAIRS",
     "WIN_RATE",
     "Estimate",
     "JudgeSettings",
     "JudgeSummary",
     "PairSummary",
+    "PanelScore",
+    "PanelSummary",
+    "Preference",
     "Price",
     "check",
     "dimensions",
     "judge",
     "judge_pairs",
-    "judge_panel",
+    "judge_sides",
+    "preference_of",
     "verdicts",
 ]

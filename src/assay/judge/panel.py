@@ -12,17 +12,17 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from assay import progress
-from assay.judge.run import judge
+from assay.errors import JudgeError
 from assay.judge.settings import JudgeSettings
-from assay.progress import Listener
 
 PANEL = "panel"
 
 
 def seats(settings: JudgeSettings) -> list[JudgeSettings]:
-    """Return the settings of each further judge: the first one's but for what its seat says."""
-    return [
+    """Return the settings of each further judge: the first one's but for what its seat says.
+
+    Raises JudgeError for a judge that sits twice: its scores would count twice."""
+    found = [
         replace(
             settings,
             model=seat.model,
@@ -34,30 +34,24 @@ def seats(settings: JudgeSettings) -> list[JudgeSettings]:
         )
         for seat in settings.panel
     ]
+    _check_seats([settings, *found])
+    return found
 
 
-def judge_panel(
-    samples: Path,
-    predictions: Path,
-    out: Path,
-    settings: JudgeSettings,
-    *,
-    side: str = "",
-    only_failed: bool = False,
-    listen: Listener = progress.ignore,
-) -> None:
-    """Have the predictions judged by each further judge of the panel, into panel/ beside `out`,
-    the first judge's log. Raises as `judge` does."""
-    for seat in seats(settings):
-        judge(
-            samples,
-            predictions,
-            out.parent / PANEL / folder_of(seat) / out.name,
-            seat,
-            side=f"{side}, {seat.model}",
-            only_failed=only_failed,
-            listen=listen,
-        )
+def _check_seats(judges: list[JudgeSettings]) -> None:
+    seen = set()
+    for judge in judges:
+        if (judge.model, judge.endpoint) in seen:
+            raise JudgeError(
+                f"judge.panel: {judge.model} at {judge.endpoint} sits there twice, or is the judge",
+                "Name each judge once",
+            )
+        seen.add((judge.model, judge.endpoint))
+
+
+def log_of(seat: JudgeSettings, first: Path) -> Path:
+    """Return the log of a further judge, in panel/ beside that of the first one."""
+    return first.parent / PANEL / folder_of(seat) / first.name
 
 
 def folder_of(seat: JudgeSettings) -> str:

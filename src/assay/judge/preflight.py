@@ -88,16 +88,17 @@ def check_one(settings: JudgeSettings, samples: Path | None = None, *, sides: in
     )
     verdict = asyncio.run(_check(quick, chosen, case))
     beside = len(PROBES) * settings.self_test + len(frozen)
-    pairs = 2 * (settings.pairwise and sides == 2)
-    requests = sides * (len(lengths) + beside) + pairs * len(lengths)
-    characters = sides * (sum(lengths) + min(lengths) * beside) + pairs * sum(lengths)
+    each = sides * (len(chosen.parts()) if settings.one_call_each else 1) * settings.repeats
+    pairs = 2 * (settings.pairwise and sides == 2) * settings.repeats
+    requests = each * (len(lengths) + beside) + pairs * len(lengths)
+    characters = each * (sum(lengths) + min(lengths) * beside) + pairs * sum(lengths)
     prompt = round(verdict.prompt_tokens / verdict.attempts * characters / max(lengths))
     output = round(verdict.output_tokens / verdict.attempts * requests)
     return Estimate(
         requests=requests,
         prompt_tokens=prompt,
         output_tokens=output,
-        seconds=verdict.seconds * requests / min(settings.concurrency, requests),
+        seconds=verdict.seconds / verdict.attempts * requests / min(settings.concurrency, requests),
         cost=price.of(prompt, output) if price else None,
     )
 

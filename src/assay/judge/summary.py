@@ -21,6 +21,7 @@ from assay.records import Verdict
 class JudgeSummary:
     """One side's judging, written last, so that its presence means complete.
 
+    `scale` is the rubric's, its lowest and its highest score.
     `host` is the endpoint's without path and key. `asked_with` says what the endpoint accepted in
     this run ({} where nothing was asked): json_schema, temperature, and the name of the limit on
     output tokens. `unscored` counts verdicts by cause. Tokens, requests and `cost` (None without a
@@ -47,6 +48,7 @@ class JudgeSummary:
     health: Health
     anchors: int = 0
     drift: Mapping[str, Shift] = field(default_factory=dict)
+    scale: tuple[int, int] = (1, 10)
 
 
 def summarise(
@@ -87,4 +89,5 @@ def summarise(
         health=examine(rubric, tested, rows),
         anchors=len(anchors),
         drift=drift(anchors, anchored),
+        scale=(rubric.low, rubric.high),
     )

@@ -2,7 +2,7 @@
 
 from assay.metrics.contract import MetricFunction, Unscored, target_of
 from assay.metrics.corpus import CORPUS_METRICS
-from assay.metrics.stage import MetricsSettings, check, compute_metrics, missing
+from assay.metrics.stage import MetricsSettings, check, compute_metrics, compute_sides, missing
 from assay.metrics.table import DIAGNOSTICS, METRICS, unavailable
 from assay.metrics.totals import totals, totals_path
 from assay.records import Total
@@ -17,6 +17,7 @@ __all__ = [
     "Unscored",
     "check",
     "compute_metrics",
+    "compute_sides",
     "missing",
     "target_of",
     "totals",

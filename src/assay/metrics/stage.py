@@ -22,6 +22,7 @@ from assay.metrics.workers import cores, ordered_map
 from assay.progress import Listener
 from assay.records import Score
 
+SCORES = "scores.jsonl"
 CHUNK = 32
 """Samples that a process takes at once."""
 
@@ -42,6 +43,21 @@ def check(settings: MetricsSettings) -> None:
 def missing(settings: MetricsSettings) -> dict[str, str]:
     """Return the wanted metrics that this machine cannot compute, each with its remedy."""
     return {name: why for name, why in unavailable().items() if name in settings.metrics}
+
+
+def compute_sides(
+    samples: Path,
+    predictions: Mapping[str, Path],
+    out: Path,
+    settings: MetricsSettings,
+    *,
+    listen: Listener = progress.ignore,
+) -> None:
+    """Score each side's predictions into `out`/<side>/scores.jsonl. Raises as `compute_metrics`
+    does."""
+    for side, answers in predictions.items():
+        scores = out / side / SCORES
+        compute_metrics(samples, answers, scores, settings, side=side, listen=listen)
 
 
 def compute_metrics(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from assay import __version__
 from assay.gate import Evidence, Gate, GatePolicy, decide
 from assay.records import Comparison, Metric
+from assay.report import calibration, combined, examples
 from assay.report import data as of_data
-from assay.report import examples
 from assay.report.contents import Caution, Example, Points, Report, Row, SideSummary, Training
+from assay.report.costs import costs
 from assay.report.findings import cautions, conclude, outcome
 from assay.report.glossary import entry, rank
 from assay.report.judging import advisory
@@ -72,7 +73,9 @@ def assemble(
     rows = _rows(run, metrics, comparisons)
     same = _identical(run)
     data = of_data.read(run.folder)
+    labelled = calibration.read(run)
     warnings = cautions(run, data, sides, rows, same)
+    warnings += tuple(calibration.cautions(run, labelled))
     focus = examples.focus(run)
     change = examples.changes(run, focus)
     order = examples.worst_first(run, focus)
@@ -91,10 +94,15 @@ def assemble(
         judging={side.side: side.judge for side in run.sides if side.judge},
         pairing=run.pairing,
         panel=opinions(run),
+        combining={side.side: side.combining for side in run.sides if side.combining},
+        combined=_rows(run, combined.metrics(run), combined.comparisons(run)),
+        costs=costs(run),
+        calibration=labelled,
         data=data,
         trend=None,
         sides=sides,
         summary=rows,
+        judge_scale=run.scale,
         histograms=_histograms(run),
         points=tuple(points for side in run.sides for points in _points(side, focus)),
         training=_training(run),
@@ -134,8 +142,8 @@ def _rows(
     signatures = {total.name: total.signature for side in run.sides for total in side.totals}
     return tuple(
         _row(
+            run,
             name,
-            any(name in side.verdicts.values for side in run.sides),
             signatures.get(name, ""),
             by_side.get((name, "baseline")),
             by_side.get((name, "candidate")),
@@ -146,15 +154,16 @@ def _rows(
 
 
 def _row(
+    run: Run,
     name: str,
-    judged: bool,
     signature: str,
     baseline: Metric | None,
     candidate: Metric | None,
     comparison: Comparison | None,
 ) -> Row:
     difference = comparison.difference if comparison else _total_difference(baseline, candidate)
-    described = entry(name, judged)
+    judged = any(name in side.verdicts.values for side in run.sides)
+    described = entry(name, judged, run.scale)
     signed = f"{described.meaning} Signature: {signature}." if signature else described.meaning
     return Row(
         name=name,
@@ -215,11 +224,11 @@ def _identical(run: Run) -> int:
 
 
 def _histograms(run: Run) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
-    """Counts of the judge's scores 1..10: dimension -> side -> ten counts."""
+    """Counts of the judge's scores: dimension -> side -> a count for each step of the scale."""
     names = {name for side in run.sides for name in side.verdicts.values}
     return {
         name: {
-            side.side: _counts(side.verdicts.values[name])
+            side.side: _counts(side.verdicts.values[name], *run.scale)
             for side in run.sides
             if name in side.verdicts.values
         }
@@ -227,10 +236,10 @@ def _histograms(run: Run) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
     }
 
 
-def _counts(scores: NDArray[np.float64]) -> tuple[int, ...]:
+def _counts(scores: NDArray[np.float64], low: int, high: int) -> tuple[int, ...]:
     import numpy as np
 
-    return tuple(int((np.rint(scores) == score).sum()) for score in range(1, 11))
+    return tuple(int((np.rint(scores) == score).sum()) for score in range(low, high + 1))
 
 
 def _points(side: SideRun, focus: str) -> list[Points]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from assay.report.contents import Points, Reading, Record, Report, Row, Trend
@@ -14,23 +14,33 @@ _TITLES = {
     "judge": "Judge scores",
     "similarity": "Similarity to the target",
 }
-_TICKS = {"judge": [1, 4, 7, 10], "similarity": [0, 25, 50, 75, 100]}
+_PERCENT = [0, 25, 50, 75, 100]
+_MOST_TICKS = 5
 _GOLDEN = 0.618
 
 
 def figures(report: Report) -> list[Figure]:
     """Return the report's figures: name, title, caption, and Plotly's data and layout."""
     found = [
-        _bars([row for row in report.summary if row.kind == kind and _has_interval(row)], kind)
-        for kind in ("judge", "similarity")
+        _bars(report, "judge", ticks(*report.judge_scale)),
+        _bars(report, "similarity", _PERCENT),
     ]
-    found += [_histogram(report.histograms), _lengths(report), _loss(report)]
+    found += [_histogram(report), _lengths(report), _loss(report)]
     if report.trend and len(report.trend.runs) > 1:
         found += [_trend(report.trend, name) for name in report.trend.headlines]
     return [figure for figure in found if figure]
 
 
-def _bars(rows: Sequence[Row], kind: str) -> Figure:
+def ticks(low: int, high: int) -> list[int]:
+    """Return the scores to write at an axis: both ends, and whole ones evenly between them where
+    there are some, at most five."""
+    between = range(_MOST_TICKS - 1, 0, -1)
+    steps = next(steps for steps in between if (high - low) % steps == 0)
+    return list(range(low, high + 1, (high - low) // steps))
+
+
+def _bars(report: Report, kind: str, values: Sequence[int]) -> Figure:
+    rows = [row for row in report.summary if row.kind == kind and _has_interval(row)]
     if not rows:
         return {}
     # a bar on a scale from 1 starts at 1
@@ -43,7 +53,7 @@ def _bars(rows: Sequence[Row], kind: str) -> Figure:
         "data": [_bar_trace(rows, side, start) for side in sides],
         "layout": {
             "barmode": "group",
-            "yaxis": {"range": list(rows[0].scale or ()), "tickvals": _TICKS[kind]},
+            "yaxis": {"range": list(rows[0].scale or ()), "tickvals": list(values)},
         },
     }
 
@@ -79,10 +89,11 @@ def _reach(metric: Any, bound: str) -> float:
     return 0.0 if limit is None or metric.value is None else abs(limit - metric.value)
 
 
-def _histogram(histograms: Mapping[str, Mapping[str, Sequence[int]]]) -> Figure:
-    if not histograms:
+def _histogram(report: Report) -> Figure:
+    if not report.histograms:
         return {}
-    name = next(iter(histograms))
+    name = next(iter(report.histograms))
+    low, high = report.judge_scale
     return {
         "name": "histogram",
         "title": f"Distribution of the judge's score: {label(name).lower()}",
@@ -93,18 +104,23 @@ def _histogram(histograms: Mapping[str, Mapping[str, Sequence[int]]]) -> Figure:
                 "type": "bar",
                 "name": side,
                 "meta": side,
-                "x": list(range(1, 11)),
+                "x": list(range(low, high + 1)),
                 "y": list(counts),
                 "hovertemplate": "score %{x}: %{y} answers<extra>%{fullData.name}</extra>",
             }
-            for side, counts in histograms[name].items()
+            for side, counts in report.histograms[name].items()
         ],
         "layout": {
             "barmode": "group",
-            "xaxis": {"dtick": 1, "title": {"text": "score"}},
+            "xaxis": {**_score_ticks(low, high), "title": {"text": "score"}},
             "yaxis": {"title": {"text": "answers"}, "rangemode": "tozero"},
         },
     }
+
+
+def _score_ticks(low: int, high: int) -> Figure:
+    """Each score where there is room, as on 1 to 10."""
+    return {"dtick": 1} if high - low < 2 * _MOST_TICKS else {"tickvals": ticks(low, high)}
 
 
 def _lengths(report: Report) -> Figure:
@@ -119,6 +135,8 @@ def _lengths(report: Report) -> Figure:
     caption = "Does a longer answer get a higher score?"
     caption += f" Rank correlation: {', '.join(told)}." if told else ""
     caption += " Points are moved a little apart vertically." if judged else ""
+    low, high = report.judge_scale
+    scored = {"range": [low - 0.5, high + 0.5], "tickvals": ticks(low, high)}
     return {
         "name": "lengths",
         "title": f"{label(report.focus)} against the answer's length",
@@ -128,7 +146,7 @@ def _lengths(report: Report) -> Figure:
             "xaxis": {"title": {"text": "characters"}, "rangemode": "tozero"},
             "yaxis": {
                 "title": {"text": label(report.focus).lower()},
-                **({"range": [0.5, 10.5], "tickvals": _TICKS["judge"]} if judged else {}),
+                **(scored if judged else {}),
             },
         },
     }

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assay.gate import Gate
-from assay.judge import JudgeSummary, PairSummary
-from assay.records import Comparison, Message, Metric, Side
+from assay.judge import JudgeSummary, PairSummary, PanelSummary, Preference
+from assay.records import Agreement, Comparison, Message, Metric, Side
 from assay.report.glossary import Kind
 from assay.stats import Direction
 
@@ -88,7 +88,8 @@ class SideSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One side's answer to one sample, with all that was said of it."""
+    """One side's answer to one sample, with all that was said of it. `panel` is the median of the
+    scores of the panel's judges, and `panel_judges` how many of them gave one."""
 
     output: str
     finish: str
@@ -98,12 +99,25 @@ class Answer:
     scores: Mapping[str, float]
     unscored: Mapping[str, str]
     commentary: str
+    panel: Mapping[str, float]
+    panel_judges: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """The judge's pairwise verdict on one sample: whose answer is better, a tie, or inconsistent
+    where the order changed the reply; None where it is unscored, by `cause`. `commentary` has the
+    reasons in either order."""
+
+    preference: Preference | None
+    cause: str
+    commentary: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
     """One sample with both answers. `change` is candidate minus baseline by the report's `focus`
-    metric, positive where the candidate is better."""
+    metric, positive where the candidate is better; `pair` is None where nothing was asked."""
 
     id: str
     messages: tuple[Message, ...]
@@ -112,6 +126,7 @@ class Example:
     baseline: Answer | None
     candidate: Answer | None
     change: float | None
+    pair: Pair | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,8 +262,11 @@ class Report:
     """Everything the report shows. `regressions` are ids of `examples`, the worst first;
     `examples` are all samples, or as many as a page can hold, chosen as `selection` says. `judge`
     is the judge's model, "" where nobody judged; `gate` is None without a policy; `judging` is each
-    side's judge.json and `pairing` the run's pairs.json, where it has one; `trend` is None without
-    a history."""
+    side's judge.json and `pairing` the run's pairs.json, where it has one; `panel` is what
+    further judges say, `combining` each side's panel.json, `combined` the medians over all judges;
+    `judge_scale` is the rubric's, and `histograms` count its scores from the lowest to the highest;
+    `costs` are those of judge, panel and pairwise judging, where they have a price; `calibration`
+    is what people's labels say of each dimension; `trend` is None without a history."""
 
     schema: int
     assay: str
@@ -262,10 +280,15 @@ class Report:
     judging: Mapping[str, JudgeSummary]
     pairing: PairSummary | None
     panel: tuple[Opinion, ...]
+    combining: Mapping[str, PanelSummary]
+    combined: tuple[Row, ...]
+    costs: Mapping[str, float]
+    calibration: Mapping[str, Agreement]
     data: Data | None
     trend: Trend | None
     sides: tuple[SideSummary, ...]
     summary: tuple[Row, ...]
+    judge_scale: tuple[int, int]
     histograms: Mapping[str, Mapping[str, tuple[int, ...]]]
     points: tuple[Points, ...]
     training: Training | None

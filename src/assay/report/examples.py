@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from assay import store
+from assay.judge import PAIRS, PanelScore, preference_of
 from assay.records import Message, Prediction, Sample, Score, Verdict
-from assay.report.contents import Answer, Example
-from assay.report.run import Run, SideRun, known
+from assay.report.contents import Answer, Example, Pair
+from assay.report.run import COMBINED, Run, SideRun, known
 from assay.stats import SEED, sign
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Positions = NDArray[np.intp]
 
-R = TypeVar("R", Prediction, Score, Verdict)
+R = TypeVar("R", Prediction, Score, Verdict, PanelScore)
 
 MAX_EXAMPLES = 5_000
 MAX_CHARACTERS = 16_000_000
@@ -78,6 +80,7 @@ def examples(run: Run, chosen: Positions, change: Floats) -> tuple[Example, ...]
     """Return the samples at the `chosen` positions, read from the run folder."""
     wanted = set(chosen.tolist())
     sides = {side.side: _read_answers(run, side, wanted) for side in run.sides}
+    pairs = _rows(run, run.folder / PAIRS, Verdict, wanted)
     found = []
     for at, sample in enumerate(store.read_rows(run.folder / "dataset.jsonl", Sample)):
         if at in wanted:
@@ -93,6 +96,7 @@ def examples(run: Run, chosen: Positions, change: Floats) -> tuple[Example, ...]
                     baseline=sides.get("baseline", {}).get(sample.id),
                     candidate=sides["candidate"].get(sample.id),
                     change=None if math.isnan(change[at]) else float(change[at]),
+                    pair=_pair(pairs[sample.id]) if sample.id in pairs else None,
                 )
             )
     return tuple(found)
@@ -108,24 +112,29 @@ def _characters(run: Run) -> NDArray[np.int64]:
 
 
 def _read_answers(run: Run, side: SideRun, wanted: set[int]) -> dict[str, Answer]:
-    predictions = _rows(run, side, "predictions.jsonl", Prediction, wanted)
-    scores = _rows(run, side, "scores.jsonl", Score, wanted)
-    verdicts = _rows(run, side, "verdicts.jsonl", Verdict, wanted)
+    predictions = _rows(run, side.folder / "predictions.jsonl", Prediction, wanted)
+    scores = _rows(run, side.folder / "scores.jsonl", Score, wanted)
+    verdicts = _rows(run, side.folder / "verdicts.jsonl", Verdict, wanted)
+    panel = _rows(run, side.folder / COMBINED, PanelScore, wanted)
     return {
-        id_: _answer(prediction, scores.get(id_), verdicts.get(id_))
+        id_: _answer(prediction, scores.get(id_), verdicts.get(id_), panel.get(id_))
         for id_, prediction in predictions.items()
     }
 
 
-def _rows(run: Run, side: SideRun, name: str, cls: type[R], wanted: set[int]) -> Mapping[str, R]:
-    path = side.folder / name
+def _rows(run: Run, path: Path, cls: type[R], wanted: set[int]) -> Mapping[str, R]:
     if not path.exists():
         return {}
     rows = known(path, cls, run.positions)
     return {row.id: row for row in rows if run.positions[row.id] in wanted}
 
 
-def _answer(prediction: Prediction, score: Score | None, verdict: Verdict | None) -> Answer:
+def _answer(
+    prediction: Prediction,
+    score: Score | None,
+    verdict: Verdict | None,
+    panel: PanelScore | None,
+) -> Answer:
     both = [row for row in (score, verdict) if row is not None]
     values = {name: value for row in both for name, value in row.values.items()}
     return Answer(
@@ -137,6 +146,16 @@ def _answer(prediction: Prediction, score: Score | None, verdict: Verdict | None
         scores={name: value for name, value in values.items() if math.isfinite(value)},
         unscored={name: cause for row in both for name, cause in row.unscored.items()},
         commentary=_short(verdict.commentary) if verdict else "",
+        panel=panel.values if panel else {},
+        panel_judges=panel.judges if panel else {},
+    )
+
+
+def _pair(verdict: Verdict) -> Pair:
+    return Pair(
+        preference=preference_of(verdict),
+        cause=next(iter(verdict.unscored.values()), ""),
+        commentary=_short(verdict.commentary),
     )
 
 

@@ -7,7 +7,6 @@ from typing import Literal
 
 Kind = Literal["judge", "pairwise", "similarity", "own", "likelihood", "diagnostic"]
 
-JUDGE = (1.0, 10.0)
 PERCENT = (0.0, 100.0)
 
 
@@ -21,7 +20,7 @@ class Entry:
 
 
 def _judge(meaning: str) -> Entry:
-    return Entry(kind="judge", meaning=f"Judge: {meaning}, 1 to 10.", scale=JUDGE)
+    return Entry(kind="judge", meaning=f"Judge: {meaning}", scale=None)
 
 
 def _similarity(meaning: str) -> Entry:
@@ -142,13 +141,16 @@ TERMS = (
 )
 
 
-def entry(name: str, judged: bool) -> Entry:
-    """Return the entry of the metric `name`, which the judge scored where `judged`; a rubric's own
-    dimension is the judge's too, and a user's own metric has no known scale."""
-    if name in _ENTRIES:
-        return _ENTRIES[name]
-    kind: Kind = "judge" if judged else "own"
-    return Entry(kind=kind, meaning="", scale=JUDGE if judged else None)
+def entry(name: str, judged: bool, scale: tuple[int, int]) -> Entry:
+    """Return the entry of the metric `name`, which the judge scored on the rubric's `scale` where
+    `judged`; a rubric's own dimension is the judge's too, and a user's own metric has no known
+    scale."""
+    found = _ENTRIES.get(name, Entry(kind="own", meaning="", scale=None))
+    if found.kind != "judge" and not (judged and found.kind == "own"):
+        return found
+    low, high = scale
+    meaning = found.meaning or "Judge: a dimension of the rubric"
+    return Entry(kind="judge", meaning=f"{meaning}, {low} to {high}.", scale=(low, high))
 
 
 def rank(name: str) -> int:

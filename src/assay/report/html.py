@@ -16,13 +16,13 @@ from typing import Any
 
 from assay.errors import MissingExtraError
 from assay.gate import headline
-from assay.report import data, judging, panel, plain, trend
+from assay.report import calibration, combined, costs, data, judging, panel, plain, trend
 from assay.report.charts import figures
 from assay.report.contents import Report, Row
 from assay.report.glossary import TERMS, Kind
 
 GROUPS: tuple[tuple[Kind, str], ...] = (
-    ("judge", "Judge, 1 to 10"),
+    ("judge", "Judge, {low} to {high}"),
     ("pairwise", "Judge, pairwise, 0 to 100"),
     ("similarity", "Similarity to the target, 0 to 100"),
     ("own", "Metrics of your own"),
@@ -37,18 +37,25 @@ def to_html(report: Report, document: Mapping[str, Any]) -> str:
     """
     scripts = [_asset("page.js"), _asset("samples.js"), _plotly(), _asset("charts.js")]
     sides = [side.side for side in report.sides]
+    low, high = report.judge_scale
     page = _template().render(
         report=report,
         document=document,
         gate_headline=headline(report.gate) if report.gate else "",
         groups=[
-            (title, _of_kind(report, kind)) for kind, title in GROUPS if _of_kind(report, kind)
+            (title.format(low=low, high=high), _of_kind(report, kind))
+            for kind, title in GROUPS
+            if _of_kind(report, kind)
         ],
         judged=_of_kind(report, "judge"),
         judge_rows=list(judging.rows(report.judging)),
         pairing=judging.pairs(report.pairing) if report.pairing else "",
         panel_sides=sides,
-        panel_rows=panel.rows(report.panel, sides),
+        panel_rows=panel.rows(report.panel, sides) + combined.counts(report.combining, sides),
+        panel_title=combined.title(report.combining),
+        calibration_columns=calibration.COLUMNS,
+        calibration_rows=calibration.rows(report.calibration),
+        total_cost=costs.total(report.costs),
         judge_probes=judging.probes(report.judging),
         advisory=any(one.health.advisory for one in report.judging.values()),
         data_rows=list(data.rows(report.data)) if report.data else [],
@@ -143,7 +150,8 @@ def _focus(report: Report) -> str:
 
 def _alike(report: Report, row: Row) -> list[Row]:
     """The rows whose differences share a scale with `row`'s."""
-    return [row] if row.scale is None else _of_kind(report, row.kind)
+    alike = [*report.summary, *report.combined]
+    return [row] if row.scale is None else [one for one in alike if one.kind == row.kind]
 
 
 def _span(rows: list[Row]) -> float:

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from assay.judge import JudgeSummary, PairSummary
-from assay.report.contents import Caution
+from assay.records import SIDES
+from assay.report.contents import Caution, Pair
 from assay.report.plain import signed
 from assay.report.run import Run, SideRun
 
@@ -60,14 +61,22 @@ def probes(judging: Mapping[str, JudgeSummary]) -> list[tuple[str, str, list[str
 def pairs(pairing: PairSummary) -> str:
     """Return what the pairwise judging came to, as one sentence."""
     causes = ", ".join(f"{count} {cause}" for cause, count in pairing.unscored.items())
+    repeated = f", {pairing.repeats} times by majority" if pairing.repeats > 1 else ""
     cost = "" if pairing.cost is None else f", cost {pairing.cost:.4g}"
     return (
-        f"Pairwise, each pair in both orders: of {pairing.pairs:,} pairs the candidate won "
-        f"{pairing.wins:,}, lost {pairing.losses:,} and tied {pairing.ties:,}, of which "
+        f"Pairwise, each pair in both orders{repeated}: of {pairing.pairs:,} pairs the candidate "
+        f"won {pairing.wins:,}, lost {pairing.losses:,} and tied {pairing.ties:,}, of which "
         f"{pairing.inconsistent:,} because the order changed the judge's mind; unscored: "
         f"{causes or 'none'}. {pairing.requests:,} requests, {pairing.prompt_tokens:,} + "
         f"{pairing.output_tokens:,} tokens{cost}."
     )
+
+
+def preferred(pair: Pair) -> str:
+    """Return what the pairwise verdict on one sample says, in two words."""
+    if pair.preference is None:
+        return f"unscored, {pair.cause}"
+    return f"{pair.preference}{' better' * (pair.preference in SIDES)}"
 
 
 def advisory(run: Run) -> bool:
@@ -83,6 +92,7 @@ def doubts(run: Run) -> Iterator[Caution]:
     for side in run.sides:
         yield from _clumped(side.verdicts.values.get("overall"), side.side)
     yield from _unfit(run)
+    yield from _unfit_seats(run)
     yield from _unlike(run)
     yield from _moved(run)
 
@@ -138,6 +148,18 @@ def _unfit(run: Run) -> Iterator[Caution]:
         found.append(f"has {size[0].upper()} parameters by its name: models this small judge badly")
     if found:
         yield Caution(severe=False, text=f"The judge, {run.judge}, {'; it '.join(found)}.")
+
+
+def _unfit_seats(run: Run) -> Iterator[Caution]:
+    failed = {
+        summary.model for side in run.sides for summary, _ in side.panel if summary.health.advisory
+    }
+    for model in sorted(failed):
+        yield Caution(
+            severe=False,
+            text=f"{model}, a judge of the panel, failed its self-test: its scores count in the "
+            "panel's all the same.",
+        )
 
 
 def families(model: str) -> set[str]:

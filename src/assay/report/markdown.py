@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from assay.gate import headline
-from assay.report import data, judging, panel, trend
+from assay.report import calibration, combined, costs, data, judging, panel, trend
 from assay.report.contents import Answer, Example, Report, Row, SideSummary
 from assay.report.plain import duration, label, number, plain, signed, visible
 
@@ -166,9 +166,27 @@ def _judge(report: Report) -> Iterator[str]:
         yield f"| Self-test: {name}, {wanted} | {' | '.join(results)} |"
     for title, texts in panel.rows(report.panel, list(report.judging)):
         yield f"| Second opinion, {_inline(title)} | {' | '.join(map(_inline, texts))} |"
+    for title, texts in combined.counts(report.combining, list(report.judging)):
+        yield f"| {_inline(title)} | {' | '.join(map(_inline, texts))} |"
+    if report.combined:
+        yield f"\n### {combined.title(report.combining)}\n"
+        yield from _table(report.combined)
+    yield from _calibration(report)
     if report.pairing:
         yield f"\n{judging.pairs(report.pairing)}"
+    if report.costs:
+        yield f"\n{costs.total(report.costs)}"
     yield ""
+
+
+def _calibration(report: Report) -> Iterator[str]:
+    if not report.calibration:
+        return
+    yield "\n### Compared with people\n"
+    yield f"| | {' | '.join(calibration.COLUMNS)} |"
+    yield "| :-- | --: |" + " :-- |" * (len(calibration.COLUMNS) - 1)
+    for name, texts in calibration.rows(report.calibration):
+        yield f"| {_inline(name)} | {' | '.join(map(_inline, texts))} |"
 
 
 def _data(report: Report) -> Iterator[str]:
@@ -213,6 +231,9 @@ def _example(example: Example, focus: str) -> str:
     texts = [f"{turn.role}: {_short(turn.content)}" for turn in example.messages]
     texts.append(f"target: {_short(example.target)}")
     texts += [line for name, answer in sides if answer for line in _answer(name, answer)]
+    if example.pair:
+        told = f"pairwise: {judging.preferred(example.pair)}"
+        texts.append(f"{told}. {_short(example.pair.commentary)}")
     return f"### {_code(example.id)}{told}\n\n{_fence(visible(chr(10).join(texts)))}\n"
 
 
@@ -220,6 +241,8 @@ def _answer(side: str, answer: Answer) -> Iterator[str]:
     yield f"{side}: {_short(answer.output)}" + (" [cut]" if answer.finish == "length" else "")
     if answer.commentary:
         yield f"  judge: {_short(answer.commentary)}"
+    if answer.panel_judges:
+        yield f"  panel: {combined.told(answer)}"
     for name, cause in answer.unscored.items():
         yield f"  {name}: unscored, {cause}"
 

@@ -22,10 +22,12 @@ def opinions(run: Run) -> tuple[Opinion, ...]:
 
 
 def _of_side(side: SideRun) -> Iterator[Opinion]:
-    for model, scores in side.panel:
+    for summary, scores in side.panel:
         shared = [name for name in side.verdicts.values if name in scores.values]
         for name in sorted(shared, key=lambda name: (rank(name), name)):
-            yield _opinion(side, model, name, side.verdicts.values[name], scores.values[name])
+            yield _opinion(
+                side, summary.model, name, side.verdicts.values[name], scores.values[name]
+            )
 
 
 def _opinion(

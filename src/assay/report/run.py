@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from assay import store
 from assay.errors import InputError
-from assay.judge import JudgeSummary, PairSummary
+from assay.judge import PAIRS, JudgeSummary, PairSummary, PanelScore, PanelSummary
 from assay.records import (
     SIDES,
     Generation,
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-R = TypeVar("R", Prediction, Score, Verdict)
+COMBINED = "panel/scores.jsonl"
+R = TypeVar("R", Prediction, Score, Verdict, PanelScore)
+S = TypeVar("S", bound=Score)
 T = TypeVar("T")
 
 
@@ -69,7 +71,9 @@ class SideRun:
     verdicts: SideScores
     judging: Judging
     judge: JudgeSummary | None
-    panel: tuple[tuple[str, SideScores], ...]
+    panel: tuple[tuple[JudgeSummary, SideScores], ...]
+    combined: SideScores | None
+    combining: PanelSummary | None
 
     @property
     def values(self) -> dict[str, NDArray[np.float64]]:
@@ -102,6 +106,12 @@ class Run:
         return str(asked.get("model", "")) if isinstance(asked, dict) else ""
 
     @property
+    def scale(self) -> tuple[int, int]:
+        """The lowest and the highest score of the judge's rubric; those of the built-in ones where
+        nothing says."""
+        return next((side.judge.scale for side in self.sides if side.judge), (1, 10))
+
+    @property
     def sides(self) -> list[SideRun]:
         """Baseline, where there is one, then candidate."""
         return [side for side in (self.baseline, self.candidate) if side is not None]
@@ -124,7 +134,7 @@ def read(folder: Path) -> Run:
         manifest=store.read_record(manifest, ModelManifest) if manifest.exists() else None,
         losses=_losses(folder / "model" / "trainer_log.jsonl"),
         config=_config(folder / "config.yaml"),
-        pairs=_pairs(folder / "pairs.jsonl", positions),
+        pairs=_optional_scores(folder / PAIRS, Verdict, positions),
         pairing=_optional(folder / "pairs.json", PairSummary),
     )
 
@@ -186,6 +196,8 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
         judging=judging,
         judge=_optional(folder / "judge.json", JudgeSummary),
         panel=tuple(_panel(folder / "panel", positions)),
+        combined=_optional_scores(folder / COMBINED, PanelScore, positions),
+        combining=_optional(folder / "panel" / "panel.json", PanelSummary),
     )
 
 
@@ -241,14 +253,14 @@ def _tally(
         yield row
 
 
-def _panel(folder: Path, positions: Mapping[str, int]) -> Iterator[tuple[str, SideScores]]:
+def _panel(folder: Path, positions: Mapping[str, int]) -> Iterator[tuple[JudgeSummary, SideScores]]:
     for path in sorted(folder.glob("*/judge.json")):
         rows = known(path.with_name("verdicts.jsonl"), Verdict, positions)
-        yield store.read_record(path, JudgeSummary).model, collect(positions, rows)
+        yield store.read_record(path, JudgeSummary), collect(positions, rows)
 
 
-def _pairs(path: Path, positions: Mapping[str, int]) -> SideScores | None:
-    return collect(positions, known(path, Verdict, positions)) if path.is_file() else None
+def _optional_scores(path: Path, cls: type[S], positions: Mapping[str, int]) -> SideScores | None:
+    return collect(positions, known(path, cls, positions)) if path.is_file() else None
 
 
 def _optional(path: Path, cls: type[T]) -> T | None:

@@ -29,6 +29,10 @@
   const silent = (example) =>
     !example.candidate || (paired && !example.baseline) || any(example, (answer) => answer.output === "");
 
+  const PREFERENCES = [["candidate", "candidate better"], ["baseline", "baseline better"], ["tie", "tie"], ["inconsistent", "inconsistent"]];
+  const asked = report.examples.some((example) => example.pair);
+  const preference = (example) => example.pair && example.pair.preference;
+
   const FILTERS = [
     ["all", "All", () => true],
     ["regressions", "Regressions", (example) => change(example, view.metric) < 0],
@@ -37,6 +41,7 @@
     ["truncated", "Truncated", truncated],
     ["identical", "Identical outputs", same],
     ["silent", "Without an answer", silent],
+    ...(asked ? PREFERENCES : []).map(([name, label]) => [`pair-${name}`, `Pairwise: ${label}`, (example) => preference(example) === name]),
   ].filter(([name]) => paired || !["regressions", "gains", "identical"].includes(name));
 
   // What has no value goes last, whichever way round.
@@ -65,6 +70,7 @@
       for (const side of SIDES) {
         if (example[side]) texts.push(example[side].output, example[side].commentary);
       }
+      if (example.pair) texts.push(example.pair.commentary);
       haystacks.set(example, texts.join("\n").toLowerCase());
     }
     return haystacks.get(example);
@@ -92,6 +98,14 @@
     return el("div", { class: `turn ${role}` }, el("div", { class: "role" }, role), text(content, role));
   }
 
+  function panelOf({ panel, panel_judges: judges }) {
+    const told = Object.entries(judges).map(([name, count]) => {
+      const label = (metricOf.get(name)?.label || name).toLowerCase();
+      return `${label} ${name in panel ? format(panel[name]) : "unscored"} (${count} judge${count === 1 ? "" : "s"})`;
+    });
+    return told.length > 0 && el("p", { class: "comment panel" }, el("b", {}, "Panel"), told.join(", "));
+  }
+
   function answerOf(example, side) {
     const answer = example[side];
     if (!answer) {
@@ -112,7 +126,16 @@
       text(answer.output, `${side} output`),
       answer.commentary &&
         el("p", { class: "comment", dir: "auto" }, el("b", {}, "Judge"), visible(answer.commentary)),
+      panelOf(answer),
     );
+  }
+
+  function pairOf({ pair }) {
+    if (!pair) return null;
+    const label = new Map(PREFERENCES).get(pair.preference) || `unscored, ${pair.cause}`;
+    const tone = { candidate: "better", baseline: "worse" }[pair.preference] || (pair.preference ? "" : "note");
+    return el("p", { class: "comment pairwise", dir: "auto" }, el("b", {}, "Pairwise"),
+      el("span", { class: `chip ${tone}` }, visible(label)), " ", visible(pair.commentary));
   }
 
   function cell(answer, metric) {
@@ -153,6 +176,7 @@
           example.messages.map((message) => turn(message.role, message.content))),
         el("div", { class: "asides" }, turn("target", example.target))),
       el("div", { class: "both" }, (paired ? SIDES : ["candidate"]).map((side) => answerOf(example, side))),
+      pairOf(example),
       el("div", { class: "both" }, marks(example, true), marks(example, false)));
   }
 

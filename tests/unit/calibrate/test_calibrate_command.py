@@ -5,14 +5,19 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import statistics
 from pathlib import Path
 
 import pytest
+from scipy import stats
 
+from assay import store
 from assay.calibrate.items import judged
 from assay.cli import main
+from assay.errors import InputError
 from assay.judge import rubric, verdicts
 from assay.judge.anchors import load
+from assay.report import report
 
 DATA = Path(__file__).parents[2] / "data" / "run"
 CONFIG = """
@@ -155,3 +160,103 @@ def test_judged_answers_are_frozen_as_anchors(run: Path) -> None:
     rows = load(str(out), rubric.load("default-en"))
     assert len(rows) == len({row.sample.id for row in rows}) == 10
     assert {row.model for row in rows} == {"Qwen3-32B"}
+
+
+def test_a_run_in_a_store_is_calibrated_there(
+    run: Path, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
+    for path in sorted(run.iterdir()):
+        store.publish(path, f"{bucket}/runs/x/{path.name}")
+    uri = f"{bucket}/runs/x"
+    assert main(["calibrate", "export", uri, "--n", "20", "--out", f"{bucket}/labels"]) == 0
+    assert set(store.listed(f"{bucket}/labels")) == {"form.html", "items.csv"}
+    folder = store.fetch(f"{bucket}/labels", tmp_path / "fetched")
+    with (folder / "items.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = [row | {"overall": "7"} for row in csv.DictReader(file)]
+    store.publish(fill(tmp_path / "l.csv", rows), f"{bucket}/l.csv")
+    assert main(["calibrate", "import", uri, f"{bucket}/l.csv"]) == 0
+    there = store.fetch(f"{uri}/calibration.json", tmp_path / "result")
+    assert main(["calibrate", "import", str(run), str(tmp_path / "l.csv")]) == 0
+    assert json.loads(there.read_text()) == json.loads((run / "calibration.json").read_text())
+    out = f"{bucket}/anchors.jsonl"
+    assert main(["calibrate", "anchors", uri, "--n", "6", "--out", out]) == 0
+    assert len(load(out, rubric.load("default-en"))) == 6
+
+
+def test_a_bad_label_in_a_store_is_named_by_its_uri(
+    run: Path, bucket: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = export(run)
+    rows[0]["overall"] = "11"
+    store.publish(fill(run / "l.csv", rows), f"{bucket}/l.csv")
+    assert main(["calibrate", "import", str(run), f"{bucket}/l.csv"]) == 2
+    assert f"{bucket}/l.csv:2: item" in capsys.readouterr().err
+    assert main(["calibrate", "import", str(run), f"{bucket}/none.csv"]) == 2
+    assert "none.csv does not exist" in capsys.readouterr().err
+    assert main(["calibrate", "import", str(run), str(run / "none.csv")]) == 2
+    assert "none.csv does not exist" in capsys.readouterr().err
+    assert main(["calibrate", "import", str(run), str(run)]) == 2
+    assert "is a folder" in capsys.readouterr().err
+
+
+def labelled(run: Path) -> list[tuple[str, float, int]]:
+    """Import labels on 40 answers that are a little lower than the judge's scores; return each as
+    (side, score, label)."""
+    known = {item.name: item for item in judged(run)}
+    rows, found = export(run, n=46)[:40], []
+    for at, row in enumerate(rows):
+        item = known[row["item"]]
+        score = item.verdict.values["overall"]
+        label = max(1, int(score) - at % 3)
+        row["overall"], row["clarity"] = str(label), ""
+        found.append((item.side, score, label))
+    assert main(["calibrate", "import", str(run), str(fill(run / "labels.csv", rows))]) == 0
+    return found
+
+
+def test_the_report_shows_what_people_said(run: Path) -> None:
+    found = labelled(run)
+    written = report(run)
+    scores, labels = [score for _, score, _ in found], [label for _, _, label in found]
+    one = written.calibration["overall"]
+    kappa = cohen_kappa(scores, labels)
+    spearman = stats.spearmanr(scores, labels).statistic
+    bias = statistics.fmean(a - b for a, b in zip(scores, labels, strict=True))
+    every = [item.verdict.values["overall"] for item in judged(run) if item.side == "candidate"]
+    gaps = [label - score for side, score, label in found if side == "candidate"]
+    corrected = statistics.fmean(every) + statistics.fmean(gaps)
+    mean = one.means["candidate"]
+    for name in ("report.html", "report.md"):
+        text = (run / name).read_text()
+        assert f"weighted kappa {kappa:.2f}, Spearman {spearman:.2f}" in text
+        assert f"+{bias:.2f} (+{one.bias_low:.2f} to +{one.bias_high:.2f})" in text
+        assert f"candidate {corrected:.2f} ({mean.low:.2f} to {mean.high:.2f})" in text
+    assert f"| Overall | {len(found)} | " in (run / "report.md").read_text()
+    assert not [caution for caution in written.cautions if "import them again" in caution.text]
+
+
+def cohen_kappa(left: list[float], right: list[int]) -> float:
+    """Cohen's kappa with quadratic weights from its definition: observed over expected disagreement
+    in the table of counts."""
+    n = len(left)
+    seen = sum((a - b) ** 2 for a, b in zip(left, right, strict=True)) / n
+    return 1 - seen / (sum((a - b) ** 2 for a in left for b in right) / n**2)
+
+
+def test_labels_of_other_verdicts_are_told(run: Path) -> None:
+    labelled(run)
+    path = run / "candidate/verdicts.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    changed = next(row for row in rows if row["values"])
+    changed["values"]["overall"] = 11 - changed["values"]["overall"]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    written = report(run)
+    assert [c for c in written.cautions if c.text.endswith("these: import them again.")]
+    assert written.calibration
+
+
+def test_a_damaged_calibration_is_named(run: Path) -> None:
+    (run / "calibration.json").write_text('{"overall": {"n": 3}}')
+    with pytest.raises(InputError, match=r"calibration\.json"):
+        report(run)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +13,11 @@ import pytest
 
 from assay import store
 from assay.errors import StageError
-from assay.judge import JudgeSettings, PairSummary, Price, judge_pairs, rubric, verdicts
+from assay.judge import JudgeSettings, PairSummary, Preference, Price, judge_pairs, rubric, verdicts
 from assay.judge.contract import ReplyError
-from assay.judge.pairwise import ask_for, parse, schema
-from assay.records import Prediction
+from assay.judge.pair_contract import ask_for, parse, schema
+from assay.judge.pair_verdict import majority
+from assay.records import Prediction, Sample, Verdict
 from assay.report import report
 from tests.faults.endpoint import Answer, Body, chat, error, serving
 from tests.unit.judge.conftest import Make, prediction, sample
@@ -77,6 +80,97 @@ def test_a_preference_counts_where_both_orders_agree(
     assert summary.wins + summary.ties + summary.losses == summary.pairs == 3
     assert summary.inconsistent == 3 * (flips == 100)
     assert summary.requests == 6
+
+
+OLD, NEW, TIE, FIRST = "old", "new", "tie", "first"
+NAMES: dict[str, Preference] = {
+    NEW: "candidate",
+    OLD: "baseline",
+    TIE: "tie",
+    FIRST: "inconsistent",
+}
+
+
+def repeating(*outcomes: str) -> Callable[[Body], Answer]:
+    """In repeat n prefer the old or the new answer, neither, or the first place; "" refuses."""
+    asked: dict[str, int] = {}
+
+    def handler(body: Body) -> Answer:
+        text = body["messages"][1]["content"]
+        first = text.split("[answer ")[1].splitlines()[1]
+        outcome = outcomes[asked.setdefault(first, 0)]
+        asked[first] += 1
+        if not outcome:
+            return chat(None, refusal="No.")
+        better = {TIE: "tie", FIRST: "A"}.get(outcome, "A" if first.startswith(outcome) else "B")
+        return chat(reply(better))
+
+    return handler
+
+
+@pytest.mark.parametrize("outcomes", list(itertools.product((NEW, OLD, TIE, FIRST), repeat=3)))
+def test_the_majority_of_an_odd_number_of_repeats_is_their_median(
+    outcomes: tuple[str, ...],
+) -> None:
+    named: list[Preference] = [NAMES[one] for one in outcomes]
+    rates = {"candidate": 100, "baseline": 0, "tie": 50, "inconsistent": 50}
+    assert rates[majority(named)] == statistics.median(rates[one] for one in named)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "win_rate", "flips"),
+    [
+        ((NEW, OLD, NEW), 100, 0),
+        ((OLD, TIE, OLD), 0, 0),
+        ((NEW, OLD, TIE), 50, 0),  # no majority
+        ((NEW, TIE), 50, 0),
+        ((FIRST, NEW, FIRST), 50, 100),
+        ((NEW, "", NEW), 100, 0),
+    ],
+)
+def test_each_repeat_is_asked_in_both_orders_and_the_majority_counts(
+    outcomes: tuple[str, ...],
+    win_rate: float,
+    flips: float,
+    both: tuple[Path, Path, Path],
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "pairs.jsonl"
+    with serving(repeating(*outcomes)) as endpoint:
+        settings = settings_for(endpoint.url, repeats=len(outcomes), max_samples=1)
+        judge_pairs(*both, out, settings)
+        assert len(endpoint.requests) == 2 * len(outcomes)
+        judge_pairs(*both, out, settings)
+        assert len(endpoint.requests) == 2 * len(outcomes)
+    (row,) = verdicts(out).values()
+    assert row.values == {"win-rate": win_rate, "order-flip": flips}
+    rates = [{NEW: 100.0, OLD: 0.0}.get(one, 50.0) for one in outcomes if one]
+    assert row.spread["win-rate"] == pytest.approx(statistics.stdev(rates))
+    each = ", ".join(NAMES.get(one, "refused") for one in outcomes)
+    assert row.commentary == f"Repeats: {each} | Candidate first: It is. | Baseline first: It is."
+    assert store.read_record(tmp_path / "pairs.json", PairSummary).repeats == len(outcomes)
+
+
+def test_a_pair_needs_the_majority_of_its_repeats(
+    both: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "pairs.jsonl"
+    with serving(repeating("", NEW, "")) as endpoint:
+        judge_pairs(*both, out, settings_for(endpoint.url, repeats=3, max_samples=1))
+    (row,) = verdicts(out).values()
+    assert (row.values, row.unscored, row.spread) == ({}, {"win-rate": "refused"}, {})
+
+
+def test_repeats_are_part_of_what_was_paid_for(
+    both: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "pairs.jsonl"
+    with serving(lambda _: chat(reply("tie"))) as endpoint:
+        judge_pairs(*both, out, settings_for(endpoint.url))
+        judge_pairs(*both, out, settings_for(endpoint.url, repeats=3))
+        assert len(endpoint.requests) == 6 + 18
+        judge_pairs(*both, out, settings_for(endpoint.url))
+        assert len(endpoint.requests) == 6 + 18
 
 
 def test_what_is_no_verdict_is_no_tie(both: tuple[Path, Path, Path], tmp_path: Path) -> None:
@@ -177,3 +271,25 @@ def test_the_report_has_the_win_rate_with_its_interval(tmp_path: Path) -> None:
     assert written.pairing is not None
     for name in ("report.html", "report.md"):
         assert f"of 24 pairs the candidate won {values.count(100)}" in (run / name).read_text()
+
+
+def test_the_report_shows_each_pair_with_its_reasons(tmp_path: Path) -> None:
+    run = Path(shutil.copytree(DATA, tmp_path / "run"))
+    ids = [one.id for one in store.read_rows(run / "dataset.jsonl", Sample)][:5]
+    rates = [(100.0, 0.0), (0.0, 0.0), (50.0, 0.0), (50.0, 100.0)]
+    rows = [
+        Verdict(
+            id=name, key="", values={"win-rate": rate, "order-flip": flip}, commentary=f"Why {name}"
+        )
+        for name, (rate, flip) in zip(ids, rates, strict=False)
+    ]
+    failed = Verdict(id=ids[4], key="", values={}, unscored={"win-rate": "timeout"})
+    store.write_rows(run / "pairs.jsonl", [*rows, failed])
+    written = report(run)
+    told = [example.pair.preference for example in written.examples[:5] if example.pair]
+    assert told == ["candidate", "baseline", "tie", "inconsistent", None]
+    assert all(example.pair is None for example in written.examples[5:])
+    markdown = (run / "report.md").read_text()
+    for number, said in enumerate(("candidate better", "baseline better", "tie", "inconsistent")):
+        assert f"pairwise: {said}. Why {ids[number]}" in markdown
+    assert "pairwise: unscored, timeout." in markdown

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +60,32 @@ def test_the_longest_sample_is_tried_and_the_whole_estimated(tmp_path: Path) -> 
     assert estimate.cost == pytest.approx(
         (estimate.prompt_tokens + 2 * estimate.output_tokens) / 1e6
     )
+
+
+@pytest.mark.parametrize(
+    ("changed", "requests"),
+    [
+        ({"repeats": 3}, 2 * 3 * 3),
+        ({"one_call_each": True}, 2 * 3 * 5),
+        ({"pairwise": True}, 2 * 3 + 2 * 3),
+        ({"pairwise": True, "repeats": 3}, 2 * 3 * 3 + 2 * 3 * 3),
+    ],
+)
+def test_every_call_is_estimated(changed: dict[str, Any], requests: int, tmp_path: Path) -> None:
+    samples = write_samples(tmp_path / "dataset.jsonl", [10, 20, 30])
+
+    def handler(body: dict[str, Any]) -> Answer:
+        form = body["response_format"]["json_schema"]["schema"]
+        names = form["required"][1:]
+        return chat(json.dumps({"commentary": "Good.", **dict.fromkeys(names, 7)}))
+
+    with serving(handler) as endpoint:
+        settings = JudgeSettings(
+            endpoint=endpoint.url, model="fake", api_key_env="", self_test=False
+        )
+        estimate = check(replace(settings, **changed), samples, sides=2)
+    assert estimate.requests == requests
+    assert estimate.output_tokens == requests * 20
 
 
 def test_a_sample_that_is_too_long_is_named(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from importlib.resources import files
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ import yaml
 
 from assay import store
 from assay.errors import JudgeError
-from assay.judge import contract
+from assay.judge import JudgeSettings, JudgeSummary, contract, judge
 from assay.judge.contract import ReplyError, parse
 from assay.judge.rubric import builtin_names, load
-from tests.faults.endpoint import DIMENSIONS
+from tests.faults.endpoint import DIMENSIONS, chat, serving
+from tests.unit.judge.conftest import Make
 
 OWN: dict[str, Any] = {
     "name": "support",
@@ -56,6 +57,20 @@ def test_ones_own_dimensions_and_scale(tmp_path: Path) -> None:
     assert opinion.scores == {"politeness": 4, "resolution": 0}
     with pytest.raises(ReplyError, match="between 0 and 4"):
         parse(rubric, '{"commentary": "Warm.", "politeness": 5, "resolution": 0}')
+
+
+def test_the_summary_says_the_rubrics_scale(files: Make, tmp_path: Path) -> None:
+    reply = '{"commentary": "Warm.", "politeness": 4, "resolution": 0}'
+    with serving(lambda _: chat(reply)) as endpoint:
+        own = JudgeSettings(
+            endpoint=endpoint.url,
+            model="fake",
+            api_key_env="",
+            rubric=written(tmp_path),
+            self_test=False,
+        )
+        judge(*files(1), tmp_path / "verdicts.jsonl", own)
+    assert store.read_record(tmp_path / "judge.json", JudgeSummary).scale == (0, 4)
 
 
 def test_any_change_is_another_rubric(tmp_path: Path) -> None:
@@ -108,7 +123,9 @@ def test_a_missing_file_names_the_built_in_ones() -> None:
 
 
 def test_a_rubric_may_lie_in_a_store(bucket: str, tmp_path: Path) -> None:
-    text = (files("assay.judge") / "rubrics" / "default-zh.yaml").read_text(encoding="utf-8")
+    text = (resources.files("assay.judge") / "rubrics" / "default-zh.yaml").read_text(
+        encoding="utf-8"
+    )
     (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
     store.publish(tmp_path / "own.yaml", f"{bucket}/own.yaml")
     assert load(f"{bucket}/own.yaml") == load("default-zh")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,7 +19,8 @@ from assay import store
 from assay.cli import main
 from assay.errors import InputError
 from assay.gate import GatePolicy
-from assay.report import report
+from assay.records import Verdict
+from assay.report import charts, report
 from assay.report.judging import families
 from assay.settings import build
 
@@ -80,6 +83,62 @@ def test_an_advisory_judge_alone_gives_no_verdict(run: Path) -> None:
     for side in ("baseline", "candidate"):
         (run / side / "scores.jsonl").unlink()
     assert report(run).conclusion.headline == "No verdict: the judge failed its self-test"
+
+
+def rescale(run: Path, low: int, high: int) -> None:
+    """Make the run one that was judged from `low` to `high`."""
+    for side in ("baseline", "candidate"):
+        path = run / side / "judge.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"scale": [low, high]}))
+        path = run / side / "verdicts.jsonl"
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        for row in rows:
+            values = row["values"].items()
+            row["values"] = {
+                name: low + round((value - 1) * (high - low) / 9) for name, value in values
+            }
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.mark.parametrize(("low", "high"), [(1, 5), (0, 3), (0, 100)])
+def test_scores_are_told_on_the_rubrics_own_scale(run: Path, low: int, high: int) -> None:
+    rescale(run, low, high)
+    written = report(run)
+    html = (run / "report.html").read_text()
+    assert html.count(f"<span> of {high}</span>") == 5
+    assert f"<span>{low}</span><span>{high}</span>" in html
+    assert f"Judge, {low} to {high}" in html
+    assert not re.search(r"of 10\b|1 to 10\b", html.partition('id="data"')[0])
+    row = next(row for row in written.summary if row.name == "overall")
+    assert (row.scale, written.judge_scale) == ((low, high), (low, high))
+    given = [
+        verdict.values["overall"]
+        for verdict in store.read_rows(run / "candidate/verdicts.jsonl", Verdict)
+        if "overall" in verdict.values
+    ]
+    counts = Counter(given)
+    expected = tuple(counts[score] for score in range(low, high + 1))
+    assert written.histograms["overall"]["candidate"] == expected
+    assert sum(expected) == len(given)
+    figures = {figure["name"]: figure for figure in charts.figures(written)}
+    assert figures["histogram"]["data"][0]["x"] == list(range(low, high + 1))
+    assert figures["lengths"]["layout"]["yaxis"]["range"] == [low - 0.5, high + 0.5]
+    assert figures["judge"]["layout"]["yaxis"]["range"] == [low, high]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (1, 10, [1, 4, 7, 10]),
+        (1, 5, [1, 2, 3, 4, 5]),
+        (0, 100, [0, 25, 50, 75, 100]),
+        (1, 2, [1, 2]),
+        (1, 8, [1, 8]),
+        (-2, 2, [-2, -1, 0, 1, 2]),
+    ],
+)
+def test_ticks_are_whole_scores_at_even_steps(low: int, high: int, expected: list[int]) -> None:
+    assert charts.ticks(low, high) == expected
 
 
 def test_sides_with_different_judges_are_not_compared(run: Path) -> None:

@@ -1,0 +1,107 @@
+"""The panel's own score: the median of what its judges gave, with how many of them gave one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from statistics import median
+
+from assay import store
+from assay.judge import rubric
+from assay.judge.log import verdicts
+from assay.judge.panel import PANEL, log_of, seats
+from assay.judge.run import SUMMARY as JUDGE
+from assay.judge.settings import JudgeSettings
+from assay.judge.summary import JudgeSummary
+from assay.records import Metric, Prediction, Score, Side, Verdict
+from assay.stats import collect, summarise
+
+SCORES, SUMMARY = "scores.jsonl", "panel.json"
+TOO_FEW = "too_few_judges"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PanelScore(Score):
+    """The panel's score for one prediction: dimension -> the median of its judges' scores, and how
+    many `judges` gave one. Where fewer than half of them did it is unscored (too_few_judges)."""
+
+    judges: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PanelSummary:
+    """One side's panel, written last: its judges' `models`, the first judge's first; the mean of
+    each dimension with its 95% interval; on how many answers so many judges gave a score
+    (dimension -> judges -> answers); and what all judges took together. `cost` is None without
+    prices."""
+
+    models: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    judges: Mapping[str, Mapping[int, int]]
+    requests: int
+    prompt_tokens: int
+    output_tokens: int
+    cost: float | None
+
+
+def combine_panel(predictions: Path, log: Path, settings: JudgeSettings, side: Side) -> None:
+    """Write panel/scores.jsonl (PanelScore) and panel/panel.json (PanelSummary) beside `log`, the
+    first judge's, from what each judge of the panel has said of the predictions."""
+    logs = [log, *(log_of(seat, log) for seat in seats(settings))]
+    known = [row.id for row in _first(predictions, settings.max_samples)]
+    rows = list(combine([verdicts(one) for one in logs], known, rubric.dimensions(settings.rubric)))
+    summaries = [store.read_record(one.with_name(JUDGE), JudgeSummary) for one in logs]
+    positions = {id_: number for number, id_ in enumerate(known)}
+    store.write_rows(log.parent / PANEL / SCORES, rows)
+    summary = _summarise(summaries, rows, summarise(side, collect(positions, rows), ()))
+    store.write_json(log.parent / PANEL / SUMMARY, summary)
+
+
+def combine(
+    judges: Sequence[Mapping[str, Verdict]], ids: Iterable[str], names: Sequence[str]
+) -> Iterator[PanelScore]:
+    """Yield the panel's score of each id that a judge has a verdict on; `judges` are id -> verdict,
+    one of each judge, and `names` the dimensions."""
+    for id_ in ids:
+        given = [verdicts[id_].values for verdicts in judges if id_ in verdicts]
+        if given:
+            yield _combined(id_, given, names, len(judges))
+
+
+def _combined(
+    id_: str, given: Sequence[Mapping[str, float]], names: Sequence[str], judges: int
+) -> PanelScore:
+    found = {name: [values[name] for values in given if name in values] for name in names}
+    enough = {name for name, scores in found.items() if 2 * len(scores) >= judges}
+    return PanelScore(
+        id=id_,
+        values={name: median(scores) for name, scores in found.items() if name in enough},
+        unscored={name: TOO_FEW for name in names if name not in enough},
+        judges={name: len(scores) for name, scores in found.items()},
+    )
+
+
+def _summarise(
+    summaries: Sequence[JudgeSummary], rows: Sequence[PanelScore], metrics: Sequence[Metric]
+) -> PanelSummary:
+    names = rows[0].judges if rows else {}
+    costs = [one.cost for one in summaries if one.cost is not None]
+    return PanelSummary(
+        models=tuple(one.model for one in summaries),
+        metrics=tuple(metrics),
+        judges={
+            name: dict(sorted(Counter(row.judges[name] for row in rows).items(), reverse=True))
+            for name in names
+        },
+        requests=sum(one.requests for one in summaries),
+        prompt_tokens=sum(one.prompt_tokens for one in summaries),
+        output_tokens=sum(one.output_tokens for one in summaries),
+        cost=sum(costs) if costs else None,
+    )
+
+
+def _first(predictions: Path, most: int) -> Iterator[Prediction]:
+    return islice(store.read_rows(predictions, Prediction), most or None)

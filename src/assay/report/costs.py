@@ -1,0 +1,27 @@
+"""What all the judging of a run cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from assay.report.run import Run
+
+
+def costs(run: Run) -> dict[str, float]:
+    """Return what the judge, the rest of the panel and the pairwise judging cost, both sides
+    together, without what has no price."""
+    found = {
+        "judge": [side.judge.cost for side in run.sides if side.judge],
+        "panel": [summary.cost for side in run.sides for summary, _ in side.panel],
+        "pairwise": [run.pairing.cost] if run.pairing else [],
+    }
+    known = {name: [cost for cost in each if cost is not None] for name, each in found.items()}
+    return {name: sum(each) for name, each in known.items() if each}
+
+
+def total(costs: Mapping[str, float]) -> str:
+    """Return the cost of all judging as one sentence, "" where nothing has a price."""
+    if not costs:
+        return ""
+    each = ", ".join(f"{name} {cost:.4g}" for name, cost in costs.items())
+    return f"All judging cost {sum(costs.values()):.4g} ({each})."
