@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from assay import process, progress, store
-from assay.demo.judge_server import MODEL, model_file
+from assay.demo.judge_model import MODEL, model_file
 
 TEMPLATE = "smollm2"
 

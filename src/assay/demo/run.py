@@ -17,7 +17,7 @@ from typing import Any
 from assay import local, process, progress, store, terminal
 from assay.demo import artifacts
 from assay.demo.base_model import TEMPLATE, base_model
-from assay.demo.judge_server import MODEL
+from assay.demo.judge_model import MODEL
 from assay.errors import StageError
 
 DATA = Path(__file__).parent / "data"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from assay import store
-from assay.demo.judge_server import MODEL
+from assay.demo.judge_model import MODEL
 from assay.judge import JudgeSettings
 from assay.records import Message, Prediction, Sample
 
