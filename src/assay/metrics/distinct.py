@@ -6,7 +6,7 @@ from collections.abc import Collection, Hashable
 from itertools import pairwise
 
 from assay.metrics.contract import Unscored
-from assay.metrics.words import words
+from assay.metrics.words import lower_words
 from assay.records import Prediction, Sample
 
 
@@ -14,13 +14,13 @@ def distinct_1(sample: Sample, prediction: Prediction) -> float:  # noqa: ARG001
     """Return how many of the output's words are distinct, in percent, over 0 to 100 (Li et al.
     2016, "A diversity-promoting objective function"): low is repetitive. Words as in
     `assay.metrics.words`, in lower case. Raises Unscored("no_words")."""
-    return _distinct([word.lower() for word in words(prediction.output)])
+    return _distinct(lower_words(prediction.output))
 
 
 def distinct_2(sample: Sample, prediction: Prediction) -> float:  # noqa: ARG001
     """Return how many of the output's pairs of adjacent words are distinct: as `distinct_1`.
     Raises Unscored("no_words") for fewer than two words."""
-    return _distinct(list(pairwise(word.lower() for word in words(prediction.output))))
+    return _distinct(list(pairwise(lower_words(prediction.output))))
 
 
 def _distinct(items: Collection[Hashable]) -> float:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
 
 from assay.metrics.contract import Unscored, target_of
 from assay.metrics.stemmer import stem
 from assay.metrics.wordnet import find_wordnet
 from assay.metrics.wordnet import synonyms as synonyms_in
-from assay.metrics.words import words
+from assay.metrics.words import lower_words
 from assay.records import Prediction, Sample
 
 _ALPHA, _BETA, _GAMMA = 0.9, 3.0, 0.5
 
 Word = tuple[int, str]
-Match = tuple[int, int]
+"""A word after its place in its text."""
+Places = dict[str, list[int]]
+"""Where in the target words stand that have no match yet, in order."""
+Matches = dict[int, int]
+"""The places of matched words in the output, each with its match's in the target."""
 
 
 def meteor(sample: Sample, prediction: Prediction) -> float:
@@ -30,9 +33,7 @@ def meteor(sample: Sample, prediction: Prediction) -> float:
     target = target_of(sample)
     if find_wordnet() is None:
         raise Unscored("wordnet_missing")
-    output_words = [word.lower() for word in words(prediction.output)]
-    target_words = [word.lower() for word in words(target)]
-    return 100 * meteor_score(output_words, target_words)
+    return 100 * meteor_score(lower_words(prediction.output), lower_words(target))
 
 
 def meteor_score(output: Sequence[str], target: Sequence[str]) -> float:
@@ -47,54 +48,51 @@ def meteor_score(output: Sequence[str], target: Sequence[str]) -> float:
     return score
 
 
-def _align(output: Sequence[str], target: Sequence[str]) -> list[Match]:
+def _align(output: Sequence[str], target: Sequence[str]) -> Matches:
     """Match words one to one: equal ones first, then equal stems, then synonyms of stems. Within
     a stage the last words come first, and each takes the last word left that it can match."""
-    left, right = list(enumerate(output)), list(enumerate(target))
-    matches, left, right = _match_equal(left, right)
-    left = [(place, stem(word)) for place, word in left]
-    right = [(place, stem(word)) for place, word in right]
-    stems, left, right = _match_equal(left, right)
-    return sorted(matches + stems + _match_synonyms(left, right))
+    from_last = zip(reversed(range(len(output))), reversed(output), strict=True)
+    matches, left = _match_equal(from_last, _places(enumerate(target)))
+    taken = set(matches.values())
+    free = _places((at, stem(word)) for at, word in enumerate(target) if at not in taken)
+    stems, left = _match_equal(((at, stem(word)) for at, word in left), free)
+    return matches | stems | _match_synonyms(left, free)
 
 
-def _match_equal(left: list[Word], right: list[Word]) -> tuple[list[Match], list[Word], list[Word]]:
-    """Return the matches of equal words, and what is left over of both."""
-    places = _places(right)
-    matches, rest = [], []
-    for place, word in reversed(left):
-        if held := places.get(word):
-            matches.append((place, held.pop()))
+def _match_equal(left: Iterable[Word], free: Places) -> tuple[Matches, list[Word]]:
+    """Take equal words out of `free`; return the matches, and what is left over of `left`."""
+    matches, rest = {}, []
+    for place, word in left:
+        if held := free.get(word):
+            matches[place] = held.pop()
         else:
             rest.append((place, word))
-    taken = {place for _, place in matches}
-    return matches, rest[::-1], [word for word in right if word[0] not in taken]
+    return matches, rest
 
 
-def _match_synonyms(left: list[Word], right: list[Word]) -> list[Match]:
-    places = _places(right)
-    matches = []
-    for place, word in reversed(left):
-        free = [held for name in places.keys() & _synonyms(word) if (held := places[name])]
-        if free:
-            matches.append((place, max(free, key=_last).pop()))
+def _match_synonyms(left: Iterable[Word], free: Places) -> Matches:
+    matches = {}
+    names = {name for name, held in free.items() if held}
+    for place, word in left:
+        if common := names & _synonyms(word):
+            name = max(common, key=lambda name: free[name][-1])
+            matches[place] = free[name].pop()
+            if not free[name]:
+                names.remove(name)
     return matches
 
 
-def _places(numbered: list[Word]) -> dict[str, list[int]]:
-    places: dict[str, list[int]] = {}
+def _places(numbered: Iterable[Word]) -> Places:
+    places: Places = {}
     for place, word in numbered:
         places.setdefault(word, []).append(place)
     return places
 
 
-def _last(places: list[int]) -> int:
-    return places[-1]
-
-
-def _chunks(matches: Sequence[Match]) -> int:
-    """Return how many runs of matches are adjacent in both texts."""
-    return 1 + sum(after != (left + 1, right + 1) for (left, right), after in pairwise(matches))
+def _chunks(matches: Matches) -> int:
+    """Return how many runs of matches are adjacent in both texts: they begin where the word before
+    has no match, or one that is not just before in the target."""
+    return sum(matches.get(left - 1, -2) != right - 1 for left, right in matches.items())
 
 
 @functools.lru_cache(maxsize=1 << 16)

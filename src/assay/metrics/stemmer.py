@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _REMEMBERED_LENGTH = 64
+
+_ENDINGS: Mapping[str, tuple[str, ...]] = {
+    "_step1a": ("s",),
+    "_step1b": ("ed", "ing"),
+    "_step1c": ("y",),
+    "_step2": (
+        *("tional", "enci", "anci", "izer", "bli", "alli", "entli", "eli", "ousli", "ation"),
+        *("ator", "alism", "iveness", "fulness", "ousness", "aliti", "iviti", "biliti"),
+        *("fulli", "logi"),
+    ),
+    "_step3": ("icate", "ative", "alize", "iciti", "ical", "ful", "ness"),
+    "_step4": (
+        *("al", "ance", "ence", "er", "ic", "able", "ible", "ant", "ent", "ion", "ou", "ism"),
+        *("ate", "iti", "ous", "ive", "ize"),
+    ),
+    "_step5b": ("ll",),
+}
+"""The endings that a step of nltk's stemmer has rules for, those that end in another left out:
+Porter 1980, "An algorithm for suffix stripping", with nltk's "fulli" and "logi". The steps return
+other words as they are, but not before they have tried all of their rules."""
 
 
 def stem(word: str) -> str:
@@ -34,4 +55,13 @@ def _stemmer() -> Any:
         from nltk.stem.porter import PorterStemmer
     except ImportError:
         raise MissingExtraError("nltk", "metrics") from None
-    return PorterStemmer()
+
+    stemmer = PorterStemmer()
+    for name, endings in _ENDINGS.items():
+        if step := getattr(stemmer, name, None):  # private: a later nltk may not have it
+            setattr(stemmer, name, _only_for(endings, step))
+    return stemmer
+
+
+def _only_for(endings: tuple[str, ...], step: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda word: step(word) if word.endswith(endings) else word

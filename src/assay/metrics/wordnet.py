@@ -1,48 +1,53 @@
 """Synonyms from the files of WordNet 3.0, read as they are: nltk's data or a system package.
 
-Formats: wndb(5WN) and morphy(7WN) of WordNet 3.0. The files are read whole (28 MB, a tenth of
-a second), synsets parsed when asked for. `lexnames`, which system packages leave out, is not
-needed.
+Formats: wndb(5WN) and morphy(7WN) of WordNet 3.0. The files (28 MB) are mapped, not read, and only
+the lines that are asked for are parsed. `lexnames`, which system packages leave out, is not needed.
 """
 
 from __future__ import annotations
 
 import functools
-import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from assay.metrics.wordnet_index import LICENSE, Content, Index, find_line, map_file, read_index
+
 SYSTEM_DIRECTORY = Path("/usr/share/wordnet")
 REMEDY = "apt-get install wordnet-base, or python -m nltk.downloader wordnet"
 
 _PARTS_OF_SPEECH = ("noun", "verb", "adj", "adv")
-_ENDINGS: Mapping[str, Sequence[tuple[str, str]]] = {
-    "noun": (
-        ("s", ""), ("ses", "s"), ("ves", "f"), ("xes", "x"), ("zes", "z"),
-        ("ches", "ch"), ("shes", "sh"), ("men", "man"), ("ies", "y"),
-    ),
-    "verb": (
-        ("s", ""), ("ies", "y"), ("es", "e"), ("es", ""),
-        ("ed", "e"), ("ed", ""), ("ing", "e"), ("ing", ""),
-    ),
-    "adj": (("er", ""), ("est", ""), ("er", "e"), ("est", "e")),
-    "adv": (),
+Endings = Mapping[str, Sequence[tuple[str, str]]]
+"""By their last letter, the endings of regular forms, each with the base form's."""
+
+_ENDINGS: Mapping[str, Endings] = {
+    "noun": {
+        "s": (
+            ("s", ""), ("ses", "s"), ("ves", "f"), ("xes", "x"), ("zes", "z"),
+            ("ches", "ch"), ("shes", "sh"), ("ies", "y"),
+        ),
+        "n": (("men", "man"),),
+    },
+    "verb": {
+        "s": (("s", ""), ("ies", "y"), ("es", "e"), ("es", "")),
+        "d": (("ed", "e"), ("ed", "")),
+        "g": (("ing", "e"), ("ing", "")),
+    },
+    "adj": {"r": (("er", ""), ("er", "e")), "t": (("est", ""), ("est", "e"))},
+    "adv": {},
 }  # fmt: skip
-_MARKER = re.compile(rb"\([^()]*\)$")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartOfSpeech:
-    """The files of nouns, verbs, adjectives or adverbs: `index` maps a word to the rest of its
-    line, which ends in offsets into `data`; `exceptions` maps irregular forms to base forms;
-    `endings` are those of regular forms, with what the base form has in their place."""
+    """The files of nouns, verbs, adjectives or adverbs: a word's line in `index` ends in offsets
+    into `data`; `exceptions` maps irregular forms to base forms."""
 
-    index: Mapping[bytes, bytes]
-    data: bytes
+    index: Index
+    data: Content
     exceptions: Mapping[str, Sequence[str]]
-    endings: Sequence[tuple[str, str]]
+    endings: Endings
 
 
 WordNet = tuple[PartOfSpeech, ...]
@@ -63,33 +68,24 @@ def find_wordnet() -> WordNet | None:
 
 def open_wordnet(directory: Path) -> WordNet | None:
     """Return WordNet 3.0 from its files in `directory`, or in the zip file beside it that nltk's
-    downloader leaves; None where they are missing, incomplete or of another version."""
-    archive = directory.with_suffix(".zip")
-    if (directory / "data.adj").is_file():
-        contents = _from_directory(directory)
-    elif archive.is_file():
-        contents = _from_archive(archive)
-    else:
+    downloader leaves; None where they are missing, cut off or of another version."""
+    contents = _contents(directory)
+    if not contents.keys() >= set(file_names()) or not all(map(_is_whole, contents.items())):
         return None
-    if b"WordNet 3.0 Copyright" not in contents.get("data.adj", b"")[:4096]:
+    if b"WordNet 3.0 Copyright" not in contents["data.adj"][:LICENSE]:
         return None
-    try:
-        return tuple(_part_of_speech(contents, name) for name in _PARTS_OF_SPEECH)
-    except KeyError:
-        return None
+    return tuple(_part_of_speech(contents, name) for name in _PARTS_OF_SPEECH)
 
 
 def synonyms(wordnet: WordNet, word: str) -> frozenset[str]:
     """Return the single words that share a synset with `word`, in any part of speech and any form
     that morphy reduces to a known word, as they are written in WordNet."""
-    return frozenset(
-        name
-        for part in wordnet
-        for form in _base_forms(part, word.lower())
-        for offset in _offsets(part, form)
-        for name in _names(part.data, offset)
-        if "_" not in name
-    )
+    names: list[str] = []
+    for part in wordnet:
+        for form in _base_forms(part, word.lower()):
+            for offset in _offsets(part, form):
+                names += _names(part.data, offset)
+    return frozenset([name for name in names if "_" not in name])
 
 
 def file_names() -> Iterator[str]:
@@ -98,24 +94,32 @@ def file_names() -> Iterator[str]:
         yield from (f"index.{name}", f"data.{name}", f"{name}.exc")
 
 
-def _from_directory(directory: Path) -> dict[str, bytes]:
-    paths = [directory / name for name in file_names()]
-    return {path.name: path.read_bytes() for path in paths if path.is_file()}
+def _contents(directory: Path) -> dict[str, Content]:
+    archive = directory.with_suffix(".zip")
+    if (directory / "data.adj").is_file():
+        paths = [directory / name for name in file_names()]
+        return {path.name: map_file(path) for path in paths if path.is_file()}
+    return dict(_unzip(archive)) if zipfile.is_zipfile(archive) else {}
 
 
-def _from_archive(archive: Path) -> dict[str, bytes]:
+def _is_whole(file: tuple[str, Content]) -> bool:
+    """Return whether a file has an end; lists of exceptions may go without a last line's."""
+    name, content = file
+    return name.endswith(".exc") or content[-1:] == b"\n"
+
+
+def _unzip(archive: Path) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(archive) as file:
         held = set(file.namelist())
-        return {
-            name: file.read(f"wordnet/{name}") for name in file_names() if f"wordnet/{name}" in held
-        }
+        for name in file_names():
+            if f"wordnet/{name}" in held:
+                yield name, file.read(f"wordnet/{name}")
 
 
-def _part_of_speech(contents: Mapping[str, bytes], name: str) -> PartOfSpeech:
-    index = (line.partition(b" ") for line in contents[f"index.{name}"].splitlines())
-    lines = contents[f"{name}.exc"].decode().splitlines()
+def _part_of_speech(contents: Mapping[str, Content], name: str) -> PartOfSpeech:
+    lines = contents[f"{name}.exc"][:].decode().splitlines()
     return PartOfSpeech(
-        index={word: rest for word, _, rest in index if word},
+        index=read_index(contents[f"index.{name}"]),
         data=contents[f"data.{name}"],
         exceptions={form: bases for form, *bases in map(str.split, lines)},
         endings=_ENDINGS[name],
@@ -123,20 +127,21 @@ def _part_of_speech(contents: Mapping[str, bytes], name: str) -> PartOfSpeech:
 
 
 def _base_forms(part: PartOfSpeech, word: str) -> dict[str, None]:
-    regular = [
-        word[: -len(ending)] + base for ending, base in part.endings if word.endswith(ending)
-    ]
+    endings = part.endings.get(word[-1:], ())
+    regular = [word.removesuffix(old) + new for old, new in endings if word.endswith(old)]
     return dict.fromkeys([word, *part.exceptions.get(word, regular)])
 
 
-def _offsets(part: PartOfSpeech, word: str) -> list[int]:
-    """Return the offsets of the word's synsets, [] where the index has no such word."""
-    fields = part.index.get(word.encode("utf-8", "surrogatepass"), b"").split()
-    return [int(offset) for offset in fields[-int(fields[1]) :]] if fields else []
+def _offsets(part: PartOfSpeech, form: str) -> list[int]:
+    """Return the offsets of the synsets of a word, [] where the index does not have it."""
+    word = form.encode("utf-8", "surrogatepass")
+    fields = find_line(part.index, word).split()
+    return [int(offset) for offset in fields[-int(fields[2]) :]] if fields[:1] == [word] else []
 
 
-def _names(data: bytes, offset: int) -> Iterator[str]:
-    fields = data[offset : data.find(b"|", offset)].split(b" ")
-    count = int(fields[3], 16)
-    for name in fields[4 : 4 + 2 * count : 2]:
-        yield _MARKER.sub(b"", name).decode()
+def _names(data: Content, offset: int) -> list[str]:
+    """Return the words of the synset at `offset`, without adjectives' markers, "(p)" and others.
+    Its line has fields of fixed width before the words: 8 + 1 + 2 + 1 + 1 + 1, then the count."""
+    count = int(data[offset + 14 : offset + 16], 16)
+    rest = data[offset + 17 : data.find(b"|", offset)].decode()
+    return [word.partition("(")[0] for word in rest.split(" ", 2 * count)[: 2 * count : 2]]

@@ -12,9 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.metrics import METRICS, MetricsSettings, Unscored, meteor, missing, unavailable, wordnet
+from assay.metrics import (
+    METRICS,
+    MetricsSettings,
+    Unscored,
+    meteor,
+    missing,
+    stemmer,
+    unavailable,
+    wordnet,
+)
 from assay.metrics.meteor import meteor_score
-from assay.metrics.words import words
+from assay.metrics.words import lower_words, words
 from tests.needs import need
 from tests.unit.metrics.nltk_wordnet import find_files, read_with_nltk
 from tests.unit.metrics.pairs import WORDS, pair, texts
@@ -72,8 +81,28 @@ def test_meteor_is_nltks(nltk_wordnet: Any, output: str, target: str) -> None:
     if "y" * 1000 in output + target:
         return  # nltk's stemmer recurses over a run of the letter y
     wanted = single_meteor_score(words(target), words(output), wordnet=nltk_wordnet)
-    lower = [[word.lower() for word in words(text)] for text in (output, target)]
-    assert meteor_score(*lower) == pytest.approx(wanted, abs=1e-9)
+    assert meteor_score(lower_words(output), lower_words(target)) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_stems_are_nltks(nltk_wordnet: Any) -> None:
+    from nltk.stem.porter import PorterStemmer
+
+    theirs = PorterStemmer()
+    words = sorted(set(nltk_wordnet.all_lemma_names()))[::7]
+    endings = sum(stemmer._ENDINGS.values(), ("ies", "ied", "sses", "eed", "fully", "ization"))
+    made = [start + ending for start in ("", "b", "rel", "hopel") for ending in endings]
+    for word in [*words, *made, "skies", "dying", "...", "é", ""]:
+        assert stemmer.stem(word) == theirs.stem(word), word
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_words_of_ascii_are_those_of_any_text(text: str) -> None:
+    assert words(text) == words(text + " é")[:-1]
+    assert lower_words(text) == tuple(word.lower() for word in words(text))
+
+
+def test_a_word_is_lowered_by_itself() -> None:
+    assert lower_words("ΟΔΟΣ'Α İ") == ("οδος", "'", "α", "i̇")
 
 
 def test_words_are_nltks_but_for_ideographs() -> None:
@@ -100,8 +129,30 @@ def test_files_that_are_not_wordnet_3_0_are_none(files: Path, tmp_path: Path) ->
     for name in ("data.adj", "index.adj", "adj.exc"):
         shutil.copy(files / name, tmp_path)
     assert wordnet.open_wordnet(tmp_path) is None
-    (tmp_path / "data.adj").write_text("WordNet 3.1 Copyright")
+    (tmp_path / "data.adj").write_text("WordNet 3.1 Copyright\n")
     assert wordnet.open_wordnet(tmp_path) is None
+
+
+@pytest.mark.parametrize("name", ["index.noun", "data.noun"])
+def test_a_file_that_is_cut_off_is_none(files: Path, tmp_path: Path, name: str) -> None:
+    for whole in wordnet.file_names():
+        shutil.copy(files / whole, tmp_path)
+    assert wordnet.open_wordnet(tmp_path)
+    (tmp_path / name).write_bytes((files / name).read_bytes()[:1_000_003])
+    assert wordnet.open_wordnet(tmp_path) is None
+    (tmp_path / name).write_bytes(b"")
+    assert wordnet.open_wordnet(tmp_path) is None
+    (tmp_path / name).unlink()
+    (tmp_path.with_suffix(".zip")).write_bytes(b"PK, cut off")
+    assert wordnet.open_wordnet(tmp_path) is None
+
+
+def test_a_text_is_no_word(files: Path) -> None:
+    found = wordnet.open_wordnet(files)
+    assert found
+    assert not wordnet.synonyms(found, "car n 5")
+    assert not wordnet.synonyms(found, "car n 5 5 @ ~ #p %p + 5 4")
+    assert not wordnet.synonyms(found, "carack\n")
 
 
 def test_without_wordnet_meteor_is_unavailable_not_approximate(
