@@ -11,7 +11,7 @@ import pytest
 from tests import minio
 
 BUCKETS = itertools.count()
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as Assay's child processes have it
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as Assay's child processes have it
 
 
 @pytest.fixture(scope="session")
