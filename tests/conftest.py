@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,8 @@ from tests import minio
 
 BUCKETS = itertools.count()
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as Assay's child processes have it
+# a shell's background jobs ignore it, and so would all that the tests start
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

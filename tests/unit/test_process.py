@@ -26,10 +26,9 @@ Path(sys.argv[1]).write_text(f"{{grandchild.pid}}")
 time.sleep(600)
 """
 STAGE = """
-import signal, sys
+import sys
 from pathlib import Path
 from assay import process
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 with process.interruptible():
     process.run([sys.executable, "-c", sys.argv[1], sys.argv[2]], log=Path(sys.argv[3]), what="it")
 """
