@@ -83,14 +83,16 @@ def to_lines(stream: TextIO | None = None, every: float = 5.0) -> Listener:
 class Pace:
     """How fast each stage goes, from the events seen so far. The clock of a rate starts when the
     first unit does (loading a model is no slow sample), the clock of a stage with its first
-    event."""
+    event, and again with the first after its end."""
 
     def __init__(self) -> None:
         self._first: dict[tuple[str, str], Progress] = {}
         self._base: dict[tuple[str, str], Progress] = {}
+        self._ended: set[tuple[str, str]] = set()
 
     def describe(self, event: Progress) -> str:
         """Return one line: stage, done of total, rate, time left or taken, note."""
+        self._begin_or_end(event)
         speed, seconds = self.rate(event), self.seconds(event)
         counted = f"{event.done}/{event.total} {event.unit}" if event.total else ""
         parts = [f"{name(event)}: {counted}"] if counted else [name(event)]
@@ -100,6 +102,15 @@ class Pace:
         elif speed:
             parts.append(f"{clock((event.total - event.done) / speed)} left")
         return ", ".join([*parts, event.note] if event.note else parts)
+
+    def _begin_or_end(self, event: Progress) -> None:
+        key = (event.stage, event.side)
+        if event.state != "running":
+            self._ended.add(key)
+        elif key in self._ended:
+            self._ended.remove(key)
+            self._first.pop(key, None)
+            self._base.pop(key, None)
 
     def rate(self, event: Progress) -> float | None:
         """Return units a second, or None while nothing was done."""

@@ -48,6 +48,16 @@ def test_the_rate_starts_when_the_first_unit_does() -> None:
     assert pace.describe(done) == "generate: 100/100 samples, 2/s, done in 1:50"
 
 
+def test_a_stage_that_begins_again_has_a_new_clock() -> None:
+    pace = Pace()
+    for begin in (0.0, 100.0):
+        pace.describe(Progress(stage="publish", total=10, unit="MB", time=begin))
+        line = pace.describe(
+            Progress(stage="publish", state="done", done=10, total=10, unit="MB", time=begin + 5)
+        )
+        assert line == "publish: 10/10 MB, 2/s, done in 0:05"
+
+
 def test_a_resumed_stage_does_not_count_what_it_found() -> None:
     pace = Pace()
     pace.describe(event(90, 0))
