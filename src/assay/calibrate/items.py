@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import random
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -113,8 +112,7 @@ def read_labels(
 
 def _rows(source: str, rubric: Rubric) -> list[dict[str, str]]:
     try:
-        with tempfile.TemporaryDirectory(prefix="assay-") as copies:
-            path = store.fetch(source, Path(copies))
+        with store.fetched(source) as path:
             reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
             rows = list(reader)
     except IsADirectoryError:

@@ -4,7 +4,6 @@ the model."""
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,8 +70,8 @@ def load(source: str, rubric: Rubric) -> list[Anchor]:
     file is none of anchors."""
     if not source:
         return []
-    with tempfile.TemporaryDirectory(prefix="assay-") as copies:
-        anchors = list(store.read_rows(store.fetch(source, Path(copies)), Anchor))
+    with store.fetched(source) as path:
+        anchors = list(store.read_rows(path, Anchor))
     _check(anchors, rubric, source)
     return anchors
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -81,8 +80,8 @@ def _text(name: str) -> str:
         return builtin.read_text(encoding="utf-8")
     if not store.is_remote(name):
         return Path(name).read_text(encoding="utf-8")
-    with tempfile.TemporaryDirectory(prefix="assay-") as copies:
-        return store.fetch(name, Path(copies)).read_text(encoding="utf-8")
+    with store.fetched(name) as path:
+        return path.read_text(encoding="utf-8")
 
 
 def dimensions(name: str) -> tuple[str, ...]:

@@ -1,6 +1,15 @@
 """The only reader and writer of records and artifacts: local files, s3:// and minio://."""
 
-from assay.store.artifacts import exists, fetch, is_remote, listed, make_bucket, publish, size
+from assay.store.artifacts import (
+    exists,
+    fetch,
+    fetched,
+    is_remote,
+    listed,
+    make_bucket,
+    publish,
+    size,
+)
 from assay.store.cache import cache_folder, cached
 from assay.store.files import (
     WEIGHT_SUFFIXES,
@@ -33,6 +42,7 @@ __all__ = [
     "digest_weights",
     "exists",
     "fetch",
+    "fetched",
     "hash_rows",
     "is_remote",
     "listed",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from assay.errors import StoreError
@@ -117,6 +120,13 @@ def fetch(uri: str, directory: Path, advance: Advance = ignore, *, weights: bool
         _check_room(directory, at, single.size)
         download(s3, single, target, advance)
     return target
+
+
+@contextmanager
+def fetched(uri: str) -> Iterator[Path]:
+    """Give what `fetch` returns; a copy lives as long as the block. Raises as `fetch` does."""
+    with tempfile.TemporaryDirectory(prefix="assay-") as copies:
+        yield fetch(uri, Path(copies))
 
 
 def _no_weights(name: str) -> bool:
