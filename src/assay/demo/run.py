@@ -91,7 +91,7 @@ def judge(folder: Path) -> Iterator[Mapping[str, Any]]:
         yield {
             "judge_endpoint": f"http://127.0.0.1:{port}/v1",
             "judge_model": MODEL,
-            "judge_max_tokens": 256,
+            "judge_max_tokens": 320,
             "judge_settings": {"api_key_env": "", "concurrency": 4, "timeout_s": 300},
         }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from assay.judge.outcome import CallError, Reply, call_error, cause_of_refusal, 
 from assay.judge.settings import JudgeSettings, api_key, base_url
 
 if TYPE_CHECKING:
+    import ssl
+
     import openai
 
 _NO_SCHEMA = re.compile(r"response_format|json_schema|grammar|structured output", re.IGNORECASE)
@@ -46,6 +49,8 @@ class Endpoint:
     def __init__(self, settings: JudgeSettings) -> None:
         self.settings = settings
         self.dialect = Dialect(json_schema=settings.json_schema)
+        # whole: the SDK would put it together again for each request
+        self._address = f"{base_url(settings)}/chat/completions"
         self._client = _client(settings)
 
     async def ask(self, chat: Chat, schema: Mapping[str, Any]) -> Reply:
@@ -58,7 +63,7 @@ class Endpoint:
             try:
                 # not chat.completions.create: its checks of the body cost as much as the request
                 answer = await self._client.post(
-                    "/chat/completions", body=body, cast_to=httpx2.Response
+                    self._address, body=body, cast_to=httpx2.Response
                 )
             except openai.BadRequestError as error:
                 if self._refused(error, sent):
@@ -133,5 +138,13 @@ def _client(settings: JudgeSettings) -> openai.AsyncOpenAI:
         max_retries=0,
         timeout=settings.timeout_s,
         # a third of the processor time of the default client, whose pool does not scale
-        http_client=openai.DefaultAioHttpClient(timeout=settings.timeout_s),
+        http_client=openai.DefaultAioHttpClient(timeout=settings.timeout_s, verify=_trusted()),
     )
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """Return the certificates that this machine trusts, read once for all sessions."""
+    import httpx2
+
+    return httpx2.create_ssl_context()

@@ -57,7 +57,7 @@ def judge_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JudgeSett
                 model=MODEL,
                 api_key_env="",
                 self_test=False,
-                max_tokens=160,
+                max_tokens=320,  # 200 characters of commentary may be as many tokens
                 concurrency=2,
                 timeout_s=300,
             )

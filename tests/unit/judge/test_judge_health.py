@@ -12,7 +12,7 @@ from scipy import stats
 
 from assay import store
 from assay.errors import JudgeError, StageError
-from assay.judge import JudgeSettings, JudgeSummary, Price, judge, verdicts
+from assay.judge import JudgeSettings, JudgeSummary, Price, judge, judge_sides, verdicts
 from assay.judge.health import PROBES, examine, spearman
 from assay.judge.rubric import load
 from assay.records import Verdict
@@ -78,6 +78,21 @@ def test_a_resumed_run_does_not_pay_for_the_self_test_again(files: Make, tmp_pat
     assert requests == 0
     assert again.health == first.health
     assert again.prompt_tokens == first.prompt_tokens == 8 * 100
+
+
+def test_one_self_test_serves_both_sides(files: Make, tmp_path: Path) -> None:
+    samples, predictions = files(3)
+    with serving(fair) as endpoint:
+        settings = JudgeSettings(endpoint=endpoint.url, model="fake", api_key_env="")
+        sides = {"baseline": predictions, "candidate": predictions}
+        for _ in range(2):
+            judge_sides(samples, sides, tmp_path, settings)
+    assert len(endpoint.requests) == 5 + 2 * 3
+    logs = (tmp_path / side / "judge.json" for side in sides)
+    baseline, candidate = (store.read_record(log, JudgeSummary) for log in logs)
+    assert candidate.health.self_test == baseline.health.self_test
+    assert [probe.passed for probe in candidate.health.self_test] == [True] * 5
+    assert (baseline.prompt_tokens, candidate.prompt_tokens) == (8 * 100, 3 * 100)
 
 
 def test_without_a_self_test_there_is_nothing_to_fail(files: Make, tmp_path: Path) -> None:
