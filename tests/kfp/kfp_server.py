@@ -25,6 +25,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import yaml
 
 from assay.cluster import argo
+from tests.kfp import many_users
 
 Answer = Any
 ZERO = "1970-01-01T00:00:00Z"
@@ -49,8 +50,9 @@ class KfpServer:
         self.recurring: dict[str, dict[str, Any]] = {}
         self.logs: dict[str, str] = {}  # pod -> text
         self.multi_user = False
-        self.namespaces: set[str] = set()
+        self.namespaces: set[str] = set()  # the user's, where there are many users
         self.token = ""  # wanted, where set
+        self.cookie = ""  # wanted, where set
         self.down = False  # answers nothing
         self.refuse: dict[str, tuple[int, str]] = {}  # "METHOD /path part" -> status, message
         self.page: bytes = b""  # answers everything with this page, where set
@@ -104,8 +106,13 @@ class KfpServer:
     # ------------------------------------------------------------- its API
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Answer:
         """Return what the server answers, or raise Refusal."""
+        request = f"{method} {path}"
+        if self.multi_user:
+            refused = many_users.refusal(request, query, body, self.experiments, self.namespaces)
+            if refused:
+                raise Refusal(*refused)
         for pattern, handler in ROUTES:
-            found = re.fullmatch(pattern, f"{method} {path}")
+            found = re.fullmatch(pattern, request)
             if found:
                 with self.lock:
                     return handler(self, query, body, **found.groupdict())
@@ -350,6 +357,8 @@ def serve() -> Iterator[KfpServer]:
 
         def _allow(self, path: str) -> None:
             if state.token and self.headers.get("authorization") != f"Bearer {state.token}":
+                raise Refusal(401, "Unauthenticated")
+            if state.cookie and self.headers.get("cookie") != state.cookie:
                 raise Refusal(401, "Unauthenticated")
             for wanted, (status, message) in state.refuse.items():
                 if wanted in f"{self.command} {path}":

@@ -83,6 +83,15 @@ def test_a_token_comes_from_the_environment_or_a_file(
     assert reached.call("pipelines", reached.client.pipelines.pipeline_service_list_pipelines)
 
 
+def test_a_session_cookie_comes_from_the_environment(
+    server: KfpServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.cookie = f"authservice_session={SECRET}"
+    assert "ASSAY_KFP_COOKIES" in refused(capsys, "status", "x")
+    monkeypatch.setenv("ASSAY_KFP_COOKIES", server.cookie)
+    assert "there is no run x" in refused(capsys, "status", "x")
+
+
 def test_no_endpoint_at_all_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no endpoint of Kubeflow Pipelines is set" in refused(capsys, "status", "x")
 
@@ -141,9 +150,38 @@ def test_a_refusal_is_one_line_with_its_reason(
 
 
 def test_many_users_need_a_namespace(server: KfpServer, capsys: pytest.CaptureFixture[str]) -> None:
-    server.multi_user = True
+    server.multi_user, server.namespaces = True, {"team"}
     assert "--namespace" in refused(capsys, "status", "x")
     assert "there is no run" in refused(capsys, "status", "x", "--namespace", "team")
+
+
+@pytest.mark.parametrize(
+    "command", [["submit"], ["submit", "--once"], ["schedule", "apply"]], ids=" ".join
+)
+def test_one_of_many_users_stays_in_a_namespace(
+    server: KfpServer,
+    config_file: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+) -> None:
+    server.multi_user, server.namespaces = True, {"team"}
+    file = config_file
+    if command[0] == "schedule":
+        file = config_file.with_name("schedule.yaml")
+        file.write_text(f"name: nightly\ncron: 0 2 * * *\nconfig: {config_file.name}\n")
+    monkeypatch.setenv("ASSAY_KFP_NAMESPACE", "others")
+    assert "namespace others" in refused(capsys, *command, str(file))
+    assert server.runs == server.recurring == {}
+    monkeypatch.setenv("ASSAY_KFP_NAMESPACE", "team")
+    for _ in range(2):
+        assert main([*command, str(file)]) == 0
+    assert {one["namespace"] for one in server.experiments.values()} == {"team"}
+    for run in server.runs.values():
+        assert main(["status", run["run_id"]]) == 4  # it has not ended
+        assert main(["cancel", run["run_id"]]) == 0
+    assert main(["schedule", "list"]) == 0
+    assert {one["namespace"] for one in server.recurring.values()} <= {"team"}
 
 
 def test_a_token_file_that_is_not_there_is_refused(server: KfpServer, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assay import store
 from assay.dataset.findings import Spread, spread
@@ -16,7 +16,11 @@ from assay.dataset.selection import draw
 from assay.errors import InputError, MissingExtraError, ModelError
 from assay.records import Role, Sample
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
 MEASURED = 10_000
+SEED = 42
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,20 +44,24 @@ class Lengths:
     truncated: int
 
 
-def measure(samples: Sequence[Sample], how: Tokens, seed: int = 42) -> Lengths | str:
-    """Return the lengths of the samples, at most 10,000 of them drawn by `seed`, or why they
-    cannot be told on this machine: nothing is downloaded from a hub.
+def measure(asked: Sequence[tuple[Sequence[Sample], Tokens]]) -> list[Lengths | str]:
+    """Return the lengths of each of the samples `asked` for, at most 10,000 of them drawn, or why
+    they cannot be told on this machine: nothing is downloaded from a hub.
 
-    It takes a process of its own, so that torch does not stay in this one.
+    It takes a process of its own, one for all, so that torch does not stay in this one.
     """
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return [_measure(samples, how, pool) for samples, how in asked]
+
+
+def _measure(samples: Sequence[Sample], how: Tokens, pool: Executor) -> Lengths | str:
     if missing := _missing(how.model):
         return missing
-    some = [samples[place] for place in draw([one.id for one in samples], MEASURED, seed)]
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        counts = pool.submit(_count_or_cause, some, how).result()
+    some = [samples[place] for place in draw([one.id for one in samples], MEASURED, SEED)]
+    counts = pool.submit(_count_or_cause, some, how).result()
     if isinstance(counts, str):
         return counts
     return Lengths(

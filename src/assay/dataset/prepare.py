@@ -74,9 +74,10 @@ def prepare(
             "dataset.train and dataset.eval are both empty", "Name a dataset in one of them"
         )
     training, evaluation = _given(settings) if settings.eval else _held_out(settings)
+    eval_lengths, train_lengths = _lengths((evaluation, eval_tokens), (training, train_tokens))
     summary = Summary(
-        eval=_used(evaluation, eval_tokens),
-        train=_used(training, train_tokens) if training else None,
+        eval=_used(evaluation, eval_lengths),
+        train=_used(training, train_lengths) if training else None,
         overlap=_overlap(training, evaluation) if training else None,
         held_out=not settings.eval,
         max_samples=settings.max_samples,
@@ -122,8 +123,13 @@ def _drawn(samples: list[Sample], settings: DatasetSettings) -> list[Sample]:
     return [samples[place] for place in places]
 
 
-def _used(side: _Side, tokens: Tokens | None) -> Used:
-    lengths = measure(side.samples, tokens) if tokens else ""
+def _lengths(*sides: tuple[_Side | None, Tokens | None]) -> list[Lengths | str]:
+    """Return the lengths of each side's samples, or "" where nobody asks."""
+    known = iter(measure([(side.samples, how) for side, how in sides if side and how]))
+    return [next(known) if side and how else "" for side, how in sides]
+
+
+def _used(side: _Side, lengths: Lengths | str) -> Used:
     return Used(
         source=side.source,
         format=side.reading.format,

@@ -62,9 +62,7 @@ class Endpoint:
             body, sent = self._body(chat, schema), repr(self.dialect)
             try:
                 # not chat.completions.create: its checks of the body cost as much as the request
-                answer = await self._client.post(
-                    self._address, body=body, cast_to=httpx2.Response
-                )
+                answer = await self._client.post(self._address, body=body, cast_to=httpx2.Response)
             except openai.BadRequestError as error:
                 if self._refused(error, sent):
                     continue
