@@ -15,7 +15,7 @@ import pytest
 
 from assay import local, store
 from assay.demo.base_model import TEMPLATE
-from assay.demo.run import DATA
+from assay.demo.run import DATA, JUDGED
 from assay.errors import InputError
 from assay.records import Generation, ModelManifest, Prediction, Score, Verdict
 from tests.processes import using
@@ -23,7 +23,7 @@ from tests.processes import using
 # the whole demo: minutes on two free cores, and longer on a busy machine
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 SAMPLES = 64
-JUDGED = {"instruction_following", "quality", "clarity", "safety", "overall"}
+DIMENSIONS = {"instruction_following", "quality", "clarity", "safety", "overall"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,16 +64,16 @@ def test_tuning_visibly_helps(demo: Demo) -> None:
         assert by_name[name]["low"] > 20, f"{name} is hardly better"
 
 
-def test_every_sample_is_answered_scored_and_judged_or_says_why(demo: Demo) -> None:
+def test_every_sample_is_answered_and_scored_and_as_many_as_asked_judged(demo: Demo) -> None:
     for side in ("baseline", "candidate"):
         predictions = demo.rows(side, "predictions.jsonl", Prediction)
         ids = [row.id for row in predictions]
         assert len(set(ids)) == len(ids) == SAMPLES
         assert [row.id for row in demo.rows(side, "scores.jsonl", Score)] == ids
         verdicts = {row.id: row for row in demo.rows(side, "verdicts.jsonl", Verdict)}
-        assert set(verdicts) == set(ids)
+        assert set(verdicts) == set(ids[:JUDGED])
         for verdict in verdicts.values():
-            assert set(verdict.values) | set(verdict.unscored) == JUDGED
+            assert set(verdict.values) | set(verdict.unscored) == DIMENSIONS
             assert all(1 <= value <= 10 for value in verdict.values.values())
 
 
