@@ -88,6 +88,11 @@ class KfpServer:
             if log:
                 self.logs[f"{workflow}-system-container-impl-{argo.node_hash(path)}"] = log
 
+    def nodes(self, run_id: str, title: str) -> list[dict[str, Any]]:
+        """Return Argo's nodes of a run with this title."""
+        details = self.runs[run_id]["run_details"]["task_details"]
+        return [one for one in details if one.get("display_name") == title]
+
     def _node(self, run_id: str, title: str, workflow: str, child: str) -> dict[str, Any]:
         node: dict[str, Any] = {
             "run_id": run_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,23 @@ def test_logs_are_those_of_the_tasks_without_the_servers_own_lines(
     assert capsys.readouterr().out == "judge (baseline): 1/64 verdicts\n"
     assert main(["logs", run, "--task", "Juge"]) == 2
     assert "Did you mean Judge?" in capsys.readouterr().err
+
+
+def test_a_task_that_a_failed_run_never_reached_is_skipped(
+    server: KfpServer, config_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["submit", str(config_file)])
+    run = only_run(server)["run_id"]
+    server.task(run, "judge", "FAILED")
+    server.task(run, "report", "RUNNING")
+    for node in server.nodes(run, "report"):
+        del node["state"]  # so does a real server where Argo omitted a node
+    server.end(run, "FAILED")
+    capsys.readouterr()
+    assert main(["status", run]) == 1
+    shown = capsys.readouterr().out
+    assert re.search(r"^ *Judge +failed +0:00", shown, re.MULTILINE)
+    assert re.search(r"^ *Report +skipped *$", shown, re.MULTILINE)
 
 
 def test_logs_are_read_where_the_endpoint_is_kfps_page(

@@ -169,18 +169,19 @@ def _time(value: datetime | None) -> datetime | None:
 
 def _tasks(details: Sequence[Any], titles: Mapping[str, str], absent: str) -> list[Task]:
     """Return the tasks that people know out of Argo's nodes, which are more; those that have no
-    node are in the state `absent`."""
+    node, or one that tells no state, are in the state `absent`."""
     nodes, pods = {one.display_name: one for one in details}, argo.pods(details)
     found = []
     for key, title in titles.items():
         one = nodes.get(key)
+        state = one.state if one else None  # a node that never came about has none
         found.append(
             Task(
                 key=key,
                 name=title,
-                state=(one.state or "PENDING") if one else absent,
-                started=_time(one.start_time) if one else None,
-                finished=_time(one.end_time) if one else None,
+                state=state or absent,
+                started=_time(one.start_time) if one and state else None,
+                finished=_time(one.end_time) if one and state else None,
                 pods=pods.get(key, ()),
             )
         )
