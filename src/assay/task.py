@@ -7,6 +7,7 @@ Assay raised on purpose ends the task with one clear line and its exit code.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -38,6 +39,8 @@ ERROR = "error.json"
 @contextmanager
 def running() -> Iterator[progress.Listener]:
     """Yield the listener of a task's stage; see the module's docstring."""
+    for name in ("httpx", "httpx2"):  # KFP's executor would have each request of the judge logged
+        logging.getLogger(name).setLevel(logging.WARNING)
     path = os.environ.get(PROGRESS, "")
     listen = progress.to_lines()
     if path:
@@ -197,7 +200,7 @@ def report(
     reporting.report_in(asked.history, folder)
     rows = store.read_json(folder / "metrics.json")["metrics"]
     return {
-        f"{row['side']} {row['name']}": row["value"] for row in rows if row["value"] is not None
+        f"{row['name']} {row['side']}": row["value"] for row in rows if row["value"] is not None
     }
 
 
