@@ -199,8 +199,12 @@ def report(
     configuration.save(asked, folder / run.CONFIG)
     reporting.report_in(asked.history, folder)
     rows = store.read_json(folder / "metrics.json")["metrics"]
+    # KFP's page sorts by name, and cuts long ones at their end
+    sides = {"candidate": "", "baseline": " baseline"}
     return {
-        f"{row['name']} {row['side']}": row["value"] for row in rows if row["value"] is not None
+        f"{row['name']}{sides[row['side']]}": row["value"]
+        for row in rows
+        if row["value"] is not None
     }
 
 
