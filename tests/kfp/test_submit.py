@@ -34,6 +34,7 @@ I1125 00:08:08.046592      17 launcher_v2.go:1230] ExecutorOutput: {
   "parameterValues": {}
 }
 I1125 00:08:08.149895      17 launcher_v2.go:206] publish success.
+Error: exit status 1
 """
 
 

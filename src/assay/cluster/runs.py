@@ -19,7 +19,7 @@ NO_SUCH_POD = 500  # as KFP's page answers
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # What the server, its launcher and Argo print around a component's own lines, and what of it has
 # an object in JSON behind it, of which the last line is a brace alone.
-_NOISE = re.compile(r'^([IWEF]\d{4} |time="?\d{4}-|\[KFP Executor|\s*$)')
+_NOISE = re.compile(r'^([IWEF]\d{4} |time="?\d{4}-|\[KFP Executor|Error: exit status \d+$|\s*$)')
 _BEFORE_JSON = ("Got executor_input:", "ExecutorOutput: {")
 
 
