@@ -75,7 +75,9 @@ def evaluate(
         judge_settings=judge_settings,
         more_settings=more_settings,
         seed=seed,
-    ).set_display_name("Preflight")
+    )
+    # what is behind a URI, or newest under a prefix, or free in the cluster, may have changed
+    plan.set_display_name("Preflight").set_caching_options(False)
     give_judge_key(plan, judge_secret)
     give_store(plan)
     evaluation(

@@ -77,7 +77,9 @@ def finetune_and_evaluate(
         gate=gate,
         judge_settings=judge_settings,
         more_settings=more_settings,
-    ).set_display_name("Preflight")
+    )
+    # what is behind a URI, or newest under a prefix, or free in the cluster, may have changed
+    plan.set_display_name("Preflight").set_caching_options(False)
     give_judge_key(plan, judge_secret)
     give_store(plan)
     tuned = finetune(

@@ -7,6 +7,7 @@ Assay raised on purpose ends the task with one clear line and its exit code.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -38,6 +39,8 @@ ERROR = "error.json"
 @contextmanager
 def running() -> Iterator[progress.Listener]:
     """Yield the listener of a task's stage; see the module's docstring."""
+    for name in ("httpx", "httpx2"):  # KFP's executor would have each request of the judge logged
+        logging.getLogger(name).setLevel(logging.WARNING)
     path = os.environ.get(PROGRESS, "")
     listen = progress.to_lines()
     if path:
@@ -196,8 +199,12 @@ def report(
     configuration.save(asked, folder / run.CONFIG)
     reporting.report_in(asked.history, folder)
     rows = store.read_json(folder / "metrics.json")["metrics"]
+    # KFP's page sorts by name, and cuts long ones at their end
+    sides = {"candidate": "", "baseline": " baseline"}
     return {
-        f"{row['side']} {row['name']}": row["value"] for row in rows if row["value"] is not None
+        f"{row['name']}{sides[row['side']]}": row["value"]
+        for row in rows
+        if row["value"] is not None
     }
 
 

@@ -51,12 +51,6 @@ def test_a_schedule_is_created_with_what_a_recurring_evaluation_needs(
     assert shown.count("03:30:00 UTC") == 3
 
 
-def test_caching_is_on_where_it_is_asked_for(server: KfpServer, write: Any) -> None:
-    assert main(["schedule", "apply", write(caching=True)]) == 0
-    tasks = only(server)["pipeline_spec"]["pipeline_spec"]["root"]["dag"]["tasks"]
-    assert tasks["preflight"]["cachingOptions"] == {"enableCache": True}
-
-
 def test_unchanged_does_nothing_and_changed_replaces_without_killing_a_run(
     server: KfpServer, write: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,24 @@ from assay.cluster.connection import Connection
 from tests.kfp.kfp_server import KfpServer
 
 ROOT = Path(__file__).parents[2]
+# the kinds of lines around a component's own, as KFP 2.17.0 with Argo 4.0.5 wrote them
+NOISY = """\
+time=2026-11-25T00:08:00.115Z level=INFO msg="capturing logs" argo=true
+I1125 00:08:00.035735      17 main.go:67] Setting log level to: '1'
+[KFP Executor 2026-11-25 00:08:00,142 INFO]: Got executor_input:
+{
+    "inputs": {
+        "parameterValues": {}
+    }
+}
+64 samples
+[KFP Executor 2026-11-25 00:08:07,995 INFO]: Wrote executor output file to /minio/out.json.
+I1125 00:08:08.046592      17 launcher_v2.go:1230] ExecutorOutput: {
+  "parameterValues": {}
+}
+I1125 00:08:08.149895      17 launcher_v2.go:206] publish success.
+Error: exit status 1
+"""
 
 
 def only_run(server: KfpServer) -> dict[str, Any]:
@@ -143,8 +162,7 @@ def test_logs_are_those_of_the_tasks_without_the_servers_own_lines(
 ) -> None:
     main(["submit", str(config_file)])
     run = only_run(server)["run_id"]
-    noise = "I1124 10:00:00.000000 1 launcher_v2.go:1] started\n"
-    server.task(run, "preflight", "SUCCEEDED", noise + "64 samples\n")
+    server.task(run, "preflight", "SUCCEEDED", NOISY)
     server.task(run, "judge", "RUNNING", "judge (baseline): 1/64 verdicts\n")
     capsys.readouterr()
     assert main(["logs", run]) == 0
@@ -154,6 +172,36 @@ def test_logs_are_those_of_the_tasks_without_the_servers_own_lines(
     assert capsys.readouterr().out == "judge (baseline): 1/64 verdicts\n"
     assert main(["logs", run, "--task", "Juge"]) == 2
     assert "Did you mean Judge?" in capsys.readouterr().err
+
+
+def test_a_task_that_a_failed_run_never_reached_is_skipped(
+    server: KfpServer, config_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["submit", str(config_file)])
+    run = only_run(server)["run_id"]
+    server.task(run, "judge", "FAILED")
+    server.task(run, "report", "RUNNING")
+    for node in server.nodes(run, "report"):
+        del node["state"]  # so does a real server where Argo omitted a node
+    server.end(run, "FAILED")
+    capsys.readouterr()
+    assert main(["status", run]) == 1
+    shown = capsys.readouterr().out
+    assert re.search(r"^ *Judge +failed +0:00", shown, re.MULTILINE)
+    assert re.search(r"^ *Report +skipped *$", shown, re.MULTILINE)
+
+
+def test_logs_are_read_where_the_endpoint_is_kfps_page(
+    server: KfpServer, config_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.is_page = True
+    main(["submit", str(config_file)])
+    run = only_run(server)["run_id"]
+    server.task(run, "preflight", "SUCCEEDED", NOISY)
+    server.task(run, "judge", "RUNNING")
+    capsys.readouterr()
+    assert main(["logs", run]) == 0
+    assert capsys.readouterr().out == "Preflight: 64 samples\n"
 
 
 def test_the_compiled_pipelines_need_no_checkout_and_take_a_registry(tmp_path: Path) -> None:

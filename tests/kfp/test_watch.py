@@ -85,6 +85,20 @@ def test_every_change_is_told_and_the_server_is_asked_once_a_second(
     assert min(gaps) > 0.9 * watch.EVERY
 
 
+def test_who_comes_later_is_told_how_long_a_task_took(
+    kfp: Kfp, server: KfpServer, run: str
+) -> None:
+    server.task(run, "preflight", "SUCCEEDED")
+    (node,) = server.nodes(run, "preflight")
+    node["start_time"], node["end_time"] = "2026-11-25T00:07:56Z", "2026-11-25T00:08:17Z"
+    server.end(run, "SUCCEEDED")
+    events: list[Progress] = []
+    watch.watch(kfp, run, events.append)
+    began, ended = (event for event in events if event.stage == "Preflight")
+    assert (began.state, ended.state) == ("running", "done")
+    assert ended.time - began.time == 21
+
+
 def test_a_lost_connection_is_told_and_comes_back(kfp: Kfp, server: KfpServer, run: str) -> None:
     watching = Watching(kfp, run)
     server.task(run, "preflight", "RUNNING")

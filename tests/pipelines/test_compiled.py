@@ -69,6 +69,15 @@ def test_the_graph_reads_well(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PIPELINES)
+def test_what_looks_at_the_world_is_never_taken_from_an_earlier_run(name: str) -> None:
+    whole = spec(FOLDER / f"{name}.yaml")
+    dags = [c["dag"] for c in (whole["root"], *whole["components"].values()) if "dag" in c]
+    tasks = {key: task for dag in dags for key, task in dag["tasks"].items()}
+    for key in ("preflight", "report", "gate"):
+        assert tasks[key]["cachingOptions"] == {}, key
+
+
+@pytest.mark.parametrize("name", PIPELINES)
 def test_every_task_runs_in_an_image_of_this_version(name: str) -> None:
     executors = spec(FOLDER / f"{name}.yaml")["deploymentSpec"]["executors"]
     images = {executor["container"]["image"] for executor in executors.values()}

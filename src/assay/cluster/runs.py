@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -15,9 +15,12 @@ from assay.errors import InputError, KfpError
 State = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELED"]
 FINAL = ("SUCCEEDED", "FAILED", "CANCELED")
 NOT_FOUND = 404
+NO_SUCH_POD = 500  # as KFP's page answers
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# What the server, its launcher and Argo print around a component's own lines.
-_NOISE = re.compile(r'^([IWEF]\d{4} |time="|\[KFP Executor|\s*$)')
+# What the server, its launcher and Argo print around a component's own lines, and what of it has
+# an object in JSON behind it, of which the last line is a brace alone.
+_NOISE = re.compile(r'^([IWEF]\d{4} |time="?\d{4}-|\[KFP Executor|Error: exit status \d+$|\s*$)')
+_BEFORE_JSON = ("Got executor_input:", "ExecutorOutput: {")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +94,19 @@ def log(kfp: Kfp, run_id: str, task: Task) -> list[str]:
     for pod in task.pods:
         text = _read_log(kfp, run_id, pod)
         if text is not None:
-            return [line for line in text.splitlines() if not _NOISE.match(line)]
+            return list(_own_lines(text))
     return []
+
+
+def _own_lines(text: str) -> Iterator[str]:
+    in_json = False
+    for line in text.splitlines():
+        if in_json:
+            in_json = line != "}"
+        elif _NOISE.match(line):
+            in_json = line.endswith(_BEFORE_JSON)
+        else:
+            yield line
 
 
 def task_titles(kfp: Kfp, answer: Any) -> dict[str, str]:
@@ -116,7 +130,9 @@ def task_titles(kfp: Kfp, answer: Any) -> dict[str, str]:
 
 def read_run(kfp: Kfp, answer: Any, titles: Mapping[str, str]) -> Run:
     """Return the server's `answer` as a Run."""
-    details = answer.run_details.task_details if answer.run_details else None
+    nodes = answer.run_details.task_details if answer.run_details else None
+    # among them is a record of each result that KFP may reuse, without a name
+    details = [one for one in nodes or [] if one.display_name]
     return Run(
         id=answer.run_id,
         name=answer.display_name,
@@ -124,7 +140,7 @@ def read_run(kfp: Kfp, answer: Any, titles: Mapping[str, str]) -> Run:
         created=answer.created_at,
         finished=_time(answer.finished_at),
         error=answer.error.message if answer.error else "",
-        tasks=_tasks(details or [], titles, "SKIPPED" if state_of(answer) in FINAL else "PENDING"),
+        tasks=_tasks(details, titles, "SKIPPED" if state_of(answer) in FINAL else "PENDING"),
         link=kfp.link(f"runs/details/{answer.run_id}"),
         recurring_run_id=answer.recurring_run_id or "",
     )
@@ -153,18 +169,19 @@ def _time(value: datetime | None) -> datetime | None:
 
 def _tasks(details: Sequence[Any], titles: Mapping[str, str], absent: str) -> list[Task]:
     """Return the tasks that people know out of Argo's nodes, which are more; those that have no
-    node are in the state `absent`."""
+    node, or one that tells no state, are in the state `absent`."""
     nodes, pods = {one.display_name: one for one in details}, argo.pods(details)
     found = []
     for key, title in titles.items():
         one = nodes.get(key)
+        state = one.state if one else None  # a node that never came about has none
         found.append(
             Task(
                 key=key,
                 name=title,
-                state=(one.state or "PENDING") if one else absent,
-                started=_time(one.start_time) if one else None,
-                finished=_time(one.end_time) if one else None,
+                state=state or absent,
+                started=_time(one.start_time) if one and state else None,
+                finished=_time(one.end_time) if one and state else None,
                 pods=pods.get(key, ()),
             )
         )
@@ -172,15 +189,37 @@ def _tasks(details: Sequence[Any], titles: Mapping[str, str], absent: str) -> li
 
 
 def _read_log(kfp: Kfp, run_id: str, pod: str) -> str | None:
+    """Return what a pod has written, None where there is none. KFP's page, where the endpoint is
+    that, lets logs be read only at an address of its own."""
+    try:
+        text = _text(kfp, f"/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log")
+    except KfpError as error:
+        if error.status != NOT_FOUND:
+            raise
+        return _read_log_of_page(kfp, pod)
+    return None if text.lstrip().startswith('{"error_message"') else text
+
+
+def _read_log_of_page(kfp: Kfp, pod: str) -> str | None:
+    query = {"podname": pod, **({"podnamespace": kfp.namespace} if kfp.namespace else {})}
+    try:
+        return _text(kfp, "/k8s/pod/logs", query)
+    except KfpError as error:
+        if error.status not in (NOT_FOUND, NO_SUCH_POD):
+            raise
+        return None
+
+
+def _text(kfp: Kfp, path: str, query: Mapping[str, str] | None = None) -> str:
     api = kfp.client.runs.api_client
     answer = kfp.call(
         "the log",
         api.call_api,
-        f"/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log",
+        path,
         "GET",
+        query_params=list((query or {}).items()),
         auth_settings=["Bearer"],
         _return_http_data_only=True,
         _preload_content=False,
     )
-    text = str(answer.data.decode("utf-8", "replace"))
-    return None if text.lstrip().startswith('{"error_message"') else text
+    return str(answer.data.decode("utf-8", "replace"))

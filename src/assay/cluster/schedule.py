@@ -34,8 +34,7 @@ class Schedule:
     """What a SCHEDULE.yaml says: `cron` in `time_zone` starts a run of `config`.
 
     `config` is a configuration or the path of one, from the schedule's folder. `parameters` are
-    the pipeline's own, such as judge_secret. `caching` lets KFP take a task's result from an
-    earlier run with equal inputs: then a judge that drifts goes unseen.
+    the pipeline's own, such as judge_secret.
     """
 
     name: str
@@ -43,7 +42,6 @@ class Schedule:
     config: str | Mapping[str, Any]
     time_zone: str = "UTC"
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    caching: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,8 +164,7 @@ def _wanted(kfp: Kfp, schedule: Schedule, config: Config) -> dict[str, Any]:
     text = pipelines.compiled(parameters.pipeline_of(config), kfp.connection.registry)
     spec, *platform = pipelines.documents(text)
     arguments = parameters.to_parameters(config, spec, schedule.parameters)
-    if not schedule.caching:
-        _without_caching(spec)
+    _without_caching(spec)
     content = [asdict(schedule) | {"config": None}, cron.kfp, spec, platform, arguments]
     plain = json.dumps(content, sort_keys=True, default=str)
     return {

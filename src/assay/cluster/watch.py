@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -43,7 +44,8 @@ def watch(kfp: Kfp, run_id: str, listen: progress.Listener = progress.ignore) ->
     while True:
         run = ask(lambda: runs.get(kfp, run_id, titles))
         for task in run.tasks:
-            _tell(_event(task), told, listen)
+            for event in _events(task):
+                _tell(event, told, listen)
         if run.ended:
             return run
         if running := logs(run.tasks):
@@ -89,13 +91,19 @@ def _turns() -> Callable[[Sequence[Task]], Task | None]:
     return next_of
 
 
-def _event(task: Task) -> Progress | None:
+def _events(task: Task) -> Iterator[Progress]:
+    """Return when a task has begun, and, where it has ended, when and how."""
     state = STATES.get(task.state)
     if state is None:
-        return None
-    at = task.finished if state != "running" and task.finished else task.started
-    when = at.timestamp() if at else time.time()
-    return Progress(stage=task.name, state=state, time=when)
+        return
+    now = time.time()
+    yield Progress(stage=task.name, state="running", time=_seconds(task.started, now))
+    if state != "running":
+        yield Progress(stage=task.name, state=state, time=_seconds(task.finished, now))
+
+
+def _seconds(at: datetime | None, now: float) -> float:
+    return at.timestamp() if at else now
 
 
 def _read(task: Task, lines: Sequence[str]) -> Iterator[Progress]:
@@ -114,10 +122,8 @@ def _read(task: Task, lines: Sequence[str]) -> Iterator[Progress]:
         yield Progress(stage=task.name, note=lines[-1].strip()[:NOTE])
 
 
-def _tell(event: Progress | None, told: dict[str, Progress], listen: progress.Listener) -> None:
+def _tell(event: Progress, told: dict[str, Progress], listen: progress.Listener) -> None:
     """Pass on what is new; the count of a task stays when KFP tells only its state."""
-    if event is None:
-        return
     key = progress.name(event)
     last = told.get(key)
     if last and event.state == "running" and not (event.total or event.note):
