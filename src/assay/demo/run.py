@@ -22,7 +22,7 @@ from assay.errors import StageError
 
 DATA = Path(__file__).parent / "data"
 START_SECONDS = 60.0
-JUDGED = 32  # of each side, by the demo's own judge: two cores take a second for each
+JUDGED = 24  # of each side, by the demo's own judge: two cores take a second for each
 ENDPOINT, JUDGE_MODEL = "ASSAY_JUDGE_ENDPOINT", "ASSAY_JUDGE_MODEL"
 FINISHED = "finished"
 CAUTION = (
@@ -123,9 +123,9 @@ def _parameters(model: str, data: str) -> dict[str, Any]:
         "train_dataset": f"{data}/dataset_info.json#smart_home_train",
         "eval_dataset": f"{data}/dataset_info.json#smart_home_eval",
         "learning_rate": 5e-4,
-        "num_epochs": 1.0,
+        "num_epochs": 0.8,
         "batch_size": 8,
-        "generate_settings": {"max_new_tokens": 32, "batch_size": 32},
+        "generate_settings": {"max_new_tokens": 32, "batch_size": 16},
         "finetune_settings": {
             "lora_rank": 16,
             # checkpoints would save memory, which is plenty, and take a third more time; samples of
