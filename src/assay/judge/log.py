@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assay import store
@@ -105,6 +105,15 @@ def _rows_of(path: Path, keys: set[str]) -> list[Verdict]:
     rows = store.read_rows(path, Verdict)
     found = {row.key: row for row in rows if row.key in keys and not row.unscored}
     return list(found.values())
+
+
+def carry_over(judged: Path, log: Path) -> None:
+    """Append to `log` the verdicts that `judged` has and it lacks: nothing is paid for them."""
+    lacking = _index(judged)[1] - _index(log)[1]
+    if lacking:
+        with store.appending(log) as file:
+            for row in _rows_of(judged, lacking):
+                store.append(file, replace(row, attempts=0, prompt_tokens=0, output_tokens=0))
 
 
 def not_judged(id: str, key: str, names: Iterable[str]) -> Verdict:  # noqa: A002

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
-from assay import progress, store
+from assay import progress
 from assay.judge.combine import combine_panel
+from assay.judge.log import carry_over
 from assay.judge.pairwise import judge_pairs
 from assay.judge.panel import log_of, seats
 from assay.judge.run import ANCHORS, SELF_TEST, judge
 from assay.judge.settings import JudgeSettings
 from assay.progress import Listener
-from assay.records import SIDES, Verdict
+from assay.records import SIDES
 
 VERDICTS, PAIRS = "verdicts.jsonl", "pairs.jsonl"
 
@@ -35,15 +35,18 @@ def judge_sides(
     for seat in (settings, *seats(settings)):
         before: Path | None = None
         for side in sides:
-            log = logs[side] if seat is settings else log_of(seat, logs[side])
+            first = seat is settings
+            log = logs[side] if first else log_of(seat, logs[side])
+            # what a judge says of these beside one side's answers holds beside the other's
             if before:
-                _carry_over(before, log)
+                for beside in (SELF_TEST, ANCHORS):
+                    carry_over(before.with_name(beside), log.with_name(beside))
             judge(
                 samples,
                 predictions[side],
                 log,
                 seat,
-                side=side if seat is settings else f"{side}, {seat.model}",
+                side=side if first else f"{side}, {seat.model}",
                 only_failed=only_failed,
                 listen=listen,
             )
@@ -60,13 +63,3 @@ def judge_sides(
             only_failed=only_failed,
             listen=listen,
         )
-
-
-def _carry_over(judged: Path, log: Path) -> None:
-    """Copy the verdicts on the self-test and on the anchors: what a judge said of them beside one
-    side's answers holds beside the other's, where nothing is paid for them."""
-    for name in (SELF_TEST, ANCHORS):
-        if (source := judged.with_name(name)).is_file():
-            rows = store.read_rows(source, Verdict)
-            free = (replace(row, attempts=0, prompt_tokens=0, output_tokens=0) for row in rows)
-            store.write_rows(log.with_name(name), free)

@@ -95,6 +95,19 @@ def test_one_self_test_serves_both_sides(files: Make, tmp_path: Path) -> None:
     assert (baseline.prompt_tokens, candidate.prompt_tokens) == (8 * 100, 3 * 100)
 
 
+def test_what_one_side_has_paid_for_stays_in_its_log(files: Make, tmp_path: Path) -> None:
+    samples, predictions = files(3)
+    sides = {"baseline": predictions, "candidate": predictions}
+    with serving(fair) as endpoint:
+        settings = JudgeSettings(endpoint=endpoint.url, model="fake", api_key_env="")
+        judge_sides(samples, {"candidate": predictions}, tmp_path, settings)
+        before = (tmp_path / "candidate" / "self_test.jsonl").read_bytes()
+        judge_sides(samples, sides, tmp_path, settings)
+    assert (tmp_path / "candidate" / "self_test.jsonl").read_bytes() == before
+    summary = store.read_record(tmp_path / "candidate" / "judge.json", JudgeSummary)
+    assert summary.prompt_tokens == 8 * 100
+
+
 def test_without_a_self_test_there_is_nothing_to_fail(files: Make, tmp_path: Path) -> None:
     summary, requests = summary_of(generous, files, tmp_path, self_test=False)
     assert requests == 3
