@@ -1,0 +1,69 @@
+"""What the report says of each side: its model, what proves it, and what its answers look like."""
+
+from __future__ import annotations
+
+from assay.report.contents import SideSummary
+from assay.report.run import Run, SideRun
+
+
+def summarise_side(run: Run, side: SideRun) -> SideSummary:
+    """Return what a side answered with, how much, and what its judge took."""
+    answers, generation, judging = side.answers, side.generation, side.judging
+    given = answers.length >= 0
+    return SideSummary(
+        side=side.side,
+        name=name_of(run, side),
+        model=generation.model,
+        base_model=generation.base_model,
+        digest=generation.digest,
+        proof=_proof(run, side),
+        template=generation.template,
+        samples=len(given),
+        predictions=int(given.sum()),
+        empty=int((answers.length == 0).sum()),
+        cut=int(answers.cut.sum()),
+        prompts_truncated=int(answers.prompt_truncated.sum()),
+        output_tokens=int(answers.tokens.sum()),
+        mean_length=float(answers.length[given].mean()) if given.any() else 0.0,
+        seconds=generation.seconds,
+        commentaries=len(judging.commented),
+        judge_attempts=judging.attempts,
+        judge_prompt_tokens=judging.prompt_tokens,
+        judge_output_tokens=judging.output_tokens,
+        judge_seconds=judging.seconds,
+    )
+
+
+def identical(run: Run) -> int:
+    """Return to how many samples both sides gave the same answer."""
+    if run.baseline is None:
+        return 0
+    left, right = run.baseline.answers, run.candidate.answers
+    both = (left.length >= 0) & (right.length >= 0)
+    return int((both & (left.fingerprint == right.fingerprint)).sum())
+
+
+def name_of(run: Run, side: SideRun) -> str:
+    """Return what to call the model: what it was tuned from and how, where that is known,
+    because the folder of a tuned model is mostly called "model"."""
+    manifest, generation = run.manifest, side.generation
+    if manifest and generation.digest and generation.digest == manifest.digest:
+        how = "LoRA" if manifest.finetuning_type == "lora" else "full fine-tuning"
+        return f"{_last(manifest.base_model)} + {how}"
+    return _last(generation.model)
+
+
+def _proof(run: Run, side: SideRun) -> str:
+    """What the digest of the weights proves, where it proves something."""
+    manifest, digest = run.manifest, side.generation.digest
+    if manifest is None or not digest:
+        return ""
+    if side.side == "candidate":
+        return "the weights that were trained" if digest == manifest.digest else ""
+    return "the base that was tuned" if digest == manifest.base_digest else ""
+
+
+def _last(model: str) -> str:
+    """The last part of a path or hub id; a folder called "model" with the one that holds it."""
+    parts = model.rstrip("/").split("/")
+    return "/".join(parts[-2:] if parts[-1] == "model" else parts[-1:]) or model
