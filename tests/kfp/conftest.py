@@ -9,7 +9,8 @@ import yaml
 from assay.cluster import client
 from assay.cluster.client import Kfp
 from assay.cluster.connection import Connection
-from tests.kfp.kfp_server import KfpServer, serve
+from tests.kfp.kfp_server import KfpServer
+from tests.kfp.served import serve
 
 CONFIG = {
     "dataset": {"eval": "s3://bucket/eval.json"},

@@ -1,42 +1,25 @@
-"""A small stand-in for KFP's API server (v2beta1, after its published swagger), in this process.
+"""A small stand-in for KFP's API server (v2beta1, after its published swagger).
 
-Used through the real kfp.Client. What it answers has the shape of what a real server answered,
-recorded in tests/data/kfp: tests/kfp/test_kfp_server.py compares.
+Served by tests/kfp/served.py and used through the real kfp.Client. What it answers has the shape of
+what a real server answered, recorded in tests/data/kfp: tests/kfp/test_kfp_server.py compares.
 """
 
-# ruff: noqa: A002, ARG002, N815  the handlers share one signature, and http.server its names
+# ruff: noqa: A002, ARG002  the handlers share one signature
 
 from __future__ import annotations
 
-import email
-import email.policy
 import json
 import re
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from time import monotonic
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
 from assay.cluster import argo
 from tests.kfp import many_users
-
-Answer = Any
-ZERO = "1970-01-01T00:00:00Z"
-
-
-class Refusal(Exception):  # noqa: N818  an answer, no failure of the test
-    """An answer with an HTTP status other than 200."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+from tests.kfp.kfp_objects import ZERO, Answer, Refusal, known, links, listing, now, visible
 
 
 class KfpServer:
@@ -298,121 +281,3 @@ ROUTES: list[tuple[str, Callable[..., Answer]]] = [
     (f"DELETE {API}/recurringruns/{ID}", KfpServer.delete_recurring),
     (f"POST {API}/recurringruns/{ID}:(?P<mode>enable|disable)", KfpServer.switch_recurring),
 ]
-
-
-def links(workflow: str, key: str) -> list[tuple[str, str, str]]:
-    """Return Argo's nodes down to the pod of a task: title, path, path of the child."""
-    steps = ["(0)", ".root", "(0)", f".{key}", "(0)", ".executor", "(0)"]
-    paths = [workflow]
-    for step in steps:
-        paths.append(paths[-1] + step)
-    return [
-        (path.rpartition(".")[2], path, child)
-        for path, child in zip(paths, [*paths[1:], ""], strict=True)
-    ]
-
-
-def now() -> str:
-    """Return the time as KFP writes it, in whole seconds."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def visible(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run without what only the stand-in knows."""
-    return {name: value for name, value in run.items() if name != "workflow"}
-
-
-def known(items: Mapping[str, Any], key: str, kind: str) -> Any:
-    """Return an item, or answer that there is none."""
-    if key not in items:
-        raise Refusal(404, f"{kind} {key} not found")
-    return items[key]
-
-
-def listing(key: str, items: Any, query: Mapping[str, str]) -> Answer:
-    """Return one page of the items that the query's filter lets through."""
-    predicates = json.loads(query.get("filter", "{}")).get("predicates", [])
-    for one in predicates:
-        assert one["operation"] == "EQUALS"
-    wanted = {one["key"]: one["stringValue"] for one in predicates}
-    wanted |= {k: query[k] for k in ("experiment_id",) if query.get(k)}
-    found = [one for one in items if all(one.get(k) == v for k, v in wanted.items())]
-    field, _, order = query.get("sort_by", "created_at").partition(" ")
-    found.sort(key=lambda one: str(one[field]), reverse=order == "desc")
-    start, size = int(query.get("page_token") or 0), int(query.get("page_size") or 10)
-    page = {key: found[start : start + size], "total_size": len(found)}
-    if start + size < len(found):
-        page["next_page_token"] = str(start + size)
-    return {name: value for name, value in page.items() if value}
-
-
-@contextmanager
-def serve() -> Iterator[KfpServer]:
-    """Run a stand-in on the loopback until the block ends."""
-    state = KfpServer()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *arguments: Any) -> None:
-            pass
-
-        def _handle(self) -> None:
-            asked = urlsplit(self.path)
-            state.asked.append((monotonic(), self.command, asked.path))
-            length = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(length)
-            if state.down:
-                self.close_connection = True
-                return
-            try:
-                self._allow(asked.path)
-                query = {name: values[0] for name, values in parse_qs(asked.query).items()}
-                given = _read(self.headers.get("Content-Type", ""), body)
-                answer = state.answer(self.command, unquote(asked.path), query, given)
-                self._send(200, answer)
-            except Refusal as refusal:
-                told = {"code": 5, "message": str(refusal), "details": []}
-                self._send(refusal.status, told)
-
-        def _allow(self, path: str) -> None:
-            if state.token and self.headers.get("authorization") != f"Bearer {state.token}":
-                raise Refusal(401, "Unauthenticated")
-            if state.cookie and self.headers.get("cookie") != state.cookie:
-                raise Refusal(401, "Unauthenticated")
-            for wanted, (status, message) in state.refuse.items():
-                if wanted in f"{self.command} {path}":
-                    raise Refusal(status, message)
-
-        def _send(self, status: int, answer: Any) -> None:
-            data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
-            data = state.page or data
-            self.send_response(status)
-            kind = "application/json" if not isinstance(answer, str) else "text/plain"
-            self.send_header("Content-Type", "text/html" if state.page else kind)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        do_GET = do_POST = do_DELETE = _handle
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    try:
-        yield state
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def _read(kind: str, body: bytes) -> Any:
-    if not kind.startswith("multipart/"):
-        return json.loads(body) if body else None
-    head = f"Content-Type: {kind}\r\n\r\n".encode()
-    message = email.message_from_bytes(head + body, policy=email.policy.default)
-    (part,) = message.iter_parts()
-    return part.get_payload(decode=True).decode()  # type: ignore[union-attr]

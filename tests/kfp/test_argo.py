@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from assay.cluster import argo
-from tests.kfp.kfp_server import serve
+from tests.kfp.served import serve
 
 RECORDED: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "data" / "kfp" / "run.json").read_text()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.kfp import answers
-from tests.kfp.kfp_server import serve
+from tests.kfp.served import serve
 
 RECORDED: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "data" / "kfp" / "answers.json").read_text()

@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from assay.report import report
-from tests.kfp.kfp_server import KfpServer, serve
+from tests.kfp.kfp_server import KfpServer
+from tests.kfp.served import serve
 
 ROOT = Path(__file__).parents[2]
 NBCLIENT = "from nbclient.cli import main; main()"
