@@ -105,7 +105,8 @@ class Work:
         failed = self._causes.total() - self._causes[NOT_JUDGED]
         if self._given == failed == HOPELESS and self.settings.max_unscored < 1:
             raise StageError(
-                f"None of the first {HOPELESS} verdicts has a score ({describe(self._causes)})",
+                f"None of the first {HOPELESS} verdicts has a score ({describe(self._causes)}), "
+                f"the last one: {verdict.commentary}",
                 "Correct the cause and run the same command again: only these are asked again",
             )
 
@@ -144,13 +145,19 @@ def describe(causes: Mapping[str, int]) -> str:
 
 
 def check_share(
-    unscored: Mapping[str, int], verdicts: int, settings: JudgeSettings, out: Path
+    unscored: Mapping[str, int], total: int, settings: JudgeSettings, out: Path
 ) -> None:
-    """Raise StageError where more than settings.max_unscored of the verdicts have no score."""
+    """Raise StageError where more than settings.max_unscored of the `total` have no score."""
     failed = sum(unscored.values())
-    if failed > settings.max_unscored * verdicts:
+    if failed > settings.max_unscored * total:
         raise StageError(
-            f"{failed} of {verdicts} verdicts have no score "
-            f"({describe(unscored)}); the commentary in {out} says why",
+            f"{failed} of {total} verdicts have no score ({describe(unscored)})"
+            f"{_example(out)}; the commentary in {out.name} says why",
             "Correct the cause and run the same command again: only these are asked again",
         )
+
+
+def _example(log: Path) -> str:
+    """Quote the first failure: the log of a task that fails on a cluster goes with its pod."""
+    failed = (row for row in verdicts(log).values() if row.unscored and row.commentary)
+    return next((f", such as id={row.id}, {row.commentary}" for row in failed), "")

@@ -192,8 +192,11 @@ def test_too_many_failures_fail_the_stage_and_keep_what_is_done(
     out = tmp_path / "verdicts.jsonl"
     with serving(lambda _: error(401, "no")) as endpoint:
         settings = settings_for(endpoint.url, max_unscored=0.5)
-        with pytest.raises(StageError, match="3 of 3 verdicts have no score \\(3 auth\\)"):
+        with pytest.raises(
+            StageError, match="3 of 3 verdicts have no score \\(3 auth\\)"
+        ) as failed:
             judge(*files(3), out, settings)
+        assert ", such as id=s0, auth: " in str(failed.value)
     assert len(verdicts(out)) == 3
 
 
