@@ -21,6 +21,7 @@ def preflight(
     num_epochs: float = 3.0,
     train_batch_size: int = 8,
     finetune_settings: dict = {},  # noqa: B006  KFP reads the default, nothing changes it
+    enable_auto_eval: bool = True,
     mode: str = "both",
     max_samples: int = 0,
     batch_size: int = 16,

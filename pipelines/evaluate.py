@@ -3,8 +3,8 @@
 from kfp import dsl
 
 from components.preflight import preflight
+from pipelines.stages import answer, give_judge_key, give_store
 from pipelines.stages import evaluate as evaluation
-from pipelines.stages import give_judge_key, give_store
 
 
 @dsl.pipeline(name="evaluate", display_name="Evaluate")
@@ -82,6 +82,7 @@ def evaluate(
     give_store(plan)
     evaluation(
         plan,
+        answer("baseline", plan, plan.outputs["baseline_model"]),
         model=plan.outputs["model"],
         mode=mode,
         judge_secret=judge_secret,

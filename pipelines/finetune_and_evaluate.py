@@ -4,7 +4,7 @@ from kfp import dsl
 
 from components.finetune import finetune
 from components.preflight import preflight
-from pipelines.stages import evaluate, give_judge_key, give_store
+from pipelines.stages import answer, evaluate, give_judge_key, give_store
 
 
 @dsl.pipeline(name="finetune-and-evaluate", display_name="Fine-tune and evaluate")
@@ -66,6 +66,7 @@ def finetune_and_evaluate(
         num_epochs=num_epochs,
         train_batch_size=batch_size,
         finetune_settings=finetune_settings,
+        enable_auto_eval=enable_auto_eval,
         mode=mode,
         max_samples=max_samples,
         batch_size=batch_size,
@@ -88,9 +89,13 @@ def finetune_and_evaluate(
         cluster=plan.outputs["cluster"],
     )
     give_store(tuned).set_display_name("Fine-tune")
+    # outside of the condition, so that it need not wait for the fine-tune: KFP lets nothing outside
+    # of a condition take what comes from inside. Preflight names no baseline where none is wanted.
+    baseline = answer("baseline", plan, plan.outputs["baseline_model"])
     with dsl.If(enable_auto_eval == True, name="Evaluate"):  # noqa: E712  a condition for KFP
         evaluate(
             plan,
+            baseline,
             model=tuned.outputs["model_uri"],
             mode=mode,
             judge_secret=judge_secret,

@@ -36,34 +36,31 @@ def give_store(task: dsl.PipelineTask) -> dsl.PipelineTask:
     return task
 
 
+def answer(side: str, plan: dsl.PipelineTask, model: str, base_model: str = "") -> dsl.PipelineTask:
+    """Add the task that answers with the model of one side."""
+    task = generate(
+        side=side,
+        model=model,
+        settings=plan.outputs["generate"],
+        samples=plan.outputs["samples"],
+        cluster=plan.outputs["cluster"],
+        base_model=base_model,
+    )
+    return give_store(task).set_display_name(f"Generate: {side}")
+
+
 def evaluate(
     plan: dsl.PipelineTask,
+    baseline: dsl.PipelineTask,
     model: str,
     mode: str,
     judge_secret: str,
     training: Any = None,
 ) -> None:
-    """Add the tasks that answer with both models, score, judge, report and decide."""
-    samples, settings = plan.outputs["samples"], plan.outputs["generate"]
-    baseline = generate(
-        side="baseline",
-        model=plan.outputs["baseline_model"],
-        settings=settings,
-        samples=samples,
-        cluster=plan.outputs["cluster"],
-    )
-    candidate = generate(
-        side="candidate",
-        model=model,
-        settings=settings,
-        samples=samples,
-        cluster=plan.outputs["cluster"],
-        base_model=plan.outputs["base_model"],
-    )
-    give_store(baseline).set_display_name("Generate: baseline")
-    give_store(candidate).set_display_name("Generate: candidate")
+    """Add the tasks that answer with the candidate, score both sides, judge, report and decide."""
+    candidate = answer("candidate", plan, model, plan.outputs["base_model"])
     answers = {
-        "samples": samples,
+        "samples": plan.outputs["samples"],
         "baseline": baseline.outputs["predictions"],
         "candidate": candidate.outputs["predictions"],
     }

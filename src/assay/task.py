@@ -67,8 +67,9 @@ def preflight(
     """Check the run that a pipeline's parameters describe, by `check` too, and prepare its samples.
 
     Returns the configuration, the settings of finetune, generate, metrics, judge ({} where the run
-    has no such stage) and cluster, the model to compare with ("" for none), the model to evaluate,
-    and the base of an adapter whose own record of it does not hold.
+    has no such stage) and cluster, the model to compare with ("" for none, and where a fine-tune is
+    not evaluated), the model to evaluate, and the base of an adapter whose own record of it does
+    not hold.
     """
     config = configuration.from_parameters(whole(parameters))
     config = replace(config, model=latest.resolve(config.model))
@@ -87,7 +88,8 @@ def preflight(
     plain = configuration.plain(config)
     generation = asdict(run.generation_of(config, config.model))
     sections = (plain.get(name, {}) for name in ("metrics", "judge", "cluster"))
-    models = (run.baseline_of(config), config.model, config.base_model)
+    baseline = run.baseline_of(config) if parameters["enable_auto_eval"] else ""
+    models = (baseline, config.model, config.base_model)
     return (plain, plain.get("finetune", {}), generation, *sections, *models)
 
 

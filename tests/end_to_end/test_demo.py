@@ -138,6 +138,7 @@ def test_without_auto_evaluation_it_trains_once(smollm2: Path, tmp_path: Path) -
     for _ in range(2):  # the second time, every task is found finished
         local.run_pipeline("finetune_and_evaluate", given, tmp_path)
     tasks = {path.name for path in tmp_path.glob("artifacts/*/*") if path.is_dir()}
-    assert tasks == {"preflight", "finetune"}
+    assert tasks == {"preflight", "finetune", "generate"}
+    assert not [*tmp_path.glob("artifacts/*/generate/predictions/*")]  # no baseline was asked
     (model,) = tmp_path.glob("artifacts/*/finetune/model")
     assert store.read_record(model / "manifest.json", ModelManifest).samples > 0

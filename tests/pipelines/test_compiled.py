@@ -69,6 +69,14 @@ def test_the_graph_reads_well(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PIPELINES)
+def test_the_baseline_waits_for_nothing_but_preflight(name: str) -> None:
+    tasks = spec(FOLDER / f"{name}.yaml")["root"]["dag"]["tasks"]
+    (baseline,) = (t for t in tasks.values() if t["taskInfo"]["name"] == "Generate: baseline")
+    assert baseline["dependentTasks"] == ["preflight"]
+    assert "triggerPolicy" not in baseline
+
+
+@pytest.mark.parametrize("name", PIPELINES)
 def test_what_looks_at_the_world_is_never_taken_from_an_earlier_run(name: str) -> None:
     whole = spec(FOLDER / f"{name}.yaml")
     dags = [c["dag"] for c in (whole["root"], *whole["components"].values()) if "dag" in c]
@@ -131,4 +139,4 @@ def test_parameters_reach_preflight_by_their_names() -> None:
     taken = set(inspect.signature(preflight.python_func).parameters)
     for name, pipeline in PIPELINES.items():
         given = set(pipeline.component_spec.inputs or {})
-        assert given - taken <= {"enable_auto_eval", "judge_secret"}, name
+        assert given - taken <= {"judge_secret"}, name

@@ -63,3 +63,12 @@ def test_the_log_says_what_the_data_is(
     assert summary["eval"]["lengths"] is None
     assert summary["eval"]["no_lengths"].endswith("has no tokenizer")
     assert summary["overlap"]["exact"] == 1
+
+
+@pytest.mark.parametrize("evaluates", [True, False])
+def test_a_fine_tune_that_is_not_evaluated_has_no_baseline(
+    parameters: dict[str, Any], tmp_path: Path, *, evaluates: bool
+) -> None:
+    Path(parameters["eval_dataset"]).write_text('[{"instruction": "new", "output": "x"}]')
+    plan = task.preflight(parameters | {"enable_auto_eval": evaluates}, tmp_path / "samples", {})
+    assert plan[6] == (parameters["base_model"] if evaluates else "")
