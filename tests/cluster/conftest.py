@@ -1,4 +1,4 @@
-"""One node for all tests, a namespace for each."""
+"""One node for all tests, a namespace for each; several files' tests run at a time."""
 
 from __future__ import annotations
 
@@ -12,28 +12,56 @@ import pytest
 
 from assay import config, store
 from assay.cluster import preflight, stages
+from assay.demo.base_model import base_model
 from tests.cluster import image, kube, launchers
+from tests.cluster.data import BASE
 from tests.cluster.kube import Cluster, Space
 from tests.cluster.launchers import Launcher, Start
-from tests.cluster.node import bring, machine, programs
+from tests.cluster.node import bring, machine, places, programs
 from tests.needs import need
 
 SPACES = itertools.count()
 Preflight = Callable[..., None]
 
 
-@pytest.fixture(scope="session", name="cluster")
-def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what may take longest, and end with what has to wait until the node is free."""
+
+    def place(item: pytest.Item) -> tuple[bool, float]:
+        limit = item.get_closest_marker("timeout")
+        return item.get_closest_marker("alone") is not None, -limit.args[0] if limit else 0
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session", name="node")
+def running_node(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     """The node, which stays up after the tests for the next ones."""
     lacks = programs.missing()
     need(not lacks, f"a cluster needs {', '.join(lacks)}")
-    if not bring.is_up():
-        programs.install()
-        bring.up()
-    archive = tmp_path_factory.mktemp("image") / "image.tar"
-    image.write(kube.IMAGE, archive, kube.environment())
-    machine.import_image(archive)
+    with places.held("setup"):
+        if not bring.is_up():
+            programs.install()
+            bring.up()
+        archive = tmp_path_factory.mktemp("image") / "image.tar"
+        image.write(kube.IMAGE, archive, kube.environment())
+        machine.import_image(archive)
     return bring.cluster()
+
+
+@pytest.fixture(name="cluster")
+def shared_cluster(node: Cluster, request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """The node, together with other tests unless this one is marked as alone."""
+    with places.held("node", alone=request.node.get_closest_marker("alone") is not None):
+        yield node
+
+
+@pytest.fixture(name="gpus")
+def own_gpus(cluster: Cluster) -> Iterator[Callable[[int], None]]:
+    """Says how many GPUs the node has, for one test at a time; in the end none."""
+    with places.held("gpus"):
+        yield cluster.set_gpus
+        cluster.set_gpus(0)
 
 
 @pytest.fixture(name="space")
@@ -56,6 +84,17 @@ def start_launcher(space: Space, tmp_path: Path) -> Iterator[Start]:
     for launcher in started:
         launcher.process.kill()
         launcher.process.wait()
+
+
+@pytest.fixture(name="root")
+def artifact_root(cluster: Cluster, space: Space, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URI that a test's artifacts go under; the base model is in the store too."""
+    for name, value in cluster.store_here.items():
+        monkeypatch.setenv(name, value)
+    store.make_bucket(kube.STORE)
+    with places.held("base"):
+        store.publish(base_model(), BASE)
+    return f"{kube.STORE}/{space.name}"
 
 
 @pytest.fixture(name="preflight_in")

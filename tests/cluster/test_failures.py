@@ -66,6 +66,8 @@ def test_a_pod_that_is_deleted(space: Space, start: Start) -> None:
     assert f"pod {launcher.job}-master-0" in error
 
 
+@pytest.mark.alone
+@pytest.mark.timeout(1800)
 def test_a_node_that_goes_away(space: Space, start: Start) -> None:
     """Its kubelet is silent, and Kubernetes wants its pods gone. The taint is the one that gives a
     node up; of a cluster's only node Kubernetes would not do that by itself."""

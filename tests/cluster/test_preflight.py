@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,7 @@ def test_what_fits_passes_soon_and_without_a_word(
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.usefixtures("gpus")
 def test_each_thing_that_can_never_be_has_its_line(space: Space, preflight_in: Preflight) -> None:
     with pytest.raises(InputError) as refused:
         preflight_in(space, queue="none", priority_class="none", gpus=8, cpu="999", nodes=2)
@@ -62,14 +64,13 @@ def test_a_queue_that_may_never_give_so_much(space: Space, preflight_in: Preflig
         preflight_in(space, queue=name, cpu="500m", nodes=3)
 
 
-def test_gpus_are_counted_on_all_nodes(space: Space, preflight_in: Preflight) -> None:
-    space.cluster.set_gpus(3)
-    try:
-        preflight_in(space, gpus=1, nodes=3)
-        with pytest.raises(InputError, match=r"2 x \(2 nvidia\.com/gpu\).* hold 1; .* is 3 nvidia"):
-            preflight_in(space, gpus=2, nodes=2)
-    finally:
-        space.cluster.set_gpus(0)
+def test_gpus_are_counted_on_all_nodes(
+    space: Space, preflight_in: Preflight, gpus: Callable[[int], None]
+) -> None:
+    gpus(3)
+    preflight_in(space, gpus=1, nodes=3)
+    with pytest.raises(InputError, match=r"2 x \(2 nvidia\.com/gpu\).* hold 1; .* is 3 nvidia"):
+        preflight_in(space, gpus=2, nodes=2)
 
 
 def test_the_store_has_to_take_the_keys_that_the_workers_get(
@@ -81,6 +82,7 @@ def test_the_store_has_to_take_the_keys_that_the_workers_get(
         preflight_in(space)
 
 
+@pytest.mark.usefixtures("gpus")
 def test_the_task_in_its_pod(space: Space, preflight_in: Preflight, tmp_path: Path) -> None:
     """With the command of the compiled pipeline, the rights of manifests/ and a pod's own keys."""
     preflight_in(space)  # which also makes the bucket

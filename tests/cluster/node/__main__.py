@@ -8,8 +8,10 @@ from tests.cluster.node import bring, programs
 
 
 def main(command: str, *options: str) -> None:
-    """Do what the command line says."""
-    if command == "install":
+    """Do what the command line says, or say what this machine lacks for it."""
+    if lacks := programs.missing():
+        print(f"a cluster needs {', '.join(lacks)}")
+    elif command == "install":
         programs.install()
     elif command == "up":
         programs.install()

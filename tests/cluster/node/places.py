@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 NODE = "node1"
@@ -26,7 +28,7 @@ def state() -> Path:
 
 
 def folder(name: str) -> Path:
-    """Return a folder of the node's state: bin, pki, conf, log, pids, go, etcd or minio."""
+    """Return a folder of the node's state: bin, pki, conf, log, pids, locks, go, etcd or minio."""
     path = state() / name
     path.mkdir(parents=True, exist_ok=True)
     return path
@@ -41,3 +43,14 @@ def address() -> str:
 def kubeconfig(name: str = "admin") -> Path:
     """Return the kubeconfig of one of the node's programs, or of its administrator."""
     return folder("conf") / f"{name}.kubeconfig"
+
+
+@contextmanager
+def held(name: str, *, alone: bool = True) -> Iterator[None]:
+    """Hold what several processes use under `name` for the block, alone or together with others
+    that do not want it alone; wait for it first."""
+    import fcntl  # where there is a node there is one
+
+    with (folder("locks") / name).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield

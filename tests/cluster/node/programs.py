@@ -44,8 +44,8 @@ MODULES = {
     "etcd": {"go.etcd.io/etcd/server/v3": "etcd"},
     "kubernetes": {f"k8s.io/kubernetes/cmd/{name}": name for name in KUBERNETES},
     "volcano": {f"volcano.sh/volcano/cmd/{source}": name for source, name in VOLCANO.items()},
+    "coredns": {".": "coredns"},
 }
-COREDNS = "github.com/coredns/coredns@v1.12.4"
 
 
 def missing() -> list[str]:
@@ -70,8 +70,6 @@ def install() -> None:
         _run(["apt-get", "install", "-y", "-qq", *DEBIAN], environment)
     for name, programs in MODULES.items():
         _build(name, programs, STAMP if name == "kubernetes" else "")
-    if not (folder("bin") / "coredns").exists():
-        _run(["go", "install", COREDNS], {**os.environ, "GOBIN": str(folder("bin"))})
 
 
 def module_folder(name: str) -> Path:
@@ -89,9 +87,8 @@ def module_folder(name: str) -> Path:
 
 def _build(name: str, programs: Mapping[str, str], stamp: str) -> None:
     work = folder("go") / name
-    work.mkdir(exist_ok=True)
     if not (work / "go.sum").exists():
-        shutil.copy(GO / name / "go.mod", work)
+        shutil.copytree(GO / name, work, dirs_exist_ok=True)
         _run(["go", "mod", "tidy"], cwd=work)
     for package, binary in programs.items():
         if not (target := folder("bin") / binary).exists():
