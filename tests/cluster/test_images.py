@@ -73,6 +73,8 @@ def test_the_command_runs_with_a_read_only_root(root: Path, image: str) -> None:
     done = built.run(root, image, "sh", "-c", "id -u; touch /home/assay/x")
     assert done.stdout == "65532\n"
     assert "Read-only" in done.stderr
+    done = built.run(root, image, "sh", "-c", 'mkdir -p "$XDG_CACHE_HOME/huggingface"')
+    assert done.returncode == 0, done.stderr
 
 
 def test_it_measures_and_reports_as_this_machine_does(
