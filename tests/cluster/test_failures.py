@@ -86,6 +86,7 @@ def test_a_node_that_goes_away(space: Space, start: Start) -> None:
     assert "taken off node1 (DeletionByTaintManager" in launcher.error
     assert f"pod {launcher.job}-master-0" in launcher.error
     assert "  begin" in launcher.error
+    assert bring.is_up()
     eventually(lambda: not space.jobs(), "no Job is left", 120)
 
 

@@ -38,8 +38,9 @@ def cluster() -> Cluster:
 
 
 def is_up() -> bool:
-    """Return whether the whole node runs."""
-    return processes.is_running("volcano-admission") and processes.is_running("kubelet")
+    """Return whether the whole node runs; what starts last is Volcano's admission."""
+    started = [path.name for path in folder("pids").iterdir()]
+    return "volcano-admission" in started and all(map(processes.is_running, started))
 
 
 def up() -> Cluster:

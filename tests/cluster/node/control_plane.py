@@ -120,6 +120,7 @@ def _kubelet() -> dict[str, Any]:
 
 
 def _written(name: str, config: dict[str, Any]) -> Path:
-    path = folder("conf") / f"{name}.yaml"
-    path.write_text(json.dumps(config))
+    path, text = folder("conf") / f"{name}.yaml", json.dumps(config)
+    if not path.exists() or path.read_text() != text:  # kube-proxy ends when its file is written
+        path.write_text(text)
     return path
