@@ -71,7 +71,10 @@ def preflight(
     not evaluated), the model to evaluate, and the base of an adapter whose own record of it does
     not hold.
     """
-    config = configuration.from_parameters(whole(parameters))
+    evaluates = parameters["enable_auto_eval"]
+    # a fine-tune that is not evaluated needs neither a judge nor what a gate asks of one
+    wanted = parameters if evaluates else {**parameters, "mode": "auto", "gate": {}}
+    config = configuration.from_parameters(whole(wanted))
     config = replace(config, model=latest.resolve(config.model))
     prepared: list[dataset.Summary] = []
     check_all(
@@ -88,7 +91,7 @@ def preflight(
     plain = configuration.plain(config)
     generation = asdict(run.generation_of(config, config.model))
     sections = (plain.get(name, {}) for name in ("metrics", "judge", "cluster"))
-    baseline = run.baseline_of(config) if parameters["enable_auto_eval"] else ""
+    baseline = run.baseline_of(config) if evaluates else ""
     models = (baseline, config.model, config.base_model)
     return (plain, plain.get("finetune", {}), generation, *sections, *models)
 

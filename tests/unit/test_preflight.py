@@ -65,10 +65,15 @@ def test_the_log_says_what_the_data_is(
     assert summary["overlap"]["exact"] == 1
 
 
-@pytest.mark.parametrize("evaluates", [True, False])
-def test_a_fine_tune_that_is_not_evaluated_has_no_baseline(
-    parameters: dict[str, Any], tmp_path: Path, *, evaluates: bool
+def test_a_fine_tune_that_is_not_evaluated_needs_neither_baseline_nor_judge(
+    parameters: dict[str, Any], tmp_path: Path
 ) -> None:
     Path(parameters["eval_dataset"]).write_text('[{"instruction": "new", "output": "x"}]')
-    plan = task.preflight(parameters | {"enable_auto_eval": evaluates}, tmp_path / "samples", {})
-    assert plan[6] == (parameters["base_model"] if evaluates else "")
+    baseline = task.preflight(parameters, tmp_path / "samples", {})[6]
+    assert baseline == parameters["base_model"]
+    judged = {"mode": "both", "gate": {"rules": {"overall": {"max_drop": 0.3}}}}
+    with pytest.raises(InputError, match=r"judge\.endpoint"):
+        task.preflight(parameters | judged, tmp_path / "samples", {})
+    trains = parameters | judged | {"enable_auto_eval": False}
+    plan: list[Any] = [*task.preflight(trains, tmp_path / "samples", {})]
+    assert plan[6] == ""
