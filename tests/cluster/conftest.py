@@ -15,7 +15,7 @@ from assay.cluster import preflight, stages
 from assay.demo.base_model import base_model
 from tests.cluster import image, kube, launchers
 from tests.cluster.data import BASE
-from tests.cluster.kube import Cluster, Space
+from tests.cluster.kube import Cluster, Object, Space
 from tests.cluster.launchers import Launcher, Start
 from tests.cluster.node import bring, machine, places, programs
 from tests.needs import need
@@ -69,6 +69,26 @@ def own_space(cluster: Cluster, tmp_path: Path) -> Iterator[Space]:
     """A namespace of the test's own."""
     with kube.space(cluster, f"assay-{os.getpid()}-{next(SPACES)}", tmp_path / "accounts") as made:
         yield made
+
+
+@pytest.fixture(name="queue")
+def own_queue(space: Space) -> Iterator[Callable[..., str]]:
+    """Makes an open queue of the test's own, with this specification, and returns its name."""
+    name = f"{space.name}-queue"
+
+    def make(**spec: object) -> str:
+        made: Object = {
+            "apiVersion": "scheduling.volcano.sh/v1beta1",
+            "kind": "Queue",
+            "metadata": {"name": name},
+            "spec": {"weight": 1, **spec},
+        }
+        space.cluster.apply(made)
+        launchers.eventually(lambda: space.queue_state(name) == "Open", "the queue is open")
+        return name
+
+    yield make
+    space.cluster.run("delete", "queue", name, "--ignore-not-found")
 
 
 @pytest.fixture(name="start")

@@ -88,6 +88,10 @@ class Space:
         """Return the objects of a kind."""
         return self.cluster.get(kind, self.name, *arguments)
 
+    def queue_state(self, name: str) -> str:
+        """Return the state of a queue, which lies in no namespace."""
+        return self.cluster.run("get", "queue", name, "-o", "jsonpath={.status.state}")
+
     def jobs(self) -> list[str]:
         """Return the names of the Volcano Jobs."""
         return [job["metadata"]["name"] for job in self.get("jobs.batch.volcano.sh")]

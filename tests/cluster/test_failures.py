@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.cluster.kube import Space
@@ -110,26 +112,19 @@ def test_a_queue_that_is_unknown(space: Space, start: Start) -> None:
     assert "Correct cluster.queue" in error
 
 
-def test_a_queue_that_is_closed(space: Space, start: Start) -> None:
-    queue = {
-        "apiVersion": "scheduling.volcano.sh/v1beta1",
-        "kind": "Queue",
-        "metadata": {"name": f"{space.name}-closed"},
-        "spec": {"weight": 1},
-    }
+def test_a_queue_that_is_closed(space: Space, start: Start, queue: Callable[..., str]) -> None:
+    name = queue()
+    uid = space.cluster.run("get", "queue", name, "-o", "jsonpath={.metadata.uid}")
+    of = {"apiVersion": "scheduling.volcano.sh/v1beta1", "kind": "Queue", "name": name, "uid": uid}
     close = {
         "apiVersion": "bus.volcano.sh/v1alpha1",
         "kind": "Command",
         "metadata": {"name": f"{space.name}-close", "namespace": "default"},
         "action": "CloseQueue",
+        "target": of,
     }
-    space.cluster.apply(queue)
-    name = queue["metadata"]["name"]  # type: ignore[index]
-    uid = space.cluster.run("get", "queue", name, "-o", "jsonpath={.metadata.uid}")
-    close["target"] = {**{k: queue[k] for k in ("apiVersion", "kind")}, "name": name, "uid": uid}
     space.cluster.apply(close)
-    state = ("get", "queue", name, "-o", "jsonpath={.status.state}")
-    eventually(lambda: space.cluster.run(*state) == "Closed", "the queue is closed")
+    eventually(lambda: space.queue_state(name) == "Closed", "the queue is closed")
     error = fails(start(work(), queue=name), space, 2)
     assert name in error
     assert "or open it" in error

@@ -13,31 +13,17 @@ from assay import store
 from assay.errors import InputError, StoreError
 from tests.cluster import kube
 from tests.cluster.conftest import Preflight
-from tests.cluster.kube import Object, Space
-from tests.cluster.launchers import eventually
+from tests.cluster.kube import Space
 from tests.cluster.pipeline import Pipeline
 
-
-def queue(space: Space, **spec: object) -> str:
-    """Make a queue of the test's own."""
-    name = f"{space.name}-queue"
-    made: Object = {
-        "apiVersion": "scheduling.volcano.sh/v1beta1",
-        "kind": "Queue",
-        "metadata": {"name": name},
-        "spec": {"weight": 1, **spec},
-    }
-    space.cluster.apply(made)
-    state = ("get", "queue", name, "-o", "jsonpath={.status.state}")
-    eventually(lambda: space.cluster.run(*state) == "Open", "the queue is open")
-    return name
+Queue = Callable[..., str]
 
 
 def test_what_fits_passes_soon_and_without_a_word(
-    space: Space, preflight_in: Preflight, capsys: pytest.CaptureFixture[str]
+    space: Space, queue: Queue, preflight_in: Preflight, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fits = {"gpus": 0, "cpu": "500m", "memory": "1Gi", "priority_class": "system-node-critical"}
-    name = queue(space, capability={"cpu": "1", "memory": "2Gi"})
+    name = queue(capability={"cpu": "1", "memory": "2Gi"})
     preflight_in(space)
     begin = time.monotonic()
     preflight_in(space, queue=name, nodes=2, **fits)
@@ -58,8 +44,10 @@ def test_each_thing_that_can_never_be_has_its_line(space: Space, preflight_in: P
         preflight_in(space, queue="none", gpus=8, autoscaled=True)
 
 
-def test_a_queue_that_may_never_give_so_much(space: Space, preflight_in: Preflight) -> None:
-    name = queue(space, capability={"cpu": "1"})
+def test_a_queue_that_may_never_give_so_much(
+    space: Space, queue: Queue, preflight_in: Preflight
+) -> None:
+    name = queue(capability={"cpu": "1"})
     with pytest.raises(InputError, match=rf"ask queue {name} for 3 x 500m cpu, .* is 1\."):
         preflight_in(space, queue=name, cpu="500m", nodes=3)
 

@@ -133,6 +133,45 @@ def test_the_command_prints_lines_and_its_exit_code_is_the_runs(
         assert f"nightly {state.lower()}" in shown.out
 
 
+KLOG = "F1125 17:15:06.8 16 main.go:49] failed to execute component: "
+
+
+@pytest.mark.parametrize(
+    ("log", "cause"),
+    [
+        (
+            f"9 samples\nassay: no such file.\n  Correct it\n{KLOG}exit status 2\n",
+            "no such file.\n  Correct it",
+        ),
+        ("9 samples\nKilled\n", "Killed"),
+        (f"9 samples\n{KLOG}no such volume\n", f"{KLOG}no such volume"),
+        ("", "its log is empty"),
+    ],
+)
+def test_a_failed_run_says_why(
+    server: KfpServer, run: str, capsys: pytest.CaptureFixture[str], log: str, cause: str
+) -> None:
+    server.task(run, "preflight", "FAILED", log)
+    server.end(run, "FAILED")
+    for command in ("watch", "status"):
+        assert main([command, run]) == 1
+        assert f"\nnightly failed\nPreflight: {cause}\nhttp" in f"\n{capsys.readouterr().out}"
+    server.end(run, "CANCELED")
+    assert main(["status", run]) == 3
+    assert "Preflight: " not in capsys.readouterr().out
+
+
+def test_a_run_whose_first_step_fails_in_kfp_says_which(
+    server: KfpServer, run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.task(run, "preflight", "RUNNING")
+    (node,) = server.nodes(run, "preflight")
+    node |= {"display_name": "root-driver", "state": "FAILED"}
+    server.end(run, "FAILED")
+    assert main(["status", run]) == 1
+    assert "nightly failed: KFP's own step root-driver failed\n" in capsys.readouterr().out
+
+
 def test_an_interrupt_leaves_the_run_and_says_how_to_return(
     server: KfpServer,
     run: str,

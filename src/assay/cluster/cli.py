@@ -115,7 +115,7 @@ def _follow(kfp: Kfp, run_id: str) -> int:
             file=sys.stderr,
         )
         return INTERRUPTED
-    print(_ending(run))
+    print(_ending(kfp, run))
     return CODES[run.state]
 
 
@@ -131,7 +131,7 @@ def _status(arguments: argparse.Namespace) -> int:
     for task in run.tasks:
         table.add_row(task.name, task.state.lower(), took(task.started, task.finished))
     Console().print(table)
-    print(_ending(run))
+    print(_ending(kfp, run))
     return CODES.get(run.state, GOES_ON)
 
 
@@ -158,9 +158,12 @@ def _cancel(arguments: argparse.Namespace) -> None:
     print(f"{run_id} is being canceled")
 
 
-def _ending(run: Run) -> str:
+def _ending(kfp: Kfp, run: Run) -> str:
+    from assay.cluster.causes import causes
+
     reason = f": {' '.join(run.error.split())}" if run.error else ""
-    return f"{run.name} {run.state.lower()}{reason}\n{run.link}"
+    why = [f"{task}: {cause}" for task, cause in causes(kfp, run).items()]
+    return "\n".join([f"{run.name} {run.state.lower()}{reason}", *why, run.link])
 
 
 def took(started: Any, finished: Any) -> str:

@@ -19,7 +19,10 @@ NO_SUCH_POD = 500  # as KFP's page answers
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # What the server, its launcher and Argo print around a component's own lines, and what of it has
 # an object in JSON behind it, of which the last line is a brace alone.
-_NOISE = re.compile(r'^([IWEF]\d{4} |time="?\d{4}-|\[KFP Executor|Error: exit status \d+$|\s*$)')
+_NOISE = re.compile(
+    r'^([IWE]\d{4} |F\d{4} .* exit status \d+$|time="?\d{4}-|\[KFP Executor'
+    r"|Error: exit status \d+$|\s*$)"
+)
 _BEFORE_JSON = ("Got executor_input:", "ExecutorOutput: {")
 
 
@@ -133,17 +136,26 @@ def read_run(kfp: Kfp, answer: Any, titles: Mapping[str, str]) -> Run:
     nodes = answer.run_details.task_details if answer.run_details else None
     # among them is a record of each result that KFP may reuse, without a name
     details = [one for one in nodes or [] if one.display_name]
+    state = state_of(answer)
+    error = answer.error.message if answer.error else ""
     return Run(
         id=answer.run_id,
         name=answer.display_name,
-        state=state_of(answer),
+        state=state,
         created=answer.created_at,
         finished=_time(answer.finished_at),
-        error=answer.error.message if answer.error else "",
-        tasks=_tasks(details, titles, "SKIPPED" if state_of(answer) in FINAL else "PENDING"),
+        error=error or (_driver_error(details) if state == "FAILED" else ""),
+        tasks=_tasks(details, titles, "SKIPPED" if state in FINAL else "PENDING"),
         link=kfp.link(f"runs/details/{answer.run_id}"),
         recurring_run_id=answer.recurring_run_id or "",
     )
+
+
+def _driver_error(details: Sequence[Any]) -> str:
+    """Return which of KFP's own steps before the tasks failed, "" where none did."""
+    failed = (one.display_name for one in details if one.state == "FAILED")
+    name = next((name for name in failed if name.endswith("driver")), "")
+    return f"KFP's own step {name} failed" if name else ""
 
 
 def space(kfp: Kfp) -> dict[str, str]:
