@@ -72,10 +72,11 @@ def test_a_pod_that_is_deleted(space: Space, start: Start) -> None:
 @pytest.mark.timeout(1800)
 def test_a_node_that_goes_away(space: Space, start: Start) -> None:
     """Its kubelet is silent, and Kubernetes wants its pods gone. The taint is the one that gives a
-    node up; of a cluster's only node Kubernetes would not do that by itself."""
+    node up; Kubernetes would not do that to a cluster's only node, and takes it off again within
+    seconds."""
     taint = ("taint", "node", places.NODE, f"{UNREACHABLE}:NoExecute")
     patience = {"key": UNREACHABLE, "operator": "Exists", "effect": "NoExecute"}
-    task = {"tolerations": [{**patience, "tolerationSeconds": 1}]}
+    task = {"tolerations": [{**patience, "tolerationSeconds": 0}]}
     launcher = start(work(), script="echo begin; exec sleep 600", task=task)
     launcher.until("begin")
     processes.stop("kubelet")
