@@ -106,25 +106,26 @@ def start_launcher(space: Space, tmp_path: Path) -> Iterator[Start]:
         launcher.process.wait()
 
 
-@pytest.fixture(name="root")
-def artifact_root(cluster: Cluster, space: Space, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URI that a test's artifacts go under; the base model is in the store too."""
+@pytest.fixture(name="store_here")
+def reachable_store(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cluster's store, with its bucket, as this process reaches it."""
     for name, value in cluster.store_here.items():
         monkeypatch.setenv(name, value)
     store.make_bucket(kube.STORE)
+
+
+@pytest.fixture(name="root")
+def artifact_root(space: Space, store_here: None) -> str:
+    """The URI that a test's artifacts go under; the base model is in the store too."""
     with places.held("base"):
         store.publish(base_model(), BASE)
     return f"{kube.STORE}/{space.name}"
 
 
 @pytest.fixture(name="preflight_in")
-def preflight_in_a_space(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Preflight:
+def preflight_in_a_space(store_here: None, monkeypatch: pytest.MonkeyPatch) -> Preflight:
     """Asks the cluster as the pipeline's first task does, for a fine-tune with these settings, with
     a launcher's rights in a namespace and the keys that its pod gets."""
-    for name, value in cluster.store_here.items():
-        monkeypatch.setenv(name, value)
-
-    store.make_bucket(kube.STORE)
 
     def check(space: Space, **settings: Any) -> None:
         monkeypatch.setattr(stages, "here", lambda: space.api)

@@ -150,9 +150,10 @@ def check_share(
     """Raise StageError where more than settings.max_unscored of the `total` have no score."""
     failed = sum(unscored.values())
     if failed > settings.max_unscored * total:
+        example = _example(out)
         raise StageError(
             f"{failed} of {total} verdicts have no score ({describe(unscored)})"
-            f"{_example(out)}; the commentary in {out.name} says why",
+            f"{example}; the commentary in {out.name} says why",
             "Correct the cause and run the same command again: only these are asked again",
         )
 
