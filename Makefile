@@ -4,7 +4,7 @@ BIN := .venv/bin
 OUT ?= demo-run
 RESOLVE := --quiet --universal --python-version 3.11 --no-annotate --no-header \
   --no-emit-index-url --no-emit-find-links
-FILES_AT_A_TIME := --numprocesses 4 --dist loadfile --no-loadscope-reorder
+TESTS_AT_A_TIME := --numprocesses 5
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types unit test-cluster bench pipelines images lock clean
@@ -39,7 +39,7 @@ unit: setup
 
 test-cluster: setup ## Tests on a real Kubernetes with Volcano, which they bring up here (Linux, root, Go)
 	@$(BIN)/python -m tests.cluster.node up
-	$(BIN)/python -m pytest tests/cluster $(FILES_AT_A_TIME) $(ARGS)
+	$(BIN)/python -m pytest tests/cluster $(TESTS_AT_A_TIME) $(ARGS)
 
 bench: setup ## Measure against the named peers, each table in one run
 	$(BIN)/python -m tests.bench $(ARGS)

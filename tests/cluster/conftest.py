@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from assay import config, store
 from assay.cluster import preflight, stages
@@ -21,17 +22,34 @@ from tests.cluster.node import bring, machine, places, programs
 from tests.needs import need
 
 SPACES = itertools.count()
+NEEDS_NO_NODE = "test_images.py"
 Preflight = Callable[..., None]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what may take longest, and end with what has to wait until the node is free."""
+    """Begin with what may take longest, and end with what has to wait until the node is free; what
+    needs no node goes on meanwhile."""
 
-    def place(item: pytest.Item) -> tuple[bool, float]:
+    def place(item: pytest.Item) -> tuple[bool, bool, float]:
         limit = item.get_closest_marker("timeout")
-        return item.get_closest_marker("alone") is not None, -limit.args[0] if limit else 0
+        alone = item.get_closest_marker("alone") is not None
+        return alone, NEEDS_NO_NODE in item.nodeid, -limit.args[0] if limit else 0
 
     items.sort(key=place)
+
+
+class EachTest(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+    """Gives each worker of pytest-xdist a test at a time, and to one all tests of the image, which
+    the first of them builds."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return NEEDS_NO_NODE if NEEDS_NO_NODE in nodeid else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> EachTest:
+    """Have the tests in the order above, not those files first that have most."""
+    config.option.loadscopereorder = False
+    return EachTest(config, log)
 
 
 @pytest.fixture(scope="session", name="node")

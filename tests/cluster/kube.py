@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from assay.cluster.api import Api
+from assay.cluster.api import Api, jobs, pods, request
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "assay-worker:test"
@@ -94,7 +94,12 @@ class Space:
 
     def jobs(self) -> list[str]:
         """Return the names of the Volcano Jobs."""
-        return [job["metadata"]["name"] for job in self.get("jobs.batch.volcano.sh")]
+        found = request(self.api, "GET", jobs(self.api))["items"]
+        return [job["metadata"]["name"] for job in found or []]
+
+    def pods(self) -> list[Object]:
+        """Return the pods; without kubectl, which costs much where one asks often."""
+        return list(request(self.api, "GET", pods(self.api))["items"] or [])
 
 
 @contextmanager
@@ -107,8 +112,8 @@ def space(
 ) -> Iterator[Space]:
     """Make a namespace for the block, and delete it after."""
     meta = {"name": ACCOUNT, "namespace": name}
-    cluster.run("create", "namespace", name)
     cluster.apply(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}},
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta},
         *_rights("Role", meta, meta, rules),
         *_rights("ClusterRole", {"name": name}, meta, cluster_rules),
@@ -130,8 +135,8 @@ def space(
             cluster=cluster, name=name, api=Api(host="127.0.0.1", port=6443, account=account)
         )
     finally:
-        cluster.run("delete", "namespace", name, "--wait=false")
-        cluster.run("delete", "clusterrolebinding,clusterrole", name)
+        made = (f"{kind}/{name}" for kind in ("namespace", "clusterrolebinding", "clusterrole"))
+        cluster.run("delete", "--wait=false", *made)
 
 
 def _rights(kind: str, meta: Object, account: Object, rules: Sequence[Object]) -> list[Object]:

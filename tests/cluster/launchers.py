@@ -112,7 +112,14 @@ def eventually(check: Callable[[], object], what: str, seconds: float = 60) -> N
     end = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < end, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.1)
+        time.sleep(0.2)
+
+
+def fails(launcher: Launcher, space: Space, code: int, seconds: float = 120) -> str:
+    """Return the error of a launcher that ends with `code` and leaves no Job."""
+    assert launcher.wait(seconds) == code, launcher.output
+    eventually(lambda: not space.jobs(), "no Job is left")
+    return launcher.error
 
 
 def last_line(launcher: Launcher) -> dict[str, Any]:

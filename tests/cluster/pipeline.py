@@ -64,12 +64,14 @@ class Pipeline:
         }
         name = f"task-{label}".replace("_", "-")
         self.space.cluster.apply(_pod(self.space, name, json.dumps(task)))
-        pod = ("get", "pod", name, "-n", self.space.name, "-o", "jsonpath={.status.phase}")
-        ended = ("Succeeded", "Failed")
-        eventually(lambda: self.space.cluster.run(*pod) in ended, f"the end of {name}", 1200)
+        eventually(lambda: self._phase(name) in ("Succeeded", "Failed"), f"{name}'s end", 1200)
         log = self.space.cluster.run("logs", name, "-n", self.space.name)
-        assert self.space.cluster.run(*pod) == "Succeeded", log
+        assert self._phase(name) == "Succeeded", log
         return self._done(given, result, log)
+
+    def _phase(self, pod: str) -> str:
+        found = {one["metadata"]["name"]: one for one in self.space.pods()}
+        return str(found[pod]["status"]["phase"])
 
     def _done(self, given: Object, result: str, log: str) -> Done:
         said = store.read_json(store.fetch(result, self.folder / given["label"]))

@@ -1,23 +1,11 @@
-"""A Job that fails, or cannot even start: the error names the cause, and no Job stays behind."""
+"""A worker that fails, or is taken away: the error names the cause, and no Job stays behind."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import pytest
 
 from tests.cluster.kube import Space
-from tests.cluster.launchers import Launcher, Start, eventually, work
-from tests.cluster.node import bring, places, processes
-
-UNREACHABLE = "node.kubernetes.io/unreachable"
-
-
-def fails(launcher: Launcher, space: Space, code: int, seconds: float = 120) -> str:
-    """Return the error of a launcher that ends with `code` and leaves no Job."""
-    assert launcher.wait(seconds) == code, launcher.output
-    eventually(lambda: not space.jobs(), "no Job is left")
-    return launcher.error
+from tests.cluster.launchers import Start, fails, work
 
 
 def test_a_worker_that_fails(space: Space, start: Start) -> None:
@@ -66,97 +54,6 @@ def test_a_pod_that_is_deleted(space: Space, start: Start) -> None:
     space.cluster.run("delete", "pod", "-n", space.name, f"{launcher.job}-master-0", "--wait=false")
     error = fails(launcher, space, 1)
     assert f"pod {launcher.job}-master-0" in error
-
-
-@pytest.mark.alone
-@pytest.mark.timeout(1800)
-def test_a_node_that_goes_away(space: Space, start: Start) -> None:
-    """Its kubelet is silent, and Kubernetes wants its pods gone. The taint is the one that gives a
-    node up; Kubernetes would not do that to a cluster's only node, and takes it off again within
-    seconds."""
-    taint = ("taint", "node", places.NODE, f"{UNREACHABLE}:NoExecute")
-    patience = {"key": UNREACHABLE, "operator": "Exists", "effect": "NoExecute"}
-    task = {"tolerations": [{**patience, "tolerationSeconds": 0}]}
-    launcher = start(work(), script="echo begin; exec sleep 600", task=task)
-    launcher.until("begin")
-    processes.stop("kubelet")
-    try:
-        space.cluster.run(*taint)
-        assert launcher.wait(240) == 1, launcher.output
-    finally:
-        space.cluster.run(*taint[:-1], f"{taint[-1]}-", check=False)  # it may be gone by itself
-        bring.up()
-    assert "taken off node1 (DeletionByTaintManager" in launcher.error
-    assert f"pod {launcher.job}-master-0" in launcher.error
-    assert "  begin" in launcher.error
-    assert bring.is_up()
-    eventually(lambda: not space.jobs(), "no Job is left", 120)
-
-
-def test_an_image_that_is_missing(space: Space, start: Start) -> None:
-    launcher = start(work(), image="127.0.0.1:1/none:1")
-    error = fails(launcher, space, 2)
-    assert "127.0.0.1:1/none:1" in error
-    assert "Check cluster.image" in error
-
-
-def test_a_secret_that_is_missing(space: Space, start: Start) -> None:
-    key = {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "none", "key": "token"}}}
-    launcher = start(work(), task={"env": [key]})
-    error = fails(launcher, space, 2)
-    assert 'secret "none" not found' in error
-
-
-def test_a_queue_that_is_unknown(space: Space, start: Start) -> None:
-    error = fails(start(work(), queue="none"), space, 2)
-    assert "none" in error
-    assert "Correct cluster.queue" in error
-
-
-def test_a_queue_that_is_closed(space: Space, start: Start, queue: Callable[..., str]) -> None:
-    name = queue()
-    uid = space.cluster.run("get", "queue", name, "-o", "jsonpath={.metadata.uid}")
-    of = {"apiVersion": "scheduling.volcano.sh/v1beta1", "kind": "Queue", "name": name, "uid": uid}
-    close = {
-        "apiVersion": "bus.volcano.sh/v1alpha1",
-        "kind": "Command",
-        "metadata": {"name": f"{space.name}-close", "namespace": "default"},
-        "action": "CloseQueue",
-        "target": of,
-    }
-    space.cluster.apply(close)
-    eventually(lambda: space.queue_state(name) == "Closed", "the queue is closed")
-    error = fails(start(work(), queue=name), space, 2)
-    assert name in error
-    assert "or open it" in error
-
-
-def test_a_quota_that_is_too_small(space: Space, start: Start) -> None:
-    space.cluster.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "ResourceQuota",
-            "metadata": {"name": "small", "namespace": space.name},
-            "spec": {"hard": {"requests.memory": "1Gi"}},
-        }
-    )
-    launcher = start(work(), memory="2Gi")
-    error = fails(launcher, space, 2)
-    assert "quota small allows requests.memory=1Gi" in error
-    assert "requests.memory=2Gi" in error
-
-
-def test_an_unknown_priority_class(space: Space, start: Start) -> None:
-    error = fails(start(work(), priority_class="none"), space, 2)
-    assert "cluster.priority_class" in error
-
-
-def test_no_room_within_the_time(space: Space, start: Start) -> None:
-    launcher = start(work(), cpu="999", timeout_s=12)
-    error = fails(launcher, space, 1)
-    assert "the Job was not done within 12 s" in error
-    assert "overused cpu" in error
-    assert "waiting: " in launcher.output
 
 
 @pytest.mark.parametrize("retries", [0, 1])

@@ -36,7 +36,7 @@ def test_a_gang_of_two_waits_until_both_fit_and_trains_one_model(
     launcher = start(wanted, nodes=2, gpus=1)
     launcher.until("waiting: ")
     launcher.until("nvidia.com/gpu")
-    assert not [pod for pod in space.get("pods") if pod["status"]["phase"] == "Running"]
+    assert not [pod for pod in space.pods() if pod["status"]["phase"] == "Running"]
     gpus(2)
     assert launcher.wait(900) == 0, launcher.output
 
@@ -49,5 +49,5 @@ def test_a_gang_of_two_waits_until_both_fit_and_trains_one_model(
     trained = model.resolve(f"{root}/model")
     assert trained.manifest is not None
     assert trained.digest == trained.manifest.digest == last_line(launcher)["digest"]
-    names = sorted(pod["metadata"]["name"] for pod in space.get("pods"))
+    names = sorted(pod["metadata"]["name"] for pod in space.pods())
     assert names == [f"{launcher.job}-master-0", f"{launcher.job}-worker-0"]

@@ -44,7 +44,7 @@ def test_sigterm_while_the_worker_runs(space: Space, start: Start) -> None:
     launcher.process.terminate()
     eventually(lambda: is_ended(space, launcher), "the Job is being deleted", 5)
     assert launcher.wait() != 0
-    eventually(lambda: not space.get("pods"), "the worker is gone")
+    eventually(lambda: not space.pods(), "the worker is gone")
 
 
 def test_sigterm_while_the_job_waits(space: Space, start: Start) -> None:

@@ -90,7 +90,7 @@ def nothing_secret(space: Space, root: str, folder: Path) -> None:
     or in any artifact."""
     kinds = "vcjob,podgroup,pod,event"
     assert STORE_PASSWORD not in space.cluster.run("get", kinds, "-n", space.name, "-o", "yaml")
-    for pod in space.get("pods"):
+    for pod in space.pods():
         assert STORE_PASSWORD not in space.cluster.run(
             "logs", pod["metadata"]["name"], "-n", space.name
         )

@@ -28,7 +28,7 @@ def state() -> Path:
 
 
 def folder(name: str) -> Path:
-    """Return a folder of the node's state: bin, pki, conf, log, pids, locks, go, etcd or minio."""
+    """Return a folder of the node's state: bin, pki, conf, log, pids, locks, etcd or minio."""
     path = state() / name
     path.mkdir(parents=True, exist_ok=True)
     return path

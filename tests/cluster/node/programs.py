@@ -1,13 +1,16 @@
-"""The node's programs: Debian's packages, and Go programs built once from pinned modules."""
+"""The node's programs: Debian's packages, and Go programs built once from modules that go.sum pins
+with their hashes (`go mod tidy` in go/ writes it again for another version)."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.cluster.node.places import folder
 
@@ -27,24 +30,19 @@ STAMP = " ".join(
     f"-X k8s.io/{package}.gitVersion={VERSION}"
     for package in ("component-base/version", "client-go/pkg/version")
 )
-KUBERNETES = (
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kube-proxy",
-    "kubelet",
-    "kubectl",
-)
-VOLCANO = {
-    "scheduler": "volcano-scheduler",
-    "controller-manager": "volcano-controller-manager",
-    "webhook-manager": "volcano-webhook-manager",
-}
-MODULES = {
-    "etcd": {"go.etcd.io/etcd/server/v3": "etcd"},
-    "kubernetes": {f"k8s.io/kubernetes/cmd/{name}": name for name in KUBERNETES},
-    "volcano": {f"volcano.sh/volcano/cmd/{source}": name for source, name in VOLCANO.items()},
-    "coredns": {".": "coredns"},
+# Go's package of each program; what they share is compiled once
+PACKAGES = {
+    "etcd": "go.etcd.io/etcd/server/v3",
+    "coredns": "assay.test/node",
+    "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+    "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+    "kube-proxy": "k8s.io/kubernetes/cmd/kube-proxy",
+    "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+    "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+    "kubelet": "k8s.io/kubernetes/cmd/kubelet",
+    "volcano-controller-manager": "volcano.sh/volcano/cmd/controller-manager",
+    "volcano-scheduler": "volcano.sh/volcano/cmd/scheduler",
+    "volcano-webhook-manager": "volcano.sh/volcano/cmd/webhook-manager",
 }
 
 
@@ -63,21 +61,19 @@ def missing() -> list[str]:
 
 
 def install() -> None:
-    """Install and build what is not there yet: about 12 minutes from nothing, on two cores."""
+    """Install and build what is not there yet."""
     if not all(shutil.which(name) for name in ("containerd", "runc", "iptables", "openssl")):
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         _run(["apt-get", "update", "-qq"])
         _run(["apt-get", "install", "-y", "-qq", *DEBIAN], environment)
-    for name, programs in MODULES.items():
-        _build(name, programs, STAMP if name == "kubernetes" else "")
+    _build()
 
 
 def module_folder(name: str) -> Path:
     """Return a module's source, for the manifests that it brings."""
-    work = folder("go") / name
     listed = subprocess.run(
         ["go", "list", "-m", "-f", "{{.Dir}}", f"{name}.sh/{name}"],
-        cwd=work,
+        cwd=GO,
         capture_output=True,
         text=True,
         check=True,
@@ -85,16 +81,28 @@ def module_folder(name: str) -> Path:
     return Path(listed.stdout.strip())
 
 
-def _build(name: str, programs: Mapping[str, str], stamp: str) -> None:
-    work = folder("go") / name
-    if not (work / "go.sum").exists():
-        shutil.copytree(GO / name, work, dirs_exist_ok=True)
-        _run(["go", "mod", "tidy"], cwd=work)
-    for package, binary in programs.items():
-        if not (target := folder("bin") / binary).exists():
-            flags = ["-trimpath", "-ldflags", f"-s -w {stamp}", "-o", str(target)]
+def _build() -> None:
+    """Build the programs in one go, which links one while it compiles another; all of them again
+    where a version changed."""
+    target, built = folder("bin"), folder("bin") / "go.sum"
+    versions = (GO / "go.sum").read_bytes()
+    if not built.exists() or built.read_bytes() != versions:
+        for binary in PACKAGES:
+            (target / binary).unlink(missing_ok=True)
+    wanted = {name: package for name, package in PACKAGES.items() if not (target / name).exists()}
+    if wanted:
+        with TemporaryDirectory(dir=target) as made:
+            flags = ["-trimpath", "-gcflags=all=-dwarf=false", "-ldflags", f"-s -w {STAMP}"]
             environment = {**os.environ, "CGO_ENABLED": "0"}
-            _run(["go", "build", *flags, package], environment, work)
+            _run(["go", "build", *flags, "-o", f"{made}/", *wanted.values()], environment, GO)
+            for binary, package in wanted.items():
+                (Path(made) / _made_as(package)).rename(target / binary)
+        built.write_bytes(versions)
+
+
+def _made_as(package: str) -> str:
+    """Return how Go names a package's program: after its last folder that is no version."""
+    return next(part for part in reversed(package.split("/")) if not re.fullmatch(r"v\d+", part))
 
 
 def _run(
