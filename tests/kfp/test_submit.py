@@ -150,9 +150,16 @@ def test_a_canceled_run_is_told_from_a_failed_one(
 ) -> None:
     main(["submit", str(config_file)])
     run = only_run(server)["run_id"]
+    server.task(run, "preflight", "SUCCEEDED")
+    server.task(run, "judge", "RUNNING")
     assert main(["cancel", "nightly"]) == 0
-    server.end(run, "FAILED", "retry exceeded workflow deadline")  # as KFP 2.17 does
+    server.task(run, "judge", "FAILED")  # as KFP 2.17 does, as to the run
+    server.end(run, "FAILED", "retry exceeded workflow deadline")
+    capsys.readouterr()
     assert main(["status", run]) == 3
+    states = dict(line.split()[:2] for line in capsys.readouterr().out.splitlines()[1:-2])
+    assert (states["Preflight"], states["Judge"]) == ("succeeded", "canceled")
+    assert states["Report"] == "skipped"
     assert main(["cancel", run]) == 2
     assert "has ended" in capsys.readouterr().err
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay.cluster import runs
+from assay.cluster import task_logs
 from assay.cluster.client import Kfp
 from assay.cluster.runs import Run, Task
 from assay.errors import KfpError
@@ -21,7 +21,7 @@ def causes(kfp: Kfp, run: Run) -> dict[str, str]:
 
 def _cause(kfp: Kfp, run: Run, task: Task) -> str:
     try:
-        return of_log(runs.log(kfp, run.id, task))
+        return of_log(task_logs.read(kfp, run.id, task))
     except KfpError as error:
         return f"its log cannot be read: {error.what}"
 

@@ -136,7 +136,7 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _logs(arguments: argparse.Namespace) -> None:
-    from assay.cluster import runs
+    from assay.cluster import runs, task_logs
     from assay.settings import check_names
 
     kfp = connected(arguments)
@@ -145,7 +145,7 @@ def _logs(arguments: argparse.Namespace) -> None:
         check_names({arguments.task: ""}, [task.name for task in run.tasks], "task")
     for task in run.tasks:
         if arguments.task in ("", task.name):
-            for line in runs.log(kfp, run.id, task):
+            for line in task_logs.read(kfp, run.id, task):
                 print(line if arguments.task else f"{task.name}: {line}")
 
 

@@ -1,9 +1,9 @@
-"""Runs on a cluster: their state, their tasks and logs, and their end."""
+"""Runs on a cluster: their state, their tasks, and their end."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -15,15 +15,7 @@ from assay.errors import InputError, KfpError
 State = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELED"]
 FINAL = ("SUCCEEDED", "FAILED", "CANCELED")
 NOT_FOUND = 404
-NO_SUCH_POD = 500  # as KFP's page answers
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# What the server, its launcher and Argo print around a component's own lines, and what of it has
-# an object in JSON behind it, of which the last line is a brace alone.
-_NOISE = re.compile(
-    r'^([IWE]\d{4} |F\d{4} .* exit status \d+$|time="?\d{4}-|\[KFP Executor'
-    r"|Error: exit status \d+$|\s*$)"
-)
-_BEFORE_JSON = ("Got executor_input:", "ExecutorOutput: {")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,26 +84,6 @@ def cancel(kfp: Kfp, run_id: str) -> None:
     kfp.call(f"the end of run {run_id}", kfp.client.runs.run_service_terminate_run, run_id)
 
 
-def log(kfp: Kfp, run_id: str, task: Task) -> list[str]:
-    """Return the lines that a task has written so far; none where its pod has not started."""
-    for pod in task.pods:
-        text = _read_log(kfp, run_id, pod)
-        if text is not None:
-            return list(_own_lines(text))
-    return []
-
-
-def _own_lines(text: str) -> Iterator[str]:
-    in_json = False
-    for line in text.splitlines():
-        if in_json:
-            in_json = line != "}"
-        elif _NOISE.match(line):
-            in_json = line.endswith(_BEFORE_JSON)
-        else:
-            yield line
-
-
 def task_titles(kfp: Kfp, answer: Any) -> dict[str, str]:
     """Return the titles of a run's tasks, in order, from its pipeline; {} where that is gone."""
     spec = answer.pipeline_spec
@@ -145,7 +117,7 @@ def read_run(kfp: Kfp, answer: Any, titles: Mapping[str, str]) -> Run:
         created=answer.created_at,
         finished=_time(answer.finished_at),
         error=error or (_driver_error(details) if state == "FAILED" else ""),
-        tasks=_tasks(details, titles, "SKIPPED" if state in FINAL else "PENDING"),
+        tasks=_tasks(details, titles, state, _canceled_at(answer)),
         link=kfp.link(f"runs/details/{answer.run_id}"),
         recurring_run_id=answer.recurring_run_id or "",
     )
@@ -165,13 +137,18 @@ def space(kfp: Kfp) -> dict[str, str]:
 
 def state_of(answer: Any) -> State:
     """Return the state of a run; KFP calls a terminated one FAILED, and its history tells."""
-    history = [one.state for one in answer.state_history or []]
     state = answer.state or "PENDING"
-    if state in ("CANCELED", "CANCELING") or (state == "FAILED" and "CANCELING" in history):
+    if state in ("CANCELED", "CANCELING") or (state == "FAILED" and _canceled_at(answer)):
         return "CANCELED" if state != "CANCELING" else "RUNNING"
     if state in ("SUCCEEDED", "SKIPPED"):
         return "SUCCEEDED"
     return {"RUNNING": "RUNNING", "FAILED": "FAILED"}.get(state, "PENDING")  # type: ignore[return-value]
+
+
+def _canceled_at(answer: Any) -> datetime | None:
+    """Return when somebody canceled the run, None where nobody did."""
+    history = answer.state_history or []
+    return next((one.update_time for one in history if one.state == "CANCELING"), None)
 
 
 def _time(value: datetime | None) -> datetime | None:
@@ -179,59 +156,33 @@ def _time(value: datetime | None) -> datetime | None:
     return None if value is None or value <= datetime.fromtimestamp(0, UTC) else value
 
 
-def _tasks(details: Sequence[Any], titles: Mapping[str, str], absent: str) -> list[Task]:
+def _tasks(
+    details: Sequence[Any], titles: Mapping[str, str], state: State, canceled: datetime | None
+) -> list[Task]:
     """Return the tasks that people know out of Argo's nodes, which are more; those that have no
-    node, or one that tells no state, are in the state `absent`."""
+    node, or one that tells no state, are yet to come or never will."""
     nodes, pods = {one.display_name: one for one in details}, argo.pods(details)
+    absent = "SKIPPED" if state in FINAL else "PENDING"
     found = []
     for key, title in titles.items():
         one = nodes.get(key)
-        state = one.state if one else None  # a node that never came about has none
+        known = one if one and one.state else None  # a node that never came about has none
         found.append(
             Task(
                 key=key,
                 name=title,
-                state=state or absent,
-                started=_time(one.start_time) if one and state else None,
-                finished=_time(one.end_time) if one and state else None,
+                state=_state_of_task(known, canceled) if known else absent,
+                started=_time(known.start_time) if known else None,
+                finished=_time(known.end_time) if known else None,
                 pods=pods.get(key, ()),
             )
         )
     return found
 
 
-def _read_log(kfp: Kfp, run_id: str, pod: str) -> str | None:
-    """Return what a pod has written, None where there is none. KFP's page, where the endpoint is
-    that, lets logs be read only at an address of its own."""
-    try:
-        text = _text(kfp, f"/apis/v1alpha1/runs/{run_id}/nodes/{pod}/log")
-    except KfpError as error:
-        if error.status != NOT_FOUND:
-            raise
-        return _read_log_of_page(kfp, pod)
-    return None if text.lstrip().startswith('{"error_message"') else text
-
-
-def _read_log_of_page(kfp: Kfp, pod: str) -> str | None:
-    query = {"podname": pod, **({"podnamespace": kfp.namespace} if kfp.namespace else {})}
-    try:
-        return _text(kfp, "/k8s/pod/logs", query)
-    except KfpError as error:
-        if error.status not in (NOT_FOUND, NO_SUCH_POD):
-            raise
-        return None
-
-
-def _text(kfp: Kfp, path: str, query: Mapping[str, str] | None = None) -> str:
-    api = kfp.client.runs.api_client
-    answer = kfp.call(
-        "the log",
-        api.call_api,
-        path,
-        "GET",
-        query_params=list((query or {}).items()),
-        auth_settings=["Bearer"],
-        _return_http_data_only=True,
-        _preload_content=False,
-    )
-    return str(answer.data.decode("utf-8", "replace"))
+def _state_of_task(node: Any, canceled: datetime | None) -> str:
+    """Return a task's state: what was stopped by the run's end counts as failed with KFP."""
+    ended = _time(node.end_time)
+    if node.state == "FAILED" and canceled and ended and ended >= canceled:
+        return "CANCELED"
+    return str(node.state)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 from assay import progress
-from assay.cluster import runs
+from assay.cluster import runs, task_logs
 from assay.cluster.client import Kfp
 from assay.cluster.runs import Run, Task
 from assay.errors import KfpError
@@ -49,7 +49,7 @@ def watch(kfp: Kfp, run_id: str, listen: progress.Listener = progress.ignore) ->
         if run.ended:
             return run
         if running := logs(run.tasks):
-            lines = ask(partial(runs.log, kfp, run_id, running))
+            lines = ask(partial(task_logs.read, kfp, run_id, running))
             for event in _read(running, lines):
                 _tell(event, told, listen)
 
