@@ -20,7 +20,7 @@ setup: .venv/installed ## Install everything into .venv, as the lock says
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-compile --require-hashes \
 	  -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	-@$(BIN)/python -m compileall -qq -j 0 .venv/lib # on all cores, as pip does on one; a few files are no Python
+	-@$(BIN)/python -W ignore -m compileall -qq -j 0 .venv/lib # on all cores, where pip takes one
 	@touch $@
 
 demo: setup ## Fine-tune and evaluate a 135M model here, the whole pipeline, everything real (STORE=minio: in a store)
