@@ -76,8 +76,6 @@ def preflight(
     wanted = parameters if evaluates else {**parameters, "mode": "auto", "gate": {}}
     config = configuration.from_parameters(whole(wanted))
     config = replace(config, model=latest.resolve(config.model))
-    if config.judged and config.judge:  # which may take minutes, where the judge does not answer
-        print(f"asking {config.judge.model} at {config.judge.endpoint} for a verdict", flush=True)
     prepared: list[dataset.Summary] = []
     check_all(
         lambda: run.check(config),

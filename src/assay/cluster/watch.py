@@ -27,6 +27,7 @@ STATES: dict[str, progress.State] = {
     "RUNNING": "running",
     "SUCCEEDED": "done",
     "FAILED": "failed",
+    "CANCELED": "failed",
 }
 
 
@@ -99,7 +100,8 @@ def _events(task: Task) -> Iterator[Progress]:
     now = time.time()
     yield Progress(stage=task.name, state="running", time=_seconds(task.started, now))
     if state != "running":
-        yield Progress(stage=task.name, state=state, time=_seconds(task.finished, now))
+        note = "canceled" if task.state == "CANCELED" else ""
+        yield Progress(stage=task.name, state=state, note=note, time=_seconds(task.finished, now))
 
 
 def _seconds(at: datetime | None, now: float) -> float:

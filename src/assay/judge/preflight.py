@@ -124,6 +124,8 @@ def _survey(
 async def _check(settings: JudgeSettings, chosen: Rubric, case: Case) -> Verdict:
     try:
         async with Session(settings, chosen) as session:
+            # it may take minutes to answer; by now the endpoint is known to hold no password
+            print(f"asking {settings.model} at {settings.endpoint} for a verdict", flush=True)
             async with asyncio.timeout(settings.timeout_s):
                 _check_model(settings, await session.endpoint.models())
             verdict = await give(session, case, "")

@@ -25,10 +25,11 @@ def failure(handler: Handler, model: str = "fake", models: tuple[str, ...] = ("f
     return str(caught.value)
 
 
-def test_a_good_judge_is_asked_once() -> None:
+def test_a_good_judge_is_named_and_asked_once(capsys: pytest.CaptureFixture[str]) -> None:
     with serving(lambda _: chat(scores())) as endpoint:
         check(JudgeSettings(endpoint=endpoint.url, model="fake", api_key_env=""))
     assert len(endpoint.requests) == 1
+    assert capsys.readouterr().out == f"asking fake at {endpoint.url} for a verdict\n"
 
 
 def write_samples(path: Path, lengths: list[int]) -> Path:
@@ -153,7 +154,8 @@ def test_a_judge_that_cannot_judge() -> None:
         ("https://judge.example/v1/chat/completions", "whole path"),
     ],
 )
-def test_an_endpoint_that_is_none(url: str, fault: str) -> None:
+def test_an_endpoint_that_is_none(url: str, fault: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(JudgeError, match=fault) as caught:
         check(JudgeSettings(endpoint=url, model="m", api_key_env=""))
     assert "pw" not in str(caught.value)
+    assert capsys.readouterr().out == ""
