@@ -30,11 +30,10 @@ def finetune(
     Returns:
         The model's URI, by which the next stage reads it.
     """
-    from assay import task
-    from assay.cluster import stages
+    from assay import dispatch, task
 
     with task.running() as listen:
-        place = stages.place(cluster, vars(task_config))
-        done = stages.finetune(settings, samples, model, training, place, listen)
+        place = dispatch.place(cluster, vars(task_config))
+        done = dispatch.finetune(settings, samples, model, training, place, listen)
         model.metadata.update(done)
     return (model.uri,)

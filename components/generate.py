@@ -30,10 +30,9 @@ def generate(
         task_config: What is set on the task, for the Job's pods.
         base_model: The base of an adapter whose own record of it does not hold here.
     """
-    from assay import task
-    from assay.cluster import stages
+    from assay import dispatch, task
 
     with task.running() as listen:
-        place = stages.place(cluster, vars(task_config))
+        place = dispatch.place(cluster, vars(task_config))
         asked = {"side": side, "model": model, "settings": settings, "base_model": base_model}
-        predictions.metadata.update(stages.generate(asked, samples, predictions, place, listen))
+        predictions.metadata.update(dispatch.generate(asked, samples, predictions, place, listen))

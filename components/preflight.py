@@ -60,8 +60,7 @@ def preflight(
     parameters = {name: value for name, value in locals().items() if name != "samples"}
     from pathlib import Path
 
-    from assay import task
-    from assay.cluster import preflight as cluster
+    from assay import dispatch, task
 
     with task.running() as listen:
         return task.preflight(
@@ -69,5 +68,5 @@ def preflight(
             Path(samples.path),
             samples.metadata,
             listen,
-            lambda config: cluster.check(config, samples.uri),
+            lambda config: dispatch.check(config, samples.uri),
         )

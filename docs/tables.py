@@ -14,7 +14,8 @@ from pathlib import Path
 
 import yaml
 
-from assay import cli, config, local
+from assay import compiled, config
+from assay.cli.main import main
 
 DOCS = Path(__file__).parent
 
@@ -36,7 +37,7 @@ def parameters() -> str:
     """Return the parameters of both pipelines."""
     inputs = {}
     for name in ("finetune_and_evaluate", "evaluate"):
-        spec = next(yaml.safe_load_all(local.compiled(name).read_text()))
+        spec = next(yaml.safe_load_all(compiled.pipeline(name).read_text()))
         for parameter, definition in spec["root"]["inputDefinitions"]["parameters"].items():
             inputs.setdefault(parameter, definition)
     rows = [
@@ -66,7 +67,7 @@ def with_help(text: str) -> str:
     def shown(found: re.Match[str]) -> str:
         help_text = io.StringIO()
         with contextlib.redirect_stdout(help_text), contextlib.suppress(SystemExit):
-            cli.main([*found[1].split(), "--help"])
+            main([*found[1].split(), "--help"])
         return f"<!-- help {found[1]} -->\n\n```text\n{help_text.getvalue().strip()}\n```\n"
 
     return re.sub(pattern, shown, text, flags=re.DOTALL)

@@ -2,7 +2,7 @@
 
 import sys
 
-from assay.cli import main as run_command
+from assay.cli.main import main as run_command
 
 
 def main() -> None:

@@ -10,22 +10,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from assay import progress, store, task
+from assay import compiled, progress, store, task
 from assay.errors import AssayError, GateError, InputError, MissingExtraError, StageError
-from assay.terminal import following
+from assay.progress import following
 
 LOG = "kfp.log"
 ARTIFACTS = "artifacts"
 PROGRESS = "progress.jsonl"
-
-
-def compiled(name: str) -> Path:
-    """Return the compiled YAML of a pipeline: from the wheel, or from the checkout."""
-    package = Path(__file__).parent
-    for folder in (package / "pipelines", package.parents[1] / "pipelines"):
-        if (folder / f"{name}.yaml").is_file():
-            return folder / f"{name}.yaml"
-    raise InputError(f"there is no pipeline {name}", "Use finetune_and_evaluate or evaluate")
 
 
 def run_pipeline(
@@ -51,7 +42,7 @@ def run_pipeline(
         contextlib.redirect_stdout(log),
         contextlib.redirect_stderr(log),
     ):
-        _run(compiled(name), arguments, folder)
+        _run(compiled.pipeline(name), arguments, folder)
     found = sorted((folder / ARTIFACTS).glob("*/report/run"), key=lambda path: path.stat().st_mtime)
     return found[-1] if found else folder / ARTIFACTS
 

@@ -11,6 +11,8 @@ from assay.records import ModelManifest
 
 MANIFEST = "manifest.json"
 _ADAPTER = "adapter_config.json"
+LATEST = "latest"
+_MARKERS = ("config.json", _ADAPTER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,21 @@ def resolve(name: str, base_model: str = "", *, weights: bool = True) -> Model:
             "Name the directory that the fine-tune wrote",
         )
     return Model(name=name, base=str(directory), base_name=name, digest=digest, manifest=manifest)
+
+
+def newest(name: str) -> str:
+    """Return the model that `name` means: PREFIX/latest is the model under PREFIX that was
+    finished last, unless there is something of that name; any other name is itself.
+
+    Raises ModelError and StoreError.
+    """
+    prefix, _, last = name.rstrip("/").rpartition("/")
+    if last != LATEST or not prefix or store.exists(name):
+        return name
+    found = store.newest(prefix, _MARKERS)
+    if not found:
+        raise ModelError(f"there is no model under {prefix}", "Correct it, or wait for the first")
+    return found
 
 
 def local(name: str, listen: progress.Listener = progress.ignore, *, weights: bool = True) -> str:

@@ -6,14 +6,17 @@ import os
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated
 
 from annotated_types import Ge
 
 from assay.errors import SettingsError
+from assay.settings import check_names
 
 RUNNER = "ASSAY_RUNNER"
-INLINE = "inline"
+AUTO, INLINE = "auto", "inline"
+# A queue system by its name -> the module whose `find` returns it: see assay.queues.
+QUEUES = {"volcano": "assay.volcano.queue"}
 _QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i))?")
 _UNITS = {
     **{unit: Decimal(1000) ** -power for power, unit in enumerate("mun", 1)},
@@ -26,17 +29,17 @@ _UNITS = {
 class ClusterSettings:
     """How the GPU stages, fine-tuning and generation, run on a cluster.
 
-    `runner` auto makes each a Volcano Job where the cluster serves Volcano, and runs it in the
-    task's own pod elsewhere. A Job has `nodes` pods (fine-tuning; generation has one) of `gpus`
-    GPUs, `cpu` and `memory` (Kubernetes quantities) each, in `queue`, with `priority_class`.
-    `retries` counts restarts of the whole Job after a pod failed or was evicted; `timeout_s` bounds
-    waiting and running together, and `ttl_seconds` how long a finished Job is kept; 0 is no limit
-    for the first. `image` is the workers', empty: the task's own. `autoscaled` says that
-    nodes are added when they are needed, so that a Job may ask for more than there is. The entries
-    of `store_secret` are the workers' environment (AWS_ENDPOINT_URL_S3 and so on).
+    `runner` is a queue system (volcano), inline for the task's own pod, or auto: the queue system
+    that the cluster serves, inline without one. A Job has `nodes` pods (fine-tuning; generation
+    has one) of `gpus` GPUs, `cpu` and `memory` (Kubernetes quantities) each, in `queue`, with
+    `priority_class`. `retries` counts restarts of the whole Job after a pod failed or was evicted;
+    `timeout_s` bounds waiting and running together, and `ttl_seconds` how long a finished Job is
+    kept; 0 is no limit for the first. `image` is the workers', empty: the task's own. `autoscaled`
+    says that nodes are added when they are needed, so that a Job may ask for more than there is.
+    The entries of `store_secret` are the workers' environment (AWS_ENDPOINT_URL_S3 and so on).
     """
 
-    runner: Literal["auto", "volcano", "inline"] = "auto"
+    runner: str = AUTO
     queue: str = "default"
     priority_class: str = ""
     nodes: Annotated[int, Ge(1)] = 1
@@ -53,6 +56,7 @@ class ClusterSettings:
 
 def check(settings: ClusterSettings) -> None:
     """Raise SettingsError for settings that contradict each other, and for wrong quantities."""
+    check_names({settings.runner: None}, (AUTO, INLINE, *QUEUES), "cluster.runner")
     if settings.runner == INLINE and settings.nodes > 1:
         raise SettingsError(
             f"cluster.nodes is {settings.nodes} and cluster.runner is inline, which is one pod",

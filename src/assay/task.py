@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import dataset, latest, process, progress, run, store
+from assay import dataset, process, progress, run, store
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating
@@ -27,7 +27,7 @@ from assay import metrics as measuring
 from assay import report as reporting
 from assay.config import Config
 from assay.errors import AssayError, GateError, check_all
-from assay.model import MANIFEST
+from assay.model import MANIFEST, newest
 from assay.records import Generation, ModelManifest
 from assay.settings import build
 
@@ -75,7 +75,7 @@ def preflight(
     # a fine-tune that is not evaluated needs neither a judge nor what a gate asks of one
     wanted = parameters if evaluates else {**parameters, "mode": "auto", "gate": {}}
     config = configuration.from_parameters(whole(wanted))
-    config = replace(config, model=latest.resolve(config.model))
+    config = replace(config, model=newest(config.model))
     prepared: list[dataset.Summary] = []
     check_all(
         lambda: run.check(config),

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from assay import progress, store
 from assay.progress import Pace, Progress
-
-POLL_SECONDS = 0.2
 
 
 @contextmanager
@@ -48,30 +45,6 @@ def live() -> Iterator[progress.Listener]:
             )
 
         yield listen
-
-
-@contextmanager
-def following(path: Path, listener: progress.Listener) -> Iterator[None]:
-    """Pass the events that land in a progress file to `listener` while the body runs."""
-    rows = store.tail(path)
-    stop = threading.Event()
-
-    def relay() -> None:
-        for row in rows():
-            listener(Progress(**row))
-
-    def follow() -> None:
-        while not stop.wait(POLL_SECONDS):
-            relay()
-
-    thread = threading.Thread(target=follow, name="follow-progress", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-        relay()
 
 
 def print_summary(folder: Path) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from assay import config, store
-from assay.cluster import preflight, stages
+from assay import config, dispatch, store
 from assay.demo.base_model import base_model
+from assay.volcano import queue
 from tests.cluster import image, kube, launchers
 from tests.cluster.data import BASE
 from tests.cluster.kube import Cluster, Object, Space
@@ -146,13 +146,13 @@ def preflight_in_a_space(store_here: None, monkeypatch: pytest.MonkeyPatch) -> P
     a launcher's rights in a namespace and the keys that its pod gets."""
 
     def check(space: Space, **settings: Any) -> None:
-        monkeypatch.setattr(stages, "here", lambda: space.api)
+        monkeypatch.setattr(queue, "here", lambda: space.api)
         asked = {
             "dataset": {"train": "s3://none/train", "eval": "s3://none/eval"},
             "finetune": {"base_model": "org/base", "template": "qwen3"},
             "mode": "auto",
             "cluster": {"gpus": 0, **settings},
         }
-        preflight.check(config.parse(asked), f"{kube.STORE}/{space.name}")
+        dispatch.check(config.parse(asked), f"{kube.STORE}/{space.name}")
 
     return check

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from assay.cluster.api import Api, jobs, pods, request
+from assay.volcano.api import Api, jobs, pods, request
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "assay-worker:test"

@@ -8,12 +8,11 @@ import sys
 from pathlib import Path
 
 from assay import task
-from assay.cluster.api import Api
-from assay.cluster.launcher import launch
-from assay.cluster.volcano import TaskConfig
-from assay.cluster.work import Work
 from assay.placement import ClusterSettings
+from assay.queues import TaskConfig, Work
 from assay.settings import build
+from assay.volcano.api import Api
+from assay.volcano.launcher import launch
 
 
 def main(path: Path) -> None:

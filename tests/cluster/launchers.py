@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from assay import store
-from assay.cluster import volcano
-from assay.cluster.api import Api
-from assay.cluster.work import Work
+from assay.queues import Work
+from assay.volcano import job
+from assay.volcano.api import Api
 from tests.cluster import kube
 from tests.cluster.kube import Space
 
@@ -104,7 +104,7 @@ def start(
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    return Launcher(process=process, job=volcano.name_of(wanted), log=log)
+    return Launcher(process=process, job=job.name_of(wanted), log=log)
 
 
 def eventually(check: Callable[[], object], what: str, seconds: float = 60) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from assay import store
-from assay.local import compiled
+from assay.compiled import pipeline
 from tests.cluster import kube
 from tests.cluster.kube import Object, Space
 from tests.cluster.launchers import eventually
@@ -41,7 +41,7 @@ class Pipeline:
     spec: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        loaded = next(yaml.safe_load_all(compiled(self.name).read_text()))
+        loaded = next(yaml.safe_load_all(pipeline(self.name).read_text()))
         object.__setattr__(self, "spec", loaded)
 
     def run(

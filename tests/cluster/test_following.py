@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.cluster.api import Api
+from assay.volcano.api import Api
 from tests.cluster import api_proxy
 from tests.cluster.api_proxy import Answer, Proxy
 from tests.cluster.kube import Space

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from assay import dataset, model, store
-from assay.cluster.work import Work
 from assay.dataset import DatasetSettings
 from assay.demo.base_model import TEMPLATE
 from assay.finetune import LOSS_LOG
+from assay.queues import Work
 from tests.cluster.data import BASE, EVALUATION, TRAINING
 from tests.cluster.kube import Space
 from tests.cluster.launchers import Start, last_line

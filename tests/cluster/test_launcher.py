@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from assay.cluster.api import ApiError, jobs, pods, request, watch
+from assay.volcano.api import ApiError, jobs, pods, request, watch
 from tests.cluster.kube import Space
 from tests.cluster.launchers import DONE, Launcher, Start, eventually, last_line, work
 

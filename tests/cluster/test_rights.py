@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from assay.cluster import volcano
 from assay.placement import ClusterSettings
+from assay.queues import TaskConfig
+from assay.volcano import job
 from tests.cluster import kube, launchers
 from tests.cluster.conftest import Preflight
 from tests.cluster.kube import CLUSTER_RULES, RULES, Cluster, Object
@@ -46,7 +47,7 @@ def test_without_any_right_the_launcher_says_which_it_lacks(
     with kube.space(cluster, name, tmp_path, without(RULES, resource, verb)) as space:
         if (resource, verb) == ("jobs", "get"):  # for the Job of an earlier try
             settings = ClusterSettings(image=kube.IMAGE, gpus=0)
-            made = volcano.job(work(), settings, volcano.TaskConfig(), None)
+            made = job.make(work(), settings, TaskConfig(), None)
             made["metadata"]["namespace"] = name
             cluster.apply(made)
         occasion = OCCASIONS.get((resource, verb), ALWAYS)

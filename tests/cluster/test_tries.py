@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from assay import dataset, store
-from assay.cluster import volcano
-from assay.cluster.work import Work
 from assay.dataset import DatasetSettings
 from assay.demo.base_model import TEMPLATE
+from assay.queues import Work
+from assay.volcano import job
 from tests.cluster.data import BASE, EVALUATION
 from tests.cluster.kube import Space
 from tests.cluster.launchers import Start, eventually
 
-SCRATCH = Path(volcano.SCRATCH)
+SCRATCH = Path(job.SCRATCH)
 
 
 @pytest.mark.timeout(1200)

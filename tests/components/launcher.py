@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from assay import local
+from assay import compiled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ def launch(
     pipeline: str = "finetune_and_evaluate",
 ) -> Done:
     """Run the component of `stage` (a task's name in the YAML) with its outputs in `folder`."""
-    specification = next(yaml.safe_load_all(local.compiled(pipeline).read_text()))
+    specification = next(yaml.safe_load_all(compiled.pipeline(pipeline).read_text()))
     component = specification["components"][f"comp-{stage}"]
     container = specification["deploymentSpec"]["executors"][f"exec-{stage}"]["container"]
     given = _input(component, parameters, artifacts or {}, folder)

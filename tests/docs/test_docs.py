@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from assay import config, settings
-from assay.cli import _parser
-from assay.cluster.connection import Connection
-from assay.cluster.schedule import Schedule
+from assay.cli.main import parser
+from assay.kubeflow.connection import Connection
+from assay.kubeflow.schedule import Schedule
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -71,7 +71,7 @@ def test_commands_exist(page: str, code: str) -> None:
         if words[:1] == ["make"]:
             assert set(words[1:2]) <= set(targets), f"{page}: {line}"
         elif words[:1] == ["assay"]:
-            _parser().parse_args(shlex.split(line, comments=True)[1:])
+            parser().parse_args(shlex.split(line, comments=True)[1:])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

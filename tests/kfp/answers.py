@@ -15,9 +15,9 @@ from datetime import datetime
 from typing import Any
 
 from assay import config
-from assay.cluster import client, pipelines, runs, schedule, submit
-from assay.cluster.connection import Connection
-from assay.cluster.schedule import Schedule
+from assay.kubeflow import client, pipelines, runs, schedule, submit
+from assay.kubeflow.connection import Connection
+from assay.kubeflow.schedule import Schedule
 
 NOBODY = "11111111-1111-1111-1111-111111111111"
 CONFIG = {"mode": "auto", "dataset": {"eval": "s3://b/eval.json"}, "model": "s3://b/model"}

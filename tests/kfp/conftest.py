@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from assay.cluster import client
-from assay.cluster.client import Kfp
-from assay.cluster.connection import Connection
+from assay.kubeflow import client
+from assay.kubeflow.client import Kfp
+from assay.kubeflow.connection import Connection
 from tests.kfp.kfp_server import KfpServer
 from tests.kfp.served import serve
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from assay.cluster import argo
+from assay.kubeflow import argo
 from tests.kfp import many_users
 from tests.kfp.kfp_objects import ZERO, Answer, Refusal, known, links, listing, now, visible
 

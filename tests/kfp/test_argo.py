@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from assay.cluster import argo
+from assay.kubeflow import argo
 from tests.kfp.served import serve
 
 RECORDED: dict[str, Any] = json.loads(

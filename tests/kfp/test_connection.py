@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from assay.cli import main
-from assay.cluster import client, connection
-from assay.cluster.connection import Connection
+from assay.cli.main import main
 from assay.errors import InputError
+from assay.kubeflow import client, connection
+from assay.kubeflow.connection import Connection
 from tests.kfp.kfp_server import KfpServer
 
 SECRET = "s3cr3t-t0ken"

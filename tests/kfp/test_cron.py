@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from assay.cluster import cron
 from assay.errors import SettingsError
+from assay.kubeflow import cron
 
 # What robfig/cron v1.2.0 answered; reference.go beside it is the program.
 ROWS: list[dict[str, Any]] = json.loads(

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
 
-from assay import config, local, task
-from assay.cluster import parameters
+from assay import compiled, config, task
 from assay.config import Config
 from assay.errors import SettingsError
+from assay.kubeflow import parameters
 
 JUDGE = {"endpoint": "https://judge.example/v1", "model": "big"}
 EVALUATE = {"dataset": {"eval": "s3://b/eval.json"}, "model": "s3://b/model", "judge": JUDGE}
@@ -28,7 +28,7 @@ FINETUNE = {
 
 
 def spec(name: str) -> dict[str, Any]:
-    return dict(next(yaml.safe_load_all(local.compiled(name).read_text())))
+    return dict(next(yaml.safe_load_all(compiled.pipeline(name).read_text())))
 
 
 SPECS = {name: spec(name) for name in ("evaluate", "finetune_and_evaluate")}

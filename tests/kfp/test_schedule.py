@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from assay.cli import main
-from assay.cluster import client, schedule
-from assay.cluster.client import Kfp
-from assay.cluster.connection import Connection
+from assay.cli.main import main
+from assay.kubeflow import client, schedule
+from assay.kubeflow.client import Kfp
+from assay.kubeflow.connection import Connection
 from tests.kfp.kfp_server import KfpServer
 
 SCHEDULE = {"name": "nightly-eval", "cron": "30 3 * * 1-5", "config": "nightly.yaml"}

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from assay import __version__, config
-from assay.cli import main
-from assay.cluster import client, pipelines, submit
-from assay.cluster.client import Kfp
-from assay.cluster.connection import Connection
+from assay.cli.main import main
+from assay.kubeflow import client, pipelines, submit
+from assay.kubeflow.client import Kfp
+from assay.kubeflow.connection import Connection
 from tests.kfp.kfp_server import KfpServer
 
 ROOT = Path(__file__).parents[2]

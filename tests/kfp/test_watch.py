@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from assay import progress
-from assay.cli import main
-from assay.cluster import runs, watch
-from assay.cluster.client import Kfp
+from assay.cli.main import main
 from assay.errors import KfpError
+from assay.kubeflow import runs, watch
+from assay.kubeflow.client import Kfp
 from assay.progress import Progress
 from tests.kfp.kfp_server import KfpServer
 

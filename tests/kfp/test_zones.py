@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from assay.cluster import cron, zones
 from assay.errors import SettingsError
+from assay.kubeflow import cron, zones
 
 AFTER = datetime(2026, 1, 30, 12, tzinfo=UTC)
 

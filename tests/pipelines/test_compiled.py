@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from assay import __version__, local
+from assay import __version__
+from assay.compiled import pipeline
 from pipelines.compile import PIPELINES, compile_pipelines
 from pipelines.stages import STORE
 
@@ -130,13 +131,13 @@ def test_what_is_set_on_a_gpu_task_goes_to_its_workers() -> None:
 
 def test_the_library_finds_the_compiled_pipelines() -> None:
     for name in PIPELINES:
-        assert local.compiled(name).is_file()
+        assert pipeline(name).is_file()
 
 
 def test_parameters_reach_preflight_by_their_names() -> None:
     from components.preflight import preflight
 
     taken = set(inspect.signature(preflight.python_func).parameters)
-    for name, pipeline in PIPELINES.items():
-        given = set(pipeline.component_spec.inputs or {})
+    for name, compiled_pipeline in PIPELINES.items():
+        given = set(compiled_pipeline.component_spec.inputs or {})
         assert given - taken <= {"judge_secret"}, name

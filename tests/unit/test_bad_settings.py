@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from assay.cli import main
+from assay.cli.main import main
 
 CASES: list[dict[str, Any]] = json.loads(Path("tests/data/bad/settings.json").read_text())
 

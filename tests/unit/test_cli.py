@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from assay import __version__
-from assay.cli import main
+from assay.cli.main import main
 
 
 @pytest.fixture

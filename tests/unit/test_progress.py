@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from assay import progress
-from assay.progress import Pace, Progress
-from assay.terminal import following
+from assay.progress import Pace, Progress, following
 
 
 def test_a_stage_is_reported_from_its_first_event_to_done() -> None:

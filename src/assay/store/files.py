@@ -19,6 +19,7 @@ from assay.errors import DatasetError, InputError, StoreError
 
 T = TypeVar("T")
 
+BLOCK = 1 << 16
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 
 
@@ -169,10 +170,19 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _cut_torn_line(path: Path) -> None:
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole != len(content):
-        os.truncate(path, whole)
+    """Read from the end, a block at a time: what is appended often is long."""
+    with path.open("rb") as file:
+        size = end = file.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - BLOCK)
+            file.seek(start)
+            newline = file.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                end = start + newline + 1
+                break
+            end = start
+    if end != size:
+        os.truncate(path, end)
 
 
 @contextmanager

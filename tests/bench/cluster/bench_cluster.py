@@ -17,8 +17,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from assay.cluster import volcano
 from assay.placement import ClusterSettings
+from assay.queues import TaskConfig
+from assay.volcano import job
 from tests.cluster import api_proxy, image, kube, launchers
 from tests.cluster.kube import Space
 from tests.cluster.launchers import DONE, eventually, work
@@ -38,10 +39,10 @@ def launched(space: Space, folder: Path, number: int) -> float:
 
 def applied(space: Space, number: int) -> float:
     """Return the seconds from starting kubectl with the same Job to its worker."""
-    job = manifest(space, number)
-    name = job["metadata"]["name"]
+    wanted = manifest(space, number)
+    name = wanted["metadata"]["name"]
     began = time.time()
-    space.cluster.apply(job)
+    space.cluster.apply(wanted)
     logs = ("logs", f"{name}-master-0", "-n", space.name)
     eventually(lambda: "now " in space.cluster.run(*logs, check=False), "the worker's log")
     return first_breath(space.cluster.run(*logs)) - began
@@ -49,11 +50,11 @@ def applied(space: Space, number: int) -> float:
 
 def manifest(space: Space, number: int) -> dict[str, Any]:
     variables = [{"name": "SCRIPT", "value": f"{NOW}; {DONE}"}]
-    task = volcano.TaskConfig(**kube.mounted(), env=variables)  # type: ignore[arg-type]
+    task = TaskConfig(**kube.mounted(), env=variables)  # type: ignore[arg-type]
     settings = ClusterSettings(image=kube.IMAGE, gpus=0)
-    job = volcano.job(work(f"applied-{number}"), settings, task, None)
-    job["metadata"]["namespace"] = space.name
-    return job
+    wanted = job.make(work(f"applied-{number}"), settings, task, None)
+    wanted["metadata"]["namespace"] = space.name
+    return wanted
 
 
 def first_breath(log: str) -> float:

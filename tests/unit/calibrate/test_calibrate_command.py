@@ -13,7 +13,7 @@ from scipy import stats
 
 from assay import store
 from assay.calibrate.items import judged
-from assay.cli import main
+from assay.cli.main import main
 from assay.errors import InputError
 from assay.judge import rubric, verdicts
 from assay.judge.anchors import load

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assay.cli import main
+from assay.cli.main import main
 from assay.dataset import load, read
 from assay.dataset.validity import MAX_CHARACTERS
 from assay.errors import DatasetError

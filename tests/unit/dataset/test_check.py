@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assay.cli.dataset import add_parsers
 from assay.dataset import check, compare, describe
-from assay.dataset.cli import add_parser
 from assay.dataset.overlap import SIMILAR
 from assay.records import Message, Sample
 
@@ -86,7 +86,7 @@ def test_command_prints_the_check_and_returns_its_exit_code(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parser = argparse.ArgumentParser()
-    add_parser(parser.add_subparsers())
+    add_parsers(parser.add_subparsers())
     data = write(tmp_path / "e.json", EVAL)
     arguments = parser.parse_args(["dataset", "check", data, "--against", data])
     assert arguments.command(arguments) == 2

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from assay import store
-from assay.cli import main
+from assay.cli.main import main
 from assay.judge import JudgeSummary, verdicts
 from tests.faults.endpoint import Answer, Body, chat, error, scores, serving
 from tests.unit.judge.conftest import Make

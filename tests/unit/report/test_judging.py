@@ -16,7 +16,7 @@ import yaml
 
 import assay.report
 from assay import store
-from assay.cli import main
+from assay.cli.main import main
 from assay.errors import InputError
 from assay.gate import GatePolicy
 from assay.records import Verdict

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from assay import store
-from assay.cli import main
+from assay.cli.main import main
 from tests import faulty, minio
 from tests.unit.store.test_faults import certify
 

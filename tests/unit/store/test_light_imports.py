@@ -7,7 +7,7 @@ HEAVY = {"boto3", "botocore", "pydantic", "pyarrow", "rensa", "numpy", "datasets
 
 
 def test_data_and_store_are_imported_without_what_they_use() -> None:
-    script = "import sys, assay.dataset.cli, assay.dataset, assay.store; print(*sys.modules)"
+    script = "import sys, assay.cli.dataset, assay.dataset, assay.store; print(*sys.modules)"
     ended = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )

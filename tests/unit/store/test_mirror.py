@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from assay import store
-from assay.cli import main
+from assay.cli.main import main
 from assay.errors import StageError, StoreError
 from assay.store.folders import INDEX
 

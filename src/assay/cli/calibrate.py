@@ -1,0 +1,171 @@
+"""`assay calibrate`: labels by people, what they say of the judge, and anchors against drift."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from assay import config, store
+from assay.calibrate.agreement import compare
+from assay.calibrate.items import Item, draw, judged, read_labels, write_form, write_items
+from assay.errors import InputError
+from assay.judge import JudgeSummary
+from assay.judge import rubric as rubrics
+from assay.judge.anchors import freeze
+from assay.judge.rubric import Rubric
+from assay.records import SIDES, Agreement, Corrected
+
+ITEMS, FORM, RESULT = "items.csv", "form.html", "calibration.json"
+
+
+def add_parsers(commands: Any) -> None:
+    """Add the commands `calibrate export` and `calibrate import`."""
+    calibrate = commands.add_parser("calibrate", help="compare the judge with people")
+    both = calibrate.add_subparsers(required=True, metavar="COMMAND")
+    export = _add(both, "export", "draw judged answers for people to label, blind")
+    export.add_argument("--n", type=int, default=50, help="how many (50)")
+    export.add_argument("--out", required=True, metavar="DIR", help="folder or URI")
+    export.set_defaults(command=_export)
+    labels = _add(both, "import", "say how far judge and people agree")
+    labels.add_argument("labels", metavar="LABELS.csv", help="path or URI")
+    labels.add_argument(
+        "--pass-at", type=int, metavar="SCORE", help="an answer passes from here (two thirds up)"
+    )
+    labels.set_defaults(command=_import)
+    anchors = _add(both, "anchors", "freeze judged answers for judge.anchors")
+    anchors.add_argument("--n", type=int, default=30, help="how many (30)")
+    anchors.add_argument("--out", required=True, metavar="FILE.jsonl", help="path or URI")
+    anchors.set_defaults(command=_freeze)
+
+
+def _add(both: Any, name: str, help_text: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = both.add_parser(name, help=help_text)
+    command.add_argument("folder", metavar="RUN", help="run folder or URI")
+    command.add_argument("--rubric", metavar="FILE", help="what was judged on (judge.rubric)")
+    return command
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    with _run(arguments) as run, _written(arguments.out) as out:
+        rubric = _rubric(arguments, run)
+        items = draw(list(judged(run)), arguments.n)
+        write_items(out / ITEMS, items, rubric)
+        write_form(out / FORM, items, rubric)
+    there = arguments.out.rstrip("/")
+    print(f"{len(items)} answers to label: {there}/{FORM}, or {there}/{ITEMS}")
+
+
+def _freeze(arguments: argparse.Namespace) -> None:
+    with _run(arguments) as run, _written(arguments.out) as out:
+        rubric = _rubric(arguments, run)
+        items = draw(list(judged(run)), arguments.n)
+        summary = store.read_record(run / items[0].side / "judge.json", JudgeSummary)
+        rows = [(item.sample, item.output, item.verdict) for item in items]
+        count = freeze(out, rows, summary.model, rubric)
+    print(f"{count} anchors: set judge.anchors to {arguments.out}")
+
+
+def _import(arguments: argparse.Namespace) -> None:
+    with _run(arguments) as run:
+        found = _agreements(arguments, run)
+        store.write_json(run / RESULT, found)
+    print("\n".join(line for name, one in found.items() for line in describe(name, one)))
+
+
+def _agreements(arguments: argparse.Namespace, run: Path) -> dict[str, Agreement]:
+    rubric = _rubric(arguments, run)
+    items = {item.name: item for item in judged(run)}
+    labels = read_labels(arguments.labels, items, rubric)
+    pass_at = arguments.pass_at
+    if pass_at is None:
+        pass_at = rubric.low + round((rubric.high - rubric.low) * 2 / 3)
+    return {
+        name: _compare(name, items, labels, pass_at)
+        for name in rubric.dimensions
+        if any(name in given for given in labels.values())
+    }
+
+
+@contextmanager
+def _run(arguments: argparse.Namespace) -> Iterator[Path]:
+    with store.mirrored(arguments.folder, weights=False) as mirror:
+        yield mirror.folder
+
+
+@contextmanager
+def _written(out: str) -> Iterator[Path]:
+    """Give the path to write to; what is written is brought to `out` where that is a URI."""
+    if not store.is_remote(out):
+        yield Path(out)
+        return
+    with tempfile.TemporaryDirectory(prefix="assay-") as folder:
+        path = Path(folder) / out.rstrip("/").rpartition("/")[2]
+        yield path
+        store.publish(path, out.rstrip("/"))
+
+
+def _compare(
+    name: str, items: dict[str, Item], labels: dict[str, dict[str, int]], pass_at: float
+) -> Agreement:
+    pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    scores: dict[str, list[float]] = defaultdict(list)
+    for item in items.values():
+        scores[item.side].append(item.verdict.values[name])
+    for item_name, given in labels.items():
+        if name in given:
+            item = items[item_name]
+            pairs[item.side].append((item.verdict.values[name], given[name]))
+    return compare(pairs, scores, pass_at)
+
+
+def describe(name: str, one: Agreement) -> list[str]:
+    """Return what the labels say of one dimension, as lines of text."""
+    reach = "" if one.bias_low is None else f" (95% {one.bias_low:+.2f} to {one.bias_high:+.2f})"
+    lines = [
+        f"{name}: {one.n} labels",
+        f"  agreement       {one.exact:.0%} exact, {one.within_one:.0%} within one",
+        f"  Cohen's kappa   {_said(one.kappa)}, with quadratic weights {_said(one.weighted_kappa)}",
+        f"  Spearman        {_said(one.spearman)}",
+        f"  bias            {one.bias:+.2f}{reach}, judge minus people",
+    ]
+    for side, mean in one.means.items():
+        lines.append(f"  {side:10} mean {_corrected(mean, '.2f')}")
+        rate = _corrected(one.rates[side], ".1%")
+        lines.append(f"  {side:10} share of {one.pass_at:g} and more {rate}")
+    return lines
+
+
+def _corrected(number: Corrected, form: str) -> str:
+    judge = f"{number.judge:{form}} by the judge"
+    if number.value is None:
+        return f"{judge}; these labels cannot correct it"
+    return (
+        f"{judge}, {number.value:{form}} corrected "
+        f"(95% {number.low:{form}} to {number.high:{form}})"
+    )
+
+
+def _said(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _rubric(arguments: argparse.Namespace, run: Path) -> Rubric:
+    name = arguments.rubric
+    if name is None:
+        settings = config.load(run / "config.yaml").judge
+        name = settings.rubric if settings else "default-en"
+    rubric = rubrics.load(name)
+    for side in SIDES:
+        path = run / side / "judge.json"
+        used = store.read_record(path, JudgeSummary) if path.is_file() else None
+        if used and used.rubric_digest != rubric.digest:
+            raise InputError(
+                f"{arguments.folder} was judged on the rubric {used.rubric}, not on {name}",
+                "Give that rubric as --rubric FILE",
+            )
+    return rubric

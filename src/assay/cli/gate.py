@@ -1,0 +1,63 @@
+"""`assay gate`: may the candidate replace the baseline?"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from assay import config, settings, store
+from assay.errors import SettingsError
+from assay.gate import EXIT_CODES, Gate, GatePolicy, headline
+
+
+def add_parsers(commands: Any) -> None:
+    """Add the command `gate`."""
+    gate = commands.add_parser(
+        "gate",
+        help="say whether a run's candidate may replace the baseline",
+        description="Exit code 0 for GO, 1 for NO-GO, 3 for INCONCLUSIVE.",
+    )
+    gate.add_argument("folder", metavar="RUN", help="run folder or URI")
+    gate.add_argument(
+        "--policy", type=Path, metavar="FILE.yaml", help="the rules (section gate of RUN's config)"
+    )
+    gate.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the report with the gate's decision, print it, and return its exit code."""
+    from assay.report import report
+
+    policy = read_policy(arguments.policy) if arguments.policy else None
+    with store.mirrored(arguments.folder, weights=False) as mirror:
+        decided = report(mirror.folder, policy=policy).gate
+        mirror.send()
+    if decided is None:
+        raise SettingsError(
+            f"{arguments.folder}/config.yaml has no section gate", "Add one, or give --policy"
+        )
+    print(describe(decided))
+    return EXIT_CODES[decided.decision]
+
+
+def say(folder: Path) -> int:
+    """Print what the gate decided when the report of `folder` was written, if there is one, and
+    return its exit code."""
+    decided = store.read_json(folder / "metrics.json")["gate"]
+    if decided is None:
+        return 0
+    gate = settings.build(Gate, decided, "gate")
+    print(describe(gate))
+    return EXIT_CODES[gate.decision]
+
+
+def read_policy(path: Path) -> GatePolicy:
+    """Return the policy in a YAML file. Raises InputError."""
+    return settings.build(GatePolicy, config.read_yaml(path), str(path))
+
+
+def describe(gate: Gate) -> str:
+    """Return a decision as text: one line, and one for each rule."""
+    lines = [f"  {one.decision:12} {one.rule}: {one.reason}" for one in gate.rulings]
+    return "\n".join([headline(gate), *lines])

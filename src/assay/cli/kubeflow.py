@@ -1,0 +1,203 @@
+"""`assay submit`, `status`, `watch`, `logs`, `cancel` and `pipeline`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from assay.kubeflow.client import Kfp
+    from assay.kubeflow.runs import Run
+
+CODES = {"SUCCEEDED": 0, "FAILED": 1, "CANCELED": 3}
+GOES_ON = 4
+INTERRUPTED = 130
+ENDS = "exit code: 0 succeeded, 1 failed, 2 refused, 3 canceled, 4 goes on, 130 interrupted"
+
+Command = Callable[[argparse.Namespace], int | None]
+
+
+def add_parsers(commands: Any) -> None:
+    """Add the commands for a cluster to the command line."""
+    submit = commands.add_parser(
+        "submit", help="run a configuration on Kubeflow Pipelines", epilog=ENDS
+    )
+    submit.add_argument("config", type=Path, metavar="CONFIG.yaml")
+    submit.add_argument("--name", default="", metavar="NAME", help="the run's name (<CONFIG>)")
+    submit.add_argument("--watch", action="store_true", help="and follow it until it ends")
+    submit.add_argument(
+        "--once",
+        action="store_true",
+        help="take the run of the same content, if it goes on or succeeded",
+    )
+    add_setting(submit, "--set", "SECTION.NAME=VALUE", "override one setting (repeatable)")
+    add_setting(submit, "--parameter", "NAME=VALUE", "a pipeline parameter, such as judge_secret")
+    add_connection(submit)
+    submit.set_defaults(command=_submit)
+    for name, command, text in (
+        ("status", _status, "show a run on the cluster and its tasks"),
+        ("watch", _watch, "follow a run on the cluster until it ends"),
+        ("logs", _logs, "print what the tasks of a run on the cluster wrote"),
+        ("cancel", _cancel, "end a run on the cluster"),
+    ):
+        parser = commands.add_parser(name, help=text, epilog=ENDS)
+        parser.add_argument("run", metavar="RUN", help="a run's id or name")
+        if name == "logs":
+            parser.add_argument("--task", default="", help="of this task only, such as Judge")
+        add_connection(parser)
+        parser.set_defaults(command=command)
+    _add_pipeline(commands)
+
+
+def add_connection(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say where Kubeflow Pipelines is."""
+    group = parser.add_argument_group("Kubeflow Pipelines")
+    group.add_argument("--endpoint", metavar="URL", help="its address (ASSAY_KFP_ENDPOINT)")
+    group.add_argument("--namespace", metavar="NAME", help="the user's (ASSAY_KFP_NAMESPACE)")
+    group.add_argument(
+        "--connection", type=Path, metavar="FILE", help="how to reach it (ASSAY_KFP_CONFIG)"
+    )
+
+
+def add_setting(parser: argparse.ArgumentParser, flag: str, value: str, text: str) -> None:
+    """Add a repeatable NAME=VALUE flag."""
+    parser.add_argument(flag, action="append", default=[], metavar=value, help=text)
+
+
+def connected(arguments: argparse.Namespace) -> Kfp:
+    """Return the connection that the flags, the environment or the file say."""
+    from assay.kubeflow import client, connection
+
+    given = {"endpoint": arguments.endpoint, "namespace": arguments.namespace}
+    return client.connect(connection.load(given, arguments.connection))
+
+
+def _submit(arguments: argparse.Namespace) -> int:
+    from assay import config
+    from assay.kubeflow import parameters, pipelines, submit
+    from assay.settings import read_assignments
+
+    settings = config.load(arguments.config, read_assignments("--set", arguments.set))
+    given = read_assignments("--parameter", arguments.parameter)
+    compiled = pipelines.compiled(parameters.pipeline_of(settings))
+    parameters.to_parameters(settings, pipelines.spec(compiled), given)  # before any connection
+    kfp = connected(arguments)
+    name = arguments.name or arguments.config.stem
+    run = submit.submit(kfp, settings, name=name, once=arguments.once, given=given)
+    print(f"{run.id}  {run.name}\n{run.link}", flush=True)
+    return _follow(kfp, run.id) if arguments.watch else 0
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    from assay.kubeflow import runs
+
+    kfp = connected(arguments)
+    return _follow(kfp, runs.find(kfp, arguments.run))
+
+
+def _follow(kfp: Kfp, run_id: str) -> int:
+    from assay import terminal
+    from assay.kubeflow.watch import watch
+
+    try:
+        with terminal.live() as listen:
+            run = watch(kfp, run_id, listen)
+    except KeyboardInterrupt:
+        print(
+            f"assay: the run goes on. To return: assay watch {run_id}; "
+            f"to end it: assay cancel {run_id}",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    print(_ending(kfp, run))
+    return CODES[run.state]
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from assay.kubeflow import runs
+
+    kfp = connected(arguments)
+    run = runs.get(kfp, runs.find(kfp, arguments.run))
+    table = Table("task", "state", "took", box=None)
+    for task in run.tasks:
+        table.add_row(task.name, task.state.lower(), took(task.started, task.finished))
+    Console().print(table)
+    print(_ending(kfp, run))
+    return CODES.get(run.state, GOES_ON)
+
+
+def _logs(arguments: argparse.Namespace) -> None:
+    from assay.kubeflow import runs, task_logs
+    from assay.settings import check_names
+
+    kfp = connected(arguments)
+    run = runs.get(kfp, runs.find(kfp, arguments.run))
+    if arguments.task:
+        check_names({arguments.task: ""}, [task.name for task in run.tasks], "task")
+    for task in run.tasks:
+        if arguments.task in ("", task.name):
+            for line in task_logs.read(kfp, run.id, task):
+                print(line if arguments.task else f"{task.name}: {line}")
+
+
+def _cancel(arguments: argparse.Namespace) -> None:
+    from assay.kubeflow import runs
+
+    kfp = connected(arguments)
+    run_id = runs.find(kfp, arguments.run)
+    runs.cancel(kfp, run_id)
+    print(f"{run_id} is being canceled")
+
+
+def _ending(kfp: Kfp, run: Run) -> str:
+    from assay.kubeflow.causes import causes
+
+    reason = f": {' '.join(run.error.split())}" if run.error else ""
+    why = [f"{task}: {cause}" for task, cause in causes(kfp, run).items()]
+    return "\n".join([f"{run.name} {run.state.lower()}{reason}", *why, run.link])
+
+
+def took(started: Any, finished: Any) -> str:
+    """Return how long something has taken, "" where it has not begun."""
+    from datetime import UTC, datetime
+
+    from assay.progress import clock
+
+    return clock(((finished or datetime.now(UTC)) - started).total_seconds()) if started else ""
+
+
+def _add_pipeline(commands: Any) -> None:
+    parser = commands.add_parser("pipeline", help="the compiled pipelines")
+    choices = parser.add_subparsers(required=True, metavar="COMMAND")
+    compiling = choices.add_parser("compile", help="write their YAML")
+    compiling.add_argument("--out", type=Path, default=Path("pipelines"), metavar="FOLDER")
+    compiling.add_argument(
+        "--registry", default="", metavar="PREFIX/", help="where their images are"
+    )
+    compiling.set_defaults(command=_compile)
+    uploading = choices.add_parser("upload", help="make them known to Kubeflow Pipelines, once")
+    add_connection(uploading)
+    uploading.set_defaults(command=_upload)
+
+
+def _compile(arguments: argparse.Namespace) -> None:
+    from assay.kubeflow import pipelines
+
+    for path in pipelines.compile_to(arguments.out, arguments.registry):
+        print(path)
+
+
+def _upload(arguments: argparse.Namespace) -> None:
+    from assay.kubeflow import pipelines
+
+    kfp = connected(arguments)
+    for name in pipelines.NAMES:
+        version = pipelines.upload(kfp, pipelines.compiled(name, kfp.connection.registry))
+        state = "uploaded" if version.created else "unchanged"
+        print(f"{version.pipeline} {version.content}: {state}")

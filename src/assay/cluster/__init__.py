@@ -1,1 +1,0 @@
-"""The only part that knows Kubernetes and KFP's client."""

@@ -1,0 +1,270 @@
+"""Recurring evaluations: each schedule exists once on the server, as its file says.
+
+A schedule is a recurring run of KFP whose description carries the hash of all that it does. KFP
+cannot change one, so a changed schedule is a new one, and the old one goes without its runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from assay import config as configuration
+from assay import settings
+from assay.config import Config
+from assay.errors import InputError, KfpError, SettingsError
+from assay.kubeflow import cron as crons
+from assay.kubeflow import parameters, pipelines, runs, zones
+from assay.kubeflow.client import Kfp
+from assay.kubeflow.submit import experiment_id
+
+Change = Literal["created", "unchanged", "replaced"]
+_MARKED = re.compile(r"Assay schedule (?P<cron>.*) \((?P<zone>[^()]*)\), content (?P<hash>\w+)\.")
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """What a SCHEDULE.yaml says: `cron` in `time_zone` starts a run of `config`.
+
+    `config` is a configuration or the path of one, from the schedule's folder. `parameters` are
+    the pipeline's own, such as judge_secret.
+    """
+
+    name: str
+    cron: str
+    config: str | Mapping[str, Any]
+    time_zone: str = "UTC"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """A schedule on the server; `cron` is as its file says it."""
+
+    id: str
+    name: str
+    cron: str
+    time_zone: str
+    content: str
+    enabled: bool
+    created: datetime
+
+    def upcoming(self, after: datetime, count: int = 3) -> list[datetime]:
+        """Return its next firings, in its own zone; none while it is paused."""
+        if not self.enabled:
+            return []
+        zone = zones.zone(self.time_zone, "time_zone")
+        return crons.upcoming(crons.parse(self.cron), zone, after, count)
+
+
+def load(path: Path) -> tuple[Schedule, Config]:
+    """Return the schedule in a YAML file and the configuration that it runs. Raises InputError
+    and SettingsError."""
+    values = configuration.read_yaml(path)
+    found = settings.build(Schedule, values, "schedule")
+    if not _NAME.fullmatch(found.name):
+        raise SettingsError(
+            f"schedule.name = {found.name!r}", "Use lower-case letters, digits and hyphens, 2 to 52"
+        )
+    if isinstance(found.config, str):
+        return found, configuration.load(path.parent / found.config)
+    return found, configuration.parse(found.config)
+
+
+def apply(kfp: Kfp, schedule: Schedule, config: Config) -> tuple[Applied, Change]:
+    """Make the server have this schedule, once; return it and what was done.
+
+    A changed schedule replaces the one of its name, whose runs go on to their end; a paused one
+    stays paused. Raises InputError before anything is created.
+    """
+    wanted = _wanted(kfp, schedule, config)
+    before = _named(kfp, schedule.name)
+    same = [one for one in before if one.content == wanted["content"]]
+    if not same:
+        paused = bool(before) and not any(one.enabled for one in before)
+        _create(kfp, schedule, wanted, enabled=not paused)
+    kept = _settle(kfp, schedule.name, wanted["content"])
+    return kept, "unchanged" if same else "replaced" if before else "created"
+
+
+def list_all(kfp: Kfp) -> list[Applied]:
+    """Return the schedules on the server, by name."""
+    return sorted(_applied(kfp), key=lambda one: (one.name, one.created, one.id))
+
+
+def last_run(kfp: Kfp, applied: Applied) -> runs.Run | None:
+    """Return the newest run that a schedule has started, without its tasks; None before any."""
+    answer = kfp.call(
+        "runs",
+        kfp.client.runs.run_service_list_runs,
+        filter=pipelines.equals("recurring_run_id", applied.id),
+        sort_by="created_at desc",
+        page_size=1,
+        **runs.space(kfp),
+    )
+    return runs.read_run(kfp, answer.runs[0], {}) if answer.runs else None
+
+
+def get(kfp: Kfp, name: str) -> Applied:
+    """Return a schedule by its name. Raises KfpError where there is none."""
+    found = _named(kfp, name)
+    if not found:
+        raise KfpError(f"there is no schedule {name}", "See: assay schedule list", runs.NOT_FOUND)
+    return found[0]
+
+
+def pause(kfp: Kfp, name: str) -> None:
+    """Start no more runs of a schedule, until it is resumed."""
+    _switch(kfp, name, kfp.client.recurring_runs.recurring_run_service_disable_recurring_run)
+
+
+def resume(kfp: Kfp, name: str) -> None:
+    """Let a paused schedule start runs again; those missed meanwhile are not caught up."""
+    _switch(kfp, name, kfp.client.recurring_runs.recurring_run_service_enable_recurring_run)
+
+
+def delete(kfp: Kfp, name: str) -> None:
+    """Remove a schedule; its runs go on."""
+    get(kfp, name)
+    for one in _named(kfp, name):
+        _delete(kfp, one)
+
+
+def trigger(kfp: Kfp, name: str) -> runs.Run:
+    """Start a run of a schedule now, paused or not, and return it."""
+    one = get(kfp, name)
+    service = kfp.client.recurring_runs
+    known = kfp.call(f"schedule {name}", service.recurring_run_service_get_recurring_run, one.id)
+    models = kfp.client.api_models
+    run = models.V2beta1Run(
+        experiment_id=known.experiment_id,
+        display_name=f"{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}",
+        description=f"Schedule {name}, triggered by hand.",
+        pipeline_spec=known.pipeline_spec,
+        runtime_config=known.runtime_config,
+        service_account=known.service_account,
+        recurring_run_id=one.id,
+    )
+    made = kfp.call(f"a run of {name}", kfp.client.runs.run_service_create_run, run=run)
+    return runs.read_run(kfp, made, {})
+
+
+def _wanted(kfp: Kfp, schedule: Schedule, config: Config) -> dict[str, Any]:
+    """Return what the server is to have, checked: KFP's cron, the pipeline, its arguments."""
+    here = zones.zone(schedule.time_zone, "time_zone")
+    there = zones.zone(kfp.connection.time_zone, "the connection's time_zone")
+    cron = zones.moved(crons.parse(schedule.cron), here, there)
+    text = pipelines.compiled(parameters.pipeline_of(config), kfp.connection.registry)
+    spec, *platform = pipelines.documents(text)
+    arguments = parameters.to_parameters(config, spec, schedule.parameters)
+    _without_caching(spec)
+    content = [asdict(schedule) | {"config": None}, cron.kfp, spec, platform, arguments]
+    plain = json.dumps(content, sort_keys=True, default=str)
+    return {
+        "cron": cron.kfp,
+        "spec": {"pipeline_spec": spec, "platform_spec": platform[0]} if platform else spec,
+        "arguments": arguments,
+        "content": hashlib.sha256(plain.encode()).hexdigest()[:16],
+    }
+
+
+def _without_caching(spec: dict[str, Any]) -> None:
+    dags = [one["dag"] for one in (spec["root"], *spec["components"].values()) if "dag" in one]
+    for dag in dags:
+        for task in dag["tasks"].values():
+            task["cachingOptions"] = {}
+
+
+def _create(kfp: Kfp, schedule: Schedule, wanted: Mapping[str, Any], *, enabled: bool) -> None:
+    models = kfp.client.api_models
+    note = f"Assay schedule {schedule.cron} ({schedule.time_zone}), content {wanted['content']}."
+    recurring = models.V2beta1RecurringRun(
+        experiment_id=experiment_id(kfp),
+        display_name=schedule.name,
+        description=note,
+        mode=models.RecurringRunMode.ENABLE if enabled else models.RecurringRunMode.DISABLE,
+        pipeline_spec=wanted["spec"],
+        runtime_config=models.V2beta1RuntimeConfig(parameters=wanted["arguments"]),
+        trigger=models.V2beta1Trigger(
+            cron_schedule=models.V2beta1CronSchedule(cron=wanted["cron"])
+        ),
+        max_concurrency="1",
+        no_catchup=True,
+        service_account=kfp.connection.service_account or None,
+        namespace=kfp.namespace,
+    )
+    kfp.call(
+        f"schedule {schedule.name}",
+        kfp.client.recurring_runs.recurring_run_service_create_recurring_run,
+        recurring_run=recurring,
+    )
+
+
+def _settle(kfp: Kfp, name: str, content: str) -> Applied:
+    """Remove all but one of this name and return that one: the first with the wanted content.
+
+    All who apply at the same time keep the same one, since each looks after it has created.
+    """
+    found = _named(kfp, name)
+    kept = next((one for one in found if one.content == content), None)
+    if kept is None:
+        raise InputError(f"schedule {name} was changed by someone else meanwhile", "Apply it again")
+    for one in found:
+        if one.id != kept.id:
+            _delete(kfp, one)
+    return kept
+
+
+def _delete(kfp: Kfp, one: Applied) -> None:
+    """Remove a recurring run and leave its runs: KFP would otherwise end them with it."""
+    service, orphan = kfp.client.recurring_runs, "ORPHAN"
+    try:
+        kfp.call(
+            f"schedule {one.name}",
+            service.recurring_run_service_delete_recurring_run,
+            one.id,
+            propagation_policy=orphan,
+        )
+    except KfpError as error:
+        if error.status != runs.NOT_FOUND:  # another apply was faster
+            raise
+
+
+def _switch(kfp: Kfp, name: str, function: Any) -> None:
+    kfp.call(f"schedule {name}", function, get(kfp, name).id)
+
+
+def _named(kfp: Kfp, name: str) -> list[Applied]:
+    """Return the schedules of this name, the first created first."""
+    found = _applied(kfp, filter=pipelines.equals("display_name", name))
+    return sorted(found, key=lambda one: (one.created, one.id))
+
+
+def _applied(kfp: Kfp, **filters: str) -> list[Applied]:
+    found = kfp.every(
+        "schedules",
+        kfp.client.recurring_runs.recurring_run_service_list_recurring_runs,
+        "recurring_runs",
+        **filters,
+        **runs.space(kfp),
+    )
+    return [
+        Applied(
+            id=one.recurring_run_id,
+            name=one.display_name,
+            cron=marked["cron"],
+            time_zone=marked["zone"],
+            content=marked["hash"],
+            enabled=one.status == "ENABLED",
+            created=one.created_at,
+        )
+        for one in found
+        if (marked := _MARKED.fullmatch(one.description or ""))
+    ]

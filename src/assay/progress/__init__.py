@@ -1,0 +1,29 @@
+"""One progress protocol: stages emit `Progress` events, listeners show or store them.
+
+A stage takes a `Listener` and wraps its loop in `track`; where the events end up (the terminal, a
+log, progress.jsonl, a launcher in another pod) is not its business.
+"""
+
+from assay.progress.events import Listener, Progress, State, ignore, name, tee
+from assay.progress.files import following, to_file
+from assay.progress.pace import Pace, clock, read_line, to_lines
+from assay.progress.track import Tracker, megabytes, moved, track
+
+__all__ = [
+    "Listener",
+    "Pace",
+    "Progress",
+    "State",
+    "Tracker",
+    "clock",
+    "following",
+    "ignore",
+    "megabytes",
+    "moved",
+    "name",
+    "read_line",
+    "tee",
+    "to_file",
+    "to_lines",
+    "track",
+]

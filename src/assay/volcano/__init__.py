@@ -1,0 +1,1 @@
+"""Kubernetes and Volcano: the Job of a GPU stage, made, followed and ended."""

@@ -1,0 +1,121 @@
+"""Follow a Job to its end."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+
+from assay.errors import StageError
+from assay.volcano import explain, waiting
+from assay.volcano.api import (
+    PATIENCE_SECONDS,
+    Api,
+    ApiError,
+    events,
+    patiently,
+    pods,
+    request,
+)
+from assay.volcano.observe import Changes, Object, observe
+from assay.volcano.state import State, check_relays, last_lines, take, take_pod, tell
+from assay.volcano.work import Answer
+
+OVER = {"Completed", "Failed", "Terminated", "Aborted"}
+STUCK_SECONDS = 30.0
+EVENTS_SECONDS = 10.0
+DRAIN_SECONDS = 300.0
+
+
+def follow(api: Api, job: Object, stage: str, timeout: float) -> Answer:
+    """Relay the Job's logs and tell why it waits until it ends; return its first pod's answer.
+
+    `timeout` is in seconds, 0 for none. Raises InputError or StageError with the cause where the
+    Job failed, cannot start, or takes longer.
+    """
+    state = State(api=api, stage=stage, job=job)
+    changes: Changes = queue.SimpleQueue()
+    stop = threading.Event()
+    observe(api, job, changes, stop)
+    try:
+        _until_over(state, changes, timeout)
+    finally:
+        stop.set()
+    return _ending(state)
+
+
+def _until_over(state: State, changes: Changes, timeout: float) -> None:
+    started = heard = time.monotonic()
+    looked, stuck = started - EVENTS_SECONDS + 2, 0.0
+    while state.phase not in OVER:
+        now = time.monotonic()
+        try:
+            take(state, changes.get(timeout=1.0))
+            heard = now
+        except queue.Empty:
+            _check_silence(state, now - heard)
+        if not state.pods and now - looked > EVENTS_SECONDS:
+            looked = now
+            _look_at_events(state)
+        if error := waiting.cannot_start(state.pods.values()):
+            stuck = stuck or now
+            if now - stuck > STUCK_SECONDS:
+                raise error
+        else:
+            stuck = 0.0
+        check_relays(state)
+        tell(state)
+        if explain.is_lost(state.pods.values()):
+            raise explain.failed(state.stage, state.job, state.pods.values(), last_lines(state))
+        if timeout and now - started > timeout:
+            raise _too_late(state, timeout)
+
+
+def _check_silence(state: State, seconds: float) -> None:
+    if seconds > PATIENCE_SECONDS:
+        raise StageError(
+            f"{state.stage}: the API server was silent for {PATIENCE_SECONDS:.0f} s",
+            "Try again: the Job goes on meanwhile",
+        )
+
+
+def _too_late(state: State, timeout: float) -> StageError:
+    why = f": {state.said}" if state.said else ""
+    return StageError(
+        f"{state.stage}: the Job was not done within {timeout:.0f} s{why}",
+        "Raise cluster.timeout_s, or ask for less",
+    )
+
+
+def _look_at_events(state: State) -> None:
+    """Read what Volcano says of a Job that has no pods. Raises InputError for a hopeless one."""
+    group = f"{state.name}-{state.job['metadata']['uid']}"
+    found = []
+    try:
+        for name in (state.name, group):
+            query = {"fieldSelector": f"involvedObject.name={name}"}
+            found += request(state.api, "GET", events(state.api), query=query)["items"]
+    except ApiError as error:
+        if error.passing:
+            return
+        raise
+    state.events = waiting.said_by(found)
+    if hopeless := waiting.hopeless(state.events):
+        raise hopeless
+
+
+def _ending(state: State) -> Answer:
+    """Wait for the last lines of the logs, and return the first pod's answer or raise."""
+    query = {"labelSelector": f"volcano.sh/job-name={state.name}"}
+    left = patiently(lambda: request(state.api, "GET", pods(state.api), query=query))
+    for pod in left["items"]:
+        if pod["metadata"]["ownerReferences"][0]["uid"] == state.job["metadata"]["uid"]:
+            take_pod(state, pod)
+    for _, thread in state.relays.values():
+        thread.join(DRAIN_SECONDS)
+    check_relays(state)
+    if state.phase == "Completed":
+        answers = (explain.answer_of(pod) for pod in state.pods.values())
+        found = [answer for answer in answers if answer and answer.metadata]
+        return found[-1] if found else Answer()
+    raise explain.failed(state.stage, state.job, state.pods.values(), last_lines(state))

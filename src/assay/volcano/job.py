@@ -1,0 +1,198 @@
+"""The Volcano Job of a stage: what the settings say and what the user set on the KFP task."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from assay.errors import SettingsError
+from assay.placement import RUNNER, ClusterSettings
+from assay.queues import Stage, TaskConfig, Work
+from assay.volcano.work import MESSAGE, WORK, to_text
+
+API_VERSION = "batch.volcano.sh/v1alpha1"
+MASTER, WORKER = "master", "worker"
+CONTAINER = "stage"
+SCRATCH = "/scratch"
+GPU = "nvidia.com/gpu"
+PORT = 23456
+INPUT_ERROR = 2
+RUN_LABEL = "pipeline/runid"
+
+Object = dict[str, Any]
+
+
+def name_of(work: Work) -> str:
+    """Return the Job's name: the same for each try of a task, of no other task."""
+    return f"assay-{work.stage}-{hashlib.sha256(work.key.encode()).hexdigest()[:12]}"
+
+
+def make(
+    work: Work, settings: ClusterSettings, task: TaskConfig, launcher: Object | None
+) -> Object:
+    """Return the Job of `work`, owned by the `launcher`'s pod, whose image and service account its
+    pods share. Raises SettingsError where no image is known."""
+    nodes = workers(work.stage, settings)
+    template = _template(work, settings, task, launcher)
+    tasks = [{"name": MASTER, "replicas": 1, "template": template}]
+    if nodes > 1:
+        tasks.append({"name": WORKER, "replicas": nodes - 1, "template": template})
+    spec = {
+        "schedulerName": "volcano",
+        "queue": settings.queue,
+        "minAvailable": nodes,
+        # 1 means no restart; Volcano's webhook would make 3 of 0
+        "maxRetry": settings.retries + 1,
+        "ttlSecondsAfterFinished": settings.ttl_seconds,
+        "policies": _policies(settings),
+        "tasks": tasks,
+    }
+    if settings.priority_class:
+        spec["priorityClassName"] = settings.priority_class
+    if nodes > 1:
+        spec["plugins"] = _gang()
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Job",
+        "metadata": _metadata(work, launcher),
+        "spec": spec,
+    }
+
+
+def _metadata(work: Work, launcher: Object | None) -> Object:
+    metadata: Object = {
+        "name": name_of(work),
+        "labels": _labels(work, launcher),
+        "annotations": {"assay/output": work.key},
+    }
+    if launcher:
+        owner = launcher["metadata"]
+        metadata["ownerReferences"] = [
+            {"apiVersion": "v1", "kind": "Pod", "name": owner["name"], "uid": owner["uid"]}
+        ]
+    return metadata
+
+
+def _labels(work: Work, launcher: Object | None) -> dict[str, str]:
+    labels = {"app.kubernetes.io/part-of": "assay", "app.kubernetes.io/component": work.stage}
+    run = (launcher or {}).get("metadata", {}).get("labels", {}).get(RUN_LABEL)
+    return {**labels, RUN_LABEL: run} if run else labels
+
+
+def _policies(settings: ClusterSettings) -> list[Object]:
+    """What the user has to correct is never tried again."""
+    action = "RestartJob" if settings.retries else "TerminateJob"
+    return [
+        {"exitCode": INPUT_ERROR, "action": "TerminateJob"},
+        {"event": "PodFailed", "action": action},
+        {"event": "PodEvicted", "action": action},
+    ]
+
+
+def _gang() -> Object:
+    """MASTER_ADDR, WORLD_SIZE and RANK (of pods) for each pod, and a name for each in DNS."""
+    return {
+        "pytorch": [f"--master={MASTER}", f"--worker={WORKER}", f"--port={PORT}"],
+        "svc": [],
+    }
+
+
+def _template(
+    work: Work, settings: ClusterSettings, task: TaskConfig, launcher: Object | None
+) -> Object:
+    own = (launcher or {}).get("spec", {})
+    spec: Object = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "serviceAccountName": own.get("serviceAccountName"),
+        "imagePullSecrets": own.get("imagePullSecrets"),
+        "nodeSelector": task.node_selector,
+        "tolerations": task.tolerations,
+        "affinity": task.affinity,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [_container(work, settings, task, own)],
+        "volumes": [
+            *(task.volumes or ()),
+            {"name": "assay-scratch", "emptyDir": {}},
+            {"name": "assay-shm", "emptyDir": {"medium": "Memory"}},
+        ],
+    }
+    labels = _labels(work, launcher)
+    return {
+        "metadata": {"labels": labels},
+        "spec": {k: v for k, v in spec.items() if v is not None},
+    }
+
+
+def _container(work: Work, settings: ClusterSettings, task: TaskConfig, launcher: Object) -> Object:
+    image, policy = _image(settings, launcher)
+    return {
+        "name": CONTAINER,
+        "image": image,
+        **({"imagePullPolicy": policy} if policy else {}),
+        "command": ["python", "-m", "assay.volcano.worker"],
+        "workingDir": SCRATCH,
+        "env": [
+            *(task.env or ()),
+            {"name": WORK, "value": to_text(work)},
+            {"name": RUNNER, "value": runner(work, settings)},
+            {"name": "XDG_CACHE_HOME", "value": f"{SCRATCH}/cache"},
+            {"name": "ASSAY_CACHE", "value": f"{SCRATCH}/cache/assay"},
+            {"name": "TMPDIR", "value": SCRATCH},
+        ],
+        "envFrom": [{"secretRef": {"name": settings.store_secret, "optional": True}}],
+        "resources": resources(work.stage, settings, task),
+        "volumeMounts": [
+            *(task.volume_mounts or ()),
+            {"name": "assay-scratch", "mountPath": SCRATCH},
+            {"name": "assay-shm", "mountPath": "/dev/shm"},  # noqa: S108  for torch's workers
+        ],
+        "terminationMessagePath": str(MESSAGE),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+
+
+def workers(stage: Stage, settings: ClusterSettings) -> int:
+    """Return how many pods the Job of a stage has."""
+    return settings.nodes if stage == "finetune" else 1
+
+
+def resources(stage: Stage, settings: ClusterSettings, task: TaskConfig) -> Object:
+    """Return a worker's requests and limits: the task's, and what the settings add to them.
+    Generation uses one device."""
+    given = task.resources or {}
+    limits, requests = dict(given.get("limits") or {}), dict(given.get("requests") or {})
+    gpus = settings.gpus if stage == "finetune" else min(settings.gpus, 1)
+    if gpus and not any(name.endswith("/gpu") for name in limits):
+        limits[GPU] = str(gpus)
+    for name in ("cpu", "memory"):
+        if amount := getattr(settings, name):
+            limits.setdefault(name, amount)
+    # what Kubernetes adds to a pod, Volcano has to see in the Job, or it counts nothing for it
+    requests = {**limits, **requests}
+    return {k: v for k, v in (("limits", limits), ("requests", requests)) if v}
+
+
+def runner(work: Work, settings: ClusterSettings) -> str:
+    """Return what the report says of where the stage ran."""
+    nodes = workers(work.stage, settings)
+    pods = f"{nodes} pods" if nodes > 1 else "1 pod"
+    return f"Volcano Job {name_of(work)} ({pods}, queue {settings.queue})"
+
+
+def _image(settings: ClusterSettings, launcher: Object) -> tuple[str, str]:
+    if settings.image:
+        return settings.image, ""
+    containers = launcher.get("containers", [])
+    main = next((one for one in containers if one["name"] == "main"), None)
+    if not (main or containers):
+        raise SettingsError(
+            "cluster.image is missing, and this process is in no pod whose image would do",
+            "Set cluster.image to the GPU image",
+        )
+    chosen = main or containers[0]
+    return chosen["image"], chosen.get("imagePullPolicy", "")

@@ -1,0 +1,125 @@
+"""What preflight asks of the cluster, so that what it could never run is refused before any Job.
+
+Each question needs a right; where that is missing, a line says so, and the launcher finds out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from assay import store
+from assay.errors import InputError, check_all
+from assay.placement import ClusterSettings, quantity
+from assay.queues import Stage, TaskConfig, check_place
+from assay.volcano import job
+from assay.volcano.api import Api, ApiError, nodes, patiently, priority_class, queue, request
+
+PATIENCE_SECONDS = 20.0
+LESS = "Ask for less (cluster.nodes, gpus, cpu, memory)"
+
+Object = dict[str, Any]
+Amounts = Mapping[str, str]
+
+
+def check(api: Api, stage: Stage, settings: ClusterSettings, artifacts: str) -> None:
+    """Raise InputError, with a line for each problem, where this cluster could never run the Job
+    of `stage`; `artifacts` is a URI under the pipeline's root."""
+    workers = job.workers(stage, settings)
+    asked = job.resources(stage, settings, TaskConfig()).get("requests", {})
+    each = {name: amount for name, amount in asked.items() if quantity(amount)}
+    check_all(
+        lambda: _check_store(settings, artifacts),
+        lambda: _check_queue(_look(api, queue(settings.queue)), settings.queue, workers, each),
+        lambda: _check_priority(api, settings.priority_class),
+        lambda: _check_nodes(api, settings, workers, each),
+    )
+
+
+def _check_store(settings: ClusterSettings, artifacts: str) -> None:
+    """Use the credentials that this pod has from the workers' Secret. Another Secret is left alone:
+    the right to look at it would be the right to read the keys in it."""
+    check_place(artifacts)
+    if settings.store_secret == ClusterSettings.store_secret:
+        store.exists(artifacts)
+
+
+def _check_queue(found: Object | None, name: str, workers: int, each: Amounts) -> None:
+    if found is None:
+        return
+    if not found:
+        raise InputError(f"the cluster has no queue {name}", "Correct cluster.queue")
+    state = found.get("status", {}).get("state") or "Open"
+    if state != "Open":
+        raise InputError(f"the queue {name} is {state}", "Correct cluster.queue, or open it")
+    limits = found["spec"].get("capability") or {}
+    over = [
+        f"{workers} x {amount} {resource}, and its capability is {limits[resource]}"
+        for resource, amount in each.items()
+        if resource in limits and workers * quantity(amount) > quantity(limits[resource])
+    ]
+    if over:
+        raise InputError(
+            f"the Job would ask queue {name} for {'; '.join(over)}",
+            f"{LESS}, or have the capability raised",
+        )
+
+
+def _check_priority(api: Api, name: str) -> None:
+    if name and _look(api, priority_class(name)) == {}:
+        raise InputError(
+            f"the cluster has no priority class {name}", "Correct cluster.priority_class"
+        )
+
+
+def _check_nodes(api: Api, settings: ClusterSettings, workers: int, each: Amounts) -> None:
+    """Count how many workers empty nodes would hold. Where nodes are added when they are needed,
+    those that there are say nothing."""
+    if settings.autoscaled or not each:
+        return
+    # from the server's cache, which is enough and costs it little
+    if (found := _look(api, nodes(), {"resourceVersion": "0"})) is None:
+        return
+    rooms = [node["status"].get("allocatable", {}) for node in found["items"]]
+    room = sum(_holds(one, each) for one in rooms)
+    if room < workers:
+        most = {
+            name: max((_offer(one, name) for one in rooms), key=quantity, default="0")
+            for name in each
+        }
+        raise InputError(
+            f"the Job would have {workers} x ({_said(each)}), and the cluster's nodes hold {room}; "
+            f"the most that one has is {_said(most)}",
+            f"{LESS}, or set cluster.autoscaled if nodes are added when they are needed",
+        )
+
+
+def _holds(room: Amounts, each: Amounts) -> int:
+    """Return how many workers an empty node would hold."""
+    return min(
+        int(quantity(_offer(room, name)) // quantity(amount)) for name, amount in each.items()
+    )
+
+
+def _offer(room: Amounts, name: str) -> str:
+    """Return what a node has of a resource. A GPU may be of any maker: what is set on the task,
+    which is not known here, wins over the section's."""
+    names = [one for one in room if one.endswith("/gpu")] if name == job.GPU else [name]
+    return max((room.get(one, "0") for one in names), key=quantity, default="0")
+
+
+def _said(amounts: Amounts) -> str:
+    return ", ".join(f"{amount} {name}" for name, amount in amounts.items())
+
+
+def _look(api: Api, path: str, query: Mapping[str, str] | None = None) -> Object | None:
+    """Return what is there, {} for nothing, or None, after a line that says why, where this
+    process cannot know."""
+    try:
+        return patiently(lambda: request(api, "GET", path, query=query), PATIENCE_SECONDS)
+    except ApiError as error:
+        if error.status == 404:
+            return {}
+        remedy = "; manifests/ gives the right" if error.status == 403 else ""
+        print(f"preflight: not checked: {error.message}{remedy}", flush=True)
+        return None

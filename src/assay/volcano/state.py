@@ -1,0 +1,134 @@
+"""What is known of a Job that is followed, kept up with each change."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from assay.errors import StageError
+from assay.volcano import explain, waiting
+from assay.volcano.api import Api
+from assay.volcano.observe import Message, Object
+from assay.volcano.relay import Relay, write
+
+
+@dataclass(kw_only=True)
+class State:
+    """What is known of a Job: pods stay in it after they are gone. `stage` is for messages."""
+
+    api: Api
+    stage: str
+    job: Object
+    pods: dict[str, Object] = field(default_factory=dict)
+    group: Object | None = None
+    events: list[str] = field(default_factory=list)
+    relays: dict[str, tuple[Relay, threading.Thread]] = field(default_factory=dict)
+    said: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return the Job's name."""
+        return str(self.job["metadata"]["name"])
+
+    @property
+    def phase(self) -> str:
+        """Return the Job's phase, "" where Volcano has not seen it yet."""
+        return str(self.job.get("status", {}).get("state", {}).get("phase", ""))
+
+    @property
+    def nodes(self) -> int:
+        """Return how many pods the Job has."""
+        return int(self.job["spec"]["minAvailable"])
+
+
+def take(state: State, message: Message) -> None:
+    """Take in one change. Raises what the API server refused, and StageError for a Job that
+    somebody deleted."""
+    kind, change, found = message
+    if change == "ERROR":
+        raise found
+    if change == "NOTE":
+        write(f"{found}\n".encode())
+        return
+    items = found.get("items") or [] if change == "LIST" else [found]
+    if kind == "job" and (change == "DELETED" or (change == "LIST" and not items)):
+        raise StageError(f"{state.stage}: the Job {state.name} was deleted", "Run it again")
+    if kind == "pod" and change == "LIST":
+        _mark_gone(state, {item["metadata"]["uid"] for item in items})
+    for item in items:
+        if kind == "job":
+            _take_job(state, item)
+        elif kind == "group":
+            state.group = item
+        else:
+            take_pod(state, item, deleted=change == "DELETED")
+
+
+def _take_job(state: State, job: Object) -> None:
+    before = state.phase
+    state.job = job
+    retried = job.get("status", {}).get("retryCount", 0)
+    gives_up = retried >= job["spec"]["maxRetry"]  # it says Restarting, and then Failed
+    if state.phase != before and state.phase in ("Running", "Restarting") and not gives_up:
+        _say(f"{state.stage}: {state.phase.lower()}" + (f", restart {retried}" if retried else ""))
+
+
+def _mark_gone(state: State, there: set[str]) -> None:
+    """A pod may have gone while nothing was watched."""
+    for uid in state.pods.keys() - there:
+        state.pods[uid]["metadata"]["deletionTimestamp"] = explain.GONE
+
+
+def take_pod(state: State, pod: Object, *, deleted: bool = False) -> None:
+    """Take in one pod, and relay its log as soon as there is one."""
+    if deleted:
+        pod["metadata"]["deletionTimestamp"] = explain.GONE
+    uid = pod["metadata"]["uid"]
+    state.pods[uid] = pod
+    started = any(
+        container["state"].get("running") or container["state"].get("terminated")
+        for container in pod["status"].get("containerStatuses") or ()
+    )
+    if started and uid not in state.relays:
+        _relay(state, uid, pod["metadata"]["name"])
+
+
+def _relay(state: State, uid: str, name: str) -> None:
+    prefix = f"[{name.removeprefix(state.name + '-')}] ".encode() if state.nodes > 1 else b""
+
+    def over() -> bool:
+        pod = state.pods[uid]
+        return "deletionTimestamp" in pod["metadata"] or pod["status"].get("phase") in (
+            "Succeeded",
+            "Failed",
+        )
+
+    relay = Relay(state.api, name, uid, prefix, over)
+    state.relays[uid] = (relay, relay.start())
+
+
+def check_relays(state: State) -> None:
+    """Raise what keeps a log from being read."""
+    for relay, _ in state.relays.values():
+        if relay.error:
+            raise relay.error
+
+
+def tell(state: State) -> None:
+    """Say why the Job waits, when that has changed."""
+    if state.relays:
+        return
+    why = waiting.reason(state.group, state.pods.values(), state.events)
+    if why and why != state.said:
+        state.said = why
+        _say(f"{state.stage}: waiting: {why}")
+
+
+def _say(line: str) -> None:
+    write(f"{line}\n".encode())
+
+
+def last_lines(state: State) -> Mapping[str, list[str]]:
+    """Return the end of each pod's log."""
+    return {relay.pod: list(relay.last) for relay, _ in state.relays.values()}

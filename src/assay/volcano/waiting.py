@@ -1,0 +1,105 @@
+"""Why a Job waits or cannot start, in words, from what Kubernetes says of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from assay.errors import InputError
+from assay.placement import quantity
+from assay.volcano.pods import condition, containers
+
+Object = dict[str, Any]
+
+# What the kubelet says of a container that it cannot start, and what to do about it.
+_CANNOT_START = {
+    "ErrImagePull": "Check cluster.image, the registry and its pull secret",
+    "ImagePullBackOff": "Check cluster.image, the registry and its pull secret",
+    "ErrImageNeverPull": "Load the image on the node, or correct cluster.image",
+    "InvalidImageName": "Correct cluster.image",
+    "CreateContainerConfigError": "Check the Secrets and ConfigMaps that the task names",
+    "CreateContainerError": "Check the image and the task's volumes",
+    "RunContainerError": "Check the image and the task's volumes",
+}
+_TELLING = {"FailedCreate", "Unschedulable", "FailedScheduling"}
+_QUOTA = re.compile(r"exceeded quota: ([^,]+), requested: (.*?), used: .*?, limited: (.*)")
+
+
+def reason(group: Object | None, pods: Iterable[Object], events: Sequence[str]) -> str:
+    """Return why the Job's pods do not run yet, or "" where that is not known."""
+    pods = list(pods)
+    starting = [why for pod in pods if (why := _starting(pod))]
+    if starting:
+        return starting[0]
+    unschedulable = condition(group or {}, "Unschedulable")
+    parts = [str(unschedulable.get("message", ""))] if unschedulable else []
+    parts += [str(said["message"]) for pod in pods if (said := _unscheduled(pod))][:1]
+    parts += [event for event in events if not event.startswith("0/0 tasks")][-2:]
+    told: list[str] = []
+    for part in parts:
+        if part and not any(part in other for other in told):
+            told.append(part)
+    return "; ".join(told)
+
+
+def said_by(events: Iterable[Object]) -> list[str]:
+    """Return the messages of events in the order in which they were last seen, without the dump of
+    Go's structures that Volcano puts around what the API server said."""
+    ordered = sorted(events, key=lambda one: str(one.get("lastTimestamp")))
+    messages = (str(one.get("message", "")) for one in ordered if one.get("reason") in _TELLING)
+    plain = (re.sub(r'.*?Message:"((?:[^"\\]|\\.)*)".*', r"\1", message) for message in messages)
+    return list(dict.fromkeys(message.replace('\\"', '"') for message in plain))
+
+
+def cannot_start(pods: Iterable[Object]) -> InputError | None:
+    """Return the error of the first pod whose container cannot be started as it is."""
+    for pod in pods:
+        for container in containers(pod):
+            state = container.get("state", {}).get("waiting") or {}
+            if remedy := _CANNOT_START.get(state.get("reason", "")):
+                said = state.get("message", "") or container["image"]
+                name = pod["metadata"]["name"]
+                return InputError(f"pod {name} cannot start: {state['reason']}: {said}", remedy)
+    return None
+
+
+def hopeless(events: Iterable[str]) -> InputError | None:
+    """Return the error of pods that the namespace will never let be made, from the events."""
+    for event in events:
+        if found := re.search(r"no PriorityClass with name (\S+) was found", event):
+            return InputError(
+                f"the cluster has no priority class {found[1]}", "Correct cluster.priority_class"
+            )
+        if (found := _QUOTA.search(event)) and _never(found[2], found[3]):
+            return InputError(
+                f"the namespace's quota {found[1]} allows {found[3]}, and a worker asks for "
+                f"{found[2]}",
+                "Ask for less (cluster.gpus, cpu, memory), or have the quota raised",
+            )
+    return None
+
+
+def _starting(pod: Object) -> str:
+    for container in containers(pod):
+        state = container.get("state", {}).get("waiting") or {}
+        if state.get("reason"):
+            said = f": {state['message']}" if state.get("message") else ""
+            return f"pod {pod['metadata']['name']}: {state['reason']}{said}"
+    return ""
+
+
+def _unscheduled(pod: Object) -> Object | None:
+    said = condition(pod, "PodScheduled", "False")
+    return said if said and said.get("message") else None
+
+
+def _never(requested: str, limited: str) -> bool:
+    asked, limits = _amounts(requested), _amounts(limited)
+    return any(asked[name] > limits.get(name, asked[name]) for name in asked)
+
+
+def _amounts(text: str) -> dict[str, Decimal]:
+    found = re.findall(r"([\w./-]+)=([\w.+]+)", text)
+    return {name: quantity(amount) for name, amount in found}

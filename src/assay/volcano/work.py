@@ -1,0 +1,57 @@
+"""What a launcher asks of its workers, and what they answer: small, plain and without secrets.
+
+The work goes to the workers in an environment variable; their answer comes back as the termination
+message of the first worker's container, which Kubernetes keeps with the pod.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from assay import store
+from assay.errors import AssayError
+from assay.queues import Work
+
+WORK = "ASSAY_WORK"
+MESSAGE = Path("/dev/termination-log")
+MESSAGE_BYTES = 3_500  # Kubernetes cuts it at 4,096
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """How a worker ended: the artifact's `metadata`, or `what` failed and the `remedy`."""
+
+    exit_code: int = 0
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    what: str = ""
+    remedy: str = ""
+
+
+def to_text(work: Work) -> str:
+    """Return the work as JSON."""
+    return store.to_json(work).decode()
+
+
+def from_text(text: str) -> Work:
+    """Return the work that `to_text` wrote."""
+    return Work(**json.loads(text))
+
+
+def failure(error: AssayError) -> Answer:
+    """Return the answer of a worker whose stage failed, cut to what Kubernetes keeps."""
+    what = error.what.encode()[:MESSAGE_BYTES].decode(errors="ignore")
+    return Answer(exit_code=error.exit_code, what=what, remedy=error.remedy)
+
+
+def read_answer(message: str) -> Answer | None:
+    """Return the answer in a container's termination message, or None where it is none: a worker
+    that was killed leaves the end of its log there."""
+    try:
+        told = json.loads(message)
+    except ValueError:
+        return None
+    return Answer(**told) if isinstance(told, dict) and "exit_code" in told else None

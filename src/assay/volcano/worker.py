@@ -1,0 +1,112 @@
+"""What runs in the pods of a stage's Volcano Job: `python -m assay.volcano.worker`.
+
+It reads the samples and models from the store, runs the stage as it runs anywhere, and publishes
+the results to their final places. Of several pods only the first publishes; the others train with
+it through torchrun.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from assay import progress, store, task
+from assay.errors import AssayError
+from assay.queues import Work
+from assay.volcano.work import MESSAGE, WORK, Answer, failure, from_text
+
+
+def main() -> None:
+    """Do the work that the environment describes, and leave the answer where the launcher reads."""
+    os.dup2(1, 2)  # of two streams the container's runtime keeps no order
+    work = from_text(os.environ[WORK])
+    node = _torchrun(os.environ)
+    with task.running() as listen:
+        try:
+            answer = Answer(metadata=_done(work, node, listen))
+        except AssayError as error:
+            _leave(failure(error))
+            raise
+        _leave(answer)
+
+
+def _done(work: Work, node: int, listen: progress.Listener) -> dict[str, Any]:
+    folder = Path(tempfile.gettempdir()) / "work"
+    samples = store.fetch(work.samples, folder / "samples")
+    if node:
+        task.assist(work.arguments["settings"], samples, folder / "model", listen)
+        return {}
+    made = {name: folder / name for name in work.outputs}
+    run, partial = {
+        "finetune": (_finetune, folder / "model.partial"),
+        "generate": (_generate, folder / "predictions" / "partial"),
+    }[work.stage]
+    with _kept(partial, f"{work.key}.partial"):
+        metadata = run(work, samples, made, listen)
+    for name, path in made.items():
+        sent = store.publish(path, work.outputs[name])
+        print(f"published {name}: {sent.files} files, {sent.bytes:,} bytes", flush=True)
+    return metadata
+
+
+def _finetune(
+    work: Work, samples: Path, made: Mapping[str, Path], listen: progress.Listener
+) -> dict[str, Any]:
+    given = work.arguments["settings"]
+    manifest = task.finetune(given, samples, made["model"], made["training"], listen)
+    return task.model_metadata(manifest)
+
+
+def _generate(
+    work: Work, samples: Path, made: Mapping[str, Path], listen: progress.Listener
+) -> dict[str, Any]:
+    out = made["predictions"]
+    return task.predictions_metadata(
+        task.generate(**work.arguments, samples=samples, out=out, listen=listen)
+    )
+
+
+@contextmanager
+def _kept(partial: Path, uri: str) -> Iterator[None]:
+    """Begin with what a failed worker of the same task left at `uri`, and leave it there where
+    this one fails: the answers so far, or the last checkpoint. The stage checks that it fits."""
+    if store.exists(uri):
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        store.fetch(uri, partial.parent).rename(partial)
+        print("going on from what an earlier try has done", flush=True)
+    try:
+        yield
+    except AssayError:
+        if partial.is_dir():
+            store.publish(partial, uri)
+        raise
+
+
+def _torchrun(environment: MutableMapping[str, str]) -> int:
+    """Return which pod of the Job this is, and tell LLaMA-Factory: its torchrun variables count
+    nodes where those of Volcano's pytorch plugin, of the same names, count pods."""
+    nodes = int(environment.pop("WORLD_SIZE", "1"))
+    node = int(environment.pop("RANK", "0"))
+    if nodes > 1:
+        environment.update(FORCE_TORCHRUN="1", NNODES=str(nodes), NODE_RANK=str(node))
+        environment.setdefault("NPROC_PER_NODE", str(_devices()))
+    return node
+
+
+def _devices() -> int:
+    import torch
+
+    return max(1, int(torch.cuda.device_count()))
+
+
+def _leave(answer: Answer) -> None:
+    if MESSAGE.exists():  # in a pod
+        MESSAGE.write_bytes(store.to_json(answer))
+
+
+if __name__ == "__main__":
+    main()

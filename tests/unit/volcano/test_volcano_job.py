@@ -1,0 +1,138 @@
+"""The Job of a stage: what the settings say, and what the user set on the task."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from assay.errors import SettingsError
+from assay.placement import ClusterSettings
+from assay.queues import TaskConfig, Work
+from assay.volcano import job
+from assay.volcano.work import from_text
+
+LAUNCHER: dict[str, Any] = {
+    "metadata": {"name": "launcher", "uid": "u", "labels": {"pipeline/runid": "r"}},
+    "spec": {
+        "serviceAccountName": "pipeline-runner",
+        "imagePullSecrets": [{"name": "pull"}],
+        "containers": [
+            {"name": "wait", "image": "argo"},
+            {"name": "main", "image": "team/assay-gpu:1", "imagePullPolicy": "IfNotPresent"},
+        ],
+    },
+}
+TASK = TaskConfig(
+    resources={"limits": {"nvidia.com/gpu": "4", "memory": "8Gi"}, "requests": {"memory": "4Gi"}},
+    env=[{"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "hub", "key": "token"}}}],
+    node_selector={"pool": "gpu"},
+    tolerations=[{"key": "gpu", "operator": "Exists"}],
+    affinity={"nodeAffinity": {}},
+    volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}],
+    volume_mounts=[{"name": "data", "mountPath": "/data"}],
+)
+
+
+def work(stage: Any = "finetune") -> Work:
+    outputs = {"model": f"s3://b/{stage}/model", "training": f"s3://b/{stage}/training"}
+    return Work(stage=stage, samples="s3://b/samples", outputs=outputs, arguments={"settings": {}})
+
+
+def made(stage: Any = "finetune", task: TaskConfig = TASK, **settings: Any) -> dict[str, Any]:
+    return job.make(work(stage), ClusterSettings(**settings), task, LAUNCHER)
+
+
+def pod_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    return dict(manifest["spec"]["tasks"][0]["template"]["spec"])
+
+
+def test_what_is_set_on_the_task_is_the_pods() -> None:
+    pod = pod_of(made())
+    (container,) = pod["containers"]
+    assert (pod["nodeSelector"], pod["tolerations"]) == (TASK.node_selector, TASK.tolerations)
+    assert pod["affinity"] == TASK.affinity
+    assert TASK.env
+    assert TASK.env[0] in container["env"]
+    assert TASK.volumes
+    assert TASK.volumes[0] in pod["volumes"]
+    assert TASK.volume_mounts
+    assert TASK.volume_mounts[0] in container["volumeMounts"]
+    limits, requests = container["resources"]["limits"], container["resources"]["requests"]
+    assert limits == {"nvidia.com/gpu": "4", "memory": "8Gi"}
+    assert requests == {"nvidia.com/gpu": "4", "memory": "4Gi"}
+
+
+def test_the_settings_add_what_the_task_does_not_say() -> None:
+    bare = TaskConfig()
+    (container,) = pod_of(made(task=bare, gpus=2, cpu="8", memory="16Gi"))["containers"]
+    asked = {"nvidia.com/gpu": "2", "cpu": "8", "memory": "16Gi"}
+    assert container["resources"] == {"limits": asked, "requests": asked}
+    (container,) = pod_of(made("generate", task=bare, gpus=8))["containers"]
+    assert container["resources"]["limits"] == {"nvidia.com/gpu": "1"}
+    (container,) = pod_of(made(task=bare, gpus=0))["containers"]
+    assert container["resources"] == {}
+
+
+def test_a_gang_has_a_master_and_workers() -> None:
+    spec = made(nodes=3)["spec"]
+    assert [(task["name"], task["replicas"]) for task in spec["tasks"]] == [
+        ("master", 1),
+        ("worker", 2),
+    ]
+    assert spec["minAvailable"] == 3
+    assert set(spec["plugins"]) == {"pytorch", "svc"}
+    alone = made("generate", nodes=3)["spec"]
+    assert (len(alone["tasks"]), alone["minAvailable"], "plugins" in alone) == (1, 1, False)
+
+
+@pytest.mark.parametrize(("retries", "action"), [(0, "TerminateJob"), (2, "RestartJob")])
+def test_retries(retries: int, action: str) -> None:
+    spec = made(retries=retries)["spec"]
+    assert spec["maxRetry"] == retries + 1
+    correct, *others = spec["policies"]
+    assert correct == {"exitCode": 2, "action": "TerminateJob"}
+    assert {policy["action"] for policy in others} == {action}
+
+
+def test_the_job_belongs_to_its_launcher_and_its_run() -> None:
+    manifest = made(queue="research", priority_class="batch")
+    assert manifest["metadata"]["ownerReferences"][0]["uid"] == "u"
+    assert manifest["metadata"]["labels"]["pipeline/runid"] == "r"
+    assert manifest["metadata"]["labels"]["app.kubernetes.io/part-of"] == "assay"
+    assert (manifest["spec"]["queue"], manifest["spec"]["priorityClassName"]) == (
+        "research",
+        "batch",
+    )
+    pod = pod_of(manifest)
+    (container,) = pod["containers"]
+    assert (container["image"], container["imagePullPolicy"]) == (
+        "team/assay-gpu:1",
+        "IfNotPresent",
+    )
+    assert pod["serviceAccountName"] == "pipeline-runner"
+    assert pod["imagePullSecrets"] == [{"name": "pull"}]
+    assert pod["automountServiceAccountToken"] is False
+
+
+def test_the_worker_reads_the_same_work() -> None:
+    (container,) = pod_of(made())["containers"]
+    variables = {one["name"]: one.get("value", "") for one in container["env"]}
+    assert from_text(variables["ASSAY_WORK"]) == work()
+    assert variables["ASSAY_RUNNER"].startswith("Volcano Job assay-finetune-")
+
+
+def test_one_name_a_task() -> None:
+    assert job.name_of(work()) == job.name_of(work())
+    assert job.name_of(work()) != job.name_of(work("generate"))
+    assert len(f"{job.name_of(work('generate'))}-worker-999") <= 63
+
+
+def test_without_a_pod_of_its_own_the_image_has_to_be_named() -> None:
+    with pytest.raises(SettingsError, match=r"cluster\.image is missing"):
+        job.make(work(), ClusterSettings(), TaskConfig(), None)
+    manifest = job.make(work(), ClusterSettings(image="mine:1"), TaskConfig(), None)
+    assert "ownerReferences" not in manifest["metadata"]
+    assert pod_of(manifest)["containers"][0]["image"] == "mine:1"
+    json.dumps(manifest)
