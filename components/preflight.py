@@ -58,15 +58,13 @@ def preflight(
         evaluate (of PREFIX/latest the newest one), and what an adapter is put on.
     """
     parameters = {name: value for name, value in locals().items() if name != "samples"}
+    from collections import namedtuple
     from pathlib import Path
 
-    from assay import dispatch, task
+    from assay import task
 
     with task.running() as listen:
-        return task.preflight(
-            parameters,
-            Path(samples.path),
-            samples.metadata,
-            listen,
-            lambda config: dispatch.check(config, samples.uri),
+        told = task.preflight(
+            parameters, Path(samples.path), samples.metadata, listen, artifacts=samples.uri
         )
+    return namedtuple("Plan", told)(**told)

@@ -13,7 +13,7 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[1] / "src" / "assay"
 LAYERS = (
     {"errors"},
-    {"records", "settings", "compiled"},
+    {"records", "settings", "compiled", "folder"},
     {"placement"},
     {"store", "process"},
     {"progress", "queues"},
@@ -23,6 +23,8 @@ LAYERS = (
     {"finetune", "generate", "metrics", "judge"},
     {"report", "calibrate"},
     {"config"},
+    {"plan"},
+    {"preflight"},
     {"run"},
     {"task", "terminal"},
     {"dispatch", "local"},

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from assay import progress, queues, task
-from assay.config import Config
 from assay.placement import ClusterSettings
-from assay.queues import Queue, Stage, TaskConfig, Work
+from assay.queues import Queue, TaskConfig, Work
 from assay.settings import build
 
 
@@ -39,15 +38,6 @@ def place(cluster: Mapping[str, Any], task_config: Mapping[str, Any]) -> Place:
     settings = build(ClusterSettings, task.whole(cluster), "cluster")
     queue = queues.find(settings.runner)
     return Place(settings=settings, task=TaskConfig(**task_config), queue=queue)
-
-
-def check(config: Config, artifacts: str) -> None:
-    """Raise InputError, with a line for each problem, where the GPU stages of `config` could never
-    run where they would; `artifacts` is a URI under the pipeline's root."""
-    found = place(asdict(config.cluster), {})
-    if found.queue:
-        stage: Stage = "finetune" if config.finetune else "generate"  # the one that asks for more
-        found.queue.check(stage, found.settings, artifacts)
 
 
 def finetune(

@@ -15,7 +15,8 @@ AssayError
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class AssayError(Exception):
@@ -89,16 +90,34 @@ class GateError(AssayError):
         self.exit_code = exit_code
 
 
+class Problems:
+    """Gathers what several checks find, so that the user can mend all of it at once."""
+
+    def __init__(self) -> None:
+        self._errors: list[InputError] = []
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Note an InputError of the body, and go on after it."""
+        try:
+            yield
+        except InputError as error:
+            self._errors.append(error)
+
+    def check(self) -> None:
+        """Raise what was noted: an InputError, with a line for each problem where there are
+        several."""
+        if len(self._errors) == 1:
+            raise self._errors[0]
+        if self._errors:
+            raise InputError("\n".join(map(str, self._errors)))
+
+
 def check_all(*checks: Callable[[], object]) -> None:
     """Make all the checks and raise what they raise: an InputError, with a line for each problem
     where there are several."""
-    problems = []
+    problems = Problems()
     for check in checks:
-        try:
+        with problems.noted():
             check()
-        except InputError as error:
-            problems.append(error)
-    if len(problems) == 1:
-        raise problems[0]
-    if problems:
-        raise InputError("\n".join(map(str, problems)))
+    problems.check()

@@ -12,11 +12,11 @@ from typing import Any
 
 from assay import compiled, progress, store, task
 from assay.errors import AssayError, GateError, InputError, MissingExtraError, StageError
+from assay.folder import PROGRESS
 from assay.progress import following
 
 LOG = "kfp.log"
 ARTIFACTS = "artifacts"
-PROGRESS = "progress.jsonl"
 
 
 def run_pipeline(

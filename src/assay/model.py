@@ -86,6 +86,12 @@ def newest(name: str) -> str:
     return found
 
 
+def is_latest_of(asked: str, model: str) -> bool:
+    """Return whether `asked` is the PREFIX/latest of a prefix that `model` lies under."""
+    prefix, _, last = asked.rstrip("/").rpartition("/")
+    return bool(prefix) and last == LATEST and model.startswith(f"{prefix}/")
+
+
 def local(name: str, listen: progress.Listener = progress.ignore, *, weights: bool = True) -> str:
     """Return where the model `name` is on this machine: `name` itself, or for a URI the copy of
     it, which is fetched (`listen` is told) unless it is there. Raises StoreError."""

@@ -11,9 +11,9 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,21 @@ from assay import gate as gating
 from assay import generate as generating
 from assay import judge as judging
 from assay import metrics as measuring
+from assay import preflight as checking
 from assay import report as reporting
-from assay.config import Config
-from assay.errors import AssayError, GateError, check_all
-from assay.model import MANIFEST, newest
+from assay.errors import AssayError, GateError
+from assay.folder import (
+    CONFIG,
+    LOSSES,
+    MANIFEST,
+    METRICS,
+    REPORT_HTML,
+    REPORT_MARKDOWN,
+    SAMPLES,
+    TRAIN_LOG,
+    TRAINING,
+)
+from assay.plan import Plan
 from assay.records import Generation, ModelManifest
 from assay.settings import build
 
@@ -62,38 +73,43 @@ def preflight(
     samples: Path,
     metadata: dict[str, Any],
     listen: progress.Listener = progress.ignore,
-    check: Callable[[Config], object] = lambda _: None,
-) -> tuple[dict[str, Any], ...]:
-    """Check the run that a pipeline's parameters describe, by `check` too, and prepare its samples.
+    *,
+    artifacts: str = "",
+) -> dict[str, Any]:
+    """Check the run that a pipeline's parameters describe, prepare its samples, and return what
+    the pipeline's other tasks are given, by the component's output names.
 
-    Returns the configuration, the settings of finetune, generate, metrics, judge ({} where the run
-    has no such stage) and cluster, the model to compare with ("" for none, and where a fine-tune is
-    not evaluated), the model to evaluate, and the base of an adapter whose own record of it does
-    not hold.
+    `artifacts` is where the samples go, which a queue's workers must reach. A fine-tune that is
+    not evaluated needs neither a judge nor what a gate asks of one, and has no baseline.
     """
     evaluates = parameters["enable_auto_eval"]
-    # a fine-tune that is not evaluated needs neither a judge nor what a gate asks of one
     wanted = parameters if evaluates else {**parameters, "mode": "auto", "gate": {}}
     config = configuration.from_parameters(whole(wanted))
-    config = replace(config, model=newest(config.model))
-    prepared: list[dataset.Summary] = []
-    check_all(
-        lambda: run.check(config),
-        lambda: check(config),
-        lambda: prepared.append(run.prepare(config, samples, listen)),
-    )
-    (summary,) = prepared
+    prepared = checking.prepare(config, samples, listen, artifacts=artifacts)
+    plan, summary = prepared.plan, prepared.summary
     print(dataset.describe_summary(summary), flush=True)
-    for name, remedy in measuring.missing(config.metrics).items() if config.auto else ():
+    if prepared.estimate:
+        print(judging.describe_estimate(prepared.estimate), flush=True)
+    for name, remedy in measuring.missing(plan.metrics).items() if plan.metrics else ():
         print(f"{name} is unavailable here: {remedy}", flush=True)
     trained = summary.train.samples if summary.train else 0
     metadata.update(samples=summary.eval.samples, hash=summary.eval.hash, training_samples=trained)
-    plain = configuration.plain(config)
-    generation = asdict(run.generation_of(config, config.model))
-    sections = (plain.get(name, {}) for name in ("metrics", "judge", "cluster"))
-    baseline = run.baseline_of(config) if evaluates else ""
-    models = (baseline, config.model, config.base_model)
-    return (plain, plain.get("finetune", {}), generation, *sections, *models)
+    return outputs(plan) | ({} if evaluates else {"baseline_model": ""})
+
+
+def outputs(plan: Plan) -> dict[str, Any]:
+    """Return what a plan tells the pipeline's tasks: the configuration, the settings of each stage
+    ({} for one that the run does not have), and the models."""
+    plain = configuration.plain(plan.config)
+    sections = ("finetune", "metrics", "judge", "cluster")
+    return {
+        "config": plain,
+        **{name: plain.get(name, {}) for name in sections},
+        "generate": asdict(plan.generate),
+        "baseline_model": plan.baseline,
+        "model": plan.candidate,
+        "base_model": plan.base_model,
+    }
 
 
 def finetune(
@@ -101,9 +117,9 @@ def finetune(
 ) -> ModelManifest:
     """Fine-tune into `out`, and copy what is not weights to `record`."""
     tuning = build(finetuning.FinetuneSettings, whole(given), "finetune")
-    manifest = finetuning.finetune(samples / run.TRAIN, out, tuning, listen=listen)
+    manifest = finetuning.finetune(samples / TRAINING, out, tuning, listen=listen)
     record.mkdir(parents=True, exist_ok=True)
-    for name in (MANIFEST, finetuning.LOSS_LOG, finetuning.LOG):
+    for name in (MANIFEST, LOSSES, TRAIN_LOG):
         shutil.copy(out / name, record / name)
     return manifest
 
@@ -111,7 +127,7 @@ def finetune(
 def assist(given: Mapping[str, Any], samples: Path, out: Path, listen: progress.Listener) -> None:
     """Take part in a fine-tune of several nodes, whose first one makes the model."""
     tuning = build(finetuning.FinetuneSettings, whole(given), "finetune")
-    finetuning.assist(samples / run.TRAIN, out, tuning, listen=listen)
+    finetuning.assist(samples / TRAINING, out, tuning, listen=listen)
 
 
 def generate(
@@ -127,7 +143,7 @@ def generate(
     """Answer the samples with one side's model."""
     return generating.generate(
         model,
-        samples / run.SAMPLES,
+        samples / SAMPLES,
         out,
         build(generating.GenerateSettings, whole(settings), "generate"),
         base_model=base_model,
@@ -170,7 +186,7 @@ def auto_metrics(
         return
     wanted = build(measuring.MetricsSettings, whole(given), "metrics")
     answered = run.answered(sides)
-    measuring.compute_sides(samples / run.SAMPLES, answered, out, wanted, listen=listen)
+    measuring.compute_sides(samples / SAMPLES, answered, out, wanted, listen=listen)
 
 
 def judge(
@@ -187,7 +203,7 @@ def judge(
         print("mode auto: no judge", flush=True)
         return
     wanted = build(judging.JudgeSettings, whole(given), "judge")
-    judging.judge_sides(samples / run.SAMPLES, run.answered(sides), out, wanted, listen=listen)
+    judging.judge_sides(samples / SAMPLES, run.answered(sides), out, wanted, listen=listen)
 
 
 def report(
@@ -201,9 +217,9 @@ def report(
                 index = shutil.ignore_patterns(store.INDEX)  # of the part, not of the whole
                 shutil.copytree(source, folder / subfolder, dirs_exist_ok=True, ignore=index)
     asked = configuration.parse(whole(config))
-    configuration.save(asked, folder / run.CONFIG)
+    configuration.save(asked, folder / CONFIG)
     reporting.report_in(asked.history, folder)
-    rows = store.read_json(folder / "metrics.json")["metrics"]
+    rows = store.read_json(folder / METRICS)["metrics"]
     # KFP's page sorts by name, and cuts long ones at their end
     sides = {"candidate": "", "baseline": " baseline"}
     return {
@@ -215,7 +231,7 @@ def report(
 
 def decided(folder: Path) -> dict[str, Any]:
     """Return what the gate decided when the report of `folder` was written, {} without a gate."""
-    return store.read_json(folder / "metrics.json")["gate"] or {}
+    return store.read_json(folder / METRICS)["gate"] or {}
 
 
 def gate(given: Mapping[str, Any]) -> None:
@@ -240,8 +256,8 @@ def gate(given: Mapping[str, Any]) -> None:
 
 def publish(folder: Path, *, html: Path, markdown: Path) -> None:
     """Copy a run folder's report to where KFP's page shows it."""
-    shutil.copy(folder / run.REPORT, html)
-    shutil.copy(folder / "report.md", markdown)
+    shutil.copy(folder / REPORT_HTML, html)
+    shutil.copy(folder / REPORT_MARKDOWN, markdown)
 
 
 def whole(value: Any) -> Any:

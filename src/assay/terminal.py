@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from assay import progress, store
+from assay.folder import METRICS
 from assay.progress import Pace, Progress
 
 
@@ -52,7 +53,7 @@ def print_summary(folder: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    contents = store.read_json(folder / "metrics.json")
+    contents = store.read_json(folder / METRICS)
     differences = {row["name"]: row for row in contents["comparisons"]}
     values: dict[str, dict[str, str]] = {}
     for row in contents["metrics"]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from assay import config, dispatch, store
+from assay import config, plan, preflight, store
 from assay.demo.base_model import base_model
 from assay.volcano import queue
 from tests.cluster import image, kube, launchers
@@ -153,6 +153,6 @@ def preflight_in_a_space(store_here: None, monkeypatch: pytest.MonkeyPatch) -> P
             "mode": "auto",
             "cluster": {"gpus": 0, **settings},
         }
-        dispatch.check(config.parse(asked), f"{kube.STORE}/{space.name}")
+        preflight.check_cluster(plan.make(config.parse(asked)), f"{kube.STORE}/{space.name}")
 
     return check

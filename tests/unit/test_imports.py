@@ -41,7 +41,7 @@ def test_the_library_and_its_help_load_nothing_heavy(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["config", "run", "task", "local", "demo.run", "terminal", "dispatch"]
+    "module", ["config", "plan", "run", "task", "local", "demo.run", "terminal", "dispatch"]
 )
 def test_what_wires_the_stages_loads_nothing_heavy_either(module: str) -> None:
     found = f"import sys, assay.{module}; print([n for n in {HEAVY} if n in sys.modules])"

@@ -51,7 +51,7 @@ def test_the_log_says_what_the_data_is(
     data = tmp_path / "eval.json"
     data.write_text(json.dumps(json.loads(data.read_text())[:2]))
     found: dict[str, Any] = {}
-    config, *_ = task.preflight(parameters, tmp_path / "samples", found)
+    config = task.preflight(parameters, tmp_path / "samples", found)["config"]
     said = capsys.readouterr().out
     assert f"Evaluation: {data}: alpaca, 2 rows, 0 skipped as invalid, 2 samples used" in said
     assert "tokens were not counted" in said
@@ -69,11 +69,10 @@ def test_a_fine_tune_that_is_not_evaluated_needs_neither_baseline_nor_judge(
     parameters: dict[str, Any], tmp_path: Path
 ) -> None:
     Path(parameters["eval_dataset"]).write_text('[{"instruction": "new", "output": "x"}]')
-    baseline = task.preflight(parameters, tmp_path / "samples", {})[6]
-    assert baseline == parameters["base_model"]
+    told = task.preflight(parameters, tmp_path / "evaluated", {})
+    assert told["baseline_model"] == parameters["base_model"]
     judged = {"mode": "both", "gate": {"rules": {"overall": {"max_drop": 0.3}}}}
     with pytest.raises(InputError, match=r"judge\.endpoint"):
         task.preflight(parameters | judged, tmp_path / "samples", {})
     trains = parameters | judged | {"enable_auto_eval": False}
-    plan: list[Any] = [*task.preflight(trains, tmp_path / "samples", {})]
-    assert plan[6] == ""
+    assert task.preflight(trains, tmp_path / "samples", {})["baseline_model"] == ""

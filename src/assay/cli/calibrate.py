@@ -14,13 +14,14 @@ from assay import config, store
 from assay.calibrate.agreement import compare
 from assay.calibrate.items import Item, draw, judged, read_labels, write_form, write_items
 from assay.errors import InputError
+from assay.folder import CALIBRATION, CONFIG, JUDGE
 from assay.judge import JudgeSummary
 from assay.judge import rubric as rubrics
 from assay.judge.anchors import freeze
 from assay.judge.rubric import Rubric
 from assay.records import SIDES, Agreement, Corrected
 
-ITEMS, FORM, RESULT = "items.csv", "form.html", "calibration.json"
+ITEMS, FORM = "items.csv", "form.html"
 
 
 def add_parsers(commands: Any) -> None:
@@ -64,7 +65,7 @@ def _freeze(arguments: argparse.Namespace) -> None:
     with _run(arguments) as run, _written(arguments.out) as out:
         rubric = _rubric(arguments, run)
         items = draw(list(judged(run)), arguments.n)
-        summary = store.read_record(run / items[0].side / "judge.json", JudgeSummary)
+        summary = store.read_record(run / items[0].side / JUDGE, JudgeSummary)
         rows = [(item.sample, item.output, item.verdict) for item in items]
         count = freeze(out, rows, summary.model, rubric)
     print(f"{count} anchors: set judge.anchors to {arguments.out}")
@@ -73,7 +74,7 @@ def _freeze(arguments: argparse.Namespace) -> None:
 def _import(arguments: argparse.Namespace) -> None:
     with _run(arguments) as run:
         found = _agreements(arguments, run)
-        store.write_json(run / RESULT, found)
+        store.write_json(run / CALIBRATION, found)
     print("\n".join(line for name, one in found.items() for line in describe(name, one)))
 
 
@@ -157,11 +158,11 @@ def _said(value: float | None) -> str:
 def _rubric(arguments: argparse.Namespace, run: Path) -> Rubric:
     name = arguments.rubric
     if name is None:
-        settings = config.load(run / "config.yaml").judge
+        settings = config.load(run / CONFIG).judge
         name = settings.rubric if settings else "default-en"
     rubric = rubrics.load(name)
     for side in SIDES:
-        path = run / side / "judge.json"
+        path = run / side / JUDGE
         used = store.read_record(path, JudgeSummary) if path.is_file() else None
         if used and used.rubric_digest != rubric.digest:
             raise InputError(

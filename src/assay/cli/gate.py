@@ -8,6 +8,7 @@ from typing import Any
 
 from assay import config, settings, store
 from assay.errors import SettingsError
+from assay.folder import METRICS
 from assay.gate import EXIT_CODES, Gate, GatePolicy, headline
 
 
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 def say(folder: Path) -> int:
     """Print what the gate decided when the report of `folder` was written, if there is one, and
     return its exit code."""
-    decided = store.read_json(folder / "metrics.json")["gate"]
+    decided = store.read_json(folder / METRICS)["gate"]
     if decided is None:
         return 0
     gate = settings.build(Gate, decided, "gate")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.cli import gate
+from assay.folder import CONFIG, REPORT_HTML
 
 if TYPE_CHECKING:
     from assay.config import Config
@@ -100,8 +101,7 @@ def _stage(arguments: argparse.Namespace) -> None:
         if arguments.stage == "finetune":
             run.finetune(settings, folder, listen)
         elif arguments.stage == "generate":
-            for side in run.sides(settings):
-                run.generate(settings, folder, side, listen)
+            run.generate_sides(settings, folder, listen)
         elif arguments.stage == "metrics":
             run.compute_metrics(settings, folder, listen)
         else:
@@ -116,10 +116,8 @@ def _settings(arguments: argparse.Namespace, folder: Path) -> Config:
     if getattr(arguments, "rubric", None):
         overrides["judge.rubric"] = arguments.rubric
     if arguments.config:
-        settings = config.load(arguments.config, overrides)
-        run.begin(settings, folder)
-        return settings
-    return config.load(folder / run.CONFIG, overrides)
+        return run.begin(config.load(arguments.config, overrides), folder).config
+    return config.load(folder / CONFIG, overrides)
 
 
 def _report(arguments: argparse.Namespace) -> None:
@@ -131,12 +129,12 @@ def _report(arguments: argparse.Namespace) -> None:
 
 
 def _print_report(out: str, folder: Path) -> None:
-    from assay import run, store, terminal
+    from assay import store, terminal
 
     terminal.print_summary(folder)
-    print(f"Report: {folder / run.REPORT}")
+    print(f"Report: {folder / REPORT_HTML}")
     if store.is_remote(out):
-        print(f"In the store: {out.rstrip('/')}/{run.REPORT}")
+        print(f"In the store: {out.rstrip('/')}/{REPORT_HTML}")
 
 
 def _demo(arguments: argparse.Namespace) -> None:

@@ -6,12 +6,14 @@ from assay.dataset.findings import Finding, Spread
 from assay.dataset.lengths import Lengths, Tokens
 from assay.dataset.llamafactory import to_llamafactory
 from assay.dataset.overlap import Overlap, Pair, compare
-from assay.dataset.prepare import SUMMARY, Summary, Used, prepare
+from assay.dataset.prepare import EVALUATION, SUMMARY, TRAINING, Summary, Used, prepare
 from assay.dataset.reading import Reading, load, read
 from assay.dataset.settings import DatasetSettings
 
 __all__ = [
+    "EVALUATION",
     "SUMMARY",
+    "TRAINING",
     "Check",
     "DatasetSettings",
     "Finding",

@@ -5,7 +5,7 @@ from assay.judge.cost import Price
 from assay.judge.log import verdicts
 from assay.judge.pair_verdict import WIN_RATE, Preference, preference_of
 from assay.judge.pairwise import PairSummary, judge_pairs
-from assay.judge.preflight import Estimate, check
+from assay.judge.preflight import Estimate, check, check_cost, describe_estimate
 from assay.judge.rubric import dimensions
 from assay.judge.run import judge
 from assay.judge.settings import JudgeSettings
@@ -24,6 +24,8 @@ __all__ = [
     "Preference",
     "Price",
     "check",
+    "check_cost",
+    "describe_estimate",
     "dimensions",
     "judge",
     "judge_pairs",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from assay import store
+from assay import progress, store
 from assay.errors import JudgeError
 from assay.judge import anchors, contract, rubric
 from assay.judge.cost import price_of
@@ -68,6 +68,25 @@ def check(settings: JudgeSettings, samples: Path | None = None, *, sides: int = 
         seconds=sum(one.seconds for one in estimates),
         cost=sum(costs) if costs else None,
     )
+
+
+def describe_estimate(estimate: Estimate) -> str:
+    """Return an estimate as one line for people."""
+    cost = "" if estimate.cost is None else f", cost {estimate.cost:.3g}"
+    return (
+        f"the judge will take about {estimate.requests:,} requests, {estimate.prompt_tokens:,} + "
+        f"{estimate.output_tokens:,} tokens, {progress.clock(estimate.seconds)}{cost}"
+    )
+
+
+def check_cost(settings: JudgeSettings, estimate: Estimate) -> None:
+    """Raise JudgeError where judging is estimated to cost more than `max_cost`."""
+    if settings.max_cost and estimate.cost is not None and estimate.cost > settings.max_cost:
+        raise JudgeError(
+            f"judge.max_cost = {settings.max_cost:g} does not pay for this run: "
+            f"{describe_estimate(estimate)}",
+            "Raise it, or judge fewer samples with judge.max_samples",
+        )
 
 
 def check_one(settings: JudgeSettings, samples: Path | None = None, *, sides: int = 1) -> Estimate:

@@ -7,6 +7,7 @@ the next append.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -123,9 +124,16 @@ def digest_weights(directory: Path) -> str:
     files = sorted(path for path in directory.iterdir() if path.name.endswith(WEIGHT_SUFFIXES))
     for path in files:
         digest.update(path.name.encode() + b"\0")
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        status = path.stat()
+        digest.update(_digest_of(path, status.st_ino, status.st_size, status.st_mtime_ns))
     return digest.hexdigest() if files else ""
+
+
+@functools.lru_cache(maxsize=1024)
+def _digest_of(path: Path, _inode: int, _size: int, _changed: int) -> bytes:
+    """Return a file's sha256; one that has not changed is read once in a process."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _plain(value: Any) -> Any:

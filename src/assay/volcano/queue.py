@@ -8,7 +8,7 @@ from typing import Any
 
 from assay.placement import ClusterSettings
 from assay.queues import Stage, TaskConfig, Work
-from assay.volcano import explain, preflight
+from assay.volcano import capacity, explain
 from assay.volcano.api import Api, ApiError, has_volcano, here
 
 
@@ -20,7 +20,7 @@ class VolcanoQueue:
 
     def check(self, stage: Stage, settings: ClusterSettings, artifacts: str) -> None:
         """Raise InputError where this cluster could never run the Job of `stage`."""
-        preflight.check(self.api, stage, settings, artifacts)
+        capacity.check(self.api, stage, settings, artifacts)
 
     def run(self, work: Work, settings: ClusterSettings, task: TaskConfig) -> Mapping[str, Any]:
         """Have a Job do `work` and return the metadata of its artifact."""

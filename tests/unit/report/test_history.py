@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from assay import config, report, store, task
-from assay import run as running
+from assay import config, preflight, report, store, task
 from assay.errors import InputError, SettingsError, StoreError
 from assay.report import history as histories
 from assay.report.contents import Record
@@ -163,11 +162,11 @@ def test_a_history_that_cannot_be_is_refused(
         histories.check_history(name)
 
 
-def test_it_is_refused_before_anything_runs(bucket: str) -> None:
+def test_it_is_refused_before_anything_runs(bucket: str, tmp_path: Path) -> None:
     values = {"dataset": {"eval": "eval.json"}, "model": "org/model", "mode": "auto"}
     missing = f"{bucket}-none/nightly"
     with pytest.raises((InputError, StoreError), match="NoSuchBucket"):
-        running.check(config.parse(values | {"history": missing}))
+        preflight.prepare(config.parse(values | {"history": missing}), tmp_path)
 
 
 def test_the_report_of_a_pipeline_has_the_trend(tmp_path: Path, bucket: str) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from assay import config, dispatch, store
+from assay import config, plan, preflight, store
 from assay.errors import InputError
-from assay.volcano import preflight
+from assay.volcano import capacity
 from assay.volcano import queue as volcano
 from assay.volcano.api import Api, ApiError
 
@@ -51,11 +51,11 @@ def make_check(monkeypatch: pytest.MonkeyPatch) -> Check:
                 raise found
             return found
 
-        monkeypatch.setattr(preflight, "request", request)
+        monkeypatch.setattr(capacity, "request", request)
         what = {"finetune": FINETUNE} if tunes else {"model": "org/model"}
         given = {"dataset": {"train": "t", "eval": "e"}, "mode": "auto", **what}
         asked = config.parse({**given, "cluster": {"queue": "research", **cluster}})
-        dispatch.check(asked, artifacts)
+        preflight.check_cluster(plan.make(asked), artifacts)
 
     return check
 
@@ -143,6 +143,10 @@ def test_artifacts_have_to_be_where_workers_can_read_them(check: Check) -> None:
 def test_outside_of_a_cluster_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     given = {"dataset": {"eval": "e"}, "mode": "auto", "model": "m"}
-    dispatch.check(config.parse({**given, "cluster": {"queue": "none"}}), "/samples")
+    preflight.check_cluster(
+        plan.draft(config.parse({**given, "cluster": {"queue": "none"}})), "/samples"
+    )
     with pytest.raises(InputError, match="in no cluster with it"):
-        dispatch.check(config.parse({**given, "cluster": {"runner": "volcano"}}), "/samples")
+        preflight.check_cluster(
+            plan.draft(config.parse({**given, "cluster": {"runner": "volcano"}})), "/samples"
+        )

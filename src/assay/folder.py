@@ -1,0 +1,47 @@
+"""A run is a folder: every file of it by name, once.
+
+CONFIG, SAMPLES, TRAINING, SUMMARY     what was asked, and the data
+MODEL/          MANIFEST, LOSSES, TRAIN_LOG beside the weights
+<side>/         PREDICTIONS, GENERATION, RESULTS; SCORES, TOTALS; VERDICTS, JUDGE
+<side>/PANEL/   COMBINED, and the verdicts of each further judge
+PAIRS, PAIRING  the pairwise verdicts and what they came to
+CALIBRATION     how far the judge agrees with people
+METRICS         totals, intervals, comparison, gate
+REPORT_HTML, REPORT_MARKDOWN, REPORT_JSON
+PROGRESS        what each stage reported while it ran
+"""
+
+CONFIG = "config.yaml"
+SAMPLES = "dataset.jsonl"
+TRAINING = "train.jsonl"
+SUMMARY = "dataset.json"
+
+MODEL = "model"
+MANIFEST = "manifest.json"
+LOSSES = "trainer_log.jsonl"
+TRAIN_LOG = "train.log"
+
+PREDICTIONS = "predictions.jsonl"
+GENERATION = "generation.json"
+RESULTS = "all_results.json"
+GENERATE_LOG = "generate.log"
+
+SCORES = "scores.jsonl"
+TOTALS = "totals.jsonl"
+
+VERDICTS = "verdicts.jsonl"
+JUDGE = "judge.json"
+SELF_TEST = "self_test.jsonl"
+ANCHORS = "anchor_verdicts.jsonl"
+PANEL = "panel"
+COMBINED = "panel.json"
+PAIRS = "pairs.jsonl"
+PAIRING = "pairs.json"
+CALIBRATION = "calibration.json"
+
+METRICS = "metrics.json"
+REPORT_HTML = "report.html"
+REPORT_MARKDOWN = "report.md"
+REPORT_JSON = "report.json"
+HISTORY = "history.json"
+PROGRESS = "progress.jsonl"

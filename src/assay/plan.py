@@ -1,0 +1,119 @@
+"""What a run will do, as one record: made once from its configuration, before anything is spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from assay import config as configuration
+from assay import generate as generating
+from assay import model
+from assay.config import NO_BASELINE, Config
+from assay.errors import SettingsError
+from assay.finetune import FinetuneSettings
+from assay.gate import GatePolicy
+from assay.generate import GenerateSettings
+from assay.judge import JudgeSettings
+from assay.metrics import MetricsSettings
+from assay.model import Model
+from assay.placement import ClusterSettings
+from assay.records import Side
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run will do. A stage that it does not have is None.
+
+    `config` is what was asked for, PREFIX/latest as the model that it means now. `candidate` is the
+    model to evaluate, "" where `finetune` makes it; `base_model` is the base of an adapter whose
+    own record of it does not hold; `baseline` is the model to compare with, "" for none. `generate`
+    is how both sides answer, with what they take from the fine-tune.
+    """
+
+    config: Config
+    finetune: FinetuneSettings | None
+    candidate: str
+    base_model: str
+    baseline: str
+    generate: GenerateSettings
+    metrics: MetricsSettings | None
+    judge: JudgeSettings | None
+    cluster: ClusterSettings
+    gate: GatePolicy | None
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """Return the sides that are evaluated: without a baseline only the candidate."""
+        return ("baseline", "candidate") if self.baseline else ("candidate",)
+
+
+def make(config: Config) -> Plan:
+    """Return what a run of `config` will do. Raises ModelError and StoreError."""
+    config = replace(config, model=model.newest(config.model))
+    candidate = None
+    if config.model:
+        candidate = model.resolve(config.model, config.base_model, weights=False)
+    return replace(
+        draft(config),
+        baseline=_baseline(config, candidate),
+        generate=_generation(config, candidate),
+    )
+
+
+def draft(config: Config) -> Plan:
+    """Return the plan of `config` with the models as it names them: none was looked at."""
+    return Plan(
+        config=config,
+        finetune=config.finetune,
+        candidate=config.model,
+        base_model=config.base_model,
+        baseline="",
+        generate=config.generate,
+        metrics=config.metrics if config.auto else None,
+        judge=config.judge if config.judged else None,
+        cluster=config.cluster,
+        gate=config.gate,
+    )
+
+
+def pinned(config: Config, begun: Path) -> Config:
+    """Return `config` as the run whose configuration is in the file `begun` goes on with it, and
+    `config` itself where there is none: PREFIX/latest stays the model that it began with.
+
+    Raises SettingsError where that run was asked for something else.
+    """
+    if not begun.is_file():
+        return config
+    earlier = configuration.load(begun)
+    if model.is_latest_of(config.model, earlier.model):
+        config = replace(config, model=earlier.model)
+    if name := configuration.first_difference(earlier, config):
+        raise SettingsError(
+            f"{begun.parent} holds a run with another {name}",
+            "Choose another --out, or remove it",
+        )
+    return config
+
+
+def _baseline(config: Config, candidate: Model | None) -> str:
+    """Return the model to compare with: the one that is set, or else the one that the candidate
+    was tuned from."""
+    if config.baseline:
+        return "" if config.baseline == NO_BASELINE else config.baseline
+    if config.finetune:
+        return config.finetune.base_model
+    if candidate is None or candidate.adapter:
+        return candidate.base_name if candidate else ""
+    return candidate.manifest.base_model if candidate.manifest else ""
+
+
+def _generation(config: Config, candidate: Model | None) -> GenerateSettings:
+    """Return how both sides answer: what is not set comes from the fine-tune of the candidate."""
+    if tuning := config.finetune:
+        return generating.inherit(config.generate, tuning.template, tuning.llamafactory)
+    manifest = candidate.manifest if candidate else None
+    if manifest is None:
+        return config.generate
+    tuned: Any = manifest.settings.get("llamafactory", {})
+    return generating.inherit(config.generate, manifest.template, tuned)

@@ -1,0 +1,171 @@
+"""Before anything is spent: the plan is made, what cannot work is refused, the samples are written.
+
+With `prepare` a run on this machine (run.py) begins, and the first task of a pipeline (task.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from assay import dataset, progress, queues, report, store
+from assay import finetune as finetuning
+from assay import generate as generating
+from assay import judge as judging
+from assay import metrics as measuring
+from assay import plan as planning
+from assay.config import Config
+from assay.errors import Problems, SettingsError, check_all
+from assay.folder import CONFIG, SAMPLES, SUMMARY
+from assay.gate import GatePolicy
+from assay.judge import Estimate
+from assay.plan import Plan
+from assay.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A plan that was checked and whose samples are written: what they are, and what the judge
+    will take (None without one)."""
+
+    plan: Plan
+    summary: dataset.Summary
+    estimate: Estimate | None
+
+
+def prepare(
+    config: Config,
+    folder: Path,
+    listen: progress.Listener = progress.ignore,
+    *,
+    artifacts: str = "",
+) -> Prepared:
+    """Return the plan of `config`, checked, its samples written to `folder` unless they are there.
+
+    `artifacts` is where a pipeline's artifacts go, which a queue's workers must reach; "" where no
+    queue is used. Raises InputError with a line for each problem.
+    """
+    problems, plan, summary, estimate = Problems(), None, None, None
+    with problems.noted():
+        plan = planning.make(config)
+    draft = plan or planning.draft(config)  # what else is wrong is worth knowing too
+    for check in _checks(draft, artifacts):
+        with problems.noted():
+            check()
+    with problems.noted():
+        summary = write_samples(draft, folder)
+    with problems.noted():
+        estimate = _ask_judge(draft, folder if summary else None)
+    problems.check()
+    assert plan  # noqa: S101  or there was a problem
+    assert summary  # noqa: S101
+    prepared = Prepared(plan=plan, summary=summary, estimate=estimate)
+    if not _begun(folder):
+        _tell(prepared, listen)
+    return prepared
+
+
+def check_settings(config: Config) -> None:
+    """Raise InputError for what is wrong with `config` wherever it runs: no model, data, endpoint
+    or store is looked at."""
+    checks: list[Callable[[], object]] = [partial(generating.check, config.generate)]
+    if config.auto:
+        checks.append(partial(measuring.check, config.metrics))
+    if config.gate:
+        checks.append(partial(_check_gate, config, config.gate))
+    check_all(*checks)
+
+
+def check_cluster(plan: Plan, artifacts: str) -> None:
+    """Raise InputError, with a line for each problem, where the GPU stages could never run where
+    they would; `artifacts` is a URI under the pipeline's root."""
+    queue = queues.find(plan.cluster.runner)
+    if queue:
+        stage: queues.Stage = "finetune" if plan.finetune else "generate"  # which asks for more
+        queue.check(stage, plan.cluster, artifacts)
+
+
+def write_samples(plan: Plan, folder: Path) -> dataset.Summary:
+    """Write the run's samples, unless it has begun with some, and return what they are. Raises
+    InputError."""
+    if _begun(folder):
+        return store.read_record(folder / SUMMARY, dataset.Summary)
+    return dataset.prepare(
+        plan.config.dataset,
+        folder,
+        train_tokens=_train_tokens(plan),
+        eval_tokens=_eval_tokens(plan),
+    )
+
+
+def _tell(prepared: Prepared, listen: progress.Listener) -> None:
+    summary = prepared.summary
+    used = summary.eval.samples + (summary.train.samples if summary.train else 0)
+    done = Progress(stage="dataset", state="done", done=used, total=used, unit="samples")
+    listen(replace(done, note=dataset.sum_up(summary)))
+    if prepared.estimate:
+        note = judging.describe_estimate(prepared.estimate)
+        listen(Progress(stage="preflight", state="done", note=note))
+
+
+def _begun(folder: Path) -> bool:
+    """Return whether a run has begun in `folder`: its configuration is written last."""
+    return (folder / CONFIG).is_file() and (folder / SUMMARY).is_file()
+
+
+def _checks(plan: Plan, artifacts: str) -> list[Callable[[], object]]:
+    checks: list[Callable[[], object]] = [partial(check_settings, plan.config)]
+    if plan.finetune:
+        checks.append(partial(finetuning.check, plan.finetune))
+    if plan.config.history:
+        checks.append(partial(report.check_history, plan.config.history))
+    if artifacts:
+        checks.append(partial(check_cluster, plan, artifacts))
+    return checks
+
+
+def _check_gate(config: Config, policy: GatePolicy) -> None:
+    """Refuse a rule that this run cannot prove, before anything is spent on it."""
+    scored = [name for name in config.metrics.metrics if name not in measuring.CORPUS_METRICS]
+    known = scored if config.auto else []
+    if config.judged and config.judge:
+        known = [*known, *judging.dimensions(config.judge.rubric)]
+        known += [judging.WIN_RATE] if config.judge.pairwise else []
+    for name in policy.rules:
+        if name not in known:
+            raise SettingsError(
+                f"gate.rules.{name} is no metric of this run that has an interval",
+                f"Use one of {', '.join(known)}",
+            )
+
+
+def _train_tokens(plan: Plan) -> dataset.Tokens | None:
+    tuning = plan.finetune
+    if not tuning:
+        return None
+    return dataset.Tokens(
+        model=tuning.base_model, template=tuning.template, cutoff_len=tuning.cutoff_len
+    )
+
+
+def _eval_tokens(plan: Plan) -> dataset.Tokens:
+    return dataset.Tokens(
+        model=plan.finetune.base_model if plan.finetune else plan.candidate,
+        template=plan.generate.template,
+        cutoff_len=plan.generate.cutoff_len,
+    )
+
+
+def _ask_judge(plan: Plan, folder: Path | None) -> Estimate | None:
+    """Have the judge give a verdict on the longest sample, or where there are none yet on a fixed
+    one, and return what all will take. Raises JudgeError, also where `max_cost` cannot pay for it;
+    of a run that has begun a part is paid already."""
+    judge = plan.judge
+    if judge is None:
+        return None
+    estimate = judging.check(judge, folder and folder / SAMPLES, sides=len(plan.sides))
+    if folder and not _begun(folder):
+        judging.check_cost(judge, estimate)
+    return estimate
