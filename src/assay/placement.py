@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_UP, Context, Decimal
 from typing import Annotated
 
 from annotated_types import Ge
@@ -17,7 +17,13 @@ RUNNER = "ASSAY_RUNNER"
 AUTO, INLINE = "auto", "inline"
 # A queue system by its name -> the module whose `find` returns it: see assay.queues.
 QUEUES = {"volcano": "assay.volcano.queue"}
-_QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i))?")
+_QUANTITY = re.compile(
+    r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(?:([eE][+-]?[0-9]{1,9})|([numkMGTPE]|[KMGTPE]i))?"
+)
+_LONGEST = 1000
+_EXACT = Context(prec=2 * _LONGEST)
+# Kubernetes takes what is more for the one, and rounds up to the other.
+_MOST, _LEAST = Decimal(2**63 - 1), Decimal("1e-9")
 _UNITS = {
     **{unit: Decimal(1000) ** -power for power, unit in enumerate("mun", 1)},
     **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", 1)},
@@ -63,20 +69,34 @@ def check(settings: ClusterSettings) -> None:
             "Set cluster.runner to auto, or cluster.nodes to 1",
         )
     for name, amount in (("cpu", settings.cpu), ("memory", settings.memory)):
-        if amount and not _QUANTITY.fullmatch(amount):
+        if amount and not _is_amount(amount):
             raise SettingsError(
                 f"cluster.{name} = {amount!r} is no quantity of Kubernetes",
                 "Write it as 16 or 500m, and memory as 200Gi",
             )
 
 
-def quantity(text: str) -> Decimal:
-    """Return the number, exactly, that a quantity of Kubernetes stands for."""
-    found = _QUANTITY.fullmatch(text)
+def _is_amount(text: str) -> bool:
+    try:
+        return quantity(text) >= 0
+    except ValueError:
+        return False
+
+
+def quantity(amount: object) -> Decimal:
+    """Return the number that a quantity of Kubernetes stands for, as Kubernetes holds it: in
+    billionths, rounded away from zero, and at most 2^63 - 1. It is text, or the number that a
+    custom resource such as a queue may have instead. Raises ValueError for anything else."""
+    number = isinstance(amount, (int, float)) and not isinstance(amount, bool)
+    text = str(amount) if number else amount
+    found = _QUANTITY.fullmatch(text) if isinstance(text, str) and len(text) < _LONGEST else None
     if not found:
-        raise ValueError(text)
-    number, exponent, unit = found.groups()
-    return Decimal(number + (exponent or "")) * _UNITS.get(unit, 1)
+        raise ValueError(f"{text!r} is no quantity of Kubernetes")
+    digits, exponent, unit = found.groups()
+    value = Decimal(digits + (exponent or ""))
+    if unit:
+        value = _EXACT.multiply(value, _UNITS[unit])
+    return max(-_MOST, min(_MOST, value)).quantize(_LEAST, ROUND_UP, _EXACT)
 
 
 def runner() -> str:

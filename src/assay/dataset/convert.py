@@ -94,7 +94,20 @@ def _message(message: object, layout: Layout) -> Message:
     calls = message.get("tool_calls") if layout.format == "openai" else None
     if role in ANSWERS and calls:
         return Message(role="function_call", content=_calls(calls))
-    return Message(role=role, content=_string(message.get(layout.content_tag), layout.content_tag))
+    content = message.get(layout.content_tag)
+    _refuse_parts(content, layout.content_tag)
+    return Message(role=role, content=_string(content, layout.content_tag))
+
+
+def _refuse_parts(content: object, name: str) -> None:
+    """Name the kind of the first part that is no text: text there may be, and would be the rest."""
+    for part in content if isinstance(content, list) else ():
+        kind = part.get("type") if isinstance(part, Mapping) else None
+        if isinstance(kind, str) and kind != "text":
+            raise DatasetError(
+                f"{name} has a part of type {show(kind)}: samples are text with one answer",
+                f"Write {name} as text, or name a text dataset",
+            )
 
 
 def _calls(calls: object) -> str:

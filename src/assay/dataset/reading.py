@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from assay.dataset.convert import Conversation, convert
 from assay.dataset.layout import Layout, detect
@@ -13,6 +14,7 @@ from assay.dataset.rows import Row
 from assay.dataset.selection import draw
 from assay.dataset.settings import Format
 from assay.dataset.sources import Part, resolve
+from assay.dataset.unsupported import unsupported
 from assay.errors import DatasetError
 from assay.records import Message, Sample
 
@@ -87,6 +89,7 @@ class _Reader:
         self.rows = 0
         self.formats: list[str] = []
         self.invalid: list[str] = []
+        self.remedy = ""
         self.samples: list[Sample] = []
         self.places: list[str] = []
         self.seen: dict[str, int] = {}
@@ -104,7 +107,7 @@ class _Reader:
             if isinstance(row.value, Mapping):
                 layout = layout or self._detect(row.value, row)
                 columns.update(map(str, row.value))
-            self._add(row, layout)
+            self._add(row, layout, described=part.layout is not None)
         if layout:
             self.formats.append(layout.format)
             _check_columns(part, layout, columns)
@@ -113,10 +116,14 @@ class _Reader:
 
     def first_fault(self) -> str:
         """Return the remedy where nothing was usable."""
-        return f"The first of {len(self.invalid)}: {self.invalid[0]}" if self.invalid else "Add one"
+        if not self.invalid:
+            return "Add one"
+        return f"The first of {len(self.invalid)}: {self.invalid[0]}. {self.remedy}"
 
     def _detect(self, row: Mapping[str, object], place: Row) -> Layout:
         layout = detect(row, self.stated)
+        if layout is None and (error := unsupported(row, place.source)):
+            raise DatasetError(f"{_place(place)}: {error.what}", error.remedy)
         if layout is None:
             names = shown(", ".join(map(str, row)), 200) or "none"
             raise DatasetError(
@@ -126,10 +133,12 @@ class _Reader:
             )
         return layout
 
-    def _add(self, row: Row, layout: Layout | None) -> None:
+    def _add(self, row: Row, layout: Layout | None, *, described: bool) -> None:
         try:
             if row.fault:
                 raise DatasetError(row.fault, "Correct or remove the line")
+            if isinstance(row.value, Mapping) and not described:
+                _check_task(row.value, row.source)
             conversation = convert(row.value, layout or Layout(format="alpaca"))
             samples = self._samples(row, conversation)
         except DatasetError as error:
@@ -144,6 +153,7 @@ class _Reader:
         located = DatasetError(f"{place}: {error.what}", f"{error.remedy}, {_SKIP}")
         if not self.skip_invalid:
             raise located from None
+        self.remedy = self.remedy or error.remedy
         self.invalid.append(located.what)
 
     def _samples(self, row: Row, conversation: Conversation) -> list[Sample]:
@@ -181,6 +191,11 @@ def _sample(name: str, conversation: Conversation, end: int) -> Sample:
         target_role="function_call" if target.role == "function_call" else "assistant",
         tools=conversation.tools,
     )
+
+
+def _check_task(row: Mapping[str, Any], source: str) -> None:
+    if error := unsupported(row, source):
+        raise error
 
 
 def _place(row: Row) -> str:

@@ -9,24 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from assay import store
-from assay.dataset import tables
+from assay.dataset import hub
 from assay.dataset.layout import Layout, from_entry
 from assay.dataset.remote import INFO
 from assay.dataset.rows import READERS, Row, read_file
 from assay.errors import DatasetError, InputError
 from assay.settings import check_mapping
 
-HUB = "hf://"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hub:
-    """A dataset of the Hugging Face hub."""
-
-    name: str
-    subset: str = ""
-    split: str = "train"
-    folder: str = ""
+# Where LLaMA-Factory would read an entry from, before it looks for a file_name.
+_ELSEWHERE = {
+    "ms_hub_url": "Name a dataset of the Hugging Face hub as hf_hub_url, or a file as file_name",
+    "om_hub_url": "Name a dataset of the Hugging Face hub as hf_hub_url, or a file as file_name",
+    "script_url": "Nothing runs its code: write its rows to a file and name that as file_name",
+    "cloud_file_name": "Name the file itself as the dataset, such as s3://bucket/rows.jsonl",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +32,7 @@ class Part:
 
     name: str
     files: tuple[Path, ...] = ()
-    hub: Hub | None = None
+    hub: hub.Hub | None = None
     layout: Layout | None = None
     num_samples: int = 0
 
@@ -45,17 +41,15 @@ class Part:
         for file in self.files:
             yield from read_file(file)
         if self.hub:
-            one = self.hub
-            found = tables.hub_rows(one.name, one.subset, one.split, one.folder)
-            for number, value in enumerate(found, 1):
-                yield Row(source=HUB + one.name, number=number, value=value)
+            for number, value in enumerate(hub.rows(self.hub), 1):
+                yield Row(source=hub.HUB + self.hub.name, number=number, value=value)
 
 
 def resolve(source: str) -> list[Part]:
     """Return the parts of `source`: a file, a folder, "folder#name,..." for entries of the
     folder's dataset_info.json, or hf://owner/name[/subset][:split]. Raises DatasetError."""
-    if source.startswith(HUB):
-        return [Part(name=source, hub=_hub(source))]
+    if source.startswith(hub.HUB):
+        return [Part(name=source, hub=hub.from_source(source))]
     path, names = split(source)
     if path.name == INFO and path.is_file() and _is_info(path):
         return _entries(path, names)
@@ -70,15 +64,6 @@ def split(source: str) -> tuple[Path, str]:
     """Return the path in `source` and the names behind its #, if it has any."""
     name, _, names = source.partition("#")
     return (Path(name), names) if names and not Path(source).exists() else (Path(source), "")
-
-
-def _hub(source: str) -> Hub:
-    name, _, chosen = source.removeprefix(HUB).partition(":")
-    owner, _, rest = name.partition("/")
-    dataset, _, subset = rest.partition("/")
-    if not owner or not dataset:
-        raise DatasetError(f"{source} names no dataset", "Write hf://owner/name[/subset][:split]")
-    return Hub(name=f"{owner}/{dataset}", subset=subset, split=chosen or "train")
 
 
 def _is_info(path: Path) -> bool:
@@ -118,37 +103,47 @@ def _entry(info: Path, name: str, entries: Mapping[str, Any]) -> Part:
     limit = entry.get("num_samples") or 0
     if not isinstance(limit, int) or limit < 0:
         raise DatasetError(f"{where}: num_samples is {limit!r}", "Write a whole number")
-    hub = _entry_hub(entry)
-    files = () if hub else _entry_files(entry, info.parent, where)
-    return Part(name=where, files=files, hub=hub, layout=layout, num_samples=limit)
+    remote = _entry_hub(entry, where)
+    files = () if remote else _entry_files(entry, info.parent, where)
+    return Part(name=where, files=files, hub=remote, layout=layout, num_samples=limit)
 
 
-def _entry_hub(entry: Mapping[str, Any]) -> Hub | None:
-    if "hf_hub_url" not in entry:
-        return None
-    given = {name: str(entry[name]) for name in ("subset", "split", "folder") if entry.get(name)}
-    return Hub(name=str(entry["hf_hub_url"]), **given)
+def _entry_hub(entry: Mapping[str, Any], where: str) -> hub.Hub | None:
+    if "hf_hub_url" in entry:
+        return hub.from_entry(entry, where)
+    for name, remedy in _ELSEWHERE.items():
+        if name in entry:
+            raise DatasetError(f"{where}: {name} is not supported", remedy)
+    return None
 
 
 def _entry_files(entry: Mapping[str, Any], folder: Path, where: str) -> tuple[Path, ...]:
+    """Return the files of an entry, none of which lies, or is a link that leads, out of `folder`:
+    a dataset that came from elsewhere has no say over other files here."""
     name = entry.get("file_name")
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or not name or "\0" in name:
         raise DatasetError(
             f"{where} has neither file_name nor hf_hub_url", "Name a file beside dataset_info.json"
         )
     path = Path(os.path.normpath(folder / name))
-    if not path.is_relative_to(os.path.normpath(folder)):
+    # itself first: nothing is said of what it leads to
+    if not _is_inside(path, folder) or not all(_is_inside(file, folder) for file in _files(path)):
         raise DatasetError(
-            f"{where}: file_name {name!r} leads out of {folder}", "Put the file into that folder"
+            f"{where}: file_name {name!r} leads out of its folder",
+            "Put the file into that folder, or name it itself as the dataset",
         )
     return _files(path)
 
 
+def _is_inside(path: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
 def _files(path: Path) -> tuple[Path, ...]:
     """The data files that `path` stands for: itself, or those directly in it, of one format."""
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113 - a name may be too long for pathlib
         return (path,)
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112
         raise DatasetError(
             f"{path} does not exist",
             "Check the path and where it starts from; a dataset of the hub is hf://owner/name",

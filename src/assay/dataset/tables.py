@@ -1,4 +1,4 @@
-"""Tables -> rows: csv, parquet and arrow files, and datasets of the Hugging Face hub."""
+"""Tables -> rows: csv, parquet and arrow files."""
 
 from __future__ import annotations
 
@@ -65,22 +65,6 @@ def arrow_rows(file: Path) -> Iterator[dict[str, Any]]:
             yield from _rows(file, batches)
     except (pyarrow.ArrowException, OSError) as error:
         raise _unreadable(file, "arrow", error) from None
-
-
-def hub_rows(name: str, subset: str, split: str, folder: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a dataset of the Hugging Face hub, or of a local folder in its layout."""
-    try:
-        from datasets import load_dataset
-    except ImportError:
-        raise MissingExtraError("datasets", "finetune") from None
-    try:
-        dataset = load_dataset(name, subset or None, split=split, data_dir=folder or None)
-    except (OSError, ValueError) as error:
-        raise DatasetError(
-            f"hf://{name} cannot be loaded: {str(error).splitlines()[0]}",
-            "Check its name, subset and split, and that the hub can be reached (HF_ENDPOINT)",
-        ) from None
-    yield from dataset
 
 
 def _rows(file: Path, batches: Iterable[Any]) -> Iterator[dict[str, Any]]:

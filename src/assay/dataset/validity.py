@@ -76,5 +76,8 @@ def _check_unicode(text: str) -> None:
 
 def show(value: object) -> str:
     """Return a value as short JSON, for a message."""
-    text = json.dumps(value, default=repr)
+    try:
+        text = json.dumps(value, default=repr)
+    except RecursionError:  # a little less deep than what cannot be read at all
+        text = "nested too deeply"
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -5,7 +5,7 @@ Each question needs a right; where that is missing, a line says so, and the laun
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from assay import store
@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 20.0
 LESS = "Ask for less (cluster.nodes, gpus, cpu, memory)"
 
 Object = dict[str, Any]
-Amounts = Mapping[str, str]
+Amounts = Mapping[str, Any]
 
 
 def check(api: Api, stage: Stage, settings: ClusterSettings, artifacts: str) -> None:
@@ -52,11 +52,12 @@ def _check_queue(found: Object | None, name: str, workers: int, each: Amounts) -
     state = found.get("status", {}).get("state") or "Open"
     if state != "Open":
         raise InputError(f"the queue {name} is {state}", "Correct cluster.queue, or open it")
-    limits = found["spec"].get("capability") or {}
+    given = (found.get("spec") or {}).get("capability") or {}
+    limits = {one: _checked(given, one, f"queue {name}") for one in each if one in given}
     over = [
-        f"{workers} x {amount} {resource}, and its capability is {limits[resource]}"
-        for resource, amount in each.items()
-        if resource in limits and workers * quantity(amount) > quantity(limits[resource])
+        f"{workers} x {each[resource]} {resource}, and its capability is {limit}"
+        for resource, limit in limits.items()
+        if workers * quantity(each[resource]) > quantity(limit)
     ]
     if over:
         raise InputError(
@@ -80,13 +81,10 @@ def _check_nodes(api: Api, settings: ClusterSettings, workers: int, each: Amount
     # from the server's cache, which is enough and costs it little
     if (found := _look(api, nodes(), {"resourceVersion": "0"})) is None:
         return
-    rooms = [node["status"].get("allocatable", {}) for node in found["items"]]
+    rooms = [_room(node, each) for node in found["items"]]
     room = sum(_holds(one, each) for one in rooms)
     if room < workers:
-        most = {
-            name: max((_offer(one, name) for one in rooms), key=quantity, default="0")
-            for name in each
-        }
+        most = {name: max((one[name] for one in rooms), key=quantity, default="0") for name in each}
         raise InputError(
             f"the Job would have {workers} x ({_said(each)}), and the cluster's nodes hold {room}; "
             f"the most that one has is {_said(most)}",
@@ -96,16 +94,36 @@ def _check_nodes(api: Api, settings: ClusterSettings, workers: int, each: Amount
 
 def _holds(room: Amounts, each: Amounts) -> int:
     """Return how many workers an empty node would hold."""
-    return min(
-        int(quantity(_offer(room, name)) // quantity(amount)) for name, amount in each.items()
-    )
+    times = (int(quantity(room[name]) // quantity(amount)) for name, amount in each.items())
+    return max(0, min(times))
 
 
-def _offer(room: Amounts, name: str) -> str:
-    """Return what a node has of a resource. A GPU may be of any maker: what is set on the task,
+def _room(node: Object, each: Amounts) -> Amounts:
+    """Return what a node has of each resource. A GPU may be of any maker: what is set on the task,
     which is not known here, wins over the section's."""
-    names = [one for one in room if one.endswith("/gpu")] if name == job.GPU else [name]
-    return max((room.get(one, "0") for one in names), key=quantity, default="0")
+    has = (node.get("status") or {}).get("allocatable") or {}
+    owner = f"node {node['metadata']['name']}"
+    gpus = [name for name in has if name.endswith("/gpu")]
+    names = {name: gpus if name == job.GPU else [name] for name in each}
+    return {name: _most(has, names[name], owner) for name in each}
+
+
+def _most(amounts: Amounts, names: Iterable[str], owner: str) -> Any:
+    offers = [_checked(amounts, name, owner) for name in names if name in amounts]
+    return max(offers, key=quantity, default="0")
+
+
+def _checked(amounts: Amounts, resource: str, owner: str) -> Any:
+    """Return what `owner` has of a resource, as it is written there, once it is a quantity."""
+    amount = amounts[resource]
+    try:
+        quantity(amount)
+    except ValueError:
+        raise InputError(
+            f"{owner} has {str(amount)[:60]!r} as its {resource}, which is no quantity",
+            "Have it corrected on the cluster: a number, or text such as 16 or 200Gi",
+        ) from None
+    return amount
 
 
 def _said(amounts: Amounts) -> str:

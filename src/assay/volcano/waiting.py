@@ -101,5 +101,14 @@ def _never(requested: str, limited: str) -> bool:
 
 
 def _amounts(text: str) -> dict[str, Decimal]:
-    found = re.findall(r"([\w./-]+)=([\w.+]+)", text)
-    return {name: quantity(amount) for name, amount in found}
+    """Return the quantities in what an event says of a quota: "name=amount,name=amount"."""
+    pairs = re.findall(r"([^\s,=]+)=([^\s,=\"']+)", text)
+    return {name: amount for name, said in pairs if (amount := _read(said)) is not None}
+
+
+def _read(text: str) -> Decimal | None:
+    """What is no quantity proves nothing of the quota."""
+    try:
+        return quantity(text)
+    except ValueError:
+        return None

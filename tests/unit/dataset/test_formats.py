@@ -121,26 +121,6 @@ def test_a_saved_hugging_face_dataset_is_read(tmp_path: Path) -> None:
     assert load(str(tmp_path / "saved")) == load(str(tmp_path / "reference.json"))
 
 
-def test_a_hub_dataset_is_loaded_by_the_hub_library(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A folder owner/name stands for the hub: the library takes either by the same call."""
-    found = importlib.util.find_spec("datasets") is not None
-    need(found, "needs datasets: pip install 'assay[finetune]'")
-    folder = tmp_path / "owner" / "name"
-    folder.mkdir(parents=True)
-    write_jsonl(folder / "test.jsonl", ALPACA)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
-    reading = read("hf://owner/name:test")
-    assert [sample.id for sample in reading.samples] == ["a", "b"]
-    assert reading.places == ["hf://owner/name:1", "hf://owner/name:2"]
-    with pytest.raises(DatasetError, match="hf://owner/name cannot be loaded"):
-        load("hf://owner/name:validation")
-    with pytest.raises(DatasetError, match="names no dataset"):
-        load("hf://name")
-
-
 def test_a_dataset_in_a_store_is_read_under_its_own_name(
     bucket: str, server: minio.Minio, tmp_path: Path
 ) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from assay import config, plan, preflight, store
 from assay.errors import InputError
@@ -21,12 +23,17 @@ NODES = "/api/v1/nodes"
 FINETUNE = {"base_model": "org/base", "template": "qwen3"}
 
 
-def queue(state: str = "Open", **capability: str) -> dict[str, Any]:
+def queue(state: str = "Open", **capability: Any) -> dict[str, Any]:
     return {"spec": {"capability": capability}, "status": {"state": state}}
 
 
-def nodes(*allocatable: dict[str, str]) -> dict[str, Any]:
-    return {"items": [{"status": {"allocatable": one}} for one in allocatable]}
+def nodes(*allocatable: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        "items": [
+            {"metadata": {"name": f"node-{number}"}, "status": {"allocatable": one}}
+            for number, one in enumerate(allocatable, 1)
+        ]
+    }
 
 
 @pytest.fixture(name="check")
@@ -111,6 +118,58 @@ def test_what_could_never_run_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         check(cluster, answers)
+
+
+EIGHT = [8, 8.0, "8", "+8", "8.", "8e0", "80e-1", "0.8E1", "8000m", "0.008k", "8000000000n"]
+NONE = ["lots", "8 Gi", "8GB", "", None, True, [8], {"value": 8}, float("nan"), "1e2.5", "\u0668"]
+
+
+def limited(amount: Any) -> dict[str, Any]:
+    return {QUEUE: queue(**{"nvidia.com/gpu": amount, "ephemeral-storage": "lots"})}
+
+
+def holding(amount: Any) -> dict[str, Any]:
+    return {NODES: nodes(None, {"nvidia.com/gpu": amount, "pods": "lots"})}
+
+
+@pytest.mark.parametrize("amount", EIGHT)
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [(limited, "1 x 9 nvidia.com/gpu, .* is {}"), (holding, "one has is {} nvidia")],
+)
+def test_an_amount_of_the_cluster_may_have_any_form(
+    check: Check, amount: Any, answers: Callable[[Any], dict[str, Any]], message: str
+) -> None:
+    roomy = {NODES: nodes({"nvidia.com/gpu": "16"})}
+    check({"gpus": 8}, {**roomy, **answers(amount)})
+    with pytest.raises(InputError, match=message.format(re.escape(str(amount)))):
+        check({"gpus": 9}, {**roomy, **answers(amount)})
+
+
+@pytest.mark.parametrize("amount", NONE, ids=repr)
+@pytest.mark.parametrize(
+    ("answers", "owner"), [(limited, "queue research"), (holding, "node node-2")]
+)
+def test_what_is_no_amount_is_named_with_its_owner(
+    check: Check, amount: Any, answers: Callable[[Any], dict[str, Any]], owner: str
+) -> None:
+    what = f"{owner} has {str(amount)!r} as its nvidia.com/gpu, which is no quantity"
+    with pytest.raises(InputError, match=re.escape(what)):
+        check({"gpus": 1}, answers(amount))
+
+
+def test_a_queue_may_be_bounded_as_its_manifest_says(check: Check) -> None:
+    manifest = (Path(__file__).parents[3] / "manifests/base/queue.yaml").read_text()
+    example = re.search(r"such as (nvidia\.com/gpu: \S+)\.\n", manifest)
+    assert example
+    spec = {"spec": {"capability": yaml.safe_load(example[1])}}
+    check({"gpus": 4, "nodes": 2}, {QUEUE: spec})
+    with pytest.raises(InputError, match="its capability is 8"):
+        check({"gpus": 3, "nodes": 3}, {QUEUE: spec})
+
+
+def test_an_amount_next_to_nothing_is_counted(check: Check) -> None:
+    check({"gpus": 0, "cpu": "1e-30"}, {NODES: nodes({"cpu": "1e400"})})
 
 
 def test_generation_alone_asks_for_one_pod_with_one_gpu(check: Check) -> None:

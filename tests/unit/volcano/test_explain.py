@@ -98,6 +98,22 @@ def test_only_a_quota_that_never_suffices_is_hopeless(used: str, limited: str, n
     assert bool(waiting.hopeless([QUOTA.format(used, limited)])) == never
 
 
+@pytest.mark.parametrize(
+    ("asked", "limited", "never"),
+    [
+        ("requests.cpu=2e-1", "requests.cpu=1e-1", True),
+        ("requests.cpu=1e-1", "requests.cpu=2e-1", False),
+        ("requests.cpu=2,requests.memory=1Gi", "requests.cpu=-1,requests.memory=2Gi", True),
+        ("requests.cpu=2", "requests.cpu=lots", False),
+        ("requests.cpu=lots", "requests.cpu=1", False),
+        ("requests.nvidia.com/gpu=2", 'requests.nvidia.com/gpu=1"', True),
+    ],
+)
+def test_a_quota_may_be_of_any_form(asked: str, limited: str, never: bool) -> None:
+    said = f"exceeded quota: small, requested: {asked}, used: requests.cpu=0, limited: {limited}"
+    assert bool(waiting.hopeless([said])) == never
+
+
 def test_events_are_told_without_their_dump() -> None:
     dump = (
         'Error creating pods: [failed to create pod p, err: &errors.StatusError{Status:"Failure", '

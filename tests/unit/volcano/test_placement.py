@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -33,24 +32,8 @@ def test_a_cluster_setting_that_is_wrong_is_named() -> None:
         placement.check(ClusterSettings(runner="inline", nodes=2))
     with pytest.raises(SettingsError, match=r"cluster\.memory = '200GB' is no quantity"):
         placement.check(ClusterSettings(memory="200GB"))
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        *[("8", 8), ("500m", 0.5), ("1.5", 1.5), (".5", 0.5), ("5.", 5), ("2e3", 2e3)],
-        *[("1E3", 1e3), ("1e-1", 0.1), ("3k", 3e3), ("2E", 2e18), ("1Ki", 1024)],
-        *[("2Gi", 2 * 1024**3), ("3n", 3e-9), ("97925504Ki", 97925504 * 1024)],
-    ],
-)
-def test_a_quantity_is_a_number(text: str, number: float) -> None:
-    assert placement.quantity(text) == Decimal(str(number))
-
-
-@pytest.mark.parametrize("text", ["x", "8 Gi", "8GB", "-1", "1e", "1Kii", "0x8"])
-def test_what_is_no_quantity_is_not_taken_for_one(text: str) -> None:
-    with pytest.raises(ValueError, match=text):
-        placement.quantity(text)
+    with pytest.raises(SettingsError, match=r"cluster\.cpu = '-1' is no quantity"):
+        placement.check(ClusterSettings(cpu="-1"))
 
 
 def test_several_pods_are_torchruns_nodes() -> None:

@@ -1,0 +1,84 @@
+"""Rows of other tasks: images, video and audio, verdicts on an answer (KTO), and ranking.
+
+A dataset_info.json says which columns hold them. Where there is none, LLaMA-Factory's own names
+do, and a row that uses them is refused: read as text, it would be another sample than it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from assay.dataset.layout import ROLES
+from assay.dataset.validity import ANSWERS, show
+from assay.errors import DatasetError
+
+_MEDIA = ("image", "video", "audio")
+_VERDICTS = ("label", "kto_tag")
+_DESCRIBE = "describe the columns that hold the conversation in a dataset_info.json"
+
+
+def unsupported(row: Mapping[str, Any], source: str) -> DatasetError | None:
+    """Return why a row of the file `source` that no dataset_info.json describes is none of text
+    with one answer, without its place, or None where nothing says so."""
+    return _media(row) or _verdict(row, source) or _ranking(row)
+
+
+def _media(row: Mapping[str, Any]) -> DatasetError | None:
+    """A column of one image (LLaVA's name for it) counts where the text has a place for it: it
+    may hold anything else."""
+    for kind in _MEDIA:
+        for column in (f"{kind}s", kind):
+            value = row.get(column)
+            if _holds(value) and (column != kind or _mentions(row, f"<{kind}>")):
+                return DatasetError(
+                    f"{column} is {show(value)}: samples are text with one answer",
+                    "Name a text dataset, or remove the column where the text alone is meant",
+                )
+    return None
+
+
+def _holds(value: object) -> bool:
+    """Whether there is anything in it; in csv an empty list is text."""
+    values = value if isinstance(value, list) else [value]
+    return any(one not in (None, "", "[]", []) for one in values)
+
+
+def _mentions(row: Mapping[str, Any], mark: str) -> bool:
+    return mark in json.dumps(row, default=repr)
+
+
+def _verdict(row: Mapping[str, Any], source: str) -> DatasetError | None:
+    """Only true and false are a verdict (in csv their words): text and numbers are classes."""
+    for column in _VERDICTS:
+        value = row.get(column)
+        words = source.lower().endswith(".csv") and str(value).lower() in ("true", "false")
+        if isinstance(value, bool) or words:
+            return DatasetError(
+                f"{column} is {show(value)}: verdicts on answers (KTO) are not supported, and a "
+                "rejected answer is no target",
+                f"Name a dataset of good answers; where {column} is something else, rename it, or "
+                f"{_DESCRIBE}",
+            )
+    return None
+
+
+def _ranking(row: Mapping[str, Any]) -> DatasetError | None:
+    """Two answers beside one that is the row's own are left alone."""
+    pair = [row.get("chosen"), row.get("rejected")]
+    if _has_answer(row) or not all(one and isinstance(one, (str, list, Mapping)) for one in pair):
+        return None
+    return DatasetError(
+        "chosen and rejected are ranking data, and the row has no answer of its own",
+        f"Name a dataset with one answer a row, or {_DESCRIBE}, and the answer",
+    )
+
+
+def _has_answer(row: Mapping[str, Any]) -> bool:
+    turns = row.get("conversations") or row.get("messages")
+    if not isinstance(turns, list) or not turns:
+        return bool(row.get("output"))
+    last = turns[-1]
+    role = last.get("from") or last.get("role") if isinstance(last, Mapping) else None
+    return isinstance(role, str) and ROLES.get(role) in ANSWERS
