@@ -159,7 +159,7 @@ def test_a_description_in_a_store_has_no_more_say(
 
 CHECK = """
 import sys
-from assay.cli import main
+from assay.cli.main import main
 for source in sys.argv[1:]:
     sys.stderr.flush()
     print("=", source, main(["dataset", "check", source]), flush=True)
