@@ -19,7 +19,8 @@ class Model:
 
     `name` and `base_name` are what the user calls it and its base: directory, URI or hub id.
     `digest` is over the weights that make it this model: the adapter's, else the base's ("" for
-    a hub id, whose weights are not here yet).
+    a hub id, whose weights are not here yet). `seed` is that of its fine-tune, None where it is
+    not known: what loading draws at random has to be what training drew.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Model:
     base_name: str
     adapter: str = ""
     digest: str = ""
+    seed: int | None = None
     manifest: ModelManifest | None = None
 
 
@@ -51,7 +53,9 @@ def resolve(name: str, base_model: str = "", *, weights: bool = True) -> Model:
             f"({manifest.digest[:12]})",
             "Restore the directory, or fine-tune again",
         )
+    seed = _seed_of(manifest)
     if (directory / _ADAPTER).is_file():
+        _check_start(name, directory, seed)
         base = _base_of(name, directory, manifest, base_model, weights)
         return Model(
             name=name,
@@ -59,6 +63,7 @@ def resolve(name: str, base_model: str = "", *, weights: bool = True) -> Model:
             base_name=base,
             adapter=str(directory),
             digest=digest,
+            seed=seed,
             manifest=manifest,
         )
     if not (directory / "config.json").is_file():
@@ -66,7 +71,14 @@ def resolve(name: str, base_model: str = "", *, weights: bool = True) -> Model:
             f"{name} holds no model: neither config.json nor {_ADAPTER}",
             "Name the directory that the fine-tune wrote",
         )
-    return Model(name=name, base=str(directory), base_name=name, digest=digest, manifest=manifest)
+    return Model(
+        name=name,
+        base=str(directory),
+        base_name=name,
+        digest=digest,
+        seed=seed,
+        manifest=manifest,
+    )
 
 
 def local(name: str, listen: progress.Listener = progress.ignore, *, weights: bool = True) -> str:
@@ -102,6 +114,24 @@ def _hub_model(name: str) -> Model:
     if not owner or not model or "/" in model or owner.startswith((".", "~")):
         raise ModelError(f"model {name} does not exist", "Correct the path, or give a hub id")
     return Model(name=name, base=name, base_name=name)
+
+
+def _seed_of(manifest: ModelManifest | None) -> int | None:
+    seed = manifest.settings.get("seed") if manifest else None
+    return seed if isinstance(seed, int) else None
+
+
+def _check_start(name: str, directory: Path, seed: int | None) -> None:
+    """Refuse an adapter whose weights fit only a base that cannot be made again: PEFT takes from
+    the base what training began with, drawn at random (pissa_niter_N) or from data (corda)."""
+    start = str(store.read_json(directory / _ADAPTER).get("init_lora_weights")).lower()
+    if start.startswith("corda") or (start.startswith("pissa_niter_") and seed is None):
+        raise ModelError(
+            f"{name} fits only the base as its training began with it (init_lora_weights: "
+            f"{start}), which nothing in it can make again",
+            "Name its conversion to a plain LoRA: LLaMA-Factory's pissa_convert writes it to "
+            "pissa_converted",
+        )
 
 
 def _base_of(

@@ -6,11 +6,11 @@ unfinished stage.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from assay import config, dataset, model, progress, report
 from assay import finetune as finetuning
@@ -124,6 +124,7 @@ def check(settings: Config) -> None:
     if settings.judged and settings.judge:
         checks.append(partial(judging.check, settings.judge))
     check_all(*checks)
+    _tell_withheld(settings)
 
 
 def _check_gate(settings: Config, policy: GatePolicy) -> None:
@@ -186,10 +187,21 @@ def generation_of(settings: Config, candidate: str) -> generating.GenerateSettin
         tuning = settings.finetune
         return generating.inherit(settings.generate, tuning.template, tuning.llamafactory)
     manifest = model.read_manifest(Path(model.local(candidate, weights=False)))
-    if manifest is None:
-        return settings.generate
-    tuned: Any = manifest.settings.get("llamafactory", {})
-    return generating.inherit(settings.generate, manifest.template, tuned)
+    return generating.inherit_from(settings.generate, manifest) if manifest else settings.generate
+
+
+def _tell_withheld(settings: Config) -> None:
+    """Say what a model's folder asks for that only the user may: it is not done."""
+    generation = generation_of(settings, settings.model)
+    for name in dict.fromkeys(filter(None, (settings.model, baseline_of(settings)))):
+        manifest = model.read_manifest(Path(model.local(name, weights=False)))
+        for setting in generating.withheld(generation, manifest) if manifest else ():
+            print(
+                f"{name} asks for {setting}, which is not taken from a model's folder. If you "
+                f"trust it, set generate.llamafactory.{setting}",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def compute_metrics(settings: Config, folder: Path, listen: progress.Listener) -> None:

@@ -47,7 +47,8 @@ def running() -> Iterator[progress.Listener]:
         listen = progress.tee(listen, progress.to_file(Path(path)))
     if parent := os.environ.get(PARENT):
         process.end_with(int(parent))
-    with process.interruptible():
+    # whether a store's address is right, preflight has asked
+    with process.interruptible(), store.relied_on():
         try:
             yield listen
         except AssayError as error:
@@ -71,6 +72,17 @@ def preflight(
     not evaluated), the model to evaluate, and the base of an adapter whose own record of it does
     not hold.
     """
+    with store.relied_on(False):
+        return _preflight(parameters, samples, metadata, listen, check)
+
+
+def _preflight(
+    parameters: Mapping[str, Any],
+    samples: Path,
+    metadata: dict[str, Any],
+    listen: progress.Listener,
+    check: Callable[[Config], object],
+) -> tuple[dict[str, Any], ...]:
     evaluates = parameters["enable_auto_eval"]
     # a fine-tune that is not evaluated needs neither a judge nor what a gate asks of one
     wanted = parameters if evaluates else {**parameters, "mode": "auto", "gate": {}}
