@@ -126,9 +126,11 @@ def explained(where: object) -> Iterator[None]:
             "Set AWS_CA_BUNDLE to its CA's file, or correct http:// or https:// in the address",
         ) from None
     except (errors.HTTPClientError, errors.ConnectionError, HTTPError) as error:
-        raise _silent(
-            f"{where}: the store does not answer ({_last(error)})",
-            f"Check {_ADDRESS} and the network, then try again: it resumes",
+        raise _away(
+            StoreError(
+                f"{where}: the store does not answer ({_last(error)})",
+                f"Check {_ADDRESS} and the network, then try again: it resumes",
+            )
         ) from None
     except (errors.BotoCoreError, ValueError) as error:
         raise StoreError(f"{where}: {error}", f"Check {_ADDRESS} and the URI") from None
@@ -137,18 +139,16 @@ def explained(where: object) -> Iterator[None]:
 def _refused(where: object, response: dict[str, Any]) -> AssayError:
     error = response.get("Error", {})
     code = error.get("Code", "")
-    what = f"{where}: the store says {code}: {error.get('Message', '')}"
     remedy = _REMEDIES.get(code, "Try again: it resumes where it stopped")
-    if response.get("ResponseMetadata", {}).get("HTTPStatusCode") in outage.PASSING:
-        return _silent(what, remedy)
-    return StoreError(what, remedy)
+    refusal = StoreError(f"{where}: the store says {code}: {error.get('Message', '')}", remedy)
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return _away(refusal) if status in outage.PASSING else refusal
 
 
-def _silent(what: str, remedy: str) -> AssayError:
-    """Return the error of a store that does not do its work: its own fault once it is known."""
-    if outage.watch(address()).trusted:
-        return StoreUnavailableError(what, remedy)
-    return StoreError(what, remedy)
+def _away(error: StoreError) -> AssayError:
+    """Return the error of a store that does not do its work: its own fault where it is known."""
+    trusted = outage.watch(address()).trusted
+    return StoreUnavailableError(*error.args) if trusted else error
 
 
 def _last(error: Exception) -> str:
