@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,10 +23,12 @@ HERE = Path(__file__).parent
 ROOMS = ("nursery", "hall", "attic", "study", "porch", "cellar", "kitchen", "garage")
 CODE = """
 from pathlib import Path
-from transformers import LlamaConfig
+from transformers import LlamaConfig, LlamaForCausalLM
 Path({marker!r}).touch()
 class Config(LlamaConfig):
     pass
+class Model(LlamaForCausalLM):
+    config_class = Config
 """
 
 
@@ -120,7 +123,7 @@ def test_two_devices_in_sight(
     tiny: Path, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, results = answers(tiny, samples, tmp_path / "one")
-    monkeypatch.setenv("PYTHONPATH", str(HERE / "two_devices"))
+    monkeypatch.setenv("PYTHONPATH", str(HERE / "two_devices"), prepend=os.pathsep)
     two, same = answers(tiny, samples, tmp_path / "two")
     assert two == one
     assert same["eval_token_loss"] == results["eval_token_loss"]
@@ -135,9 +138,10 @@ def test_the_code_in_a_model_folder_runs_only_at_the_users_word(
     monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
     folder, marker = tmp_path / "downloaded", tmp_path / "ran"
     shutil.copytree(tiny, folder)
-    (folder / "configuration_own.py").write_text(CODE.format(marker=str(marker)))
+    (folder / "modeling_own.py").write_text(CODE.format(marker=str(marker)))
     config = json.loads((folder / "config.json").read_text())
-    config["auto_map"] = {"AutoConfig": "configuration_own.Config"}
+    own_classes = {"AutoConfig": "Config", "AutoModelForCausalLM": "Model"}
+    config["auto_map"] = {kind: f"modeling_own.{name}" for kind, name in own_classes.items()}
     (folder / "config.json").write_text(json.dumps(config))
     store.write_json(folder / MANIFEST, manifest(folder, {"trust_remote_code": True}))
     own = {"trust_remote_code": True} if trusted else {}

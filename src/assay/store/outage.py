@@ -54,7 +54,7 @@ class Watch:
         """Be asked by botocore after each try of a request: having waited, return 0 for another
         try; None leaves it to the other handlers."""
         if response is not None and response[0].status_code not in PASSING:
-            self._hear()
+            self._hear(proven=_is_a_stores(*response))
             return None
         if not self.trusted or self.given_up or not self._is_passing(caught_exception):
             return None
@@ -75,9 +75,9 @@ class Watch:
             return self.answered
         return error is None or isinstance(error, NoConnection | HTTPClientError)
 
-    def _hear(self) -> None:
+    def _hear(self, proven: bool) -> None:
         with self.lock:
-            self.answered, self.given_up = True, False
+            self.answered, self.given_up = self.answered or proven, False
             told, self.said_at = self.said_at is not None, None
         if told:
             print("the store answers again", file=sys.stderr, flush=True)
@@ -94,6 +94,12 @@ class Watch:
             file=sys.stderr,
             flush=True,
         )
+
+
+def _is_a_stores(response: Any, parsed: Any) -> bool:
+    """Return whether an answer is one of S3: another server's refusal has a number for a code."""
+    code = str(parsed.get("Error", {}).get("Code", ""))
+    return bool(response.status_code < 400 or (code and not code.isdecimal()))
 
 
 _watches: dict[str, Watch] = {}

@@ -19,6 +19,7 @@ from assay.store import checksums, outage
 from tests import faulty, minio
 
 NOWHERE = "http://127.0.0.1:9"
+NOT_S3 = "another server"
 
 
 @dataclass
@@ -124,19 +125,33 @@ def test_waiting_has_an_end_that_is_not_the_users_fault(
     assert time.now == waited
 
 
-@pytest.mark.parametrize("address", [NOWHERE, ""])
+# as an HTTPS server does that is spoken to in HTTP
+REFUSAL = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("address", [NOWHERE, NOT_S3, ""])
 def test_a_store_that_never_answered_is_not_waited_for(
-    address: str, bucket: str, folder: Path, time: Time, monkeypatch: pytest.MonkeyPatch
+    address: str,
+    bucket: str,
+    server: minio.Minio,
+    tmp_path: Path,
+    time: Time,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    (file := tmp_path / "file").touch()
     with ExitStack() as stack:
         if not address:
             address, _ = stack.enter_context(faulty.refusing(503, "SlowDown"))
+        elif address == NOT_S3:
+            answers = iter([REFUSAL])
+            hanging_up = faulty.proxy(server.address, lambda *_: next(answers, None))
+            address = stack.enter_context(hanging_up)
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
         with pytest.raises(StoreError) as caught:
-            store.publish(folder, f"{bucket}/model")
+            store.publish(file, f"{bucket}/model")
         assert (caught.value.exit_code, time.now) == (2, 0)
         with store.relied_on(), pytest.raises(StoreUnavailableError):
-            store.publish(folder, f"{bucket}/model")
+            store.publish(file, f"{bucket}/model")
         assert time.now >= 600
 
 
