@@ -131,6 +131,7 @@ def _stage(arguments: argparse.Namespace) -> None:
         if arguments.stage == "finetune":
             run.finetune(settings, folder, listen)
         elif arguments.stage == "generate":
+            run.tell_withheld(settings)
             for side in run.sides(settings):
                 run.generate(settings, folder, side, listen)
         elif arguments.stage == "metrics":

@@ -55,7 +55,7 @@ def resolve(name: str, base_model: str = "", *, weights: bool = True) -> Model:
         )
     seed = _seed_of(manifest)
     if (directory / _ADAPTER).is_file():
-        _check_start(name, directory, seed)
+        _check_adapter(name, directory, seed)
         base = _base_of(name, directory, manifest, base_model, weights)
         return Model(
             name=name,
@@ -121,10 +121,20 @@ def _seed_of(manifest: ModelManifest | None) -> int | None:
     return seed if isinstance(seed, int) else None
 
 
-def _check_start(name: str, directory: Path, seed: int | None) -> None:
-    """Refuse an adapter whose weights fit only a base that cannot be made again: PEFT takes from
-    the base what training began with, drawn at random (pissa_niter_N) or from data (corda)."""
-    start = str(store.read_json(directory / _ADAPTER).get("init_lora_weights")).lower()
+def _check_adapter(name: str, directory: Path, seed: int | None) -> None:
+    """Refuse an adapter that PEFT cannot load as it was trained, or only by running what it names.
+
+    Where training began with a part of the base, PEFT takes that part out again: it can't where it
+    was drawn at random (pissa_niter_N) by no known seed, or from data (corda).
+    """
+    config = store.read_json(directory / _ADAPTER)
+    if config.get("megatron_config"):
+        module = config.get("megatron_core")
+        raise ModelError(
+            f"{name} names a Python module to import (megatron_core: {module})",
+            f"Remove megatron_config from its {_ADAPTER}: Assay evaluates without Megatron",
+        )
+    start = str(config.get("init_lora_weights")).lower()
     if start.startswith("corda") or (start.startswith("pissa_niter_") and seed is None):
         raise ModelError(
             f"{name} fits only the base as its training began with it (init_lora_weights: "

@@ -124,7 +124,7 @@ def check(settings: Config) -> None:
     if settings.judged and settings.judge:
         checks.append(partial(judging.check, settings.judge))
     check_all(*checks)
-    _tell_withheld(settings)
+    tell_withheld(settings)
 
 
 def _check_gate(settings: Config, policy: GatePolicy) -> None:
@@ -190,7 +190,7 @@ def generation_of(settings: Config, candidate: str) -> generating.GenerateSettin
     return generating.inherit_from(settings.generate, manifest) if manifest else settings.generate
 
 
-def _tell_withheld(settings: Config) -> None:
+def tell_withheld(settings: Config) -> None:
     """Say what a model's folder asks for that only the user may: it is not done."""
     generation = generation_of(settings, settings.model)
     for name in dict.fromkeys(filter(None, (settings.model, baseline_of(settings)))):

@@ -172,3 +172,13 @@ def test_an_adapter_whose_beginning_cannot_be_made_again_is_refused(
                 model.resolve(str(adapter))
         else:
             assert model.resolve(str(adapter)).seed == (7 if seeded else None)
+
+
+def test_an_adapter_that_names_a_module_to_import_is_refused(tmp_path: Path) -> None:
+    """PEFT would import it, from the folder that the command runs in too."""
+    adapter = write_adapter(tmp_path / "adapter", write_model(tmp_path / "base"))
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    config |= {"megatron_config": {"x": 1}, "megatron_core": "models.downloaded.code"}
+    (adapter / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"models\.downloaded\.code.*Remove megatron_config"):
+        model.resolve(str(adapter))

@@ -121,10 +121,12 @@ def explained(where: object) -> Iterator[None]:
     except (errors.NoCredentialsError, errors.PartialCredentialsError):
         raise StoreError(f"{where}: there are no credentials", _KEYS) from None
     except errors.SSLError as error:
-        raise StoreError(
+        distrusted = StoreError(
             f"{where}: the store's certificate is not trusted ({_last(error)})",
             "Set AWS_CA_BUNDLE to its CA's file, or correct http:// or https:// in the address",
-        ) from None
+        )
+        # a certificate that was trusted a while ago is not the user's to mend
+        raise (_away(distrusted) if outage.watch(address()).answered else distrusted) from None
     except (errors.HTTPClientError, errors.ConnectionError, HTTPError) as error:
         raise _away(
             StoreError(
