@@ -10,6 +10,7 @@ AssayError
 │   ├── KfpError          Kubeflow Pipelines cannot be reached, or refuses
 │   └── MissingExtraError an optional dependency is not installed
 ├── StageError            a stage failed while it ran: exit code 1, what was done is kept
+│   └── StoreUnavailableError  a store that had answered was away for longer than it is waited for
 └── GateError             the gate did not say GO: exit code 1 for NO_GO, 3 for INCONCLUSIVE
 """
 
@@ -80,6 +81,11 @@ class MissingExtraError(InputError):
 
 class StageError(AssayError):
     """A stage failed while it ran; everything that it had finished is kept."""
+
+
+class StoreUnavailableError(StageError):
+    """A store that is known to be the right one does not answer, for longer than it is waited for:
+    the same again may succeed."""
 
 
 class GateError(AssayError):

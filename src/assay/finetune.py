@@ -66,12 +66,16 @@ def finetune(
         return done
     rows = list(store.read_rows(samples, Sample))
     base = model.local(settings.base_model, listen)
+    digest = model.base_digest(base)  # now: the store may be away when training ends
     work = out.with_name(f"{out.name}.partial")
     identity = {"settings": asdict(settings), "base": base, "samples": store.hash_rows(rows)}
     _start_or_resume(work, identity)
     dataset.to_llamafactory(rows, work / "data", "train")
+    resumed = any((work / "trained").glob("checkpoint-*"))
     _train(work, base, settings, len(rows), listen)
-    return _finish(work, out, settings, rows)
+    if resumed:
+        _drop_conversion(work / "trained")
+    return _finish(work, out, settings, rows, digest)
 
 
 def assist(
@@ -151,14 +155,23 @@ def _start_or_resume(work: Path, identity: Mapping[str, Any]) -> None:
     store.write_json(path, wanted)
 
 
-def _finish(work: Path, out: Path, settings: FinetuneSettings, rows: list[Sample]) -> ModelManifest:
+def _drop_conversion(trained: Path) -> None:
+    """Remove what LLaMA-Factory's pissa_convert made: of a training that was resumed it takes the
+    checkpoint for the beginning, so its plain LoRA has only what was learned since."""
+    for name in ("pissa_init", "pissa_converted"):
+        shutil.rmtree(trained / name, ignore_errors=True)
+
+
+def _finish(
+    work: Path, out: Path, settings: FinetuneSettings, rows: list[Sample], base_digest: str
+) -> ModelManifest:
     trained = work / "trained"
     digest = store.digest_weights(trained)
     if not digest:
         raise StageError(f"LLaMA-Factory wrote no weights to {trained}", f"See {work / LOG}")
     manifest = ModelManifest(
         base_model=settings.base_model,
-        base_digest=model.base_digest(settings.base_model),
+        base_digest=base_digest,
         finetuning_type=settings.finetuning_type,
         template=settings.template,
         digest=digest,

@@ -8,6 +8,7 @@ of the samples, and generation.json after it says how it came to be.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -19,7 +20,7 @@ from annotated_types import Ge, Gt, Le
 from assay import dataset, llamafactory, model, placement, process, progress, store
 from assay.errors import SettingsError
 from assay.model import Model
-from assay.records import Generation, Prediction, Sample
+from assay.records import Generation, ModelManifest, Prediction, Sample
 
 PREDICTIONS = "predictions.jsonl"
 GENERATION = "generation.json"
@@ -63,6 +64,24 @@ def inherit(
     return replace(settings, template=settings.template or template, llamafactory=loading)
 
 
+def inherit_from(settings: GenerateSettings, manifest: ModelManifest) -> GenerateSettings:
+    """Return `settings` with what is not set taken from a model folder, which may have come from
+    anywhere: as `inherit`, but for what only the user may ask for."""
+    tuned, refused = _tuned(manifest), withheld(settings, manifest)
+    safe = {name: value for name, value in tuned.items() if name not in refused}
+    return inherit(settings, manifest.template, safe)
+
+
+def withheld(settings: GenerateSettings, manifest: ModelManifest) -> dict[str, Any]:
+    """Return what a model folder asks for and `inherit_from` does not take from it."""
+    return llamafactory.withheld(_tuned(manifest), settings.llamafactory)
+
+
+def _tuned(manifest: ModelManifest) -> Mapping[str, Any]:
+    tuned = manifest.settings.get("llamafactory")
+    return tuned if isinstance(tuned, Mapping) else {}
+
+
 def generate(
     model_name: str,
     samples: Path,
@@ -82,9 +101,8 @@ def generate(
     check(settings)
     model.local(model_name, listen)
     resolved = model.resolve(model_name, base_model)
-    if manifest := resolved.manifest:
-        tuned: Any = manifest.settings.get("llamafactory", {})
-        settings = inherit(settings, manifest.template, tuned)
+    if resolved.manifest:
+        settings = inherit_from(settings, resolved.manifest)
     if not settings.template:
         raise SettingsError(
             f"generate.template is missing and {model_name} does not say which it was tuned with",
@@ -97,7 +115,7 @@ def generate(
     work = out / "partial"
     _start_or_resume(work, job)
     dataset.to_llamafactory(rows, work / "data", "eval")
-    _predict(samples, work, side, listen)
+    _predict(samples, work, side, settings, listen)
     return _finish(work, out, resolved, job, rows)
 
 
@@ -107,6 +125,7 @@ def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> dic
         "base_name": resolved.base_name,
         "adapter": resolved.adapter,
         "digest": resolved.digest,
+        "load_seed": settings.seed if resolved.seed is None else resolved.seed,
         "dataset_hash": store.hash_rows(rows),
         "settings": asdict(settings),
     }
@@ -135,7 +154,9 @@ def _start_or_resume(work: Path, job: Mapping[str, Any]) -> None:
     store.write_json(path, wanted)
 
 
-def _predict(samples: Path, work: Path, side: str, listen: progress.Listener) -> None:
+def _predict(
+    samples: Path, work: Path, side: str, settings: GenerateSettings, listen: progress.Listener
+) -> None:
     latest = progress.Progress(stage="generate", side=side, note="loading the model")
     listen(latest)
     rows = store.tail(work / "progress.jsonl")
@@ -151,6 +172,8 @@ def _predict(samples: Path, work: Path, side: str, listen: progress.Listener) ->
             process.python("assay.llamafactory.predict", str(samples), str(work), side),
             log=work / "generate.log",
             what="Generation",
+            # a model that is only asked for answers may lie on several devices
+            environment=llamafactory.one_device(os.environ) if settings.evaluate_loss else None,
             on_tick=relay,
         )
     except BaseException as error:

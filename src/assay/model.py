@@ -21,7 +21,8 @@ class Model:
 
     `name` and `base_name` are what the user calls it and its base: directory, URI or hub id.
     `digest` is over the weights that make it this model: the adapter's, else the base's ("" for
-    a hub id, whose weights are not here yet).
+    a hub id, whose weights are not here yet). `seed` is that of its fine-tune, None where it is
+    not known: what loading draws at random has to be what training drew.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Model:
     base_name: str
     adapter: str = ""
     digest: str = ""
+    seed: int | None = None
     manifest: ModelManifest | None = None
 
 
@@ -53,7 +55,9 @@ def resolve(name: str, base_model: str = "", *, weights: bool = True) -> Model:
             f"({manifest.digest[:12]})",
             "Restore the directory, or fine-tune again",
         )
+    seed = _seed_of(manifest)
     if (directory / _ADAPTER).is_file():
+        _check_adapter(name, directory, seed)
         base = _base_of(name, directory, manifest, base_model, weights)
         return Model(
             name=name,
@@ -61,6 +65,7 @@ def resolve(name: str, base_model: str = "", *, weights: bool = True) -> Model:
             base_name=base,
             adapter=str(directory),
             digest=digest,
+            seed=seed,
             manifest=manifest,
         )
     if not (directory / "config.json").is_file():
@@ -68,7 +73,14 @@ def resolve(name: str, base_model: str = "", *, weights: bool = True) -> Model:
             f"{name} holds no model: neither config.json nor {_ADAPTER}",
             "Name the directory that the fine-tune wrote",
         )
-    return Model(name=name, base=str(directory), base_name=name, digest=digest, manifest=manifest)
+    return Model(
+        name=name,
+        base=str(directory),
+        base_name=name,
+        digest=digest,
+        seed=seed,
+        manifest=manifest,
+    )
 
 
 def newest(name: str) -> str:
@@ -125,6 +137,34 @@ def _hub_model(name: str) -> Model:
     if not owner or not model or "/" in model or owner.startswith((".", "~")):
         raise ModelError(f"model {name} does not exist", "Correct the path, or give a hub id")
     return Model(name=name, base=name, base_name=name)
+
+
+def _seed_of(manifest: ModelManifest | None) -> int | None:
+    seed = manifest.settings.get("seed") if manifest else None
+    return seed if isinstance(seed, int) else None
+
+
+def _check_adapter(name: str, directory: Path, seed: int | None) -> None:
+    """Refuse an adapter that PEFT cannot load as it was trained, or only by running what it names.
+
+    Where training began with a part of the base, PEFT takes that part out again: it can't where it
+    was drawn at random (pissa_niter_N) by no known seed, or from data (corda).
+    """
+    config = store.read_json(directory / _ADAPTER)
+    if config.get("megatron_config"):
+        module = config.get("megatron_core")
+        raise ModelError(
+            f"{name} names a Python module to import (megatron_core: {module})",
+            f"Remove megatron_config from its {_ADAPTER}: Assay evaluates without Megatron",
+        )
+    start = str(config.get("init_lora_weights")).lower()
+    if start.startswith("corda") or (start.startswith("pissa_niter_") and seed is None):
+        raise ModelError(
+            f"{name} fits only the base as its training began with it (init_lora_weights: "
+            f"{start}), which nothing in it can make again",
+            "Name its conversion to a plain LoRA: LLaMA-Factory's pissa_convert writes it to "
+            "pissa_converted",
+        )
 
 
 def _base_of(

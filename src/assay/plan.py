@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from assay import config as configuration
 from assay import generate as generating
@@ -113,7 +112,4 @@ def _generation(config: Config, candidate: Model | None) -> GenerateSettings:
     if tuning := config.finetune:
         return generating.inherit(config.generate, tuning.template, tuning.llamafactory)
     manifest = candidate.manifest if candidate else None
-    if manifest is None:
-        return config.generate
-    tuned: Any = manifest.settings.get("llamafactory", {})
-    return generating.inherit(config.generate, manifest.template, tuned)
+    return generating.inherit_from(config.generate, manifest) if manifest else config.generate

@@ -5,12 +5,13 @@ With `prepare` a run on this machine (run.py) begins, and the first task of a pi
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from assay import dataset, progress, queues, report, store
+from assay import dataset, model, progress, queues, report, store
 from assay import finetune as finetuning
 from assay import generate as generating
 from assay import judge as judging
@@ -61,6 +62,7 @@ def prepare(
     problems.check()
     assert plan  # noqa: S101  or there was a problem
     assert summary  # noqa: S101
+    tell_withheld(plan)
     prepared = Prepared(plan=plan, summary=summary, estimate=estimate)
     if not _begun(folder):
         _tell(prepared, listen)
@@ -98,6 +100,19 @@ def write_samples(plan: Plan, folder: Path) -> dataset.Summary:
         train_tokens=_train_tokens(plan),
         eval_tokens=_eval_tokens(plan),
     )
+
+
+def tell_withheld(plan: Plan) -> None:
+    """Say what a model's folder asks for that only the user may: it is not done."""
+    for name in dict.fromkeys(filter(None, (plan.candidate, plan.baseline))):
+        manifest = model.read_manifest(Path(model.local(name, weights=False)))
+        for setting in generating.withheld(plan.generate, manifest) if manifest else ():
+            print(
+                f"{name} asks for {setting}, which is not taken from a model's folder. If you "
+                f"trust it, set generate.llamafactory.{setting}",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def _tell(prepared: Prepared, listen: progress.Listener) -> None:

@@ -81,6 +81,7 @@ def generate_sides(
 ) -> None:
     """Answer the run's evaluation samples with the model of each side."""
     wanted = plan.make(settings)
+    preflight.tell_withheld(wanted)
     for side in wanted.sides:
         generate(wanted, folder, side, listen)
 

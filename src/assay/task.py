@@ -58,7 +58,8 @@ def running() -> Iterator[progress.Listener]:
         listen = progress.tee(listen, progress.to_file(Path(path)))
     if parent := os.environ.get(PARENT):
         process.end_with(int(parent))
-    with process.interruptible():
+    # whether a store's address is right, preflight has asked
+    with process.interruptible(), store.relied_on():
         try:
             yield listen
         except AssayError as error:
@@ -85,7 +86,8 @@ def preflight(
     evaluates = parameters["enable_auto_eval"]
     wanted = parameters if evaluates else {**parameters, "mode": "auto", "gate": {}}
     config = configuration.from_parameters(whole(wanted))
-    prepared = checking.prepare(config, samples, listen, artifacts=artifacts)
+    with store.relied_on(False):  # the first to use it: a wrong address is told at once
+        prepared = checking.prepare(config, samples, listen, artifacts=artifacts)
     plan, summary = prepared.plan, prepared.summary
     print(dataset.describe_summary(summary), flush=True)
     if prepared.estimate:

@@ -3,11 +3,25 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from assay import llamafactory
+from assay import generate, llamafactory
 from assay.errors import SettingsError
+from assay.records import ModelManifest
+
+MANIFEST = ModelManifest(
+    base_model="base",
+    base_digest="",
+    finetuning_type="lora",
+    template="qwen3",
+    digest="",
+    dataset_hash="",
+    samples=1,
+    settings={},
+    versions={},
+)
 
 INSTALLED = """
 import dataclasses, json
@@ -50,3 +64,68 @@ def test_what_assay_decides_is_refused_with_the_setting_to_use() -> None:
 def test_a_key_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match="looks like a secret"):
         llamafactory.check_settings({name: "x"}, "finetune.llamafactory")
+
+
+@pytest.mark.parametrize(
+    ("folder", "own", "withheld"),
+    [
+        ({"trust_remote_code": True}, {}, {"trust_remote_code"}),
+        ({"trust_remote_code": True}, {"trust_remote_code": True}, set()),
+        ({"trust_remote_code": True}, {"trust_remote_code": False}, set()),
+        ({"trust_remote_code": False}, {}, set()),
+        ({"new_special_tokens_config": "/etc/passwd"}, {}, {"new_special_tokens_config"}),
+        ({"flash_attn": "fa3"}, {}, {"flash_attn"}),
+        ({"flash_attn": "sdpa"}, {}, set()),
+        ({"model_revision": "refs/pr/5"}, {}, set()),
+        ({"model_revision": "refs/pr/5"}, {"trust_remote_code": True}, {"model_revision"}),
+        ({"rope_scaling": "yarn", "resize_vocab": True, "quantization_bit": 4}, {}, set()),
+        ({"learning_rate": 1}, {}, set()),
+    ],
+)
+def test_what_has_foreign_code_run_is_not_taken_from_a_folder(
+    folder: dict[str, object], own: dict[str, object], withheld: set[str]
+) -> None:
+    assert set(llamafactory.withheld(folder, own)) == withheld
+    manifest = replace(MANIFEST, settings={"llamafactory": folder})
+    settings = generate.GenerateSettings(llamafactory=own)
+    taken = generate.inherit_from(settings, manifest).llamafactory
+    wanted = {name: value for name, value in folder.items() if name in llamafactory.INHERITED}
+    assert taken == {name: wanted[name] for name in wanted if name not in withheld} | own
+
+
+def test_no_path_and_no_code_is_inherited_unseen() -> None:
+    """Each inherited setting is known to be harmless, or withheld."""
+    harmless = {
+        *("add_special_tokens", "add_tokens", "default_system", "enable_thinking"),
+        *("init_special_tokens", "preserve_thinking", "quantization_bit", "quantization_method"),
+        *("quantization_type", "resize_vocab", "rope_scaling", "split_special_tokens"),
+        *("tool_format", "use_fast_tokenizer"),
+    }
+    folder = dict.fromkeys(llamafactory.INHERITED, "fa3")
+    own = {"trust_remote_code": True}
+    assert harmless == llamafactory.INHERITED - set(llamafactory.withheld(folder, own)) - set(own)
+
+
+@pytest.mark.parametrize("settings", [{}, {"llamafactory": None}, {"llamafactory": ["x"]}])
+def test_a_folder_whose_settings_are_no_settings(settings: dict[str, object]) -> None:
+    taken = generate.inherit_from(generate.GenerateSettings(), replace(MANIFEST, settings=settings))
+    assert (taken.llamafactory, taken.template) == ({}, "qwen3")
+
+
+@pytest.mark.parametrize(
+    ("environment", "seen"),
+    [
+        ({}, {"CUDA_VISIBLE_DEVICES": "0"}),
+        ({"CUDA_VISIBLE_DEVICES": "3,1"}, {"CUDA_VISIBLE_DEVICES": "3"}),
+        ({"CUDA_VISIBLE_DEVICES": "GPU-8a,GPU-9b"}, {"CUDA_VISIBLE_DEVICES": "GPU-8a"}),
+        ({"CUDA_VISIBLE_DEVICES": "MIG-1"}, {"CUDA_VISIBLE_DEVICES": "MIG-1"}),
+        ({"CUDA_VISIBLE_DEVICES": ""}, {}),
+        ({"CUDA_VISIBLE_DEVICES": "-1"}, {"CUDA_VISIBLE_DEVICES": "-1"}),
+        (
+            {"HIP_VISIBLE_DEVICES": "2,3"},
+            {"CUDA_VISIBLE_DEVICES": "0", "HIP_VISIBLE_DEVICES": "2"},
+        ),
+    ],
+)
+def test_one_device_stays_in_sight(environment: dict[str, str], seen: dict[str, str]) -> None:
+    assert llamafactory.one_device(environment) == seen

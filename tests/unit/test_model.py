@@ -141,3 +141,44 @@ def test_an_adapter_in_a_store_of_another_base_is_refused(
         model.resolve(f"{bucket}/adapter", f"{bucket}/other")
     with pytest.raises(StoreError, match=r"/nothing is not there"):
         model.resolve(f"{bucket}/nothing", weights=False)
+
+
+@pytest.mark.parametrize(
+    ("start", "refused", "refused_with_seed"),
+    [
+        ("pissa_niter_16", True, False),
+        ("pissa_niter_4", True, False),
+        ("corda", True, True),
+        *((start, False, False) for start in (True, False, "gaussian", "orthogonal", "eva")),
+        *((start, False, False) for start in ("pissa", "olora", "loftq")),
+    ],
+)
+def test_an_adapter_whose_beginning_cannot_be_made_again_is_refused(
+    start: object, refused: bool, refused_with_seed: bool, tmp_path: Path
+) -> None:
+    base = write_model(tmp_path / "base")
+    for name, seeded, wrong in (("other", False, refused), ("ours", True, refused_with_seed)):
+        adapter = write_adapter(tmp_path / name, base, manifest=seeded)
+        config = json.loads((adapter / "adapter_config.json").read_text())
+        (adapter / "adapter_config.json").write_text(
+            json.dumps(config | {"init_lora_weights": start})
+        )
+        if seeded:
+            manifest = model.read_manifest(adapter)
+            assert manifest
+            store.write_json(adapter / model.MANIFEST, replace(manifest, settings={"seed": 7}))
+        if wrong:
+            with pytest.raises(ModelError, match=f"init_lora_weights: {start}.*pissa_converted"):
+                model.resolve(str(adapter))
+        else:
+            assert model.resolve(str(adapter)).seed == (7 if seeded else None)
+
+
+def test_an_adapter_that_names_a_module_to_import_is_refused(tmp_path: Path) -> None:
+    """PEFT would import it, from the folder that the command runs in too."""
+    adapter = write_adapter(tmp_path / "adapter", write_model(tmp_path / "base"))
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    config |= {"megatron_config": {"x": 1}, "megatron_core": "models.downloaded.code"}
+    (adapter / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"models\.downloaded\.code.*Remove megatron_config"):
+        model.resolve(str(adapter))

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from assay import metrics, task
+from assay import metrics, store, task
 from assay.errors import InputError
+from assay.model import MANIFEST
+from assay.records import ModelManifest
 from components.preflight import preflight
 
 
@@ -76,3 +78,52 @@ def test_a_fine_tune_that_is_not_evaluated_needs_neither_baseline_nor_judge(
         task.preflight(parameters | judged, tmp_path / "samples", {})
     trains = parameters | judged | {"enable_auto_eval": False}
     assert task.preflight(trains, tmp_path / "samples", {})["baseline_model"] == ""
+
+
+@pytest.mark.parametrize("own", [{}, {"trust_remote_code": True}, {"trust_remote_code": False}])
+def test_remote_code_that_a_folder_asks_for_is_told_and_not_inherited(
+    own: dict[str, Any],
+    parameters: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path(parameters["eval_dataset"]).write_text('[{"instruction": "new", "output": "x"}]')
+    base = tmp_path / "base"
+    store.write_json(base / MANIFEST, manifest_of(base, {"trust_remote_code": True}))
+    asked = {"train_dataset": "", "base_model": "", "model": str(base), "template": ""}
+    wanted = parameters | asked | {"generate_settings": {"llamafactory": own}}
+    outputs = task.preflight(wanted, tmp_path / "samples", {})
+    assert outputs["generate"]["llamafactory"] == own
+    told = f"{base} asks for trust_remote_code, which is not taken from a model's folder"
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if told in line] == (
+        [] if own else [f"{told}. If you trust it, set generate.llamafactory.trust_remote_code"]
+    )
+
+
+def test_a_fine_tune_of_the_run_itself_is_trusted(
+    parameters: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(parameters["eval_dataset"]).write_text('[{"instruction": "new", "output": "x"}]')
+    own = {"trust_remote_code": True, "model_revision": "v2", "lora_alpha": 8}
+    wanted = parameters | {"finetune_settings": {"llamafactory": own}}
+    outputs = task.preflight(wanted, tmp_path / "samples", {})
+    assert outputs["generate"]["llamafactory"] == {
+        "trust_remote_code": True,
+        "model_revision": "v2",
+    }
+    assert "asks for" not in capsys.readouterr().err
+
+
+def manifest_of(folder: Path, llamafactory: dict[str, Any]) -> ModelManifest:
+    return ModelManifest(
+        base_model="",
+        base_digest="",
+        finetuning_type="full",
+        template="qwen3",
+        digest=store.digest_weights(folder),
+        dataset_hash="0" * 64,
+        samples=1,
+        settings={"llamafactory": llamafactory},
+        versions={},
+    )

@@ -112,7 +112,11 @@ def _form(model: str, template: str, download: bool) -> tuple[Any, Any]:
         except ImportError:
             raise MissingExtraError("llamafactory", "finetune") from None
         try:
-            tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=not download)
+            tokenizer = AutoTokenizer.from_pretrained(
+                model,
+                local_files_only=not download,
+                trust_remote_code=False,  # unset, transformers asks on the terminal
+            )
             arguments = DataArguments(template=template or None)
             return get_template_and_fix_tokenizer(tokenizer, arguments), tokenizer
         except (OSError, ValueError) as error:

@@ -44,7 +44,8 @@ RESERVED = {
     "template": "template",
 }
 
-# Settings that change what the model sees or how it is loaded: evaluation inherits them.
+# Settings that change what the model sees or how it is loaded: evaluation inherits them from the
+# run's own fine-tune, and all but what `withheld` names from a folder that came from elsewhere.
 INHERITED = frozenset(
     {
         "add_special_tokens",
@@ -67,6 +68,12 @@ INHERITED = frozenset(
         "use_fast_tokenizer",
     }
 )
+
+_TRUSTED = ("trust_remote_code", "new_special_tokens_config")
+
+# How the first of several devices is all that a process sees. HIP's own variable wins over CUDA's,
+# which it knows too.
+_DEVICES = {"CUDA_VISIBLE_DEVICES": "0", "HIP_VISIBLE_DEVICES": ""}
 
 
 @cache
@@ -95,6 +102,26 @@ def check_settings(values: Mapping[str, Any], where: str) -> None:
 def inherited(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return those fine-tuning settings that evaluation must share."""
     return {name: value for name, value in values.items() if name in INHERITED}
+
+
+def withheld(values: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a model folder's `values` that only the user may ask for, and that the run's
+    `own` settings do not: what has foreign code run, or a file read that the folder names."""
+    asked = {name: values[name] for name in _TRUSTED if values.get(name) and name not in own}
+    # the folder would choose which code of the base model's repository runs
+    if own.get("trust_remote_code") and "model_revision" in values and "model_revision" not in own:
+        asked["model_revision"] = values["model_revision"]
+    # its kernels are fetched from the hub
+    if values.get("flash_attn") == "fa3" and "flash_attn" not in own:
+        asked["flash_attn"] = "fa3"
+    return asked
+
+
+def one_device(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that leave a process the first of the devices that `environment` does:
+    with more of them in sight LLaMA-Factory evaluates only under torchrun."""
+    seen = {name: environment.get(name, value) for name, value in _DEVICES.items()}
+    return {name: value.partition(",")[0] for name, value in seen.items() if value}
 
 
 def versions() -> dict[str, str]:

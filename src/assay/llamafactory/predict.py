@@ -76,7 +76,7 @@ def _evaluate(
                 "overwrite_cache": True,
                 "per_device_eval_batch_size": batch_size,
                 "report_to": "none",
-                "seed": job["settings"]["seed"],
+                "seed": job["load_seed"],
             },
             callbacks=[report := Report()],
         )
@@ -110,11 +110,13 @@ def _batches(job: Mapping[str, Any], rows: list[Sample]) -> Iterator[list[Predic
     from llamafactory.data import get_template_and_fix_tokenizer
     from llamafactory.hparams import get_infer_args
     from llamafactory.model import load_model, load_tokenizer
+    from transformers import set_seed
 
     arguments = get_infer_args(_loading(job) | _decoding(job))
     model_arguments, data_arguments, finetuning_arguments, generating_arguments = arguments
     tokenizer = load_tokenizer(model_arguments)["tokenizer"]
     template = get_template_and_fix_tokenizer(tokenizer, data_arguments)
+    set_seed(job["load_seed"])  # as training did: PiSSA's decomposition of the base is random
     model = load_model(tokenizer, model_arguments, finetuning_arguments, is_trainable=False)
     cutoff = job["settings"]["cutoff_len"]
     prompts = [encode(row, tokenizer, template, cutoff) for row in rows]

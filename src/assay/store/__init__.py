@@ -30,6 +30,7 @@ from assay.store.files import (
 from assay.store.folders import INDEX
 from assay.store.mirror import Mirror, mirrored
 from assay.store.newest import newest
+from assay.store.outage import relied_on
 
 __all__ = [
     "INDEX",
@@ -53,6 +54,7 @@ __all__ = [
     "read_json",
     "read_record",
     "read_rows",
+    "relied_on",
     "replacing",
     "size",
     "tail",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +22,7 @@ THREADS = 8
 PART_BYTES = 16 << 20
 MAX_PARTS = 10_000
 _CHUNK_BYTES = 1 << 20
+_thread = threading.local()
 
 
 Algorithm = Literal["sha256", "md5", "crc64nvme"]
@@ -87,13 +89,31 @@ def read_chunks(path: Path, span: Span) -> Iterator[bytes]:
 
 
 def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """Return `function` of each item, in order; an error stops what has not begun."""
+    """Return `function` of each item, in order; an error stops what has not begun, and what has
+    learns of it by `is_ended`."""
+    ends = (*_ends(), end := threading.Event())
+
+    def work(item: Item) -> Result:
+        _thread.ends = ends
+        return function(item)
+
     with ThreadPoolExecutor(THREADS) as pool:
         try:
-            return list(pool.map(function, items))
+            return list(pool.map(work, items))
         except BaseException:
+            end.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def is_ended() -> bool:
+    """Return whether nobody waits any more for what this thread does."""
+    return any(end.is_set() for end in _ends())
+
+
+def _ends() -> tuple[threading.Event, ...]:
+    """One of each `in_threads` that this thread works for: they may be nested."""
+    return getattr(_thread, "ends", ())
 
 
 class Digest:

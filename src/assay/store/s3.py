@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from assay.errors import MissingExtraError, StoreError
+from assay.errors import AssayError, MissingExtraError, StoreError, StoreUnavailableError
+from assay.store import outage
 from assay.store.checksums import THREADS
 
 SCHEMES = ("s3", "minio")
@@ -99,41 +100,57 @@ def _client(address: str, region: str, _said: tuple[str, ...]) -> Any:
         response_checksum_validation="when_required",
     )
     with explained(address or "S3"):
-        return boto3.session.Session().client(
+        made = boto3.session.Session().client(
             "s3", endpoint_url=address or None, region_name=region, config=config
         )
+    made.meta.events.register("needs-retry.s3", outage.watch(address).needs_retry)
+    return made
 
 
 @contextmanager
 def explained(where: object) -> Iterator[None]:
-    """Turn what boto3 raises into a StoreError about `where`, with a remedy."""
+    """Turn what boto3 raises into a StoreError about `where`, with a remedy, or, for a store that
+    has answered before and was waited for, into a StoreUnavailableError."""
     from botocore import exceptions as errors
     from urllib3.exceptions import HTTPError
 
     try:
         yield
     except errors.ClientError as error:
-        raise _refused(where, error.response.get("Error", {})) from None
+        raise _refused(where, error.response) from None
     except (errors.NoCredentialsError, errors.PartialCredentialsError):
         raise StoreError(f"{where}: there are no credentials", _KEYS) from None
     except errors.SSLError as error:
-        raise StoreError(
+        distrusted = StoreError(
             f"{where}: the store's certificate is not trusted ({_last(error)})",
             "Set AWS_CA_BUNDLE to its CA's file, or correct http:// or https:// in the address",
-        ) from None
+        )
+        # a certificate that was trusted a while ago is not the user's to mend
+        raise (_away(distrusted) if outage.watch(address()).answered else distrusted) from None
     except (errors.HTTPClientError, errors.ConnectionError, HTTPError) as error:
-        raise StoreError(
-            f"{where}: the store does not answer ({_last(error)})",
-            f"Check {_ADDRESS} and the network, then try again: it resumes",
+        raise _away(
+            StoreError(
+                f"{where}: the store does not answer ({_last(error)})",
+                f"Check {_ADDRESS} and the network, then try again: it resumes",
+            )
         ) from None
     except (errors.BotoCoreError, ValueError) as error:
         raise StoreError(f"{where}: {error}", f"Check {_ADDRESS} and the URI") from None
 
 
-def _refused(where: object, error: dict[str, str]) -> StoreError:
+def _refused(where: object, response: dict[str, Any]) -> AssayError:
+    error = response.get("Error", {})
     code = error.get("Code", "")
     remedy = _REMEDIES.get(code, "Try again: it resumes where it stopped")
-    return StoreError(f"{where}: the store says {code}: {error.get('Message', '')}", remedy)
+    refusal = StoreError(f"{where}: the store says {code}: {error.get('Message', '')}", remedy)
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return _away(refusal) if status in outage.PASSING else refusal
+
+
+def _away(error: StoreError) -> AssayError:
+    """Return the error of a store that does not do its work: its own fault where it is known."""
+    trusted = outage.watch(address()).trusted
+    return StoreUnavailableError(*error.args) if trusted else error
 
 
 def _last(error: Exception) -> str:

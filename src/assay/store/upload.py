@@ -138,10 +138,24 @@ def _send_parts(s3: Any, path: Path, at: Location, size: int, advance: Advance) 
         return _Part(digest, guard, _named(number, found, checksum), sent)
 
     parts = in_threads(send, spans(size, part))
-    s3.complete_multipart_upload(**target, MultipartUpload={"Parts": [one.named for one in parts]})
+    _join(s3, path, at, upload_id, [one.named for one in parts])
     sha256 = combine("sha256", [one.sha256 for one in parts], part)
     crc64nvme = combine("crc64nvme", [one.crc64nvme for one in parts], part)
     return Sent(Sums(sha256, crc64nvme, part), sum(one.sent for one in parts))
+
+
+def _join(s3: Any, path: Path, at: Location, upload_id: str, parts: list[dict[str, Any]]) -> None:
+    """Make the parts one object. Where the store had done so and its answer was lost, another try
+    finds no such upload."""
+    from botocore.exceptions import ClientError
+
+    target = {"Bucket": at.bucket, "Key": at.key, "UploadId": upload_id}
+    try:
+        s3.complete_multipart_upload(**target, MultipartUpload={"Parts": parts})
+    except ClientError as error:
+        lost = error.response.get("Error", {}).get("Code") == "NoSuchUpload"
+        if not (lost and _same_object(s3, path, at, path.stat().st_size)):
+            raise
 
 
 def _read(path: Path, span: Span) -> bytes:

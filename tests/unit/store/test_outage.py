@@ -1,0 +1,210 @@
+"""A store that stops answering is waited for, in a time of the tests' own; one that never answered,
+or that refuses, is not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from assay import finetune, model, store
+from assay.errors import InputError, StoreError, StoreUnavailableError
+from assay.records import Message, Sample
+from assay.store import checksums, outage
+from tests import faulty, minio
+
+NOWHERE = "http://127.0.0.1:9"
+NOT_S3 = "another server"
+
+
+@dataclass
+class Time:
+    """A clock that only waiting moves; the store is back when it shows `back`."""
+
+    away: threading.Event = field(default_factory=threading.Event)
+    back: float = float("inf")
+    now: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def sleep(self, seconds: float) -> None:
+        with self.lock:
+            self.now += seconds
+        if self.now >= self.back:
+            self.away.clear()
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    found = Time()
+    patience = outage.Patience(clock=lambda: found.now, sleep=found.sleep)
+    monkeypatch.setattr(outage, "patience", patience)
+    # botocore's own pauses, up to 20 s of them before each of ours
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(outage, "_watches", {})
+    monkeypatch.setenv("AWS_REGION", tmp_path.name)  # no client of another test
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def proxied(
+    bucket: str, server: minio.Minio, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """A bucket of a store that has answered and whose answers are lost while it is `time.away`."""
+    with faulty.proxy(server.address, lambda _, data: None if time.away.is_set() else data) as at:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", at)
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        assert not store.exists(f"{bucket}/model")
+        yield bucket
+
+
+def test_a_minute_without_answers_is_borne(
+    proxied: str, folder: Path, tmp_path: Path, time: Time, capsys: pytest.CaptureFixture[str]
+) -> None:
+    time.away.set()
+    time.back = 60
+    store.publish(folder, f"{proxied}/model")
+    assert 60 <= time.now < 600
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "the store does not answer: waiting for it, 10:00 at most"
+    assert said[-1] == "the store answers again"
+    assert 2 <= len(said) <= 5
+    time.away.set()
+    time.back = time.now + 60
+    copy = store.fetch(f"{proxied}/model", tmp_path / "here")
+    weights = "model.safetensors"
+    assert (copy / weights).read_bytes() == (folder / weights).read_bytes()
+
+
+@pytest.mark.parametrize("lost_after", [b"CompleteMultipartUploadResult", b"<InitiateMultipart"])
+def test_an_answer_that_is_lost_after_the_deed(
+    lost_after: bytes,
+    bucket: str,
+    server: minio.Minio,
+    folder: Path,
+    time: Time,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lost: list[int] = []
+
+    def spoil(connection: int, data: bytes) -> bytes | None:
+        if lost_after in data and not lost:
+            lost.append(connection)
+            return None
+        return data
+
+    with faulty.proxy(server.address, spoil) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+        sent = store.publish(folder, f"{bucket}/model")
+    assert lost
+    assert sent.bytes == sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
+
+
+def test_waiting_has_an_end_that_is_not_the_users_fault(
+    proxied: str, folder: Path, time: Time
+) -> None:
+    time.away.set()
+    with pytest.raises(StoreUnavailableError, match="does not answer") as caught:
+        store.publish(folder, f"{proxied}/model")
+    assert caught.value.exit_code == 1
+    assert not isinstance(caught.value, InputError)
+    assert caught.value.remedy
+    assert 600 <= time.now < 700
+    waited = time.now
+    with pytest.raises(StoreUnavailableError):  # what was made is kept without waiting once more
+        store.publish(folder, f"{proxied}/partial")
+    assert time.now == waited
+
+
+# as an HTTPS server does that is spoken to in HTTP
+REFUSAL = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("address", [NOWHERE, NOT_S3, ""])
+def test_a_store_that_never_answered_is_not_waited_for(
+    address: str,
+    bucket: str,
+    server: minio.Minio,
+    tmp_path: Path,
+    time: Time,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (file := tmp_path / "file").touch()
+    with ExitStack() as stack:
+        if not address:
+            address, _ = stack.enter_context(faulty.refusing(503, "SlowDown"))
+        elif address == NOT_S3:
+            answers = iter([REFUSAL])
+            hanging_up = faulty.proxy(server.address, lambda *_: next(answers, None))
+            address = stack.enter_context(hanging_up)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+        with pytest.raises(StoreError) as caught:
+            store.publish(file, f"{bucket}/model")
+        assert (caught.value.exit_code, time.now) == (2, 0)
+        with store.relied_on(), pytest.raises(StoreUnavailableError):
+            store.publish(file, f"{bucket}/model")
+        assert time.now >= 600
+
+
+def test_what_the_user_has_to_mend_is_told_at_once(
+    proxied: str, folder: Path, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store.relied_on():
+        with pytest.raises(StoreError, match="NoSuchBucket"):
+            store.publish(folder, "minio://no-such-bucket/model")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+        with pytest.raises(StoreError, match="SignatureDoesNotMatch"):
+            store.publish(folder, f"{proxied}/model")
+    assert time.now == 0
+
+
+def test_nobody_waits_in_a_thread_whose_work_is_given_up() -> None:
+    def wait(level: int) -> None:
+        if level:
+            checksums.in_threads(wait, [level - 1])
+        else:
+            begun.set()
+            ended.append(any(pause.wait(0.01) or checksums.is_ended() for _ in range(6000)))
+
+    def fail(_: int) -> None:
+        begun.wait()
+        raise KeyboardInterrupt
+
+    begun, pause, ended = threading.Event(), threading.Event(), list[bool]()
+    with pytest.raises(KeyboardInterrupt):
+        checksums.in_threads(lambda one: fail(one) if one else wait(1), [1, 0])
+    assert ended == [True]
+
+
+def test_a_store_that_goes_while_training_does_not_cost_the_model(
+    bucket: str, tmp_path: Path, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "config.json").write_text("{}")
+    (base / "model.safetensors").write_bytes(b"base")
+    store.publish(base, f"{bucket}/base")
+    samples, out = tmp_path / "train.jsonl", tmp_path / "model"
+    turn = Message(role="user", content="Hi.")
+    store.write_rows(samples, [Sample(id="1", messages=(turn,), target="Ho.")])
+
+    def train(work: Path, *_: object) -> None:
+        (work / "trained").mkdir()
+        (work / "trained" / "adapter_model.safetensors").write_bytes(b"tuned")
+        (work / finetune.LOG).touch()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", NOWHERE)
+
+    monkeypatch.setattr(finetune, "_train", train)
+    settings = finetune.FinetuneSettings(base_model=f"{bucket}/base", template="qwen3")
+    made = finetune.finetune(samples, out, settings)
+    assert made.base_digest == store.digest_weights(base)
+    assert model.read_manifest(out) == made
