@@ -13,6 +13,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "assay"
 
 # Each layer may import the layers before it, and within itself only what is named here.
 LAYERS = (
+    {"text"},
     {"errors"},
     {"records", "settings", "placement"},
     {"store", "process"},

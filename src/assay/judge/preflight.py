@@ -21,8 +21,10 @@ from assay.judge.session import Session
 from assay.judge.settings import JudgeSettings
 from assay.judge.verdict import give
 from assay.records import Message, Prediction, Sample, Verdict
+from assay.text import one_line
 
 LONGEST_S = 60.0
+LONGEST_NAME = 80
 
 _SAMPLE = Sample(
     id="preflight",
@@ -143,9 +145,10 @@ def _check_model(settings: JudgeSettings, models: list[str] | None) -> None:
     if models is None or settings.model in models:
         return
     near = difflib.get_close_matches(settings.model, models, n=1) or models[:5]
+    names = ", ".join(one_line(name)[:LONGEST_NAME] for name in near)
     raise JudgeError(
         f"The endpoint {settings.endpoint} serves no model {settings.model!r}",
-        f"Set judge.model to one it serves, such as {', '.join(near)}" if near else "Load a model",
+        f"Set judge.model to one it serves, such as {names}" if near else "Load a model",
     )
 
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from assay.errors import MissingExtraError, StoreError
 from assay.store.checksums import THREADS
+from assay.text import one_line
 
 SCHEMES = ("s3", "minio")
 
@@ -133,7 +134,8 @@ def explained(where: object) -> Iterator[None]:
 def _refused(where: object, error: dict[str, str]) -> StoreError:
     code = error.get("Code", "")
     remedy = _REMEDIES.get(code, "Try again: it resumes where it stopped")
-    return StoreError(f"{where}: the store says {code}: {error.get('Message', '')}", remedy)
+    told = one_line(f"{code}: {error.get('Message', '')}")
+    return StoreError(f"{where}: the store says {told}", remedy)
 
 
 def _last(error: Exception) -> str:
