@@ -24,6 +24,7 @@ _HIDDEN = re.compile(
     r"[-_][\w.-]+|\b(?:AKIA|ASIA|AIza|eyJ)[\w.-]{8,}"
 )
 _LONGEST = 200
+_UNKNOWN = "unexpected_keyword_argument"  # pydantic's name for it
 
 
 def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
@@ -160,14 +161,16 @@ def _validate(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     try:
         return TypeAdapter(cls).validate_json(text, strict=True)
     except ValidationError as error:
-        raise _refused(error.errors()[0], where) from None
+        problems = error.errors()
+        unknown = [problem for problem in problems if problem["type"] == _UNKNOWN]
+        raise _refused((unknown or problems)[0], where) from None
 
 
 def _refused(error: Mapping[str, Any], where: str) -> SettingsError:
     """Return what pydantic says of one value as a SettingsError."""
     *outer, last = [where, *(str(part) for part in error["loc"])]
     name, kind, message = ".".join([*outer, last]), error["type"], str(error["msg"])
-    if kind == "unexpected_keyword_argument":
+    if kind == _UNKNOWN:
         try:
             check_names({last: None}, (), ".".join(outer))
         except SettingsError as unknown:

@@ -92,6 +92,11 @@ def test_no_message_quotes_what_may_be_a_secret(values: dict[str, Any]) -> None:
     assert "s3cr3t" not in str(refused.value)
 
 
+def test_a_secret_in_an_inner_section_is_named_before_what_is_missing_there() -> None:
+    with pytest.raises(SettingsError, match=r"outer\.inner\.0\.api_key looks like a secret"):
+        settings.build(Outer, {"inner": [{"api_key": SECRET}]}, "outer")
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
