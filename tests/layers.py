@@ -12,6 +12,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "assay"
 LAYERS = (
+    {"text"},
     {"errors"},
     {"records", "settings", "compiled", "folder"},
     {"placement"},

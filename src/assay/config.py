@@ -14,7 +14,7 @@ from assay.errors import InputError, SettingsError
 from assay.finetune import FinetuneSettings
 from assay.gate import GatePolicy
 from assay.generate import GenerateSettings
-from assay.judge import JudgeSettings
+from assay.judge import JudgeSettings, check_access
 from assay.metrics import MetricsSettings
 from assay.placement import ClusterSettings
 
@@ -79,6 +79,7 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
 def parse(values: Mapping[str, Any]) -> Config:
     """Return the configuration in a mapping, every section checked. Raises SettingsError."""
     values = {name: value for name, value in values.items() if value is not None}
+    settings.check_urls(values, "")
     if values.get("gate") == {}:
         del values["gate"]
     for name, section in SECTIONS.items():
@@ -171,8 +172,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist", "Correct the path") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = " ".join(str(error).split())
+    except (yaml.YAMLError, ValueError) as error:
+        line = settings.yaml_problem(error)
         raise SettingsError(f"{path} is not YAML: {line}", "Correct the file") from None
     return settings.check_mapping(values, str(path))
 
@@ -191,6 +192,8 @@ def _check_consistent(config: Config) -> None:
             f"mode is {config.mode} and judge is missing",
             "Set judge.endpoint and judge.model, or mode: auto",
         )
+    if config.judge:
+        check_access(config.judge)
     if config.gate and config.baseline == NO_BASELINE:
         raise SettingsError(
             "gate compares with a baseline, and baseline is none", "Remove one of the two"

@@ -19,19 +19,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from assay.text import plain
+
 
 class AssayError(Exception):
     """What failed, and what to do about it.
 
-    `what` names the file, row or value; `remedy` is an instruction. Neither ever holds a secret.
+    `what` names the file, row or value; `remedy` is an instruction. Neither ever holds a secret,
+    nor anything that a terminal would obey.
     """
 
     exit_code = 1
 
     def __init__(self, what: str, remedy: str = "") -> None:
         super().__init__(what, remedy)
-        self.what = what
-        self.remedy = remedy
+        self.what = plain(what)
+        self.remedy = plain(remedy)
 
     def __str__(self) -> str:
         return f"{self.what}. {self.remedy}" if self.remedy else self.what

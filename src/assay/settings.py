@@ -13,7 +13,18 @@ from assay.errors import SettingsError
 
 T = TypeVar("T")
 
-_SECRET = re.compile(r"(^|_)(api_?key|key|token|password|secret)$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(^|[_-])(api[_-]?key|key|token|password|passwd|secret|credentials?|authorization)$",
+    re.IGNORECASE,
+)
+_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]*@", re.IGNORECASE)
+# in a text: what stands before @ and behind = in a URL, and the keys that are known by their form
+_HIDDEN = re.compile(
+    r"(?<=://)[^/\s'\"]+(?=@)|(?<=[?&])[^\s&'\"]+|\b(?:sk|pk|rk|hf|gsk|gh[a-z]|glpat|xai|xox[a-z])"
+    r"[-_][\w.-]+|\b(?:AKIA|ASIA|AIza|eyJ)[\w.-]{8,}"
+)
+_LONGEST = 200
+_UNKNOWN = "unexpected_keyword_argument"  # pydantic's name for it
 
 
 def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
@@ -47,9 +58,63 @@ def check_mapping(value: object, where: str) -> dict[str, Any]:
     """Return `value` as a mapping with string keys, or raise SettingsError."""
     if not isinstance(value, Mapping):
         raise SettingsError(
-            f"{where} is {value!r}, not a mapping", f"Write {where} as name: value lines"
+            f"{where} is {shown(value)}, not a mapping", f"Write {where} as name: value lines"
         )
     return {str(key): item for key, item in value.items()}
+
+
+def check_urls(value: object, where: str) -> None:
+    """Raise SettingsError for a URL with a user name or password, anywhere in `value`: it would be
+    stored with the run, and printed."""
+    if isinstance(value, str) and _PASSWORD.match(value.strip()):
+        raise SettingsError(
+            f"{where} holds a user name or password",
+            "Leave it out and pass it by environment variable or Kubernetes Secret",
+        )
+    for name, inner in _items(value):
+        check_urls(inner, f"{where}.{name}" if where else name)
+
+
+def has_query(url: str) -> bool:
+    """Whether a URL goes on behind its path, where a key may stand."""
+    return "?" in url or "#" in url
+
+
+def shown(value: object, name: str = "") -> str:
+    """Return the value of the setting `name` for a message: what may be a secret as ***."""
+    return repr(_without_secrets(value, name))[:_LONGEST]
+
+
+def redacted(text: str) -> str:
+    """Return `text` with what looks like a secret as ***."""
+    return _HIDDEN.sub("***", text)
+
+
+def yaml_problem(error: Exception) -> str:
+    """Return what is wrong with a text that is no YAML, and where: the parser's own message quotes
+    the lines around it, which may hold a secret."""
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    told = str(problem or error) if problem or not mark else "it cannot be read"
+    place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return redacted(" ".join(told.split())) + place
+
+
+def _without_secrets(value: object, name: str) -> object:
+    if isinstance(value, Mapping):
+        return {key: _without_secrets(inner, str(key)) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_secrets(inner, name) for inner in value]
+    if _SECRET.search(name) and value is not None:
+        return "***"
+    return redacted(value) if isinstance(value, str) else value
+
+
+def _items(value: object) -> Iterable[tuple[str, object]]:
+    if isinstance(value, Mapping):
+        return [(str(name), inner) for name, inner in value.items()]
+    if isinstance(value, list | tuple):
+        return [(str(number), inner) for number, inner in enumerate(value)]
+    return ()
 
 
 def read_assignments(flag: str, assignments: Iterable[str]) -> dict[str, Any]:
@@ -61,12 +126,14 @@ def read_assignments(flag: str, assignments: Iterable[str]) -> dict[str, Any]:
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         if not equals:
-            raise SettingsError(f"{flag} {assignment} has no value", f"Write {flag} NAME=VALUE")
+            raise SettingsError(
+                f"{flag} {redacted(assignment)} has no value", f"Write {flag} NAME=VALUE"
+            )
         try:
             values[name] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            line = " ".join(str(error).split())
-            raise SettingsError(f"{flag} {assignment}: {line}", "Quote the value") from None
+        except (yaml.YAMLError, ValueError) as error:
+            line = f"{flag} {redacted(name)}: {yaml_problem(error)}"
+            raise SettingsError(line, "Quote the value") from None
     return values
 
 
@@ -82,7 +149,7 @@ def _nearest(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return f"Did you mean {close[0]}?"
-    return f"Known: {', '.join(known)}" if len(known) <= 30 else "Check its spelling"
+    return f"Known: {', '.join(known)}" if 0 < len(known) <= 30 else "Check its spelling"
 
 
 def _validate(cls: type[T], values: Mapping[str, Any], where: str) -> T:
@@ -94,9 +161,23 @@ def _validate(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     try:
         return TypeAdapter(cls).validate_json(text, strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join([where, *(str(part) for part in first["loc"])])
-        message = str(first["msg"])
-        raise SettingsError(
-            f"{name} = {first['input']!r}: {message[0].lower()}{message[1:]}", f"Correct {name}"
-        ) from None
+        problems = error.errors()
+        unknown = [problem for problem in problems if problem["type"] == _UNKNOWN]
+        raise _refused((unknown or problems)[0], where) from None
+
+
+def _refused(error: Mapping[str, Any], where: str) -> SettingsError:
+    """Return what pydantic says of one value as a SettingsError."""
+    *outer, last = [where, *(str(part) for part in error["loc"])]
+    name, kind, message = ".".join([*outer, last]), error["type"], str(error["msg"])
+    if kind == _UNKNOWN:
+        try:
+            check_names({last: None}, (), ".".join(outer))
+        except SettingsError as unknown:
+            return unknown
+    if kind.startswith("missing"):
+        return SettingsError(f"{name} is missing", f"Set {name}")
+    if kind == "json_invalid":
+        return SettingsError(f"{where} holds text that is no Unicode", f"Correct {where}")
+    told = f"{message[0].lower()}{message[1:]}"
+    return SettingsError(f"{name} = {shown(error['input'], last)}: {told}", f"Correct {name}")

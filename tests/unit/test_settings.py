@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
 from annotated_types import Ge
 
 from assay import settings
+from assay.config import read_yaml
 from assay.errors import SettingsError
 
 
@@ -48,6 +50,90 @@ def test_a_secret_is_refused_and_never_shown(name: str) -> None:
     assert refused.value.exit_code == 2
 
 
+@dataclass(frozen=True, kw_only=True)
+class Inner:
+    name: str
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outer:
+    inner: tuple[Inner, ...] = ()
+    rate: float = 0.5
+    prices: dict[str, float] = field(default_factory=dict)
+
+
+SECRET = "sk-s3cr3t-0123456789"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"inner": [{"name": "a", "api_key": SECRET}]},
+        {"inner": [{"api_key": SECRET}]},
+        {"inner": [{"name": "a", "apiKey": SECRET}]},
+        {"inner": [{"name": "a", "unknown": SECRET}]},
+        {"inner": [{"name": {"api_key": SECRET}}]},
+        {"inner": {"token": SECRET}},
+        {"inner": [[SECRET]]},
+        {"inner": f"https://user:{SECRET}@host"},
+        {"inner": f"https://host/v1?api-key={SECRET.removeprefix('sk-')}"},
+        {"rate": SECRET},
+        {"rate": [{"password": "s3cr3t"}]},
+        {"prices": {"api_key": "s3cr3t"}},
+        {"prices": {"a": {"Authorization": "Bearer s3cr3t"}}},
+    ],
+)
+def test_no_message_quotes_what_may_be_a_secret(values: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError) as refused:
+        settings.build(Outer, values, "outer")
+    assert str(refused.value).startswith("outer.")
+    assert "s3cr3t" not in str(refused.value)
+
+
+def test_a_secret_in_an_inner_section_is_named_before_what_is_missing_there() -> None:
+    with pytest.raises(SettingsError, match=r"outer\.inner\.0\.api_key looks like a secret"):
+        settings.build(Outer, {"inner": [{"api_key": SECRET}]}, "outer")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (f"judge:\n  api_key: {SECRET}: no\n", "line 2"),
+        (f"judge: [{SECRET}\n", "line 2"),
+        (f"judge: *{SECRET}\n", "line 1"),
+        (f"api_key: !{SECRET} x\n", "line 1"),
+        (f"day: 2024-99-99\napi_key: {SECRET}\n", "month"),
+        (f"api_key: {SECRET}\x07\n", "not allowed"),
+        (f"count: {'9' * 5000}\napi_key: {SECRET}\n", "4300"),
+    ],
+)
+def test_a_file_that_is_no_yaml_is_not_quoted(text: str, problem: str, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(SettingsError, match="is not YAML") as refused:
+        read_yaml(tmp_path / "config.yaml")
+    assert problem in str(refused.value)
+    assert "s3cr3t" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [SECRET, f"judge.api_key=[{SECRET}", f"judge.api_key={SECRET}: x: y", "a=2024-99-99"],
+)
+def test_an_assignment_that_cannot_be_read_is_not_quoted(assignment: str) -> None:
+    with pytest.raises(SettingsError, match="--set") as refused:
+        settings.read_assignments("--set", [assignment])
+    assert "s3cr3t" not in str(refused.value)
+
+
+def test_text_that_is_no_unicode_is_refused_by_section() -> None:
+    with pytest.raises(SettingsError, match="example holds text that is no Unicode"):
+        settings.build(Example, {"path": "\ud83d"}, "example")
+
+
 def test_a_section_that_is_no_mapping_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"judge is \[1\], not a mapping"):
         settings.check_mapping([1], "judge")
+    with pytest.raises(SettingsError, match=r"judge is '\*\*\*', not a mapping"):
+        settings.check_mapping(SECRET, "judge")

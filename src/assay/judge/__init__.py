@@ -8,7 +8,7 @@ from assay.judge.pairwise import PairSummary, judge_pairs
 from assay.judge.preflight import Estimate, check, check_cost, describe_estimate
 from assay.judge.rubric import dimensions
 from assay.judge.run import judge
-from assay.judge.settings import JudgeSettings
+from assay.judge.settings import JudgeSettings, check_access
 from assay.judge.sides import PAIRS, judge_sides
 from assay.judge.summary import JudgeSummary
 
@@ -24,6 +24,7 @@ __all__ = [
     "Preference",
     "Price",
     "check",
+    "check_access",
     "check_cost",
     "describe_estimate",
     "dimensions",

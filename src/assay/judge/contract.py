@@ -19,6 +19,7 @@ from typing import Any
 from assay.judge.frames import FRAMES
 from assay.judge.rubric import COMMENTARY, Rubric
 from assay.records import Prediction, Sample
+from assay.text import one_line
 
 VERSION = 1
 COMMENTARY_LENGTH = 200
@@ -35,7 +36,7 @@ class ReplyError(Exception):
     """A reply that is no verdict: `cause` for the record, the message for the judge."""
 
     def __init__(self, cause: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(one_line(message))
         self.cause = cause
 
 
@@ -203,15 +204,11 @@ def _score(rubric: Rubric, name: str, value: Any) -> int:
         raise ReplyError("parse_error", f"{name} is not an integer")
     if not rubric.low <= value <= rubric.high:
         raise ReplyError(
-            "out_of_range", f"{name} = {value} is not between {rubric.low} and {rubric.high}"
+            "out_of_range",
+            f"{name} = {str(value)[:20]} is not between {rubric.low} and {rubric.high}",
         )
     return value
 
 
 def _bare(text: str) -> str:
     return "".join(text.split())
-
-
-def one_line(text: str) -> str:
-    """Return `text` on one line."""
-    return " ".join(text.split())

@@ -5,13 +5,21 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import MissingExtraError
 from assay.judge.contract import Chat
-from assay.judge.outcome import CallError, Reply, call_error, cause_of_refusal, read_reply
+from assay.judge.outcome import (
+    CallError,
+    Reply,
+    call_error,
+    cause_of_refusal,
+    read_reply,
+    texts,
+)
 from assay.judge.settings import JudgeSettings, api_key, base_url
 
 if TYPE_CHECKING:
@@ -19,6 +27,8 @@ if TYPE_CHECKING:
 
     import openai
 
+SHORTEST_KEY = 6
+MOST_TOLD = 300
 _NO_SCHEMA = re.compile(r"response_format|json_schema|grammar|structured output", re.IGNORECASE)
 
 
@@ -51,7 +61,8 @@ class Endpoint:
         self.dialect = Dialect(json_schema=settings.json_schema)
         # whole: the SDK would put it together again for each request
         self._address = f"{base_url(settings)}/chat/completions"
-        self._client = _client(settings)
+        self._key = api_key(settings)
+        self._client = _client(settings, self._key)
 
     async def ask(self, chat: Chat, schema: Mapping[str, Any]) -> Reply:
         """Send one request for a reply of this JSON schema, and return it. Raises CallError."""
@@ -61,15 +72,18 @@ class Endpoint:
         while True:
             body, sent = self._body(chat, schema), repr(self.dialect)
             try:
-                # not chat.completions.create: its checks of the body cost as much as the request
-                answer = await self._client.post(self._address, body=body, cast_to=httpx2.Response)
+                with _readable():
+                    # not chat.completions.create: its checks of the body cost as much again
+                    answer = await self._client.post(
+                        self._address, body=body, cast_to=httpx2.Response
+                    )
             except openai.BadRequestError as error:
                 if self._refused(error, sent):
                     continue
                 raise self._call_error(error) from None
             except openai.APIError as error:
                 raise self._call_error(error) from None
-            return read_reply(answer.content)
+            return read_reply(self._without_key(answer.content))
 
     async def models(self) -> list[str] | None:
         """Return the ids of the models served, or None where the endpoint does not list them.
@@ -78,7 +92,8 @@ class Endpoint:
         import openai
 
         try:
-            answer = await self._client.models.with_raw_response.list()
+            with _readable():
+                answer = await self._client.models.with_raw_response.list()
             return [str(row["id"]) for row in json.loads(answer.content)["data"]]
         except (openai.NotFoundError, openai.BadRequestError):
             return None
@@ -88,7 +103,7 @@ class Endpoint:
             raise self._call_error(error) from None
         except openai.APIError as error:
             raise self._call_error(error) from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise CallError("server_error", "its list of models is not OpenAI's JSON") from None
 
     async def close(self) -> None:
@@ -115,16 +130,37 @@ class Endpoint:
             return True  # another request learned it meanwhile
         if cause_of_refusal(error) != "rejected":
             return False
-        return self.dialect.learn(error.param or "", str(error.message))
+        return self.dialect.learn(texts(error.param), str(error.message))
 
     def _call_error(self, error: openai.APIError) -> CallError:
         found = call_error(error)
-        key = self._client.api_key  # some endpoints quote it
-        found.args = (str(found).replace(key, "***"),)
+        told = self._without_key(str(found).encode()).decode()
+        found.args = (told[:MOST_TOLD],)
         return found
 
+    def _without_key(self, content: bytes) -> bytes:
+        """Return what the endpoint said without the key, which some endpoints quote; one as short
+        as the "none" and "EMPTY" that local servers are given is no secret."""
+        key = self._key.encode()
+        return content.replace(key, b"***") if len(key) >= SHORTEST_KEY else content
 
-def _client(settings: JudgeSettings) -> openai.AsyncOpenAI:
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn what the SDK and the libraries below it raise on an answer that they cannot read (a
+    header out of bounds, an encoding that is none, deep nesting) into a CallError."""
+    import aiohttp
+    import httpx2
+
+    unreadable = (AssertionError, LookupError, RecursionError, TypeError, ValueError)
+    try:
+        yield
+    except (aiohttp.ClientError, httpx2.InvalidURL, *unreadable) as error:
+        detail = f"its answer cannot be read: {type(error).__name__}: {str(error)[:MOST_TOLD]}"
+        raise CallError("server_error", detail, transient=True) from None
+
+
+def _client(settings: JudgeSettings, key: str) -> openai.AsyncOpenAI:
     try:
         import aiohttp  # noqa: F401
         import openai
@@ -132,7 +168,7 @@ def _client(settings: JudgeSettings) -> openai.AsyncOpenAI:
         raise MissingExtraError("openai[aiohttp]", "judge") from None
     return openai.AsyncOpenAI(
         base_url=base_url(settings),
-        api_key=api_key(settings) or "none",
+        api_key=key or "none",
         max_retries=0,
         timeout=settings.timeout_s,
         # a third of the processor time of the default client, whose pool does not scale

@@ -3,12 +3,15 @@
 The last row of an id is the one that counts. A plan keeps that true when rubric, model or
 prediction change: what was paid for under the present key and is shadowed by a later row is
 appended again, and where there is nothing yet, a row says so (not_judged).
+
+Samples with the same prompt, target and answer are twins: they have one key, so one of them is
+asked about, and the others get a copy of its verdict.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from assay.records import Prediction, Sample, Verdict
 NOT_JUDGED = "not_judged"
 
 Case = tuple[Sample, Prediction]
+Row = tuple[str, str]  # id and key
 
 
 def verdicts(path: Path) -> dict[str, Verdict]:
@@ -45,12 +49,18 @@ def key(identity: str, case: Case) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Which ids are still to be judged, how many have their verdict, and the rows to append first
-    so that the last row of each id is true."""
+    """What is still to be judged: the id that is asked about -> its twins, which have the same key
+    and get a copy of its verdict. How many ids have their verdict (`done`), and the rows to append
+    first so that the last row of each id is true."""
 
-    todo: frozenset[str]
+    todo: Mapping[str, Sequence[str]]
     done: int
     rows: tuple[Verdict, ...]
+
+    @property
+    def left(self) -> int:
+        """How many ids are to get a verdict."""
+        return len(self.todo) + sum(map(len, self.todo.values()))
 
 
 def plan(
@@ -64,56 +74,83 @@ def plan(
     """Return what is left to do for the first `most` (0: all) of `cases` (key, case), given the
     log in `path`; `names` are the dimensions.
 
-    A case is left while it has no row under its key in which every dimension is scored; with
+    A case is left while no row under its key, its own or a twin's, has every dimension scored; with
     `only_failed` only where such a row was tried and failed. Raises InputError where the log is
     not one of verdicts.
     """
-    last, paid, failed = _index(path)
-    todo, done, shadowed, stale = set(), 0, set(), []
+    index = _index(path)
+    asked: dict[str, str] = {}
+    todo: dict[str, list[str]] = {}
+    again: list[Row] = []
+    stale, done = [], 0
     for number, (key, (sample, _)) in enumerate(cases):
         wanted = not most or number < most
-        is_last = last.get(sample.id, key) == key
-        if key in paid:
+        last = index.last.get(sample.id)
+        if (sample.id, key) in index.paid or (wanted and key in index.keys):
             done += wanted
-            if not is_last:
-                shadowed.add(key)
+            if last != (key, True):
+                again.append((sample.id, key))
             continue
-        if wanted and (not only_failed or key in failed):
-            todo.add(sample.id)
-        if not is_last:
+        if wanted and (not only_failed or key in index.failed):
+            first = asked.setdefault(key, sample.id)
+            todo.setdefault(first, []).extend([sample.id] if first != sample.id else [])
+        if last and last[0] != key:
             stale.append(not_judged(sample.id, key, names))
-    again = _rows_of(path, shadowed)
-    return Plan(todo=frozenset(todo), done=done, rows=(*stale, *again))
+    return Plan(todo=todo, done=done, rows=(*stale, *_rows_of(path, again)))
 
 
-def _index(path: Path) -> tuple[dict[str, str], set[str], set[str]]:
-    last: dict[str, str] = {}
-    paid: set[str] = set()
+@dataclass(frozen=True, kw_only=True)
+class _Index:
+    """What a log has: each id's last row, its key and whether it has every score; the rows that
+    have every score, and their keys; and the keys that were only tried."""
+
+    last: Mapping[str, tuple[str, bool]]
+    paid: Set[Row]
+    keys: Set[str]
+    failed: Set[str]
+
+
+def _index(path: Path) -> _Index:
+    last: dict[str, tuple[str, bool]] = {}
+    paid: set[Row] = set()
+    keys: dict[str, str] = {}
     failed: set[str] = set()
     for verdict in store.read_rows(path, Verdict) if path.exists() else ():
-        last[verdict.id] = verdict.key
+        last[verdict.id] = (verdict.key, not verdict.unscored)
         if not verdict.unscored:
-            paid.add(verdict.key)
+            # one text a key, however many rows name it: a log may have millions
+            paid.add((verdict.id, keys.setdefault(verdict.key, verdict.key)))
         elif NOT_JUDGED not in verdict.unscored.values():
             failed.add(verdict.key)
-    return last, paid, failed - paid
+    return _Index(last=last, paid=paid, keys=keys.keys(), failed=failed - keys.keys())
 
 
-def _rows_of(path: Path, keys: set[str]) -> list[Verdict]:
-    if not keys:
+def _rows_of(path: Path, wanted: Sequence[Row]) -> list[Verdict]:
+    """Return the `wanted` rows that have every score, in that order: each its own last one, or a
+    copy of a twin's."""
+    if not wanted:
         return []
-    rows = store.read_rows(path, Verdict)
-    found = {row.key: row for row in rows if row.key in keys and not row.unscored}
-    return list(found.values())
+    keys = {key for _, key in wanted}
+    own: dict[Row, Verdict] = {}
+    shared: dict[str, Verdict] = {}
+    for row in store.read_rows(path, Verdict):
+        if row.key in keys and not row.unscored:
+            own[row.id, row.key] = shared[row.key] = row
+    return [own.get((id_, key)) or copied(shared[key], id_) for id_, key in wanted]
+
+
+def copied(verdict: Verdict, id_: str) -> Verdict:
+    """Return a verdict as that of the twin `id_`, for which nothing is paid."""
+    return replace(verdict, id=id_, attempts=0, prompt_tokens=0, output_tokens=0, seconds=0.0)
 
 
 def carry_over(judged: Path, log: Path) -> None:
     """Append to `log` the verdicts that `judged` has and it lacks: nothing is paid for them."""
-    lacking = _index(judged)[1] - _index(log)[1]
+    lacking = _index(judged).paid - _index(log).paid
     if lacking:
         with store.appending(log) as file:
-            for row in _rows_of(judged, lacking):
-                store.append(file, replace(row, attempts=0, prompt_tokens=0, output_tokens=0))
+            for row in _rows_of(judged, sorted(lacking)):
+                store.append(file, copied(row, row.id))
 
 
 def not_judged(id: str, key: str, names: Iterable[str]) -> Verdict:  # noqa: A002

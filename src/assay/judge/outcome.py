@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from assay.text import one_line, whole
+
 if TYPE_CHECKING:
     import openai
 
+MOST_TOKENS = 1_000_000_000  # of one request: more is no count
 _OVERFLOW = re.compile(r"context.{0,20}(length|size|window)|exceeds? .{0,40}context", re.IGNORECASE)
 
 
@@ -23,8 +27,9 @@ class Reply:
 
 
 class CallError(Exception):
-    """A request that brought no text: why, whether to ask again, and after how many seconds the
-    endpoint wants to be asked (None: it did not say). The tokens may have been paid for."""
+    """A request that brought no text: why (on one line, whatever the endpoint wrote), whether to
+    ask again, and after how many seconds the endpoint wants to be asked (None: it did not say).
+    The tokens may have been paid for."""
 
     def __init__(
         self,
@@ -35,7 +40,7 @@ class CallError(Exception):
         wait: float | None = None,
         tokens: tuple[int, int] = (0, 0),
     ) -> None:
-        super().__init__(detail)
+        super().__init__(one_line(detail))
         self.cause = cause
         self.transient = transient
         self.wait = wait
@@ -48,14 +53,13 @@ def read_reply(content: bytes) -> Reply:
         answer = json.loads(content)
         choice = answer["choices"][0]
         message, finish = choice["message"], choice.get("finish_reason")
-        usage = answer.get("usage") or {}
-        tokens = (int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0))
-        text, refusal = str(message.get("content") or ""), str(message.get("refusal") or "")
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        text, refusal = whole(str(message.get("content") or "")), str(message.get("refusal") or "")
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         start = content[:60].decode(errors="replace").strip()
         raise CallError(
             "server_error", f"it answered {start!r}, not a chat completion", transient=True
         ) from None
+    tokens = _tokens(answer.get("usage"))
     if finish == "content_filter":
         raise CallError("content_filter", "its content filter stepped in", tokens=tokens)
     if refusal:
@@ -65,11 +69,25 @@ def read_reply(content: bytes) -> Reply:
     return Reply(text=text, tokens=tokens)
 
 
+def _tokens(usage: object) -> tuple[int, int]:
+    """Return the prompt and output tokens in a reply's `usage`, 0 for what is no such count."""
+    counts = usage if isinstance(usage, Mapping) else {}
+    return _count(counts.get("prompt_tokens")), _count(counts.get("completion_tokens"))
+
+
+def _count(value: object) -> int:
+    try:
+        count = int(value) if isinstance(value, int | float | str) else 0
+    except (ValueError, OverflowError):
+        return 0
+    return count if 0 <= count <= MOST_TOKENS else 0
+
+
 def call_error(error: openai.APIError) -> CallError:
     """Return what an error of the SDK means: its cause, and whether to ask again."""
     import openai
 
-    detail = str(error.message)[:300]
+    detail = str(error.message)
     if isinstance(error, openai.APIConnectionError):
         return _no_answer(_root(error))
     if not isinstance(error, openai.APIStatusError):
@@ -88,12 +106,18 @@ def call_error(error: openai.APIError) -> CallError:
 
 def cause_of_refusal(error: openai.APIStatusError) -> str:
     """Return the cause of an HTTP 4xx that has no meaning of its own."""
-    code, message = str(error.code or error.type or ""), str(error.message)
+    code, message = texts(error.code or error.type), str(error.message)
     if "content_filter" in code:
         return "content_filter"
     if "context" in code or error.status_code == 413 or _OVERFLOW.search(message):
         return "context_overflow"
     return "rejected"
+
+
+def texts(value: object) -> str:
+    """Return a field of an error, which may be of any JSON type: its text, or those in a list."""
+    values = value if isinstance(value, list) else [value]
+    return " ".join(part for part in values if isinstance(part, str))
 
 
 def _no_answer(root: BaseException) -> CallError:
@@ -114,7 +138,9 @@ def _root(error: BaseException) -> BaseException:
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
-            return max(0.0, float(headers[name]) / unit)
+            wait = max(0.0, float(headers[name]) / unit)
         except (KeyError, ValueError):
             continue
+        if math.isfinite(wait):
+            return wait
     return None

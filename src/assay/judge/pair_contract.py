@@ -10,6 +10,7 @@ from assay.judge.contract import Chat, ReplyError
 from assay.judge.frames import FRAMES
 from assay.judge.rubric import COMMENTARY, Rubric
 from assay.records import Sample
+from assay.text import one_line
 
 BETTER = "better"
 CHOICES = ("A", "B", "tie")
@@ -42,7 +43,7 @@ def parse(reply: str, answers: str) -> tuple[str, str]:
     contract.check_keys([COMMENTARY, BETTER], values)
     if values[BETTER] not in CHOICES:
         raise ReplyError("parse_error", f"{BETTER} is not one of {', '.join(CHOICES)}")
-    return values[BETTER], contract.one_line(values[COMMENTARY])
+    return values[BETTER], one_line(values[COMMENTARY])
 
 
 def schema() -> dict[str, Any]:

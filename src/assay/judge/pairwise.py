@@ -79,7 +79,7 @@ def judge_pairs(
     work = Work(settings, give=ask, expected=expected, names=(WIN_RATE,))
     name = f"pairs {VERSION} {work.identity}"
     todo = plan(out, keyed(), work.names, most=settings.max_samples, only_failed=only_failed)
-    total = todo.done + len(todo.todo)
+    total = todo.done + todo.left
     with progress.track(
         listen, "judge", total=total, unit="pairs", side="pairs", done=todo.done
     ) as tracker:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from assay.errors import JudgeError
-from assay.judge.settings import JudgeSettings
+from assay.judge.settings import JudgeSettings, Seat, check_access, origin
 
 PANEL = "panel"
 
@@ -21,13 +21,15 @@ PANEL = "panel"
 def seats(settings: JudgeSettings) -> list[JudgeSettings]:
     """Return the settings of each further judge: the first one's but for what its seat says.
 
-    Raises JudgeError for a judge that sits twice: its scores would count twice."""
+    Raises JudgeError for a judge that sits twice, since its scores would count twice, and as
+    `check_access` does."""
+    check_access(settings)
     found = [
         replace(
             settings,
             model=seat.model,
             endpoint=seat.endpoint or settings.endpoint,
-            api_key_env=settings.api_key_env if seat.api_key_env is None else seat.api_key_env,
+            api_key_env=_key_of(seat, settings),
             anchors="",
             pairwise=False,
             panel=(),
@@ -36,6 +38,14 @@ def seats(settings: JudgeSettings) -> list[JudgeSettings]:
     ]
     _check_seats([settings, *found])
     return found
+
+
+def _key_of(seat: Seat, first: JudgeSettings) -> str:
+    """Return the variable of a seat's key: its own, or the first judge's at the same server."""
+    if seat.api_key_env is not None:
+        return seat.api_key_env
+    same = not seat.endpoint or origin(seat.endpoint) == origin(first.endpoint)
+    return first.api_key_env if same else ""
 
 
 def _check_seats(judges: list[JudgeSettings]) -> None:

@@ -21,8 +21,10 @@ from assay.judge.session import Session
 from assay.judge.settings import JudgeSettings
 from assay.judge.verdict import give
 from assay.records import Message, Prediction, Sample, Verdict
+from assay.text import one_line
 
 LONGEST_S = 60.0
+LONGEST_NAME = 80
 
 _SAMPLE = Sample(
     id="preflight",
@@ -34,6 +36,7 @@ _PREDICTION = Prediction(
 )
 _REMEDIES = {
     "auth": "Set the environment variable {key} to a key that this endpoint accepts",
+    "no_key": "Name the environment variable of a key for this endpoint in its api_key_env",
     "rate_limited": "Wait, or ask for a higher limit; then try again",
     "truncated": "Raise judge.max_tokens (now {max_tokens})",
     "context_overflow": "Use a judge with a longer context, or a shorter rubric",
@@ -162,18 +165,19 @@ def _check_model(settings: JudgeSettings, models: list[str] | None) -> None:
     if models is None or settings.model in models:
         return
     near = difflib.get_close_matches(settings.model, models, n=1) or models[:5]
+    names = ", ".join(one_line(name)[:LONGEST_NAME] for name in near)
     raise JudgeError(
         f"The endpoint {settings.endpoint} serves no model {settings.model!r}",
-        f"Set judge.model to one it serves, such as {', '.join(near)}" if near else "Load a model",
+        f"Set judge.model to one it serves, such as {names}" if near else "Load a model",
     )
 
 
 def _judge_error(settings: JudgeSettings, cause: str, detail: str) -> JudgeError:
-    remedy = _REMEDIES.get(cause, "Choose another judge.model, or correct judge's settings")
+    lacking = cause == "auth" and not settings.api_key_env
+    remedy = _REMEDIES.get(
+        "no_key" if lacking else cause, "Choose another judge.model, or correct judge's settings"
+    )
     return JudgeError(
         f"The judge {settings.model} at {settings.endpoint} gives no verdict: {cause}: {detail}",
-        remedy.format(
-            key=settings.api_key_env or "that judge.api_key_env names",
-            max_tokens=settings.max_tokens,
-        ),
+        remedy.format(key=settings.api_key_env, max_tokens=settings.max_tokens),
     )

@@ -68,8 +68,8 @@ def load(name: str) -> Rubric:
             f"judge.rubric = {name!r} is neither a built-in rubric nor a file",
             f"Use one of {', '.join(builtin_names())}, or the path of a YAML file",
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = " ".join(str(error).split())
+    except (yaml.YAMLError, ValueError) as error:
+        line = settings.yaml_problem(error)
         raise JudgeError(f"{name} is not YAML: {line}", "Correct the file") from None
     return parse(content, name)
 

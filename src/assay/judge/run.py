@@ -48,7 +48,7 @@ def judge(
     with progress.track(
         listen,
         "judge",
-        total=todo.done + len(todo.todo),
+        total=todo.done + todo.left,
         unit="verdicts",
         side=side,
         done=todo.done,

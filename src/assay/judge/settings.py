@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from annotated_types import Ge, Gt, Le, MinLen
 
 from assay.errors import JudgeError
 from assay.judge.cost import Price
+from assay.settings import has_query
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seat:
     """A further judge: its model, and where it differs from the first one, its endpoint and the
-    environment variable of its key."""
+    environment variable of its key. The first judge's key goes to no other server: at another
+    one a seat that names no variable is asked without a key."""
 
     model: Annotated[str, MinLen(1)]
     endpoint: str = ""
@@ -72,39 +78,88 @@ class JudgeSettings:
     max_unscored: Annotated[float, Ge(0), Le(1)] = 0.5
 
 
+def check_access(settings: JudgeSettings) -> None:
+    """Raise JudgeError where the endpoint of a judge or of a seat of its panel is no base URL or
+    holds what may be a secret, or where api_key_env cannot be the name of a variable."""
+    base_url(settings)
+    _check_variable(settings.api_key_env, "judge.api_key_env")
+    for number, seat in enumerate(settings.panel):
+        if seat.endpoint:
+            _check_url(seat.endpoint, f"judge.panel.{number}.endpoint")
+        _check_variable(seat.api_key_env or "", f"judge.panel.{number}.api_key_env")
+
+
 def base_url(settings: JudgeSettings) -> str:
     """Return the endpoint without a trailing slash. Raises JudgeError where it is no base URL."""
-    url = settings.endpoint.rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    _check_url(settings.endpoint, "judge.endpoint")
+    return settings.endpoint.rstrip("/")
+
+
+def origin(endpoint: str) -> tuple[str, str]:
+    """Return the server of a URL that was checked: its scheme, and its host with the port."""
+    parts = urlsplit(endpoint)
+    return parts.scheme, parts.netloc.lower()
+
+
+def _check_url(url: str, name: str) -> None:
+    secret = "a user name or password" if "@" in url else "a query" if has_query(url) else ""
+    if secret:
         raise JudgeError(
-            f"judge.endpoint = {settings.endpoint!r} is no URL",
-            "Give the base URL, such as https://judge.example/v1",
+            f"{name} holds {secret}, which would be stored and printed",
+            "Give the base URL alone, and pass the key by the environment variable that "
+            "api_key_env names",
         )
-    if parts.username or parts.password:
+    parts = _parts(url)
+    if not parts or parts.scheme not in ("http", "https") or not parts.netloc:
         raise JudgeError(
-            "judge.endpoint holds a user name or password",
-            f"Remove it and pass the key by the environment variable {settings.api_key_env}",
+            f"{name} = {url!r} is no URL", "Give the base URL, such as https://judge.example/v1"
         )
-    if parts.path.endswith("/chat/completions"):
+    if parts.path.rstrip("/").endswith("/chat/completions"):
         raise JudgeError(
-            f"judge.endpoint = {settings.endpoint!r} is the whole path",
+            f"{name} = {url!r} is the whole path",
             "Give the base URL alone: leave /chat/completions out",
         )
-    return url
+
+
+def _parts(url: str) -> SplitResult | None:
+    if any(mark.isspace() or not mark.isprintable() for mark in url):
+        return None
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  raises where it is no number
+    except ValueError:
+        return None
+    return parts
+
+
+def _check_variable(variable: str, name: str) -> None:
+    if variable and not _VARIABLE.fullmatch(variable):
+        raise JudgeError(
+            f"{name} is not the name of an environment variable",
+            "Name the variable that holds the key, never the key itself",
+        )
 
 
 def api_key(settings: JudgeSettings) -> str:
     """Return the key from the environment, or "" where the endpoint needs none.
 
-    Raises JudgeError, which names the variable, where it is not set."""
-    if not settings.api_key_env:
+    Raises JudgeError, which names the variable, where it is not set or can be no key."""
+    variable = settings.api_key_env
+    if not variable:
         return ""
-    key = os.environ.get(settings.api_key_env, "").strip()
+    _check_variable(variable, "judge.api_key_env")
+    key = os.environ.get(variable, "").strip()
     if not key:
         raise JudgeError(
-            f"The judge's key is missing: environment variable {settings.api_key_env} is not set",
-            f"export {settings.api_key_env}=..., or set judge.api_key_env to '' for an endpoint "
-            "that needs none",
+            f"The judge's key is missing: environment variable {variable} is not set",
+            f"export {variable}=..., or set judge.api_key_env to '' for an endpoint that needs "
+            "none",
         )
+    for place, mark in enumerate(key, 1):
+        if not mark.isascii() or not mark.isprintable():
+            named = unicodedata.name(mark, f"U+{ord(mark):04X}")
+            raise JudgeError(
+                f"The judge's key in {variable} cannot be sent: character {place} is {named}",
+                f"Set {variable} to the key alone, on one line and without quotation marks",
+            )
     return key

@@ -15,7 +15,17 @@ from assay.errors import StageError
 from assay.judge import rubric
 from assay.judge.cost import Budget, price_of
 from assay.judge.endpoint import Dialect
-from assay.judge.log import NOT_JUDGED, Case, Plan, identity, key, not_judged, plan, verdicts
+from assay.judge.log import (
+    NOT_JUDGED,
+    Case,
+    Plan,
+    copied,
+    identity,
+    key,
+    not_judged,
+    plan,
+    verdicts,
+)
 from assay.judge.session import Session
 from assay.judge.settings import JudgeSettings
 from assay.judge.verdict import give
@@ -25,6 +35,7 @@ from assay.records import Verdict
 HOPELESS = 30
 
 Keyed = tuple[str, Case]
+Twins = Mapping[str, Sequence[str]]
 Give = Callable[[Session, Case, str], Coroutine[None, None, Verdict]]
 Expected = Callable[[Session, Case], tuple[int, int]]
 
@@ -71,10 +82,10 @@ class Work:
                 store.append(file, row)
             if todo.todo:
                 with _little_garbage_collection():
-                    asyncio.run(self._judge_all(left, len(todo.todo), file, tracker))
+                    asyncio.run(self._judge_all(left, todo.todo, file, tracker))
 
     async def _judge_all(
-        self, left: Iterator[Keyed], count: int, file: IO[bytes], tracker: Tracker | None
+        self, left: Iterator[Keyed], todo: Twins, file: IO[bytes], tracker: Tracker | None
     ) -> None:
         async with Session(self.settings, self.rubric) as session:
             self.dialect = session.endpoint.dialect
@@ -82,13 +93,15 @@ class Work:
             async def work() -> None:
                 for name, case in left:
                     verdict = await self._verdict(session, name, case)
-                    store.append(file, verdict)
+                    twins = todo[verdict.id]
+                    for row in (verdict, *(copied(verdict, twin) for twin in twins)):
+                        store.append(file, row)
                     if tracker:
                         self._count(verdict)
-                        tracker.advance(note=self._note())
+                        tracker.advance(1 + len(twins), note=self._note())
 
             # twice as many as may be in flight: some wait to ask again, and hold no place
-            await _all(work, min(count, 2 * self.settings.concurrency))
+            await _all(work, min(len(todo), 2 * self.settings.concurrency))
 
     async def _verdict(self, session: Session, name: str, case: Case) -> Verdict:
         expected = self.expected(session, case) if self.budget.capped else (0, 0)

@@ -49,7 +49,20 @@ def load(given: Mapping[str, str | None], file: Path | None = None) -> Connectio
     """
     values = _from_file(file) | _from_environment()
     values |= {name: value for name, value in given.items() if value}
-    return settings.build(Connection, values, "connection")
+    connection = settings.build(Connection, values, "connection")
+    _check_addresses(connection)
+    return connection
+
+
+def _check_addresses(connection: Connection) -> None:
+    """Raise SettingsError for an address with a secret in it: it is printed, in links too."""
+    for name, address in (("endpoint", connection.endpoint), ("ui", connection.ui)):
+        settings.check_urls(address, f"connection.{name}")
+    if "@" in connection.endpoint or settings.has_query(connection.endpoint):
+        raise SettingsError(
+            "connection.endpoint holds more than an address",
+            f"Leave it out; {TOKEN} and {COOKIES} sign in",
+        )
 
 
 def _from_file(file: Path | None) -> dict[str, Any]:
@@ -62,8 +75,8 @@ def _from_file(file: Path | None) -> dict[str, Any]:
         raise InputError(f"{path} does not exist", "Correct the path")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        line = " ".join(str(error).split())
+    except (yaml.YAMLError, ValueError) as error:
+        line = settings.yaml_problem(error)
         raise SettingsError(f"{path} is not YAML: {line}", "Correct the file") from None
     found = settings.check_mapping(values, str(path))
     settings.check_names(found, [field.name for field in fields(Connection)], str(path))

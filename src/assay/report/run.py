@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from assay import store
+from assay import settings, store
 from assay.errors import InputError
 from assay.judge import PAIRS, JudgeSummary, PairSummary, PanelScore, PanelSummary
 from assay.records import (
@@ -291,7 +291,9 @@ def _config(path: Path) -> Mapping[str, Any]:
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path} is not YAML: {error}", "Restore the file") from None
+        raise InputError(
+            f"{path} is not YAML: {settings.yaml_problem(error)}", "Restore the file"
+        ) from None
     if not isinstance(config, dict):
         raise InputError(f"{path} is not a mapping", "Restore the file")
     return config

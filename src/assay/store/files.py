@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from assay.errors import DatasetError, InputError, StoreError
+from assay.text import whole
 
 T = TypeVar("T")
 
@@ -27,10 +28,10 @@ WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 def read_json(path: Path) -> Any:
     """Return the JSON value in `path`. Raises InputError where it is missing or not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return _loaded(path.read_bytes())
     except FileNotFoundError:
         raise InputError(f"{path} does not exist", "Run the stage that writes it first") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}", "Restore the file or delete it") from None
 
 
@@ -65,9 +66,9 @@ def tail(path: Path) -> Callable[[], list[dict[str, Any]]]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8, atomically."""
+    """Write `text` to `path` as UTF-8, atomically; a lone surrogate becomes U+FFFD."""
     with replacing(path) as file:
-        file.write(text.encode())
+        file.write(whole(text).encode())
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -103,10 +104,10 @@ def append(file: IO[bytes], row: Any) -> None:
 
 
 def to_json(value: Any, indent: int | None = None) -> bytes:
-    """Return a record or JSON value as JSON bytes; NaN and infinity are refused (ValueError)."""
-    return json.dumps(
-        value, default=_plain, ensure_ascii=False, allow_nan=False, indent=indent
-    ).encode()
+    """Return a record or JSON value as JSON bytes; a lone surrogate becomes U+FFFD, NaN and
+    infinity are refused (ValueError)."""
+    text = json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False, indent=indent)
+    return whole(text).encode()
 
 
 def hash_rows(rows: Iterable[Any]) -> str:
@@ -170,11 +171,20 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
             if not line.endswith(b"\n"):
                 return
             try:
-                yield number, json.loads(line)
-            except ValueError as error:
+                yield number, _loaded(line)
+            except (ValueError, RecursionError) as error:
                 raise DatasetError(
                     f"{path}:{number} is not JSON: {error}", "Correct or remove the line"
                 ) from None
+
+
+def _loaded(content: bytes) -> Any:
+    """Return the JSON value in UTF-8 `content`; a lone surrogate, which can only be an escape in
+    it, becomes U+FFFD as in `to_json`. Raises ValueError and RecursionError."""
+    value = json.loads(content.decode("utf-8-sig"))
+    if b"\\ud" not in content and b"\\uD" not in content:
+        return value
+    return json.loads(whole(json.dumps(value, ensure_ascii=False)))
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -16,8 +16,10 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from assay.errors import AssayError, MissingExtraError, StoreError, StoreUnavailableError
+from assay.settings import has_query
 from assay.store import outage
 from assay.store.checksums import THREADS
+from assay.text import one_line
 
 SCHEMES = ("s3", "minio")
 
@@ -57,6 +59,8 @@ def locate(uri: str) -> Location:
     """Return the parts of an s3:// or minio:// `uri`. Raises StoreError."""
     parts = urlsplit(uri, allow_fragments=False)
     key = uri.removeprefix(f"{parts.scheme}://{parts.netloc}").strip("/")
+    if "@" in parts.netloc:
+        raise StoreError("a store's URI holds a user name or password", f"Leave it out. {_KEYS}")
     if not parts.netloc or not key or any(part in (".", "..") for part in key.split("/")):
         raise StoreError(f"{uri!r} names no object", "Write s3://BUCKET/KEY, without . and ..")
     return Location(parts.scheme, parts.netloc, key)
@@ -72,6 +76,8 @@ def client(scheme: str) -> Any:
     StoreError and MissingExtraError."""
     if scheme == "minio" and not address():
         raise StoreError(f"{_ADDRESS} is not set", "Set it to MinIO's address: https://HOST:PORT")
+    if "@" in address() or has_query(address()):
+        raise StoreError(f"{_ADDRESS} holds more than an address", f"Leave it out. {_KEYS}")
     bundle = os.environ.get("AWS_CA_BUNDLE")
     if bundle and not Path(bundle).is_file():
         raise StoreError(f"AWS_CA_BUNDLE is {bundle}, which is no file", "Name the CA's PEM file")
@@ -142,7 +148,8 @@ def _refused(where: object, response: dict[str, Any]) -> AssayError:
     error = response.get("Error", {})
     code = error.get("Code", "")
     remedy = _REMEDIES.get(code, "Try again: it resumes where it stopped")
-    refusal = StoreError(f"{where}: the store says {code}: {error.get('Message', '')}", remedy)
+    told = one_line(f"{code}: {error.get('Message', '')}")
+    refusal = StoreError(f"{where}: the store says {told}", remedy)
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     return _away(refusal) if status in outage.PASSING else refusal
 

@@ -1,0 +1,31 @@
+"""Text that came from elsewhere, made safe to store and to print."""
+
+from __future__ import annotations
+
+import re
+
+# What a terminal obeys instead of showing it, and what changes the order of the text around it.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]|\r(?!\n)"
+)
+
+
+def whole(text: str) -> str:
+    """Return `text` with every half of a surrogate pair that lacks its other half replaced by
+    U+FFFD: JSON can say it (a text cut in the middle of a character), UTF-8 cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def plain(text: str) -> str:
+    """Return `text` as it may be printed: what is no character to see is U+FFFD, but for line
+    breaks and tabs."""
+    return _HIDDEN.sub("\ufffd", whole(text))
+
+
+def one_line(text: str) -> str:
+    """Return `text` as `plain` does, on one line: it cannot pass for a line of its own."""
+    return plain(" ".join(text.split()))
