@@ -38,8 +38,8 @@ T = TypeVar("T")
 @dataclass(frozen=True, kw_only=True)
 class Answers:
     """One side's predictions as arrays over the samples; `length` is in characters, -1 where
-    there is no prediction, `thought` the same of what stood before the answer; equal outputs have
-    equal fingerprints."""
+    there is no prediction, `thought` the same of what stood before the answer; equal outputs after
+    equal thoughts have equal fingerprints."""
 
     length: NDArray[np.int64]
     thought: NDArray[np.int64]
@@ -224,7 +224,7 @@ def _answers(path: Path, positions: Mapping[str, int]) -> Answers:
         answers.tokens[at] = row.output_tokens
         answers.cut[at] = row.finish == "length"
         answers.prompt_truncated[at] = row.prompt_truncated
-        answers.fingerprint[at] = hash(row.output)
+        answers.fingerprint[at] = hash((row.thought, row.output))
     return answers
 
 
