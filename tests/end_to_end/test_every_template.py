@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay import llamafactory
+from assay.errors import InputError
 from assay.llamafactory.answer import Answer, Reader, read, reader
 from assay.llamafactory.predict import _ROLES, _prediction, encode
 from assay.metrics.exact_match import exact_match
@@ -116,6 +117,13 @@ def trained(reading: Reader, sample: Sample, thinking: bool | None) -> list[int]
         processor=None,
         data_args=DataArguments(template="empty", cutoff_len=4096, enable_thinking=thinking),
     )
+    _, labels = processor._encode_data_example(*conversation(sample), [], [], [])
+    start = max(at for at, label in enumerate(labels) if label == -100)
+    return list(labels[start + 1 :])
+
+
+def conversation(sample: Sample) -> tuple[list[dict[str, str]], list[dict[str, str]], str, str]:
+    """Return prompt, response, system prompt and tools as LLaMA-Factory's processors take them."""
     turns = [
         {"role": _ROLES[turn.role], "content": turn.content}
         for turn in sample.messages
@@ -123,9 +131,7 @@ def trained(reading: Reader, sample: Sample, thinking: bool | None) -> list[int]
     ]
     target = [{"role": _ROLES[sample.target_role], "content": sample.target}]
     system = "".join(turn.content for turn in sample.messages if turn.role == "system")
-    _, labels = processor._encode_data_example(turns, target, system, sample.tools, [], [], [])
-    start = max(at for at, label in enumerate(labels) if label == -100)
-    return list(labels[start + 1 :])
+    return turns, target, system, sample.tools
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -142,6 +148,31 @@ def test_what_llamafactory_trains_is_what_is_wanted(blank: Any, name: str) -> No
             is_cut = any(kind in sample.id for kind in ENDLESS.get(name, ()))
             assert prediction.finish == ("length" if is_cut else "stop"), case
             check(reading, name, sample, prediction, thinking)
+
+
+@pytest.mark.parametrize("name", ["qwen3", "llama3", "glm4_moe", "mistral", "smollm2"])
+@pytest.mark.parametrize("cutoff", [40, 90, 140, 150, 160, 170, 200])
+def test_prompts_are_cut_where_llamafactory_cuts_them(blank: Any, name: str, cutoff: int) -> None:
+    from llamafactory.data.processor.unsupervised import UnsupervisedDatasetProcessor
+    from llamafactory.hparams import DataArguments
+
+    reading = prepare(blank, name, True)
+    processor = UnsupervisedDatasetProcessor(
+        template=reading.template,
+        tokenizer=reading.tokenizer,
+        processor=None,
+        data_args=DataArguments(template="empty", cutoff_len=cutoff),
+    )
+    for sample in samples(reading):
+        theirs, _ = processor._encode_data_example(*conversation(sample), [], [], [])
+        assert encode(sample, reading, cutoff).tokens == theirs, sample.id
+
+
+def test_a_call_that_a_template_cannot_write_is_named_by_its_id(blank: Any) -> None:
+    both = f"[{CALL}, {CALL}]"
+    sample = Sample(id="s1", messages=USER, target=both, target_role="function_call", tools=TOOLS)
+    with pytest.raises(InputError, match=r"id=s1: .* GLM-4 does not support parallel functions"):
+        encode(sample, prepare(blank, "glm4", True), 4096)
 
 
 def check(
@@ -219,6 +250,20 @@ def test_marks_may_be_special_tokens(blank: Any, name: str) -> None:
     text = f"{THOUGHT.join(reading.template.thought_words)}On.<|im_end|>"
     found = read(reading, tokenizer.encode(text), False)
     assert found == Answer(text="On.", thought=THOUGHT)
+
+
+def test_added_special_tokens_are_words_and_the_others_are_left_out(blank: Any) -> None:
+    tokenizer = copy.deepcopy(blank)
+    tokenizer.add_tokens(["<|on|>"], special_tokens=True)
+    ids = tokenizer.encode("<|im_start|>lamp <|on|>")
+    template, ends = prepare(tokenizer, "smollm2", True).template, [tokenizer.eos_token_id]
+
+    def said(added: list[str], skip_special: bool) -> str:
+        return read(reader(tokenizer, template, ends, added, skip_special), ids, False).text
+
+    assert said(["<|on|>"], True) == "lamp <|on|>"
+    assert said([], True) == "lamp "
+    assert said([], False) == "<|im_start|>lamp <|on|>"
 
 
 def test_calls_are_alike_whatever_their_order_of_arguments_and_spaces(

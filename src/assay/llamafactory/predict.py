@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import process, progress, store
+from assay.errors import InputError
 from assay.llamafactory.answer import Reader, read, reader, until_end
 from assay.llamafactory.loss import MEASURED, watch_token_loss
 from assay.records import Prediction, Sample
@@ -146,7 +147,13 @@ def encode(row: Sample, reading: Reader, cutoff_len: int) -> Prompt:
     ]
     turns.append({"role": _ROLES[row.target_role], "content": row.target})
     tokenizer, template = reading.tokenizer, reading.template
-    tokens, target = template.encode_oneturn(tokenizer, turns, system, row.tools)
+    try:
+        tokens, target = template.encode_oneturn(tokenizer, turns, system, row.tools)
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"id={row.id}: the template cannot write this function call: {error}",
+            "Correct the call, use a template that can, or leave the sample out",
+        ) from error
     if template.efficient_eos:
         target = [*target, tokenizer.eos_token_id]
     length, _ = infer_seqlen(len(tokens), len(target), cutoff_len)
