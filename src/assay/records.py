@@ -15,12 +15,13 @@ Rows of one sample carry the same `id` everywhere. A value that could not be had
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Role = Literal["system", "user", "assistant", "function_call", "observation"]
 Side = Literal["baseline", "candidate"]
 SIDES: tuple[Side, Side] = ("baseline", "candidate")
+THOUGHT_UNENDED: Literal["thought_unended"] = "thought_unended"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,13 @@ class Sample:
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
     """One model's answer to one sample. `finish` is "length" where the answer was cut at
-    max_new_tokens; `prompt_tokens` counts what the model saw, after truncation at cutoff_len."""
+    max_new_tokens; `prompt_tokens` counts what the model saw, after truncation at cutoff_len.
+
+    `output` is the answer alone, the `thought` before it apart. Of a function call it is the JSON
+    of name and arguments that the template reads in what was `written`. `unanswered` is the cause
+    where there is no answer to score: thought_unended. `wanted` is the target in the same form,
+    None where that is the sample's own text.
+    """
 
     id: str
     output: str
@@ -55,6 +62,15 @@ class Prediction:
     prompt_tokens: int
     output_tokens: int
     prompt_truncated: bool = False
+    thought: str = ""
+    written: str = ""
+    unanswered: Literal["", "thought_unended"] = ""
+    wanted: str | None = None
+
+
+def as_wanted(sample: Sample, prediction: Prediction) -> Sample:
+    """Return `sample` with the target that the `prediction` is to be compared with."""
+    return sample if prediction.wanted is None else replace(sample, target=prediction.wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +104,8 @@ class Verdict(Score):
 
 @dataclass(frozen=True, kw_only=True)
 class Total:
-    """One number over all `n` samples that have a target, which is no mean of scores; None where n
-    is 0. `signature` says exactly what was computed, "" where the name does."""
+    """One number over all `n` samples that have a target and an answer, which is no mean of scores;
+    None where n is 0. `signature` says exactly what was computed, "" where the name does."""
 
     name: str
     value: float | None

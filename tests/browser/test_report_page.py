@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+from assay import store
+from assay.records import Prediction
 from assay.report import report
 
 Open = Callable[..., Any]
@@ -210,3 +213,19 @@ def test_a_candidate_alone_has_a_page_too(run: Path, show: Open, how: str) -> No
     opened.frame.locator("#list .sample summary").first.click()
     expect(opened.frame.locator("#list .answer")).to_have_count(1)
     assert opened.complaints == []
+
+
+def test_a_thought_is_folded_above_its_answer(run: Path, show: Open) -> None:
+    path = run / "candidate" / "predictions.jsonl"
+    rows = list(store.read_rows(path, Prediction))
+    store.write_rows(path, [replace(row, thought="Hm <b>bold</b>, the garage.") for row in rows])
+    report(run)
+    frame = show(run / "report.html", "full").frame
+    card = frame.locator("#list .sample", has_text="Close the garage door")
+    card.locator("summary").first.click()
+    thought = card.locator(".answer.candidate .thought")
+    expect(thought).to_have_count(1)
+    expect(thought.locator(".text")).to_be_hidden()
+    thought.locator("summary").click()
+    expect(thought.locator(".text")).to_have_text("Hm <b>bold</b>, the garage.")
+    expect(card.locator(".answer.baseline .thought")).to_have_count(0)

@@ -16,7 +16,7 @@ from assay import store
 from assay.errors import InputError
 from assay.judge import verdicts
 from assay.judge.rubric import Rubric
-from assay.records import SIDES, Prediction, Sample, Verdict
+from assay.records import SIDES, Prediction, Sample, Verdict, as_wanted
 
 SEED = 42
 SHOWN = ("item", "task", "reference", "answer")
@@ -49,7 +49,7 @@ def judged(run: Path) -> Iterator[Item]:
                 yield Item(
                     name=_name(side, row),
                     side=side,
-                    sample=samples[row.id],
+                    sample=as_wanted(samples[row.id], row),
                     output=row.output,
                     verdict=found[row.id],
                 )

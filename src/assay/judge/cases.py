@@ -8,11 +8,12 @@ from pathlib import Path
 from assay import store
 from assay.errors import InputError
 from assay.judge.log import Case
-from assay.records import Prediction, Sample
+from assay.records import Prediction, Sample, as_wanted
 
 
 def read(samples: Path, predictions: Path) -> Iterator[Case]:
-    """Yield each prediction with its sample, in the order of the predictions.
+    """Yield each prediction with its sample, in the order of the predictions, the target in the
+    form that the prediction is compared with.
 
     The files are read side by side; only samples that come earlier than their prediction are
     held. Raises InputError for an id that stands twice or in one file alone.
@@ -26,7 +27,8 @@ def read(samples: Path, predictions: Path) -> Iterator[Case]:
                 f"{predictions}: id {prediction.id} stands twice", "Generate the predictions again"
             )
         seen.add(prediction.id)
-        yield _find(prediction.id, ahead, rest, samples, predictions), prediction
+        sample = _find(prediction.id, ahead, rest, samples, predictions)
+        yield as_wanted(sample, prediction), prediction
     left = next(iter(ahead), None) or next((sample.id for sample in rest), None)
     if left is not None:
         raise InputError(

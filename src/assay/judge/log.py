@@ -44,6 +44,7 @@ def key(identity: str, case: Case) -> str:
     """Return the key of one verdict: `identity` and everything in the case that is shown."""
     sample, prediction = case
     shown = [identity, sample.messages, sample.tools, sample.target, prediction.output]
+    shown += [prediction.unanswered] if prediction.unanswered else []
     return hashlib.sha256(store.to_json(shown)).hexdigest()[:32]
 
 
@@ -153,7 +154,12 @@ def carry_over(judged: Path, log: Path) -> None:
                 store.append(file, copied(row, row.id))
 
 
-def not_judged(id: str, key: str, names: Iterable[str]) -> Verdict:  # noqa: A002
+def not_judged(
+    id: str,  # noqa: A002
+    key: str,
+    names: Iterable[str],
+    cause: str = NOT_JUDGED,
+) -> Verdict:
     """Return the row of a case that was not asked for: no score, and nothing paid."""
-    unscored = dict.fromkeys(names, NOT_JUDGED)
+    unscored = dict.fromkeys(names, cause)
     return Verdict(id=id, key=key, values={}, unscored=unscored, attempts=0)

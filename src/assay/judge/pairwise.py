@@ -11,7 +11,7 @@ from pathlib import Path
 from assay import progress, store
 from assay.judge import cases
 from assay.judge.cost import Price
-from assay.judge.log import Case, plan, verdicts
+from assay.judge.log import Case, not_judged, plan, verdicts
 from assay.judge.pair_contract import ask_for
 from assay.judge.pair_verdict import WIN_RATE, Preference, give, preference_of
 from assay.judge.session import Session, prompt_tokens
@@ -61,7 +61,9 @@ def judge_pairs(
     them counts, and without one it is a tie. Then write pairs.json
     (PairSummary) beside it. What was paid for is not asked again. Raises InputError before
     anything is paid for, and StageError where too many pairs have no score."""
-    others = {row.id: row.output for row in store.read_rows(baseline, Prediction)}
+    answers = list(store.read_rows(baseline, Prediction))
+    others = {row.id: row.output for row in answers}
+    unanswered = {row.id: row.unanswered for row in answers if row.unanswered}
 
     def keyed() -> Iterator[Keyed]:
         for case in cases.read(samples, candidate):
@@ -69,7 +71,10 @@ def judge_pairs(
                 yield _key(name, case, others[case[0].id]), case
 
     async def ask(session: Session, case: Case, key: str) -> Verdict:
-        return await give(session, case, others[case[0].id], key)
+        id_ = case[0].id
+        if id_ in unanswered:
+            return not_judged(id_, key, (WIN_RATE,), unanswered[id_])
+        return await give(session, case, others[id_], key)
 
     def expected(session: Session, case: Case) -> tuple[int, int]:
         chat = ask_for(session.rubric, case[0], case[1].output, others[case[0].id])

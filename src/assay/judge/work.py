@@ -30,7 +30,7 @@ from assay.judge.session import Session
 from assay.judge.settings import JudgeSettings
 from assay.judge.verdict import give
 from assay.progress import Tracker
-from assay.records import Verdict
+from assay.records import THOUGHT_UNENDED, Verdict
 
 HOPELESS = 30
 
@@ -104,6 +104,8 @@ class Work:
             await _all(work, min(len(todo), 2 * self.settings.concurrency))
 
     async def _verdict(self, session: Session, name: str, case: Case) -> Verdict:
+        if cause := case[1].unanswered:
+            return not_judged(case[0].id, name, self.names, cause)
         expected = self.expected(session, case) if self.budget.capped else (0, 0)
         reserved = self.budget.reserve(*expected)
         if reserved is None:
@@ -115,7 +117,7 @@ class Work:
     def _count(self, verdict: Verdict) -> None:
         self._given += 1
         self._causes.update(list(verdict.unscored.values())[:1])
-        failed = self._causes.total() - self._causes[NOT_JUDGED]
+        failed = self._causes.total() - self._causes[NOT_JUDGED] - self._causes[THOUGHT_UNENDED]
         if self._given == failed == HOPELESS and self.settings.max_unscored < 1:
             raise StageError(
                 f"None of the first {HOPELESS} verdicts has a score ({describe(self._causes)}), "
@@ -160,8 +162,9 @@ def describe(causes: Mapping[str, int]) -> str:
 def check_share(
     unscored: Mapping[str, int], total: int, settings: JudgeSettings, out: Path
 ) -> None:
-    """Raise StageError where more than settings.max_unscored of the `total` have no score."""
-    failed = sum(unscored.values())
+    """Raise StageError where more than settings.max_unscored of the `total` have no score, but
+    for those without an answer, which is not the judge's failure."""
+    failed = sum(unscored.values()) - unscored.get(THOUGHT_UNENDED, 0)
     if failed > settings.max_unscored * total:
         example = _example(out)
         raise StageError(

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from assay import process, progress, store
+from assay.errors import InputError
+from assay.llamafactory.answer import Reader, read, reader, until_end
 from assay.llamafactory.loss import MEASURED, watch_token_loss
 from assay.records import Prediction, Sample
 
@@ -28,11 +30,14 @@ _ROLES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """One sample as the model sees it: token ids, and whether cutoff_len cut any off."""
+    """One sample as the model sees it: token ids, and whether cutoff_len cut any off. `wanted` is
+    its target as the template makes it, None where that is the sample's own text."""
 
     id: str
     tokens: list[int]
     truncated: bool
+    calls: bool
+    wanted: str | None
 
 
 def main(samples: Path, work: Path, side: str) -> None:
@@ -119,18 +124,21 @@ def _batches(job: Mapping[str, Any], rows: list[Sample]) -> Iterator[list[Predic
     set_seed(job["load_seed"])  # as training did: PiSSA's decomposition of the base is random
     model = load_model(tokenizer, model_arguments, finetuning_arguments, is_trainable=False)
     cutoff = job["settings"]["cutoff_len"]
-    prompts = [encode(row, tokenizer, template, cutoff) for row in rows]
+    added = model_arguments.add_special_tokens or []
+    options = _generation_options(generating_arguments, tokenizer, added)
+    skip_special = generating_arguments.skip_special_tokens
+    reading = reader(tokenizer, template, options["eos_token_id"], added, skip_special)
+    prompts = [encode(row, reading, cutoff) for row in rows]
     prompts.sort(key=lambda prompt: len(prompt.tokens), reverse=True)
-    options = _generation_options(generating_arguments, tokenizer)
     size = job["settings"]["batch_size"]
     for start in range(0, len(prompts), size):
         torch.manual_seed(job["settings"]["seed"] + start)
-        yield _decode(model, tokenizer, prompts[start : start + size], options)
+        yield _decode(model, reading, prompts[start : start + size], options)
 
 
-def encode(row: Sample, tokenizer: Any, template: Any, cutoff_len: int) -> Prompt:
+def encode(row: Sample, reading: Reader, cutoff_len: int) -> Prompt:
     """Return the prompt's token ids as LLaMA-Factory's UnsupervisedDatasetProcessor makes them,
-    its truncation (which leaves room for the target) included."""
+    its truncation (which leaves room for the target) included, and what its target comes to."""
     from llamafactory.data.processor.processor_utils import infer_seqlen
 
     system = "".join(turn.content for turn in row.messages if turn.role == "system")
@@ -139,16 +147,31 @@ def encode(row: Sample, tokenizer: Any, template: Any, cutoff_len: int) -> Promp
         for turn in row.messages
         if turn.role != "system"
     ]
-    turns.append({"role": "assistant", "content": row.target})
-    tokens, target = template.encode_oneturn(tokenizer, turns, system, row.tools)
+    turns.append({"role": _ROLES[row.target_role], "content": row.target})
+    tokenizer, template = reading.tokenizer, reading.template
+    try:
+        tokens, target = template.encode_oneturn(tokenizer, turns, system, row.tools)
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"id={row.id}: the template cannot write this function call: {error}",
+            "Correct the call, use a template that can, or leave the sample out",
+        ) from error
     if template.efficient_eos:
         target = [*target, tokenizer.eos_token_id]
     length, _ = infer_seqlen(len(tokens), len(target), cutoff_len)
-    return Prompt(id=row.id, tokens=tokens[:length], truncated=length < len(tokens))
+    calls = row.target_role == "function_call"
+    wanted = read(reading, until_end(target, reading.ends), calls)
+    return Prompt(
+        id=row.id,
+        tokens=tokens[:length],
+        truncated=length < len(tokens),
+        calls=wanted.is_call,
+        wanted=None if wanted.text == row.target else wanted.text,
+    )
 
 
 def _decode(
-    model: Any, tokenizer: Any, prompts: list[Prompt], options: Mapping[str, Any]
+    model: Any, reading: Reader, prompts: list[Prompt], options: Mapping[str, Any]
 ) -> list[Prediction]:
     import torch
 
@@ -166,26 +189,33 @@ def _decode(
             **options,
         )[:, width:].tolist()
     return [
-        _prediction(prompt, answer, tokenizer, options["eos_token_id"])
+        _prediction(prompt, answer, reading)
         for prompt, answer in zip(prompts, answers, strict=True)
     ]
 
 
-def _prediction(prompt: Prompt, answer: list[int], tokenizer: Any, ends: list[int]) -> Prediction:
-    length = next((i for i, token in enumerate(answer) if token in ends), len(answer))
+def _prediction(prompt: Prompt, ids: list[int], reading: Reader) -> Prediction:
+    written = until_end(ids, reading.ends)
+    answer = read(reading, written, prompt.calls)
     return Prediction(
         id=prompt.id,
-        output=tokenizer.decode(answer[:length], skip_special_tokens=True),
-        finish="stop" if length < len(answer) else "length",
+        output=answer.text,
+        finish="stop" if len(written) < len(ids) else "length",
         prompt_tokens=len(prompt.tokens),
-        output_tokens=length,
+        output_tokens=len(written),
         prompt_truncated=prompt.truncated,
+        thought=answer.thought,
+        written=answer.written,
+        unanswered=answer.unanswered,
+        wanted=prompt.wanted,
     )
 
 
-def _generation_options(arguments: Any, tokenizer: Any) -> dict[str, Any]:
-    """Return what LLaMA-Factory passes to `model.generate`: its arguments and all end tokens."""
-    extra = tokenizer.convert_tokens_to_ids([str(t) for t in tokenizer._extra_special_tokens])
+def _generation_options(arguments: Any, tokenizer: Any, added: Sequence[str]) -> dict[str, Any]:
+    """Return what LLaMA-Factory passes to `model.generate`: its arguments and all end tokens. A
+    token that the settings `added` is a word of the data, no end."""
+    words = [str(token) for token in tokenizer._extra_special_tokens if str(token) not in added]
+    extra = tokenizer.convert_tokens_to_ids(words)
     ends = dict.fromkeys([tokenizer.eos_token_id, *(i for i in extra if i != -1)])
     return {
         **arguments.to_dict(obey_generation_config=True),

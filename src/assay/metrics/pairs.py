@@ -8,7 +8,7 @@ from pathlib import Path
 
 from assay import store
 from assay.errors import InputError
-from assay.records import Prediction, Sample
+from assay.records import Prediction, Sample, as_wanted
 
 Pair = tuple[Sample, Prediction]
 
@@ -43,7 +43,8 @@ def count_pairs(samples: Path, predictions: Path) -> int:
 
 
 def read_pairs(samples: Path, predictions: Path) -> Iterator[Pair]:
-    """Yield every sample with its prediction, in the order of `samples`.
+    """Yield every sample with its prediction, in the order of `samples`, its target in the form
+    that the prediction is compared with.
 
     Both files are read side by side; what is kept in memory is only how far their orders differ.
     The files must have passed `count_pairs`.
@@ -54,7 +55,8 @@ def read_pairs(samples: Path, predictions: Path) -> Iterator[Pair]:
         while sample.id not in waiting:
             answer = next(answers)
             waiting[answer.id] = answer
-        yield sample, waiting.pop(sample.id)
+        prediction = waiting.pop(sample.id)
+        yield as_wanted(sample, prediction), prediction
 
 
 def _ids(path: Path) -> dict[str, int]:

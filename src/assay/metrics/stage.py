@@ -25,6 +25,8 @@ from assay.records import Score
 SCORES = "scores.jsonl"
 CHUNK = 32
 """Samples that a process takes at once."""
+OF_ANY_OUTPUT = ("empty", "truncated")
+"""The metrics that need no answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +105,14 @@ def compute_metrics(
 
 
 def score(functions: Mapping[str, MetricFunction], pair: Pair) -> Score:
-    """Return what `functions` say of one pair of a sample and its prediction."""
+    """Return what `functions` say of one pair of a sample and its prediction. Where there is no
+    answer, only what looks at the output as such has a value."""
     values: dict[str, float] = {}
     unscored: dict[str, str] = {}
     for name, function in functions.items():
+        if pair[1].unanswered and name not in OF_ANY_OUTPUT:
+            unscored[name] = pair[1].unanswered
+            continue
         try:
             value = float(_call(name, function, pair))
         except Unscored as outcome:

@@ -41,9 +41,11 @@ def totals(scores: Path) -> dict[str, Total]:
 
 
 def sum_counts(corpus: Mapping[str, CorpusMetric], pairs: Iterable[Pair]) -> Sums:
-    """Return the sums of some pairs; those without a target are left out."""
+    """Return the sums of some pairs; those without a target or an answer are left out."""
     sums = Sums()
     for sample, prediction in pairs:
+        if prediction.unanswered:
+            continue
         try:
             target = target_of(sample)
         except Unscored:

@@ -89,7 +89,8 @@ class SideSummary:
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """One side's answer to one sample, with all that was said of it. `panel` is the median of the
-    scores of the panel's judges, and `panel_judges` how many of them gave one."""
+    scores of the panel's judges, and `panel_judges` how many of them gave one. `thought` is what
+    stood before the answer."""
 
     output: str
     finish: str
@@ -101,6 +102,7 @@ class Answer:
     commentary: str
     panel: Mapping[str, float]
     panel_judges: Mapping[str, int]
+    thought: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

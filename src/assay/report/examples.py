@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from assay import store
 from assay.judge import PAIRS, PanelScore, preference_of
-from assay.records import Message, Prediction, Sample, Score, Verdict
+from assay.records import Message, Prediction, Sample, Score, Verdict, as_wanted
 from assay.report.contents import Answer, Example, Pair
 from assay.report.run import COMBINED, Run, SideRun, known
 from assay.stats import SEED, sign
@@ -79,11 +79,19 @@ def choose(run: Run, order: Positions) -> Positions:
 def examples(run: Run, chosen: Positions, change: Floats) -> tuple[Example, ...]:
     """Return the samples at the `chosen` positions, read from the run folder."""
     wanted = set(chosen.tolist())
-    sides = {side.side: _read_answers(run, side, wanted) for side in run.sides}
+    predictions = {
+        side.side: _rows(run, side.folder / "predictions.jsonl", Prediction, wanted)
+        for side in run.sides
+    }
+    sides = {
+        side.side: _read_answers(run, side, predictions[side.side], wanted) for side in run.sides
+    }
     pairs = _rows(run, run.folder / PAIRS, Verdict, wanted)
     found = []
     for at, sample in enumerate(store.read_rows(run.folder / "dataset.jsonl", Sample)):
         if at in wanted:
+            if answer := predictions["candidate"].get(sample.id):
+                sample = as_wanted(sample, answer)
             found.append(
                 Example(
                     id=sample.id,
@@ -107,12 +115,14 @@ def _characters(run: Run) -> NDArray[np.int64]:
 
     total = np.minimum(run.lengths, 2 * MAX_TEXT)
     for side in run.sides:
-        total = total + np.clip(side.answers.length, 0, MAX_TEXT)
+        for length in (side.answers.length, side.answers.thought):
+            total = total + np.clip(length, 0, MAX_TEXT)
     return total
 
 
-def _read_answers(run: Run, side: SideRun, wanted: set[int]) -> dict[str, Answer]:
-    predictions = _rows(run, side.folder / "predictions.jsonl", Prediction, wanted)
+def _read_answers(
+    run: Run, side: SideRun, predictions: Mapping[str, Prediction], wanted: set[int]
+) -> dict[str, Answer]:
     scores = _rows(run, side.folder / "scores.jsonl", Score, wanted)
     verdicts = _rows(run, side.folder / "verdicts.jsonl", Verdict, wanted)
     panel = _rows(run, side.folder / COMBINED, PanelScore, wanted)
@@ -148,6 +158,7 @@ def _answer(
         commentary=_short(verdict.commentary) if verdict else "",
         panel=panel.values if panel else {},
         panel_judges=panel.judges if panel else {},
+        thought=_short(prediction.thought),
     )
 
 

@@ -38,9 +38,11 @@ T = TypeVar("T")
 @dataclass(frozen=True, kw_only=True)
 class Answers:
     """One side's predictions as arrays over the samples; `length` is in characters, -1 where
-    there is no prediction; equal outputs have equal fingerprints."""
+    there is no prediction, `thought` the same of what stood before the answer; equal outputs after
+    equal thoughts have equal fingerprints."""
 
     length: NDArray[np.int64]
+    thought: NDArray[np.int64]
     tokens: NDArray[np.int64]
     cut: NDArray[np.bool_]
     prompt_truncated: NDArray[np.bool_]
@@ -207,6 +209,7 @@ def _answers(path: Path, positions: Mapping[str, int]) -> Answers:
     n = len(positions)
     answers = Answers(
         length=np.full(n, -1),
+        thought=np.zeros(n, dtype=np.int64),
         tokens=np.zeros(n, dtype=np.int64),
         cut=np.zeros(n, dtype=np.bool_),
         prompt_truncated=np.zeros(n, dtype=np.bool_),
@@ -217,10 +220,11 @@ def _answers(path: Path, positions: Mapping[str, int]) -> Answers:
         if answers.length[at] >= 0:
             raise InputError(f"{path}:{number}: id={row.id} is there twice", "Generate again")
         answers.length[at] = len(row.output)
+        answers.thought[at] = len(row.thought)
         answers.tokens[at] = row.output_tokens
         answers.cut[at] = row.finish == "length"
         answers.prompt_truncated[at] = row.prompt_truncated
-        answers.fingerprint[at] = hash(row.output)
+        answers.fingerprint[at] = hash((row.thought, row.output))
     return answers
 
 

@@ -123,6 +123,7 @@
         answer.finish === "length" && el("span", { class: "chip note" }, "cut at max_new_tokens"),
         answer.prompt_truncated && el("span", { class: "chip note" }, "prompt truncated"),
       ),
+      answer.thought && el("details", { class: "turn thought" }, el("summary", {}, "thought"), text(answer.thought, `${side} thought`)),
       text(answer.output, `${side} output`),
       answer.commentary &&
         el("p", { class: "comment", dir: "auto" }, el("b", {}, "Judge"), visible(answer.commentary)),

@@ -7,6 +7,7 @@ import json
 import shutil
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,25 @@ def test_what_is_no_verdict_is_no_tie(both: tuple[Path, Path, Path], tmp_path: P
     for row in verdicts(tmp_path / "pairs.jsonl").values():
         assert (row.values, row.unscored) == ({}, {"win-rate": "parse_error"})
     assert store.read_record(tmp_path / "pairs.json", PairSummary).unscored == {"parse_error": 3}
+
+
+def test_a_pair_that_lacks_an_answer_is_not_asked_for(
+    both: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    for side, at in ((both[1], 0), (both[2], 1)):
+        rows = list(store.read_rows(side, Prediction))
+        rows[at] = replace(rows[at], output="", unanswered="thought_unended")
+        store.write_rows(side, rows)
+    with serving(lambda _: chat(reply("tie"))) as endpoint:
+        settings = settings_for(endpoint.url, max_unscored=0)
+        judge_pairs(*both, tmp_path / "pairs.jsonl", settings)
+    assert len(endpoint.requests) == 2
+    found = verdicts(tmp_path / "pairs.jsonl")
+    assert [found[name].unscored for name in ("s0", "s1", "s2")] == [
+        {"win-rate": "thought_unended"},
+        {"win-rate": "thought_unended"},
+        {},
+    ]
 
 
 def test_a_pair_is_paid_for_once_and_a_failed_one_again(

@@ -13,7 +13,7 @@ import pytest
 from assay import store
 from assay.errors import InputError, StageError
 from assay.judge import JudgeSettings, judge, verdicts
-from assay.records import Prediction
+from assay.records import THOUGHT_UNENDED, Prediction, Sample
 from tests.faults.endpoint import DIMENSIONS, Answer, Body, Handler, chat, error, scores, serving
 
 Make = Callable[[int], tuple[Path, Path]]
@@ -198,6 +198,47 @@ def test_too_many_failures_fail_the_stage_and_keep_what_is_done(
             judge(*files(3), out, settings)
         assert ", such as id=s0, auth: " in str(failed.value)
     assert len(verdicts(out)) == 3
+
+
+def test_what_has_no_answer_is_not_asked_for_and_is_no_failure_of_the_judge(
+    files: Make, tmp_path: Path
+) -> None:
+    out, (samples, predictions) = tmp_path / "verdicts.jsonl", files(3)
+    rows = list(store.read_rows(predictions, Prediction))
+    unended = [replace(row, output="", unanswered=THOUGHT_UNENDED) for row in rows[:2]]
+    store.write_rows(predictions, [*unended, rows[2]])
+    with serving(lambda _: chat(scores())) as endpoint:
+        judge(samples, predictions, out, settings_for(endpoint.url, max_unscored=0.0))
+    assert len(endpoint.requests) == 1
+    found = verdicts(out)
+    assert found["s0"].unscored == dict.fromkeys(DIMENSIONS, "thought_unended")
+    assert found["s0"].attempts == 0
+    assert not found["s2"].unscored
+    # an answer that is empty is one, and has a verdict of its own
+    store.write_rows(predictions, [replace(rows[0], output=""), *rows[1:]])
+    with serving(lambda _: chat(scores())) as endpoint:
+        judge(samples, predictions, out, settings_for(endpoint.url))
+    assert len(endpoint.requests) == 2
+    assert not verdicts(out)["s0"].unscored
+
+
+def test_the_judge_sees_answer_and_target_without_their_thoughts(
+    files: Make, tmp_path: Path
+) -> None:
+    samples, predictions = files(1)
+    (row,) = store.read_rows(predictions, Prediction)
+    thinking = replace(row, output="It is 4.", thought="Hm, two and two", wanted="Four.")
+    store.write_rows(predictions, [thinking])
+    (asked,) = store.read_rows(samples, Sample)
+    store.write_rows(samples, [replace(asked, target="<think>Adding</think>Four.")])
+    with serving(lambda _: chat(scores())) as endpoint:
+        judge(samples, predictions, tmp_path / "verdicts.jsonl", settings_for(endpoint.url))
+    (sent,) = endpoint.requests
+    shown = sent["messages"][1]["content"]
+    assert "It is 4." in shown
+    assert "Four." in shown
+    assert "Hm, two" not in shown
+    assert "Adding" not in shown
 
 
 @pytest.mark.parametrize(

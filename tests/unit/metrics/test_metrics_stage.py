@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from assay import store
 from assay.errors import InputError, SettingsError, StageError
 from assay.metrics import METRICS, MetricsSettings, Unscored, compute_metrics, totals
 from assay.progress import Progress
-from assay.records import Prediction, Sample, Score
+from assay.records import Prediction, Sample, Score, as_wanted
 
 CHEAP = MetricsSettings(metrics=("bleu-4",), processes=1)
 
@@ -156,6 +157,53 @@ def test_totals_are_sacrebleus_over_the_samples_with_a_target(tmp_path: Path) ->
     assert {total.n for total in found.values()} == {80}
     assert found["corpus-bleu"].signature.startswith("nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp")
     assert {name for score in scores for name in score.values} == {"bleu-4"}
+
+
+def test_a_prediction_is_compared_with_what_its_template_makes_of_the_target(
+    tmp_path: Path,
+) -> None:
+    target = "<think>\nHm.\n</think>\n\nthe cat sat on the mat"
+    answer = replace(prediction("a"), thought="Hm.", wanted="the cat sat on the mat")
+    names = ("exact-match", "token-f1", "bleu-4", "chrf", "length-ratio", "corpus-bleu")
+    settings = MetricsSettings(metrics=names, processes=1)
+    (score,) = run(tmp_path, [sample("a", target)], [answer], settings)
+    assert score.values == {
+        "exact-match": 100,
+        "token-f1": 100,
+        "bleu-4": 100,
+        "chrf": pytest.approx(100),
+        "length-ratio": 1,
+    }
+    assert totals(tmp_path / "scores.jsonl")["corpus-bleu"].value == pytest.approx(100)
+
+
+def test_a_thought_without_an_answer_is_wanted_by_no_metric(tmp_path: Path) -> None:
+    answer = replace(prediction("b"), wanted="")
+    settings = MetricsSettings(metrics=("exact-match",), processes=1)
+    (score,) = run(tmp_path, [sample("b", "<think>Hm.</think>")], [answer], settings)
+    assert score.unscored == {"exact-match": "no_target"}
+
+
+def test_where_there_is_no_answer_only_the_form_of_the_output_is_measured(tmp_path: Path) -> None:
+    cut = replace(
+        prediction("a", ""), thought="Hm, the", finish="length", unanswered="thought_unended"
+    )
+    settings = MetricsSettings(processes=1)
+    samples = [sample("a"), sample("b")]
+    score, _ = run(tmp_path, samples, [cut, prediction("b")], settings)
+    assert score.values == {"empty": 100, "truncated": 100}
+    assert set(score.unscored.values()) == {"thought_unended"}
+    corpus = totals(tmp_path / "scores.jsonl")
+    assert {total.n for total in corpus.values()} == {1}
+    assert set(score.unscored) == set(settings.metrics) - set(score.values) - set(corpus)
+
+
+def test_predictions_written_before_thoughts_stood_apart_are_read(tmp_path: Path) -> None:
+    row = '{"id": "a", "output": "x", "finish": "stop", "prompt_tokens": 1, "output_tokens": 1}'
+    (tmp_path / "old.jsonl").write_text(f"{row}\n")
+    (old,) = store.read_rows(tmp_path / "old.jsonl", Prediction)
+    assert as_wanted(sample("a"), old) == sample("a")
+    assert (old.thought, old.written, old.unanswered) == ("", "", "")
 
 
 def test_a_total_of_nothing_is_none(tmp_path: Path) -> None:

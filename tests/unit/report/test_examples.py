@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +109,30 @@ def test_a_sample_without_a_score_is_no_regression(tmp_path: Path) -> None:
     written = report(tmp_path)
     assert written.regressions == ("s7",)
     assert written.examples[17].change is None
+
+
+def test_a_thought_stands_apart_and_the_target_is_what_was_compared(tmp_path: Path) -> None:
+    write_run(tmp_path, 20)
+    path = tmp_path / "candidate/predictions.jsonl"
+    rows = list(store.read_rows(path, Prediction))
+    long = "Hm. " * 10_000
+    store.write_rows(path, [replace(row, thought=long, wanted="the answer") for row in rows])
+    example = report(tmp_path).examples[3]
+    assert example.candidate is not None
+    assert example.baseline is not None
+    assert example.target == "the answer"
+    assert example.candidate.output == "candidate answer"
+    assert example.candidate.thought.startswith("Hm. Hm.")
+    assert len(example.candidate.thought) < examples.MAX_TEXT + 100
+    assert example.baseline.thought == ""
+
+
+def test_long_thoughts_are_bounded_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examples, "MAX_CHARACTERS", 100_000)
+    write_run(tmp_path, 50)
+    path = tmp_path / "candidate/predictions.jsonl"
+    rows = list(store.read_rows(path, Prediction))
+    store.write_rows(path, [replace(row, thought="long " * 10_000) for row in rows])
+    assert 0 < len(report(tmp_path).examples) < 6

@@ -1,0 +1,148 @@
+"""What a template makes of an answer: token ids -> the thought and the answer, or the call in it.
+
+A target goes the same way as an output, from the ids that LLaMA-Factory trains: whatever the
+template adds stands on both sides, so a model that has learnt its data by heart is right.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from assay.records import THOUGHT_UNENDED
+
+# what LLaMA-Factory's extractors raise on text that only looks like a call, or have no code for
+_NO_CALL = (
+    AttributeError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """How answers are read: LLaMA-Factory's `tokenizer` and `template`, the ids that end an answer
+    and the special ones that are no part of its text. `marks` are the template's thought words,
+    None where it is no reasoning template."""
+
+    tokenizer: Any
+    template: Any
+    ends: frozenset[int]
+    dropped: frozenset[int]
+    marks: tuple[str, str] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An answer apart from the thought before it. `is_call` says that `text` is the JSON of the
+    function calls in what was `written`; `unanswered` is why there is none, or ""."""
+
+    text: str
+    thought: str = ""
+    is_call: bool = False
+    written: str = ""
+    unanswered: Literal["", "thought_unended"] = ""
+
+
+def reader(
+    tokenizer: Any, template: Any, ends: Sequence[int], added: Sequence[str], skip_special: bool
+) -> Reader:
+    """Return how to read answers. Special tokens are left out where `skip_special`, but not those
+    that the settings `added` (they are the data's own words) nor a reasoning template's marks."""
+    from llamafactory.data.template import ReasoningTemplate
+
+    special = {id_ for id_, token in tokenizer.added_tokens_decoder.items() if token.special}
+    kept = set(tokenizer.convert_tokens_to_ids(list(added))) - set(ends)
+    marks = None
+    if isinstance(template, ReasoningTemplate):
+        opening, closing = template.thought_words
+        marks = opening.strip(), closing.strip()
+        kept |= set(tokenizer.encode("".join(marks), add_special_tokens=False))
+    dropped = special - kept if skip_special else set()
+    return Reader(
+        tokenizer=tokenizer,
+        template=template,
+        ends=frozenset(ends),
+        dropped=frozenset(dropped),
+        marks=marks,
+    )
+
+
+def until_end(ids: Sequence[int], ends: frozenset[int]) -> list[int]:
+    """Return the ids before the first one that ends an answer."""
+    length = next((at for at, id_ in enumerate(ids) if id_ in ends), len(ids))
+    return list(ids[:length])
+
+
+def read(reader: Reader, ids: Sequence[int], calls: bool) -> Answer:
+    """Return what `ids` say; with `calls` function calls are read as the template writes them.
+
+    The thought is what stands before a reasoning template's first closing mark, whether its
+    opening mark is there or was part of the prompt. A thought that never ended has no answer."""
+    text = _decode(reader, ids)
+    thought, text, unended = _split(reader, text)
+    if unended:
+        return Answer(text="", thought=thought, unanswered=THOUGHT_UNENDED)
+    found = _calls(reader, ids, text) if calls else None
+    if found is None:
+        return Answer(text=text, thought=thought)
+    return Answer(text=found, thought=thought, is_call=True, written=text)
+
+
+def _decode(reader: Reader, ids: Sequence[int]) -> str:
+    kept = [id_ for id_ in ids if id_ not in reader.dropped]
+    text: str = reader.tokenizer.decode(kept, skip_special_tokens=False)
+    return text
+
+
+def _split(reader: Reader, text: str) -> tuple[str, str, bool]:
+    """Return the thought, the answer, and whether the thought never ended."""
+    if reader.marks is None:
+        return "", text, False
+    opening, closing = reader.marks
+    before, ended, after = text.partition(closing)
+    if not ended and not before.lstrip().startswith(opening):
+        return "", text.lstrip("\n"), False
+    return before.replace(opening, "", 1).strip(), after.lstrip("\n"), not ended
+
+
+def _calls(reader: Reader, ids: Sequence[int], text: str) -> str | None:
+    """Return the calls in an answer, None where the template finds none. Its marks of a call may
+    be special tokens, which `text` lacks."""
+    whole = reader.tokenizer.decode(ids, skip_special_tokens=False)
+    for written in (text, _split(reader, whole)[1]):
+        try:
+            calls = reader.template.extract_tool(written)
+            if not isinstance(calls, str) and calls:
+                found = _canonical(calls)
+                found.encode()  # a lone surrogate is no text
+                return found
+        except _NO_CALL:
+            continue
+    return None
+
+
+def _canonical(calls: Sequence[tuple[str, str]]) -> str:
+    """Return the calls as JSON with sorted arguments: a list where they are several."""
+    texts = [
+        f'{{"name": {_json(name)}, "arguments": {_json(_arguments(arguments))}}}'
+        for name, arguments in calls
+    ]
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+
+
+def _arguments(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
