@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from assay.cluster import connection
 
 from assay import config
 from assay.errors import InputError, JudgeError
 from assay.judge import JudgeSettings, check, judge, judge_sides, verdicts
 from assay.judge.panel import seats
 from assay.judge.settings import Seat
+from assay.kubeflow import connection
 from assay.store import exists
 from tests.faults.endpoint import Answer, chat, error, scores, serving
 
