@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from assay import compiled, config
+from assay import compiled, config, exits
 from assay.cli.main import main
 
 DOCS = Path(__file__).parent
@@ -48,6 +48,12 @@ def parameters() -> str:
     return "\n".join(["| parameter | default | |", "|---|---|---|", *rows])
 
 
+def exit_codes() -> str:
+    """Return what each exit code says."""
+    rows = [f"| {code} | {meaning} |" for code, meaning in exits.MEANINGS.items()]
+    return "\n".join(["| exit code | |", "|---|---|", *rows])
+
+
 def messages() -> str:
     """Return every message that is raised on purpose, with its remedy."""
     return str(runpy.run_path(str(DOCS / "messages.py"))["table"]())
@@ -76,12 +82,13 @@ def with_help(text: str) -> str:
 def pages() -> dict[Path, str]:
     """Return the text that each page with a table should have."""
     tables = {
-        "run.md": ("settings", settings()),
-        "pipelines.md": ("parameters", parameters()),
-        "troubleshooting.md": ("messages", messages()),
+        ("run.md", "settings"): settings(),
+        ("run.md", "exits"): exit_codes(),
+        ("pipelines.md", "parameters"): parameters(),
+        ("troubleshooting.md", "messages"): messages(),
     }
     texts = {path: with_help(path.read_text()) for path in sorted(DOCS.glob("*.md"))}
-    for page, (name, table) in tables.items():
+    for (page, name), table in tables.items():
         texts[DOCS / page] = rendered(name, texts[DOCS / page], table)
     return texts
 

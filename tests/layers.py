@@ -12,7 +12,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "assay"
 LAYERS = (
-    {"text"},
+    {"text", "exits"},
     {"errors"},
     {"records", "settings", "compiled", "folder"},
     {"placement"},

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from assay import exits
 from assay.text import plain
 
 
@@ -29,7 +30,7 @@ class AssayError(Exception):
     nor anything that a terminal would obey.
     """
 
-    exit_code = 1
+    exit_code = exits.FAILED
 
     def __init__(self, what: str, remedy: str = "") -> None:
         super().__init__(what, remedy)
@@ -43,7 +44,7 @@ class AssayError(Exception):
 class InputError(AssayError):
     """The user's input cannot be used as it is."""
 
-    exit_code = 2
+    exit_code = exits.REFUSED
 
 
 class SettingsError(InputError):
@@ -94,7 +95,7 @@ class StoreUnavailableError(StageError):
 class GateError(AssayError):
     """The gate did not let a candidate pass."""
 
-    def __init__(self, what: str, remedy: str = "", *, exit_code: int = 1) -> None:
+    def __init__(self, what: str, remedy: str = "", *, exit_code: int = exits.FAILED) -> None:
         super().__init__(what, remedy)
         self.exit_code = exit_code
 

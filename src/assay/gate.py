@@ -15,12 +15,17 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, MinLen
 
+from assay import exits
 from assay.records import Comparison, Metric
 from assay.stats import direction
 
 Decision = Literal["GO", "NO_GO", "INCONCLUSIVE"]
 IGNORED: Literal["IGNORED"] = "IGNORED"
-EXIT_CODES: Mapping[str, int] = {"GO": 0, "NO_GO": 1, "INCONCLUSIVE": 3}
+EXIT_CODES: Mapping[str, int] = {
+    "GO": exits.DONE,
+    "NO_GO": exits.FAILED,
+    "INCONCLUSIVE": exits.INCONCLUSIVE,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +106,12 @@ def headline(gate: Gate) -> str:
     }[gate.decision]
     ignored = f", {counts['IGNORED']} ignored" if counts["IGNORED"] else ""
     return f"{gate.decision.replace('_', '-')}: {said}{ignored}"
+
+
+def describe(gate: Gate) -> str:
+    """Return a decision as text: one line, and one for each rule."""
+    rules = [f"  {ruling.decision:12} {ruling.rule}: {ruling.reason}" for ruling in gate.rulings]
+    return "\n".join([headline(gate), *rules])
 
 
 def _rule(name: str, bound: Bound, policy: GatePolicy, evidence: Evidence) -> Ruling:

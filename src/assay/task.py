@@ -241,18 +241,13 @@ def gate(given: Mapping[str, Any]) -> None:
     if not given:
         print("no gate was asked for", flush=True)
         return
-    said = gating.Gate(
-        decision=given["decision"],
-        rulings=tuple(gating.Ruling(**ruling) for ruling in given["rulings"]),
-    )
-    for ruling in said.rulings:
-        print(f"{ruling.decision} {ruling.rule}: {ruling.reason}", flush=True)
-    print(gating.headline(said), flush=True)
-    if said.decision != "GO":
+    decided = build(gating.Gate, whole(given), "gate")
+    print(gating.describe(decided), flush=True)
+    if decided.decision != "GO":
         raise GateError(
-            f"The gate says {gating.headline(said)}",
+            f"The gate says {gating.headline(decided)}",
             "The report says why, rule by rule",
-            exit_code=gating.EXIT_CODES[said.decision],
+            exit_code=gating.EXIT_CODES[decided.decision],
         )
 
 

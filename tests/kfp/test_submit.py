@@ -138,7 +138,7 @@ def test_status_tells_each_task_and_the_exit_code(
     assert "succeeded" in lines["Preflight"]
     assert "running" in lines["Generate: candidate"]
     assert "pending" in lines["Judge"]
-    for state, code in (("SUCCEEDED", 0), ("FAILED", 1), ("CANCELED", 3)):
+    for state, code in (("SUCCEEDED", 0), ("FAILED", 1), ("CANCELED", 5)):
         server.end(run, state)
         capsys.readouterr()
         assert main(["status", run]) == code

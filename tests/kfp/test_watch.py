@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from assay import progress
+from assay import progress, task
 from assay.cli.main import main
 from assay.errors import KfpError
 from assay.kubeflow import runs, watch
@@ -125,7 +126,7 @@ def test_the_command_prints_lines_and_its_exit_code_is_the_runs(
     server: KfpServer, run: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.task(run, "preflight", "SUCCEEDED")
-    for state, code in (("SUCCEEDED", 0), ("FAILED", 1), ("CANCELED", 3)):
+    for state, code in (("SUCCEEDED", 0), ("FAILED", 1), ("CANCELED", 5)):
         server.end(run, state)
         assert main(["watch", run]) == code
         shown = capsys.readouterr()
@@ -157,7 +158,7 @@ def test_a_failed_run_says_why(
         assert main([command, run]) == 1
         assert f"\nnightly failed\nPreflight: {cause}\nhttp" in f"\n{capsys.readouterr().out}"
     server.end(run, "CANCELED")
-    assert main(["status", run]) == 3
+    assert main(["status", run]) == 5
     assert "Preflight: " not in capsys.readouterr().out
 
 
@@ -209,3 +210,23 @@ def test_a_line_of_progress_is_read_as_it_was_written() -> None:
         assert Progress(**{**vars(read), "time": event.time}) == event
     for line in ("", "3/4", "Traceback: 3 of 4", "waiting: 0 of 2 pods"):
         assert progress.read_line(line) is None
+
+
+@pytest.mark.parametrize(("decision", "code"), [("INCONCLUSIVE", 3), ("NO_GO", 1)])
+def test_a_gate_that_cannot_decide_is_told_from_one_that_says_no(
+    server: KfpServer,
+    run: str,
+    capsys: pytest.CaptureFixture[str],
+    decision: Literal["INCONCLUSIVE", "NO_GO"],
+    code: int,
+) -> None:
+    """As the task of a pipeline says it, here as on the cluster."""
+    ruling = {"rule": "overall: max_drop 0", "decision": decision, "reason": "so it is"}
+    with pytest.raises(SystemExit) as ended, task.running():
+        task.gate({"decision": decision, "rulings": [ruling]})
+    assert ended.value.code == code
+    server.task(run, "gate", "FAILED", capsys.readouterr().err)
+    server.end(run, "FAILED")
+    for command in ("watch", "status"):
+        assert main([command, run]) == code
+        assert f"Gate: The gate says {decision.replace('_', '-')}" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from typing import Any
 from assay import config, settings, store
 from assay.errors import SettingsError
 from assay.folder import METRICS
-from assay.gate import EXIT_CODES, Gate, GatePolicy, headline
+from assay.gate import EXIT_CODES, Gate, GatePolicy, describe
 
 
 def add_parsers(commands: Any) -> None:
@@ -56,9 +56,3 @@ def say(folder: Path) -> int:
 def read_policy(path: Path) -> GatePolicy:
     """Return the policy in a YAML file. Raises InputError."""
     return settings.build(GatePolicy, config.read_yaml(path), str(path))
-
-
-def describe(gate: Gate) -> str:
-    """Return a decision as text: one line, and one for each rule."""
-    lines = [f"  {one.decision:12} {one.rule}: {one.reason}" for one in gate.rulings]
-    return "\n".join([headline(gate), *lines])

@@ -8,14 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assay import exits
+
 if TYPE_CHECKING:
     from assay.kubeflow.client import Kfp
     from assay.kubeflow.runs import Run
 
-CODES = {"SUCCEEDED": 0, "FAILED": 1, "CANCELED": 3}
-GOES_ON = 4
-INTERRUPTED = 130
-ENDS = "exit code: 0 succeeded, 1 failed, 2 refused, 3 canceled, 4 goes on, 130 interrupted"
+ENDS = (
+    "exit code: 0 succeeded, 1 failed, 2 refused, 3 the gate is inconclusive, 4 goes on, "
+    "5 canceled, 130 interrupted"
+)
 
 Command = Callable[[argparse.Namespace], int | None]
 
@@ -111,9 +113,8 @@ def _follow(kfp: Kfp, run_id: str) -> int:
             f"to end it: assay cancel {run_id}",
             file=sys.stderr,
         )
-        return INTERRUPTED
-    print(_ending(kfp, run))
-    return CODES[run.state]
+        return exits.INTERRUPTED
+    return _print_ending(kfp, run)
 
 
 def _status(arguments: argparse.Namespace) -> int:
@@ -128,8 +129,7 @@ def _status(arguments: argparse.Namespace) -> int:
     for task in run.tasks:
         table.add_row(task.name, task.state.lower(), took(task.started, task.finished))
     Console().print(table)
-    print(_ending(kfp, run))
-    return CODES.get(run.state, GOES_ON)
+    return _print_ending(kfp, run)
 
 
 def _logs(arguments: argparse.Namespace) -> None:
@@ -155,12 +155,15 @@ def _cancel(arguments: argparse.Namespace) -> None:
     print(f"{run_id} is being canceled")
 
 
-def _ending(kfp: Kfp, run: Run) -> str:
-    from assay.kubeflow.causes import causes
+def _print_ending(kfp: Kfp, run: Run) -> int:
+    """Print how a run stands, and return what that is as an exit code."""
+    from assay.kubeflow import causes
 
     reason = f": {' '.join(run.error.split())}" if run.error else ""
-    why = [f"{task}: {cause}" for task, cause in causes(kfp, run).items()]
-    return "\n".join([f"{run.name} {run.state.lower()}{reason}", *why, run.link])
+    failures = causes.causes(kfp, run)
+    why = [f"{task}: {cause}" for task, cause in failures.items()]
+    print("\n".join([f"{run.name} {run.state.lower()}{reason}", *why, run.link]))
+    return causes.exit_code(run, failures)
 
 
 def took(started: Any, finished: Any) -> str:

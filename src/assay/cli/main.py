@@ -6,31 +6,28 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from assay import __version__
+from assay import __version__, exits
 from assay.cli import calibrate, dataset, gate, kubeflow, run, schedule
 from assay.errors import AssayError
 
-INTERRUPTED = 130
 # A group of commands is a file and its place here, which is its place in the help.
 GROUPS = (run, gate, calibrate, dataset, kubeflow, schedule)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 a stage failed or the gate says NO-GO, 2
-    the input has to be corrected, 3 the gate is inconclusive, 130 interrupted (running it again
-    resumes). Those of a run on a cluster are more: assay.cli.kubeflow."""
+    """Run one command and return its exit code, which assay.exits explains."""
     arguments = parser().parse_args(argv)
     from assay.process import interruptible
 
     try:
         with interruptible():
-            return arguments.command(arguments) or 0
+            return arguments.command(arguments) or exits.DONE
     except AssayError as error:
         print(f"assay: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("assay: interrupted; run the same command again to resume", file=sys.stderr)
-        return INTERRUPTED
+        return exits.INTERRUPTED
 
 
 def parser() -> argparse.ArgumentParser:
