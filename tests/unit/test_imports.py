@@ -18,6 +18,7 @@ LAYERS = (
     {"store", "process"},
     {"progress"},
     {"llamafactory", "model", "latest", "dataset"},
+    {"intervals"},
     {"stats"},
     {"finetune", "generate", "metrics", "judge"},
     {"gate"},
