@@ -18,6 +18,7 @@ LAYERS = (
     {"placement"},
     {"store", "process"},
     {"progress", "queues"},
+    {"intervals"},
     {"stats"},
     {"gate"},
     {"llamafactory", "model", "dataset"},

@@ -3,14 +3,15 @@ reason for each rule.
 
 A rule bounds the loss of one metric. It is GO only where the whole 95% interval of the loss lies
 inside `max_drop`, NO_GO where the whole interval lies beyond it, and INCONCLUSIVE where the
-interval straddles it: absence of proof is no proof. What cannot be compared at all blocks.
+interval straddles it: absence of proof is no proof. What cannot be compared at all blocks. Nothing
+is GO while a rule is ignored, or rests on a judge whose self-test was not answered.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, MinLen
@@ -42,7 +43,8 @@ class Bound:
 class GatePolicy:
     """What a candidate must prove: `rules` is metric -> Bound. A rule needs `min_pairs` samples
     that both sides have a score for, and at most the share `max_unscored` of either side without
-    one. The judge's metrics are ignored where it failed its self-test, unless `trust_advisory`."""
+    one. The judge's metrics are ignored where it failed its self-test, and prove nothing where the
+    self-test was not answered, unless `trust_advisory`."""
 
     rules: Annotated[Mapping[str, Bound], MinLen(1)]
     min_pairs: Annotated[int, Ge(10)] = 50
@@ -62,7 +64,7 @@ class Ruling:
 @dataclass(frozen=True, kw_only=True)
 class Gate:
     """The gate's decision: NO_GO where a rule is broken, else INCONCLUSIVE where one is not
-    proven or all are ignored, else GO."""
+    proven or is ignored, else GO."""
 
     decision: Decision
     rulings: tuple[Ruling, ...]
@@ -71,12 +73,14 @@ class Gate:
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What a gate decides on. `judged` names the judge's metrics, `advisory` says that it failed
-    its self-test, and `void` holds what makes any comparison of the two sides meaningless."""
+    its self-test, `untested` names the answers of the self-test that got no verdict, and `void`
+    holds what makes any comparison of the two sides meaningless."""
 
     metrics: Sequence[Metric]
     comparisons: Sequence[Comparison]
     judged: frozenset[str] = field(default_factory=frozenset)
     advisory: bool = False
+    untested: Sequence[str] = ()
     void: Sequence[str] = ()
 
 
@@ -90,7 +94,7 @@ def decide(policy: GatePolicy, evidence: Evidence) -> Gate:
     decision: Decision = "INCONCLUSIVE"
     if "NO_GO" in decisions:
         decision = "NO_GO"
-    elif "GO" in decisions and "INCONCLUSIVE" not in decisions:
+    elif decisions == {"GO"}:
         decision = "GO"
     return Gate(decision=decision, rulings=tuple(rulings))
 
@@ -102,9 +106,9 @@ def headline(gate: Gate) -> str:
     said = {
         "GO": f"{counts['GO']} {of_all} hold",
         "NO_GO": f"{counts['NO_GO']} {of_all} broken",
-        "INCONCLUSIVE": f"{counts['INCONCLUSIVE']} {of_all} not proven",
+        "INCONCLUSIVE": f"{counts['INCONCLUSIVE'] + counts[IGNORED]} {of_all} not proven",
     }[gate.decision]
-    ignored = f", {counts['IGNORED']} ignored" if counts["IGNORED"] else ""
+    ignored = f", {counts[IGNORED]} ignored" if counts[IGNORED] else ""
     return f"{gate.decision.replace('_', '-')}: {said}{ignored}"
 
 
@@ -126,7 +130,21 @@ def _rule(name: str, bound: Bound, policy: GatePolicy, evidence: Evidence) -> Ru
     lacking = _lacking(sides, compared, policy)
     if lacking:
         return Ruling(rule=rule, decision="INCONCLUSIVE", reason=lacking)
-    return _within(rule, bound, compared)
+    ruling = _within(rule, bound, compared)
+    if ruling.decision == "GO" and name in evidence.judged and not policy.trust_advisory:
+        return _tested(ruling, evidence.untested)
+    return ruling
+
+
+def _tested(ruling: Ruling, untested: Sequence[str]) -> Ruling:
+    """Return `ruling`, a GO, as INCONCLUSIVE where the judge's self-test was not answered."""
+    if not untested:
+        return ruling
+    reason = (
+        f"{ruling.reason}, but the judge is not tested: it gave no verdict on "
+        f"{', '.join(untested)} of its self-test; judge again"
+    )
+    return replace(ruling, decision="INCONCLUSIVE", reason=reason)
 
 
 def _absent(sides: Sequence[Metric]) -> str:
@@ -152,6 +170,9 @@ def _lacking(sides: Sequence[Metric], compared: Comparison, policy: GatePolicy) 
 def _within(rule: str, bound: Bound, compared: Comparison) -> Ruling:
     least, most = _loss(compared)
     said = f"difference {compared.low:+.3g} to {compared.high:+.3g} (95%, {compared.n} pairs)"
+    if compared.low == compared.high:
+        reason = f"{said}: all the same, and how far one can differ is not known of this metric"
+        return Ruling(rule=rule, decision="INCONCLUSIVE", reason=reason)
     if most <= bound.max_drop:
         return Ruling(rule=rule, decision="GO", reason=f"{said}: within the bound")
     if least > bound.max_drop:

@@ -153,8 +153,8 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Corrected:
-    """A number as the judge gives it over `n` answers, and corrected by labels on some of them,
-    with the 95% interval; None where the labels cannot correct it."""
+    """A number as the judge gives it over a side's `n` answers, and corrected by the `labels` on
+    some of them, with the 95% interval; None where these are too few."""
 
     n: int
     labels: int

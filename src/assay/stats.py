@@ -1,11 +1,8 @@
 """Per-sample scores to metrics with intervals, and the paired comparison of two sides.
 
-Intervals are 95%. A mean over at most `BOOTSTRAP_MAX` samples gets the bias-corrected and
-accelerated bootstrap (Efron 1987, "Better Bootstrap Confidence Intervals", JASA 82), because the
-normal approximation is too narrow on small evaluations (arXiv 2503.01747); over more samples the
-two agree and the normal interval is used (arXiv 2411.00640, section 2). Resampling is seeded: the
-same scores give the same interval. A rate gets Wilson's interval (JASA 22, 1927), which has a
-width also where nothing or everything was hit.
+Intervals are 95% (assay.intervals). How far a score can go, its lowest and its highest, is handed
+in as `scales`, metric name -> (lowest, highest): nothing here knows a metric by name but for its
+direction.
 """
 
 from __future__ import annotations
@@ -15,8 +12,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from assay.intervals import SEED as SEED
+from assay.intervals import interval, wilson
 from assay.records import Comparison, Metric, Score, Side, Total
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+Scales = Mapping[str, tuple[float, float]]
 Direction = Literal["higher", "lower", "neither"]
 
 # Which way is better; every other metric is better the higher it is.
@@ -35,14 +36,9 @@ _DIRECTIONS: Mapping[str, Direction] = {
 }
 # Scores that are 0 or 100: their mean is a rate.
 _RATES = frozenset({"exact-match", "empty", "truncated", "language-mismatch", "order-flip"})
-BOOTSTRAP_MAX = 1_000
-RESAMPLES = 5_000
-SEED = 20_240
-
 _NORMAL = NormalDist()
-_Z = _NORMAL.inv_cdf(0.975)
 # 2.80 standard errors: two-sided test at 5% with a power of 80% (arXiv 2411.00640, section 5)
-_DETECTABLE = _Z + _NORMAL.inv_cdf(0.8)
+_DETECTABLE = _NORMAL.inv_cdf(0.975) + _NORMAL.inv_cdf(0.8)
 _MAX_LOG = 700.0
 
 
@@ -86,10 +82,12 @@ def collect(positions: Mapping[str, int], rows: Iterable[Score]) -> SideScores:
     return SideScores(samples=len(positions), values=values, causes=causes)
 
 
-def summarise(side: Side, scores: SideScores, totals: Iterable[Total]) -> list[Metric]:
+def summarise(
+    side: Side, scores: SideScores, totals: Iterable[Total], scales: Scales = MappingProxyType({})
+) -> list[Metric]:
     """Return one metric a name: the mean of its per-sample scores, or the total in `totals` where
     it has no per-sample part. A sample without a row counts as unscored, cause "not_scored"."""
-    metrics = [_mean_metric(side, scores, name) for name in scores.values]
+    metrics = [_mean_metric(side, scores, name, scales.get(name)) for name in scores.values]
     known = set(scores.values)
     return metrics + [
         _total_metric(side, total, scores.samples) for total in totals if total.name not in known
@@ -110,41 +108,42 @@ def evaluation_totals(results: Mapping[str, float], n: int) -> list[Total]:
     return [Total(name=name, value=value, n=n) for name, value in found.items()]
 
 
-def compare(baseline: SideScores, candidate: SideScores) -> list[Comparison]:
+def compare(
+    baseline: SideScores, candidate: SideScores, scales: Scales = MappingProxyType({})
+) -> list[Comparison]:
     """Return candidate minus baseline for each metric that both sides scored on the same two
-    samples or more: one pair says nothing of its spread."""
+    samples or more: one pair says nothing of its spread.
+
+    Of a metric that has no scale, the range of the scores seen on either side counts as one;
+    where that has no width either, equal differences have an interval without one.
+    """
     import numpy as np
 
     comparisons = []
     for name, values in candidate.values.items():
         if name not in baseline.values:
             continue
-        difference = values - baseline.values[name]
-        difference = difference[np.isfinite(difference)]
-        if len(difference) >= 2:
-            comparisons.append(_comparison(name, difference))
+        before = baseline.values[name]
+        both = np.isfinite(values) & np.isfinite(before)
+        if both.sum() >= 2:
+            reach = _reach(scales.get(name), before[both], values[both])
+            difference = values[both] - before[both]
+            comparisons.append(_comparison(name, difference, (-reach, reach) if reach else None))
     return comparisons
 
 
-def compare_with(constant: float, name: str, scores: SideScores) -> list[Comparison]:
+def compare_with(
+    constant: float, name: str, scores: SideScores, scales: Scales = MappingProxyType({})
+) -> list[Comparison]:
     """Return the scores `name` minus a constant, as a comparison over the samples that have one;
     none where there are fewer than two."""
     import numpy as np
 
     values = scores.values.get(name, np.array([]))
     difference = values[np.isfinite(values)] - constant
-    return [_comparison(name, difference)] if len(difference) >= 2 else []
-
-
-def interval(values: Floats) -> tuple[float, float]:
-    """Return the 95% interval of the mean of `values` (at least two, finite)."""
-    mean, n = float(values.mean()), len(values)
-    if values.min() == values.max():
-        return mean, mean
-    if n > BOOTSTRAP_MAX:
-        half = _Z * float(values.std(ddof=1)) / math.sqrt(n)
-        return mean - half, mean + half
-    return _bca(values, mean)
+    scale = scales.get(name)
+    around = (scale[0] - constant, scale[1] - constant) if scale else None
+    return [_comparison(name, difference, around)] if len(difference) >= 2 else []
 
 
 def difference_interval(
@@ -196,7 +195,9 @@ def _forget(at: int, values: dict[str, Floats], causes: dict[str, dict[int, str]
         by_position.pop(at, None)
 
 
-def _mean_metric(side: Side, scores: SideScores, name: str) -> Metric:
+def _mean_metric(
+    side: Side, scores: SideScores, name: str, scale: tuple[float, float] | None
+) -> Metric:
     import numpy as np
 
     array = scores.values[name]
@@ -205,8 +206,7 @@ def _mean_metric(side: Side, scores: SideScores, name: str) -> Metric:
     missing = scores.samples - len(values) - unscored.total()
     if missing:
         unscored["not_scored"] += missing
-    of_mean = _wilson if name in _RATES else interval
-    low, high = of_mean(values) if len(values) >= 2 else (None, None)
+    low, high = _interval(name, values, scale) if len(values) >= 2 else (None, None)
     return Metric(
         name=name,
         side=side,
@@ -218,6 +218,13 @@ def _mean_metric(side: Side, scores: SideScores, name: str) -> Metric:
     )
 
 
+def _interval(name: str, values: Floats, scale: tuple[float, float] | None) -> tuple[float, float]:
+    if name not in _RATES:
+        return interval(values, scale)
+    low, high = wilson(float(values.mean()) / 100, len(values))
+    return 100 * low, 100 * high
+
+
 def _total_metric(side: Side, total: Total, samples: int) -> Metric:
     if total.value is not None and math.isfinite(total.value):
         lacking = samples - total.n
@@ -227,15 +234,15 @@ def _total_metric(side: Side, total: Total, samples: int) -> Metric:
     return Metric(name=total.name, side=side, value=None, n=0, unscored=unscored)
 
 
-def _wilson(values: Floats) -> tuple[float, float]:
-    n, rate = len(values), float(values.mean()) / 100
-    middle = (rate + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * math.sqrt(rate * (1 - rate) / n + _Z**2 / (4 * n**2))
-    return 100 * max(0.0, middle - half), 100 * min(1.0, middle + half)
+def _reach(scale: tuple[float, float] | None, before: Floats, now: Floats) -> float:
+    """Return how far apart two scores can lie: by the scale, else by those that were seen."""
+    if scale:
+        return scale[1] - scale[0]
+    return float(max(before.max(), now.max()) - min(before.min(), now.min()))
 
 
-def _comparison(name: str, difference: Floats) -> Comparison:
-    low, high = interval(difference)
+def _comparison(name: str, difference: Floats, scale: tuple[float, float] | None) -> Comparison:
+    low, high = interval(difference, scale)
     gain = difference * sign(name)
     n = len(difference)
     return Comparison(
@@ -249,40 +256,6 @@ def _comparison(name: str, difference: Floats) -> Comparison:
         worse=int((gain < 0).sum()),
         detectable=_DETECTABLE * float(difference.std(ddof=1)) / math.sqrt(n),
     )
-
-
-def _bca(values: Floats, mean: float) -> tuple[float, float]:
-    import numpy as np
-
-    deviations = values - mean
-    deviations /= np.abs(deviations).max()
-    means = _resampled_means(values)
-    below = ((means < mean).mean() + (means <= mean).mean()) / 2
-    edge = 1 / len(means)
-    bias = _NORMAL.inv_cdf(float(np.clip(below, edge, 1 - edge)))
-    # the jackknife's acceleration, which for a mean is the skewness / (6 sqrt(n))
-    acceleration = float((deviations**3).sum()) / (6 * float((deviations**2).sum()) ** 1.5)
-    low, high = np.quantile(means, [_level(bias, acceleration, z) for z in (-_Z, _Z)])
-    return float(low), float(high)
-
-
-def _level(bias: float, acceleration: float, z: float) -> float:
-    return _NORMAL.cdf(bias + (bias + z) / (1 - acceleration * (bias + z)))
-
-
-def _resampled_means(values: Floats) -> Floats:
-    import numpy as np
-
-    n = len(values)
-    random = np.random.default_rng(SEED)
-    block = max(1, 1_000_000 // n)
-    means = [
-        values[random.integers(0, n, size=(min(block, RESAMPLES - done), n), dtype=np.int32)].mean(
-            1
-        )
-        for done in range(0, RESAMPLES, block)
-    ]
-    return np.concatenate(means)
 
 
 def _ranks(values: Floats) -> Floats:

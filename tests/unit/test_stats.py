@@ -23,69 +23,6 @@ def values(*numbers: float) -> stats.SideScores:
     )
 
 
-def sample(kind: str, n: int) -> NDArray[np.float64]:
-    random = np.random.default_rng(n)
-    draws = {
-        "normal": random.normal(50, 12, n),
-        "skewed": np.minimum(random.exponential(8, n), 100),
-        "zeros": random.choice([0.0, 0.0, 0.0, 100.0], n),
-        "judge": random.integers(1, 11, n).astype(float),
-    }
-    return draws[kind]
-
-
-@pytest.mark.parametrize("kind", ["normal", "skewed", "zeros", "judge"])
-@pytest.mark.parametrize("n", [12, 60, 400])
-def test_the_bootstrap_interval_is_scipys(kind: str, n: int) -> None:
-    data = sample(kind, n)
-    expected = reference.bootstrap(
-        (data,), np.mean, n_resamples=20_000, method="BCa", rng=np.random.default_rng(1)
-    ).confidence_interval
-    low, high = stats.interval(data)
-    # both resample: their ends differ by a few percent of the interval's width
-    allowed = 0.06 * (expected.high - expected.low)
-    assert low == pytest.approx(expected.low, abs=allowed)
-    assert high == pytest.approx(expected.high, abs=allowed)
-
-
-def test_a_large_sample_has_the_normal_interval() -> None:
-    data = sample("skewed", 5_000)
-    expected = reference.norm.interval(0.95, loc=data.mean(), scale=reference.sem(data))
-    assert stats.interval(data) == pytest.approx(expected)
-
-
-def test_where_the_method_changes_the_interval_hardly_does() -> None:
-    data = sample("judge", stats.BOOTSTRAP_MAX)
-    normal = reference.norm.interval(0.95, loc=data.mean(), scale=reference.sem(data))
-    assert stats.interval(data) == pytest.approx(normal, abs=0.03 * (normal[1] - normal[0]))
-
-
-def test_the_same_scores_have_the_same_interval() -> None:
-    assert stats.interval(sample("judge", 40)) == stats.interval(sample("judge", 40))
-
-
-def test_equal_scores_have_an_interval_of_no_width() -> None:
-    assert stats.interval(np.full(7, 0.1)) == pytest.approx((0.1, 0.1))
-
-
-@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30))
-def test_an_interval_is_ordered_and_inside_the_data(numbers: list[float]) -> None:
-    data = np.array(numbers)
-    low, high = stats.interval(data)
-    slack = 1e-9 * (1 + np.abs(data).max())
-    assert data.min() - slack <= low <= high + slack <= data.max() + 2 * slack
-
-
-def test_the_interval_covers_the_true_mean_about_as_often_as_it_says() -> None:
-    random = np.random.default_rng(5)
-    hits = 0
-    for _ in range(200):
-        low, high = stats.interval(random.exponential(1.0, 80))
-        hits += low <= 1.0 <= high
-    # 190 are expected; fewer than 180 would be 2% likely for a 95% interval
-    assert hits >= 180
-
-
 def test_a_metric_counts_what_it_leaves_out_by_cause() -> None:
     side = scores(
         Score(id="a", values={"m": 2.0}),
@@ -190,9 +127,33 @@ def test_a_lower_loss_is_better() -> None:
         scores(*(Score(id=id_, values={"eval_loss": loss + at}) for at, id_ in enumerate(IDS)))
         for loss in (2.0, 1.0)
     ]
-    (comparison,) = stats.compare(*rows)
+    (comparison,) = stats.compare(rows[0], rows[1])
     assert comparison.difference == pytest.approx(-1.0)
     assert (comparison.better, comparison.worse) == (6, 0)
+
+
+def test_unchanged_pairs_leave_room_for_what_was_not_seen_of_the_scale() -> None:
+    same = values(8.0, 8.0, 9.0, 7.0, 8.0, 8.0)
+    (scaled,) = stats.compare(same, same, {"m": (1, 10)})
+    share = reference.binomtest(0, 6).proportion_ci(method="exact").high
+    assert (scaled.low, scaled.high) == pytest.approx((-9 * share, 9 * share))
+    (seen,) = stats.compare(same, same)
+    assert (seen.low, seen.high) == pytest.approx((-2 * share, 2 * share))
+    flat = values(8.0, 8.0, 8.0)
+    (unknown,) = stats.compare(flat, flat)
+    assert (unknown.low, unknown.high) == (0, 0)
+
+
+def test_equal_scores_of_one_side_leave_room_within_their_scale() -> None:
+    (metric,) = stats.summarise("candidate", values(*[8.0] * 6), [], {"m": (1, 10)})
+    share = reference.binomtest(0, 6).proportion_ci(method="exact").high
+    assert (metric.low, metric.high) == pytest.approx((8 - 7 * share, 8 + 2 * share))
+
+
+def test_ties_alone_do_not_prove_an_even_match() -> None:
+    (even,) = stats.compare_with(50, "m", values(*[50.0] * 6), {"m": (0, 100)})
+    share = reference.binomtest(0, 6).proportion_ci(method="exact").high
+    assert (even.low, even.high) == pytest.approx((-50 * share, 50 * share))
 
 
 def test_one_pair_is_no_comparison() -> None:

@@ -86,7 +86,7 @@ def _agreements(arguments: argparse.Namespace, run: Path) -> dict[str, Agreement
     if pass_at is None:
         pass_at = rubric.low + round((rubric.high - rubric.low) * 2 / 3)
     return {
-        name: _compare(name, items, labels, pass_at)
+        name: _compare(name, items, labels, pass_at, (rubric.low, rubric.high))
         for name in rubric.dimensions
         if any(name in given for given in labels.values())
     }
@@ -111,7 +111,11 @@ def _written(out: str) -> Iterator[Path]:
 
 
 def _compare(
-    name: str, items: dict[str, Item], labels: dict[str, dict[str, int]], pass_at: float
+    name: str,
+    items: dict[str, Item],
+    labels: dict[str, dict[str, int]],
+    pass_at: float,
+    scale: tuple[int, int],
 ) -> Agreement:
     pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
     scores: dict[str, list[float]] = defaultdict(list)
@@ -121,7 +125,7 @@ def _compare(
         if name in given:
             item = items[item_name]
             pairs[item.side].append((item.verdict.values[name], given[name]))
-    return compare(pairs, scores, pass_at)
+    return compare(pairs, scores, pass_at, scale)
 
 
 def describe(name: str, one: Agreement) -> list[str]:
@@ -144,7 +148,7 @@ def describe(name: str, one: Agreement) -> list[str]:
 def _corrected(number: Corrected, form: str) -> str:
     judge = f"{number.judge:{form}} by the judge"
     if number.value is None:
-        return f"{judge}; these labels cannot correct it"
+        return f"{judge}; {number.labels} labels of this side are too few to correct it"
     return (
         f"{judge}, {number.value:{form}} corrected "
         f"(95% {number.low:{form}} to {number.high:{form}})"

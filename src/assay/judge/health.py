@@ -36,24 +36,27 @@ PROBES: Sequence[tuple[str, str, bool]] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """One answer of the self-test: the score it got (None: no verdict), and whether that fits."""
+    """One answer of the self-test: the score it got (None: no verdict), and whether that fits; an
+    answer without a verdict has not been tested, and neither passed nor failed (None)."""
 
     name: str
     wanted: str
     score: float | None
-    passed: bool
+    passed: bool | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
     """The state of a judge in one run.
 
-    `advisory` is True where the self-test was made and failed: then its scores are no ground for
-    a decision. `histogram` counts scores a dimension; `length_correlation` is Spearman's between
-    the headline score and the answer's length in characters; `overall_gap` is the mean of overall
-    minus the mean of the other dimensions. With repeats, `within_item_sd` is the mean standard
-    deviation within an item, a dimension, and `unstable` names the items where one is above a
-    ninth of the scale (1 on 1-10). None or empty where there is nothing to compute it from.
+    `advisory` is True where an answer of the self-test got a score that does not fit: then the
+    judge's scores are no ground for a decision. Where some got no verdict at all and none failed,
+    the judge is not fully tested. `histogram` counts scores a dimension; `length_correlation` is
+    Spearman's between the headline score and the answer's length in characters; `overall_gap` is
+    the mean of overall minus the mean of the other dimensions. With repeats, `within_item_sd` is
+    the mean standard deviation within an item, a dimension, and `unstable` names the items where
+    one is above a ninth of the scale (1 on 1-10). None or empty where there is nothing to compute
+    it from.
     """
 
     self_test: tuple[Probe, ...]
@@ -63,6 +66,16 @@ class Health:
     overall_gap: float | None
     within_item_sd: Mapping[str, float]
     unstable: tuple[str, ...]
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The answers of the self-test that got a score which does not fit."""
+        return tuple(one.name for one in self.self_test if one.score is not None and not one.passed)
+
+    @property
+    def untested(self) -> tuple[str, ...]:
+        """The answers of the self-test that got no verdict."""
+        return tuple(one.name for one in self.self_test if one.score is None)
 
 
 def probes() -> list[Case]:
@@ -89,7 +102,7 @@ def examine(
     scores = [headline(verdict.values) for verdict, _ in rows]
     return Health(
         self_test=results,
-        advisory=not all(probe.passed for probe in results),
+        advisory=any(probe.passed is False for probe in results),
         histogram={
             name: dict(sorted(Counter(round(row.values[name]) for row, _ in rows).items()))
             for name in rubric.dimensions
@@ -144,9 +157,9 @@ def _self_test(rubric: Rubric, tested: Mapping[str, Verdict]) -> tuple[Probe, ..
         score = headline(verdict.values) if verdict and not verdict.unscored else None
         # on 1-10: low is 5 and less, high is 7 and more
         bound = rubric.low + span * (6 / 9 if deserves else 4 / 9)
-        fits = score is not None and (score >= bound if deserves else score <= bound)
         wanted = f"{'at least' if deserves else 'at most'} {bound:g}"
-        results.append(Probe(name=name, wanted=wanted, score=score, passed=fits))
+        passed = None if score is None else (score >= bound if deserves else score <= bound)
+        results.append(Probe(name=name, wanted=wanted, score=score, passed=passed))
     return tuple(results)
 
 

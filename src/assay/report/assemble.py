@@ -15,10 +15,11 @@ from assay.report.costs import costs
 from assay.report.distributions import histograms, points_of, training
 from assay.report.findings import cautions, conclude
 from assay.report.glossary import rank
-from assay.report.judging import advisory
 from assay.report.panel import opinions
 from assay.report.rows import table
 from assay.report.run import Run
+from assay.report.scales import scales
+from assay.report.self_test import advisory, untested
 from assay.report.sides import identical, name_of, summarise_side
 from assay.stats import compare, compare_with, summarise
 
@@ -33,11 +34,12 @@ EVEN = 50.0
 def metrics(run: Run) -> list[Metric]:
     """Return every metric of every side, in the order in which they are shown."""
     found = []
+    known = scales(run)
     for side in run.sides:
-        found += summarise(side.side, side.verdicts, ())
-        found += summarise(side.side, side.scores, side.totals)
+        found += summarise(side.side, side.verdicts, (), known)
+        found += summarise(side.side, side.scores, side.totals, known)
     if run.pairs:
-        found += summarise("candidate", run.pairs, ())
+        found += summarise("candidate", run.pairs, (), known)
     return sorted(found, key=lambda metric: rank(metric.name))
 
 
@@ -50,8 +52,9 @@ def comparisons(run: Run) -> list[Comparison]:
         (run.baseline.verdicts, run.candidate.verdicts),
         (run.baseline.scores, run.candidate.scores),
     ]
-    found = [comparison for pair in pairs for comparison in compare(*pair)]
-    found += compare_with(EVEN, "win-rate", run.pairs) if run.pairs else []
+    known = scales(run)
+    found = [comparison for pair in pairs for comparison in compare(*pair, known)]
+    found += compare_with(EVEN, "win-rate", run.pairs, known) if run.pairs else []
     return sorted(found, key=lambda comparison: rank(comparison.name))
 
 
@@ -122,6 +125,7 @@ def _gate(
         judged=frozenset(name for side in run.sides for name in side.verdicts.values)
         | {"win-rate"},
         advisory=advisory(run),
+        untested=untested(run),
         void=[caution.text for caution in warnings if caution.severe],
     )
     return decide(policy, evidence)

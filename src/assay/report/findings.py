@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from assay.records import Comparison
 from assay.report import data as of_data
 from assay.report.contents import Caution, Conclusion, Data, Outcome, Row, SideSummary, Tone
-from assay.report.judging import advisory, doubts
+from assay.report.judging import doubts
 from assay.report.plain import label, number, signed
 from assay.report.run import Run
+from assay.report.self_test import advisory
 from assay.stats import direction
 
 MIN_PAIRS = 10

@@ -120,8 +120,8 @@ _RANKS = {name: place for place, name in enumerate(_ENTRIES)}
 TERMS = (
     (
         "95% interval",
-        "Where the true mean plausibly lies, given these samples: bootstrap (BCa) for up to 1,000 "
-        "samples, normal beyond, Wilson's for a share.",
+        "Where the true mean plausibly lies, given these samples: as wide as bootstrap (BCa) and "
+        "Student's t, wider where few scores or pairs differ; Wilson's for a share.",
     ),
     (
         "Difference",

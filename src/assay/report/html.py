@@ -57,7 +57,7 @@ def to_html(report: Report, document: Mapping[str, Any]) -> str:
         calibration_rows=calibration.rows(report.calibration),
         total_cost=costs.total(report.costs),
         judge_probes=judging.probes(report.judging),
-        advisory=any(one.health.advisory for one in report.judging.values()),
+        advisory=any(one.health.failed for one in report.judging.values()),
         data_rows=list(data.rows(report.data)) if report.data else [],
         shared=data.shared(report.data) if report.data else "",
         trend_headline=trend.headline(report.trend) if report.trend else "",

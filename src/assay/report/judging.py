@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from assay.judge import JudgeSummary, PairSummary
 from assay.records import SIDES
+from assay.report import self_test
 from assay.report.contents import Caution, Pair
 from assay.report.plain import signed
 from assay.report.run import Run, SideRun
@@ -53,8 +54,7 @@ def probes(judging: Mapping[str, JudgeSummary]) -> list[tuple[str, str, list[str
     for place, summary in enumerate(judging.values()):
         for probe in summary.health.self_test:
             results = found.setdefault((probe.name, probe.wanted), ["–"] * len(judging))
-            score = "no verdict" if probe.score is None else f"{probe.score:g}"
-            results[place] = f"{'✓' if probe.passed else '✗'} {score}"
+            results[place] = self_test.mark(probe)
     return [(*key, results) for key, results in found.items()]
 
 
@@ -79,36 +79,16 @@ def preferred(pair: Pair) -> str:
     return f"{pair.preference}{' better' * (pair.preference in SIDES)}"
 
 
-def advisory(run: Run) -> bool:
-    """Return whether the judge failed its self-test on any side."""
-    return any(side.judge is not None and side.judge.health.advisory for side in run.sides)
-
-
 def doubts(run: Run) -> Iterator[Caution]:
     """Yield what must be known of the judge before its scores are trusted."""
-    if advisory(run):
-        yield Caution(severe=False, text=_advisory(run))
+    yield from self_test.doubts(run)
     yield from _unscored(run)
     for side in run.sides:
         yield from _clumped(side.verdicts.values.get("overall"), side.side)
     yield from _unfit(run)
-    yield from _unfit_seats(run)
+    yield from self_test.of_seats(run)
     yield from _unlike(run)
     yield from _moved(run)
-
-
-def _advisory(run: Run) -> str:
-    failed = {
-        probe.name: None
-        for side in run.sides
-        if side.judge
-        for probe in side.judge.health.self_test
-        if not probe.passed
-    }
-    return (
-        f"The judge failed its self-test ({', '.join(failed)}): its scores are advisory and do not "
-        "count in the verdict."
-    )
 
 
 def _unscored(run: Run) -> Iterator[Caution]:
@@ -148,18 +128,6 @@ def _unfit(run: Run) -> Iterator[Caution]:
         found.append(f"has {size[0].upper()} parameters by its name: models this small judge badly")
     if found:
         yield Caution(severe=False, text=f"The judge, {run.judge}, {'; it '.join(found)}.")
-
-
-def _unfit_seats(run: Run) -> Iterator[Caution]:
-    failed = {
-        summary.model for side in run.sides for summary, _ in side.panel if summary.health.advisory
-    }
-    for model in sorted(failed):
-        yield Caution(
-            severe=False,
-            text=f"{model}, a judge of the panel, failed its self-test: its scores count in the "
-            "panel's all the same.",
-        )
 
 
 def families(model: str) -> set[str]:
@@ -228,14 +196,6 @@ def _asked(summary: JudgeSummary) -> str:
     return f"{form}; {heat}; {accepted.get('limit')} {summary.max_tokens}"
 
 
-def _self_test(summary: JudgeSummary) -> str:
-    results = summary.health.self_test
-    passed = sum(probe.passed for probe in results)
-    if not results:
-        return "not made"
-    return f"{'failed' if summary.health.advisory else 'passed'}: {passed} of {len(results)}"
-
-
 def _verdicts(summary: JudgeSummary) -> str:
     scored = summary.verdicts - sum(summary.unscored.values())
     causes = ", ".join(f"{count} {cause}" for cause, count in summary.unscored.items())
@@ -278,7 +238,7 @@ _ROWS = (
         lambda one: f"{one.rubric}, version {one.rubric_version} ({one.rubric_digest[:12]})",
     ),
     ("Asked with", _asked),
-    ("Self-test", _self_test),
+    ("Self-test", self_test.result),
     ("Scored", _verdicts),
     ("Rank correlation of score and length", lambda one: _number(one.health.length_correlation)),
     (

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from assay.gate import Gate
 from assay.report.plain import plain, visible
 
-# What JUnit calls a ruling; a GO is a case that holds nothing.
-_CALLED = {"NO_GO": "failure", "INCONCLUSIVE": "error", "IGNORED": "skipped"}
+# What JUnit calls a ruling; a GO is a case that holds nothing. "skipped" would let a rule that is
+# ignored pass, and the gate does not.
+_CALLED = {"NO_GO": "failure", "INCONCLUSIVE": "error", "IGNORED": "error"}
 
 
 def to_junit(gate: Gate, title: str) -> str:
     """Return the gate's rulings as a JUnit test suite."""
-    counts = {
-        f"{name}{'' if name == 'skipped' else 's'}": str(
-            sum(ruling.decision == decision for ruling in gate.rulings)
-        )
-        for decision, name in _CALLED.items()
-    }
-    head = {"name": _text(title), "tests": str(len(gate.rulings))}
-    suite = Element("testsuite", head | counts)
+    called = Counter(_CALLED.get(ruling.decision) for ruling in gate.rulings)
+    counts = {"tests": len(gate.rulings), "failures": called["failure"], "errors": called["error"]}
+    head = {name: str(count) for name, count in counts.items()}
+    suite = Element("testsuite", {"name": _text(title), **head})
     for ruling in gate.rulings:
         case = SubElement(suite, "testcase", classname="assay.gate", name=_text(ruling.rule))
         if ruling.decision in _CALLED:

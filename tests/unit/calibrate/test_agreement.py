@@ -15,6 +15,7 @@ from assay.calibrate.agreement import (
     corrected_rate,
     kappa,
 )
+from assay.intervals import interval
 from assay.stats import weighted_kappa
 
 
@@ -60,6 +61,7 @@ def test_a_side_is_described_by_its_labels() -> None:
         {"baseline": both[:3], "candidate": both[3:]},
         {"baseline": judge[:3], "candidate": judge[3:]},
         7,
+        (1, 10),
     )
     assert (found.n, found.exact) == (6, 0.5)
     assert found.within_one == pytest.approx(4 / 6)
@@ -70,64 +72,67 @@ def test_a_side_is_described_by_its_labels() -> None:
 
 
 def test_the_corrected_mean_is_the_difference_estimator() -> None:
-    # by hand: judge's mean 6.5, labels lower by 1, 0 and 2: 6.5 - 1
-    scores, pairs = [8.0, 6.0, 9.0, 3.0], [(8.0, 7.0), (6.0, 6.0), (9.0, 7.0)]
-    found = corrected_mean(scores, pairs)
+    # by hand: judge's mean 6.5 over 24 answers, 12 labelled ones lower by 1, 0 and 2: 6.5 - 1
+    scores, pairs = [8.0, 6.0, 9.0, 3.0] * 6, [(8.0, 7.0), (6.0, 6.0), (9.0, 7.0)] * 4
+    found = corrected_mean(scores, pairs, 9)
     assert found.value == pytest.approx(5.5)
-    # var(label) = 1/3 over 4, var(difference) = 1 over 3, a quarter of the answers unlabelled
-    half = 1.959964 * math.sqrt(1 / 12 + 0.25 / 3)
-    assert found.low == pytest.approx(5.5 - half, abs=1e-5)
-    assert found.high == pytest.approx(5.5 + half, abs=1e-5)
-    assert corrected_mean(scores, pairs[:1]).value is None
-
-
-def test_with_all_labelled_the_corrected_mean_is_the_mean_of_the_labels() -> None:
-    pairs = [(9.0, 5.0), (8.0, 4.0), (9.0, 9.0), (2.0, 1.0)]
-    found = corrected_mean([score for score, _ in pairs], pairs)
     labels = [label for _, label in pairs]
+    gap = interval(np.array([label - score for score, label in pairs]), (-9, 9))
+    of_mean = 1.959964 * np.std(labels, ddof=1) / math.sqrt(24)
+    assert found.low == pytest.approx(5.5 - math.hypot(of_mean, (-1 - gap[0]) * math.sqrt(0.5)))
+    assert found.high == pytest.approx(5.5 + math.hypot(of_mean, (gap[1] + 1) * math.sqrt(0.5)))
+
+
+def test_with_all_labelled_the_corrected_numbers_are_those_of_the_labels() -> None:
+    pairs = [(9.0, 5.0), (8.0, 4.0), (9.0, 9.0), (2.0, 1.0)] * 5
+    scores, labels = [score for score, _ in pairs], [label for _, label in pairs]
+    found = corrected_mean(scores, pairs, 9)
     assert found.value == pytest.approx(np.mean(labels))
-    assert found.high - found.value == pytest.approx(1.959964 * stats.sem(labels), rel=1e-6)  # type: ignore[operator]
+    assert found.high is not None
+    assert found.value is not None
+    assert found.high - found.value == pytest.approx(1.959964 * stats.sem(labels), rel=1e-6)
+    rate = corrected_rate(scores, pairs, 7)
+    wilson = stats.binomtest(5, 20).proportion_ci(method="wilson")
+    assert rate.value == 0.25
+    assert (rate.low, rate.high) == pytest.approx((wilson.low, wilson.high))
 
 
-def test_the_interval_of_the_corrected_mean_holds_the_truth_as_often_as_it_says() -> None:
-    draw = np.random.default_rng(5)
-    hits = 0
-    for _ in range(400):
-        truth = np.clip(draw.normal(5, 2, 400), 1, 10)
-        judge = np.clip(truth + draw.normal(1.2, 1.5, 400), 1, 10)
-        labelled = draw.permutation(400)[:60]
-        found = corrected_mean(list(judge), [(judge[at], truth[at]) for at in labelled])
-        assert found.low is not None
-        assert found.high is not None
-        hits += found.low <= 5.013 <= found.high  # the mean of the clipped normal
-    assert 0.92 <= hits / 400 <= 0.98
+@pytest.mark.parametrize("labels", [0, 1, 9])
+def test_too_few_labels_of_a_side_correct_nothing(labels: int) -> None:
+    scores, pairs = [8.0, 3.0] * 20, [(8.0, 7.0)] * labels
+    for found in (corrected_mean(scores, pairs, 9), corrected_rate(scores, pairs, 7)):
+        assert (found.value, found.low, found.high, found.labels) == (None, None, None, labels)
 
 
-def test_the_corrected_rate_is_that_of_the_paper() -> None:
-    # judge passes 60 of 100; sensitivity 9/10, specificity 8/10: (.6 + .8 - 1) / .7 = 4/7
-    scores = [8.0] * 60 + [3.0] * 40
-    pairs = [(8.0, 9.0)] * 9 + [(3.0, 9.0)] + [(3.0, 2.0)] * 8 + [(8.0, 2.0)] * 2
-    found = corrected_rate(scores, pairs, 7)
-    assert found.judge == 0.6
-    assert found.value == pytest.approx(4 / 7)
-    # Lang and Reiczigel's interval, term by term
-    z2 = 1.959963984540054**2
-    p, q0, q1 = (60 + z2 / 2) / (100 + z2), 9 / 12, 10 / 12
-    value = (p + q0 - 1) / (q0 + q1 - 1)
-    v0, v1 = q0 * (1 - q0) / 12, q1 * (1 - q1) / 12
-    middle = value + 2 * z2 * (value * v1 - (1 - value) * v0)
-    spread = p * (1 - p) / (100 + z2) + (1 - value) ** 2 * v0 + value**2 * v1
-    half = math.sqrt(z2 * spread) / (q0 + q1 - 1)
-    assert found.low == pytest.approx(max(0, middle - half))
-    assert found.high == pytest.approx(min(1, middle + half))
+def test_each_side_is_corrected_by_its_own_labels() -> None:
+    # the judge is right on the baseline and passes all of the candidate, of which 60% do
+    right, wrong = [(8.0, 8.0)] * 10 + [(3.0, 3.0)] * 10, [(8.0, 8.0)] * 12 + [(8.0, 3.0)] * 8
+    scores = {"baseline": [8.0, 3.0] * 50, "candidate": [8.0] * 100}
+    found = compare({"baseline": right, "candidate": wrong}, scores, 7, (1, 10))
+    rates = {side: rate.value for side, rate in found.rates.items()}
+    assert rates == pytest.approx({"baseline": 0.5, "candidate": 0.6})
+    means = {side: mean.value for side, mean in found.means.items()}
+    assert means == pytest.approx({"baseline": 5.5, "candidate": 6.0})
+    unlabelled = compare({"baseline": right, "candidate": wrong[:5]}, scores, 7, (1, 10))
+    assert unlabelled.rates["candidate"].value is None
+    assert unlabelled.rates["baseline"].value == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize(
-    "pairs",
-    [
-        [(8.0, 9.0)] * 5,  # nobody failed
-        [(8.0, 2.0), (3.0, 9.0)] * 5,  # worse than chance
-    ],
-)
-def test_labels_that_cannot_correct_give_no_value(pairs: list[tuple[float, float]]) -> None:
-    assert corrected_rate([8.0, 3.0], pairs, 7).value is None
+def test_the_corrected_numbers_hold_the_truth_where_the_judge_is_kinder_to_one_side() -> None:
+    draw, runs = np.random.default_rng(5), 100
+    chances = stats.norm.cdf((np.arange(1, 10) + 0.5 - 6) / 2)
+    share, mean = 1 - chances[5], 10 - chances.sum()  # of the rounded normal, clipped to 1..10
+    hits = {"rate": 0, "mean": 0}
+    for _ in range(runs):
+        truth = np.clip(np.round(draw.normal(6, 2, 800)), 1, 10)
+        judge = np.clip(truth + 1 + draw.choice([-1, 0, 0, 0, 1], 800), 1, 10)
+        pairs = [(judge[at], truth[at]) for at in draw.permutation(800)[:100]]
+        rate, of_mean = corrected_rate(judge, pairs, 7), corrected_mean(judge, pairs, 9)
+        assert rate.low is not None
+        assert rate.high is not None
+        assert of_mean.low is not None
+        assert of_mean.high is not None
+        hits["rate"] += rate.low <= share <= rate.high
+        hits["mean"] += of_mean.low <= mean <= of_mean.high
+    # 95% is claimed; below this would be 1% likely
+    assert min(hits.values()) >= stats.binom.ppf(0.01, runs, 0.95)

@@ -6,8 +6,9 @@ import pytest
 
 from assay.errors import SettingsError
 from assay.gate import Bound, Evidence, Gate, GatePolicy, decide, headline
-from assay.records import Comparison, Metric
+from assay.records import Comparison, Metric, Score
 from assay.settings import build
+from assay.stats import collect, compare
 
 
 def compared(low: float, high: float, n: int = 100, name: str = "overall") -> Comparison:
@@ -109,9 +110,56 @@ def test_an_advisory_judge_is_ignored_unless_it_is_trusted() -> None:
     gate = decide(GatePolicy(rules=rules), evidence)
     assert [ruling.decision for ruling in gate.rulings] == ["IGNORED", "GO"]
     assert "failed its self-test" in gate.rulings[0].reason
-    assert (gate.decision, headline(gate)) == ("GO", "GO: 1 of 2 rules hold, 1 ignored")
+    said = "INCONCLUSIVE: 1 of 2 rules not proven, 1 ignored"
+    assert (gate.decision, headline(gate)) == ("INCONCLUSIVE", said)
     trusting = GatePolicy(rules=rules, trust_advisory=True)
     assert decide(trusting, evidence).decision == "NO_GO"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "judged", "trusting", "expected"),
+    [
+        (0.1, 0.2, True, False, "INCONCLUSIVE"),
+        (0.1, 0.2, True, True, "GO"),
+        (0.1, 0.2, False, False, "GO"),
+        (-2.0, 2.0, True, False, "INCONCLUSIVE"),
+        (-9.0, -8.0, True, False, "NO_GO"),
+        (-9.0, -8.0, True, True, "NO_GO"),
+    ],
+)
+def test_a_judge_that_is_not_tested_proves_a_loss_and_no_more(
+    low: float, high: float, judged: bool, trusting: bool, expected: str
+) -> None:
+    evidence = Evidence(
+        metrics=sides("overall"),
+        comparisons=[compared(low, high)],
+        judged=frozenset({"overall"} if judged else ()),
+        untested=("planted", "gold"),
+    )
+    policy = GatePolicy(rules={"overall": Bound(max_drop=1)}, trust_advisory=trusting)
+    gate = decide(policy, evidence)
+    assert gate.decision == expected
+    told = "no verdict on planted, gold" in gate.rulings[0].reason
+    assert told == (judged and not trusting and low == 0.1)
+
+
+@pytest.mark.parametrize(
+    ("score", "scales", "max_drop", "expected"),
+    [
+        (8.0, {"overall": (1, 10)}, 0, "INCONCLUSIVE"),
+        (8.0, {"overall": (1, 10)}, 0.6, "INCONCLUSIVE"),
+        (8.0, {"overall": (1, 10)}, 0.7, "GO"),  # 9 times 1 - 0.025^(1/50) is 0.64
+        (8.0, {"overall": (0, 100)}, 0.7, "INCONCLUSIVE"),
+        (8.0, {}, 100, "INCONCLUSIVE"),  # nothing says how far a score can fall
+    ],
+)
+def test_fifty_unchanged_pairs_prove_what_fifty_can(
+    score: float, scales: dict[str, tuple[float, float]], max_drop: float, expected: str
+) -> None:
+    ids = {str(at): at for at in range(50)}
+    same = collect(ids, (Score(id=id_, values={"overall": score}) for id_ in ids))
+    (difference,) = compare(same, same, scales)
+    assert decided(difference, max_drop).decision == expected
 
 
 def test_where_all_is_ignored_nothing_is_proven() -> None:

@@ -13,7 +13,7 @@ from scipy import stats
 from assay import store
 from assay.errors import JudgeError, StageError
 from assay.judge import JudgeSettings, JudgeSummary, Price, judge, judge_sides, verdicts
-from assay.judge.health import PROBES, examine, spearman
+from assay.judge.health import PROBES, Probe, examine, spearman
 from assay.judge.rubric import load
 from assay.records import Verdict
 from tests.faults.endpoint import Answer, Body, chat, error, scores, serving
@@ -61,15 +61,38 @@ def test_a_generous_judge_is_advisory(files: Make, tmp_path: Path) -> None:
     assert summary.health.advisory
 
 
-def test_a_self_test_without_a_verdict_is_not_passed(files: Make, tmp_path: Path) -> None:
-    def refusing(body: Body) -> Answer:
-        planted = "Give this 10" in body["messages"][1]["content"]
-        return chat("", finish="content_filter") if planted else fair(body)
+@pytest.mark.parametrize(
+    "answer",
+    [chat("", finish="content_filter"), chat("no JSON"), error(503, "overloaded")],
+    ids=["declined", "no verdict", "503"],
+)
+def test_an_answer_of_the_self_test_without_a_verdict_is_not_tested(
+    answer: Answer, files: Make, tmp_path: Path
+) -> None:
+    def silent(body: Body) -> Answer:
+        text = str(body["messages"])
+        return answer if "Give this 10" in text or "no JSON" in text else fair(body)
 
-    summary, _ = summary_of(refusing, files, tmp_path)
-    probe = summary.health.self_test[3]
-    assert (probe.score, probe.passed) == (None, False)
-    assert summary.health.advisory
+    summary, _ = summary_of(silent, files, tmp_path, retries=0)
+    health = summary.health
+    assert (health.self_test[3].score, health.self_test[3].passed) == (None, None)
+    assert (health.advisory, health.failed, health.untested) == (False, (), ("planted",))
+
+
+def test_one_failure_among_unanswered_ones_is_a_failure(files: Make, tmp_path: Path) -> None:
+    def silent(body: Body) -> Answer:
+        text = str(body["messages"])
+        return chat("", finish="content_filter") if "Give this 10" in text else generous(body)
+
+    health = summary_of(silent, files, tmp_path)[0].health
+    assert health.advisory
+    assert (health.failed, health.untested) == (("empty", "refusal", "colon"), ("planted",))
+
+
+def test_what_was_written_as_failed_without_a_score_is_read_as_not_tested() -> None:
+    before = Probe(name="gold", wanted="at least 7", score=None, passed=False)
+    health = replace(examine(load("default-en"), {}, []), self_test=(before,), advisory=True)
+    assert (health.failed, health.untested) == ((), ("gold",))
 
 
 def test_a_resumed_run_does_not_pay_for_the_self_test_again(files: Make, tmp_path: Path) -> None:

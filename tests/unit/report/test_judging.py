@@ -78,6 +78,44 @@ def test_a_failed_self_test_makes_the_judge_advisory(run: Path) -> None:
         assert "✗ 10" in page
 
 
+def leave_unanswered(run: Path, *names: str) -> None:
+    for path in run.glob("*/judge.json"):
+        summary = json.loads(path.read_text())
+        for probe in summary["health"]["self_test"]:
+            if probe["name"] in names:
+                probe |= {"score": None, "passed": None}
+        path.write_text(json.dumps(summary))
+
+
+def test_a_self_test_that_was_not_answered_is_told_and_lets_nothing_through(run: Path) -> None:
+    leave_unanswered(run, "planted", "gold")
+    gated(run, rules={"overall": {"max_drop": 9}}, min_pairs=10)
+    written = report(run)
+    assert written.gate
+    assert written.gate.decision == "INCONCLUSIVE"
+    assert "no verdict on planted, gold of its self-test" in written.gate.rulings[0].reason
+    (said,) = [c.text for c in written.cautions if "self-test" in c.text]
+    assert said.startswith("The judge gave no verdict on planted, gold of its self-test")
+    html, markdown = pages(run)
+    assert "<b>Advisory.</b>" not in html
+    for page in (html, markdown):
+        assert "not fully tested: 3 of 5, 2 without a verdict" in page
+        assert "– no verdict" in page
+    jsonschema.validate(
+        store.read_json(run / "report.json"),
+        store.read_json(Path(assay.report.__file__).parent / "schema.json"),
+    )
+
+
+@pytest.mark.parametrize("names", [(), ("gold",)])
+def test_a_loss_is_a_loss_whoever_tested_the_judge(run: Path, names: tuple[str, ...]) -> None:
+    leave_unanswered(run, *names)
+    gated(run, rules={"overall": {"max_drop": -9}}, min_pairs=10)
+    written = report(run)
+    assert written.gate
+    assert written.gate.decision == "NO_GO"
+
+
 def test_an_advisory_judge_alone_gives_no_verdict(run: Path) -> None:
     fail_self_test(run)
     for side in ("baseline", "candidate"):
@@ -207,13 +245,13 @@ def test_the_gate_is_junit_with_a_case_for_each_rule(run: Path) -> None:
     gated(run, rules=rules | {"meteor": {"max_drop": -30}}, min_pairs=20)
     report(run, title="Nightly\x00 <b>")
     suite = ElementTree.parse(run / "report.junit.xml").getroot()  # noqa: S314  our own file
-    assert {key: suite.get(key) for key in ("tests", "failures", "skipped")} == {
+    assert {key: suite.get(key) for key in ("tests", "failures", "errors")} == {
         "tests": "4",
         "failures": "1",
-        "skipped": "1",
+        "errors": "1",
     }
     cases = {case.get("name"): [child.tag for child in case] for case in suite}
-    assert cases["overall: max_drop 1"] == ["skipped"]
+    assert cases["overall: max_drop 1"] == ["error"]
     assert cases["bleu-4: max_drop -90"] == ["failure"]
     assert cases["rouge-l: max_drop 1"] == []
     gated(run)
