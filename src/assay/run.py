@@ -128,8 +128,8 @@ def check(settings: Config) -> None:
 
 def _check_gate(settings: Config, policy: GatePolicy) -> None:
     """Refuse a rule that this run cannot prove, before anything is spent on it."""
-    scored = [name for name in settings.metrics.metrics if name not in measuring.CORPUS_METRICS]
-    known = scored if settings.auto else []
+    specs = measuring.specs(settings.metrics) if settings.auto else ()
+    known = [spec.name for spec in specs if spec.kind != "total"]
     if settings.judged and settings.judge:
         known = [*known, *judging.dimensions(settings.judge.rubric)]
         known += [judging.WIN_RATE] if settings.judge.pairwise else []
@@ -138,6 +138,12 @@ def _check_gate(settings: Config, policy: GatePolicy) -> None:
             raise SettingsError(
                 f"gate.rules.{name} is no metric of this run that has an interval",
                 f"Use one of {', '.join(known)}",
+            )
+    for spec in specs:
+        if spec.name in policy.rules and spec.direction == "unknown":
+            raise SettingsError(
+                f"gate.rules.{spec.name}: the metric does not say which way is better",
+                "Let its entry point lead to an assay.metrics.AutoMetric with a direction",
             )
 
 

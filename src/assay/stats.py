@@ -15,9 +15,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from assay.records import Comparison, Metric, Score, Side, Total
+from assay.records import Comparison, Direction, Metric, MetricSpec, Score, Side, Total
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,16 +26,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-Direction = Literal["higher", "lower", "neither"]
+Specs = Mapping[str, MetricSpec]
+"""What each metric is, by name; one without a spec is a mean without a direction."""
 
-# Which way is better; every other metric is better the higher it is.
-_DIRECTIONS: Mapping[str, Direction] = {
-    **dict.fromkeys(("eval_loss", "perplexity"), "lower"),
-    **dict.fromkeys(("empty", "truncated", "language-mismatch", "order-flip"), "lower"),
-    **dict.fromkeys(("length-ratio", "distinct-1", "distinct-2"), "neither"),
-}
-# Scores that are 0 or 100: their mean is a rate.
-_RATES = frozenset({"exact-match", "empty", "truncated", "language-mismatch", "order-flip"})
+_NO_SPECS: Specs = MappingProxyType({})
 BOOTSTRAP_MAX = 1_000
 RESAMPLES = 5_000
 SEED = 20_240
@@ -43,7 +38,6 @@ _NORMAL = NormalDist()
 _Z = _NORMAL.inv_cdf(0.975)
 # 2.80 standard errors: two-sided test at 5% with a power of 80% (arXiv 2411.00640, section 5)
 _DETECTABLE = _Z + _NORMAL.inv_cdf(0.8)
-_MAX_LOG = 700.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,31 +80,22 @@ def collect(positions: Mapping[str, int], rows: Iterable[Score]) -> SideScores:
     return SideScores(samples=len(positions), values=values, causes=causes)
 
 
-def summarise(side: Side, scores: SideScores, totals: Iterable[Total]) -> list[Metric]:
+def summarise(
+    side: Side, scores: SideScores, totals: Iterable[Total], specs: Specs = _NO_SPECS
+) -> list[Metric]:
     """Return one metric a name: the mean of its per-sample scores, or the total in `totals` where
     it has no per-sample part. A sample without a row counts as unscored, cause "not_scored"."""
-    metrics = [_mean_metric(side, scores, name) for name in scores.values]
+    rates = {name for name, spec in specs.items() if spec.kind == "rate"}
+    metrics = [_mean_metric(side, scores, name, name in rates) for name in scores.values]
     known = set(scores.values)
     return metrics + [
         _total_metric(side, total, scores.samples) for total in totals if total.name not in known
     ]
 
 
-def evaluation_totals(results: Mapping[str, float], n: int) -> list[Total]:
-    """Return the totals among a side's all_results.json over `n` samples: LLaMA-Factory's
-    eval_loss and accuracy (its eval_accuracy, 0..1), and perplexity, the exponential of
-    eval_token_loss, the loss in nats with each token counting the same."""
-    found: dict[str, float] = {}
-    if "eval_loss" in results:
-        found["eval_loss"] = results["eval_loss"]
-    if results.get("eval_token_loss", math.inf) < _MAX_LOG:
-        found["perplexity"] = math.exp(results["eval_token_loss"])
-    if "eval_accuracy" in results:
-        found["accuracy"] = results["eval_accuracy"]
-    return [Total(name=name, value=value, n=n) for name, value in found.items()]
-
-
-def compare(baseline: SideScores, candidate: SideScores) -> list[Comparison]:
+def compare(
+    baseline: SideScores, candidate: SideScores, specs: Specs = _NO_SPECS
+) -> list[Comparison]:
     """Return candidate minus baseline for each metric that both sides scored on the same two
     samples or more: one pair says nothing of its spread."""
     import numpy as np
@@ -122,18 +107,18 @@ def compare(baseline: SideScores, candidate: SideScores) -> list[Comparison]:
         difference = values - baseline.values[name]
         difference = difference[np.isfinite(difference)]
         if len(difference) >= 2:
-            comparisons.append(_comparison(name, difference))
+            comparisons.append(_comparison(name, difference, _direction(name, specs)))
     return comparisons
 
 
-def compare_with(constant: float, name: str, scores: SideScores) -> list[Comparison]:
-    """Return the scores `name` minus a constant, as a comparison over the samples that have one;
-    none where there are fewer than two."""
+def compare_with(constant: float, spec: MetricSpec, scores: SideScores) -> list[Comparison]:
+    """Return the scores of a metric minus a constant, as a comparison over the samples that have
+    one; none where there are fewer than two."""
     import numpy as np
 
-    values = scores.values.get(name, np.array([]))
+    values = scores.values.get(spec.name, np.array([]))
     difference = values[np.isfinite(values)] - constant
-    return [_comparison(name, difference)] if len(difference) >= 2 else []
+    return [_comparison(spec.name, difference, spec.direction)] if len(difference) >= 2 else []
 
 
 def interval(values: Floats) -> tuple[float, float]:
@@ -179,14 +164,8 @@ def weighted_kappa(left: Floats, right: Floats) -> float | None:
     return None if chance == 0 else 1 - float(((left - right) ** 2).mean()) / chance
 
 
-def direction(name: str) -> Direction:
-    """Return which values of the metric `name` are better."""
-    return _DIRECTIONS.get(name, "higher")
-
-
-def sign(name: str) -> int:
-    """Return -1 where a lower value of the metric `name` is better, else 1."""
-    return -1 if direction(name) == "lower" else 1
+def _direction(name: str, specs: Specs) -> Direction:
+    return specs[name].direction if name in specs else "unknown"
 
 
 def _forget(at: int, values: dict[str, Floats], causes: dict[str, dict[int, str]]) -> None:
@@ -196,7 +175,7 @@ def _forget(at: int, values: dict[str, Floats], causes: dict[str, dict[int, str]
         by_position.pop(at, None)
 
 
-def _mean_metric(side: Side, scores: SideScores, name: str) -> Metric:
+def _mean_metric(side: Side, scores: SideScores, name: str, rate: bool) -> Metric:
     import numpy as np
 
     array = scores.values[name]
@@ -205,7 +184,7 @@ def _mean_metric(side: Side, scores: SideScores, name: str) -> Metric:
     missing = scores.samples - len(values) - unscored.total()
     if missing:
         unscored["not_scored"] += missing
-    of_mean = _wilson if name in _RATES else interval
+    of_mean = _wilson if rate else interval
     low, high = of_mean(values) if len(values) >= 2 else (None, None)
     return Metric(
         name=name,
@@ -234,9 +213,9 @@ def _wilson(values: Floats) -> tuple[float, float]:
     return 100 * max(0.0, middle - half), 100 * min(1.0, middle + half)
 
 
-def _comparison(name: str, difference: Floats) -> Comparison:
+def _comparison(name: str, difference: Floats, direction: Direction) -> Comparison:
     low, high = interval(difference)
-    gain = difference * sign(name)
+    gain = -difference if direction == "lower" else difference
     n = len(difference)
     return Comparison(
         name=name,
@@ -248,6 +227,7 @@ def _comparison(name: str, difference: Floats) -> Comparison:
         equal=int((gain == 0).sum()),
         worse=int((gain < 0).sum()),
         detectable=_DETECTABLE * float(difference.std(ddof=1)) / math.sqrt(n),
+        direction=direction,
     )
 
 

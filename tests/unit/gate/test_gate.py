@@ -6,11 +6,17 @@ import pytest
 
 from assay.errors import SettingsError
 from assay.gate import Bound, Evidence, Gate, GatePolicy, decide, headline
-from assay.records import Comparison, Metric
+from assay.records import Comparison, Direction, Metric
 from assay.settings import build
 
 
-def compared(low: float, high: float, n: int = 100, name: str = "overall") -> Comparison:
+def compared(
+    low: float,
+    high: float,
+    n: int = 100,
+    name: str = "overall",
+    direction: Direction = "higher",
+) -> Comparison:
     middle = (low + high) / 2
     return Comparison(
         name=name,
@@ -22,6 +28,7 @@ def compared(low: float, high: float, n: int = 100, name: str = "overall") -> Co
         equal=n,
         worse=0,
         detectable=0.1,
+        direction=direction,
     )
 
 
@@ -52,19 +59,28 @@ def decided(difference: Comparison, max_drop: float, **policy: object) -> Gate:
         (compared(0.1, 0.5), -0.3, "INCONCLUSIVE"),  # a gain of 0.3 is demanded
         (compared(0.4, 0.5), -0.3, "GO"),
         (compared(0.1, 0.2), -0.3, "NO_GO"),
-        (compared(-0.2, 0.1, name="empty"), 0.3, "GO"),  # lower is better
-        (compared(0.4, 0.9, name="empty"), 0.3, "NO_GO"),
-        (compared(-0.9, -0.4, name="empty"), 0.3, "GO"),
-        (compared(-0.2, 0.1, name="length-ratio"), 0.3, "GO"),  # any change is a loss
-        (compared(0.4, 0.9, name="length-ratio"), 0.3, "NO_GO"),
-        (compared(-0.9, -0.4, name="length-ratio"), 0.3, "NO_GO"),
-        (compared(-0.1, 0.4, name="length-ratio"), 0.3, "INCONCLUSIVE"),
+        (compared(-0.2, 0.1, direction="lower"), 0.3, "GO"),
+        (compared(0.4, 0.9, direction="lower"), 0.3, "NO_GO"),
+        (compared(-0.9, -0.4, direction="lower"), 0.3, "GO"),
+        (compared(-0.2, 0.1, direction="neither"), 0.3, "GO"),  # any change is a loss
+        (compared(0.4, 0.9, direction="neither"), 0.3, "NO_GO"),
+        (compared(-0.9, -0.4, direction="neither"), 0.3, "NO_GO"),
+        (compared(-0.1, 0.4, direction="neither"), 0.3, "INCONCLUSIVE"),
     ],
 )
 def test_only_a_loss_whose_whole_interval_is_inside_passes(
     difference: Comparison, max_drop: float, expected: str
 ) -> None:
     assert decided(difference, max_drop).decision == expected
+
+
+@pytest.mark.parametrize("difference", [(-30, -29), (-0.1, 0.1), (29, 30)])
+def test_a_metric_that_does_not_say_which_way_is_better_proves_nothing(
+    difference: tuple[float, float],
+) -> None:
+    gate = decided(compared(*difference, direction="unknown"), 1)
+    assert gate.decision == "INCONCLUSIVE"
+    assert "does not say which way is better" in gate.rulings[0].reason
 
 
 def test_too_few_pairs_prove_nothing() -> None:
