@@ -16,6 +16,9 @@ import yaml
 
 from assay import compiled, config, exits
 from assay.cli.main import main
+from assay.llamafactory.totals import LIKELIHOOD
+from assay.metrics import CATALOGUE
+from assay.records import MetricSpec
 
 DOCS = Path(__file__).parent
 
@@ -59,6 +62,15 @@ def messages() -> str:
     return str(runpy.run_path(str(DOCS / "messages.py"))["table"]())
 
 
+def metrics() -> str:
+    """Return what each metric is."""
+    named = [(f"`{name}`{' *' * metric.usual}", metric) for name, metric in CATALOGUE.items()]
+    rows = [_metric(name, metric, metric.reference) for name, metric in named]
+    rows += [_metric(f"`{spec.name}`", spec, "") for spec in LIKELIHOOD]
+    head = "| name | what it is | better | kind | scale | equals |"
+    return "\n".join([head, "|---|---|---|---|---|---|", *rows])
+
+
 def rendered(name: str, text: str, table: str) -> str:
     """Return a page with the table behind its marker."""
     pattern = rf"(<!-- {name} -->\n)(\n\|.*?\n(?=\n|\Z))?"
@@ -86,11 +98,17 @@ def pages() -> dict[Path, str]:
         ("run.md", "exits"): exit_codes(),
         ("pipelines.md", "parameters"): parameters(),
         ("troubleshooting.md", "messages"): messages(),
+        ("metrics.md", "metrics"): metrics(),
     }
     texts = {path: with_help(path.read_text()) for path in sorted(DOCS.glob("*.md"))}
     for (page, name), table in tables.items():
         texts[DOCS / page] = rendered(name, texts[DOCS / page], table)
     return texts
+
+
+def _metric(name: str, spec: MetricSpec, reference: str) -> str:
+    scale = f"{spec.scale[0]:g} to {spec.scale[1]:g}" if spec.scale else ""
+    return f"| {name} | {spec.meaning} | {spec.direction} | {spec.kind} | {scale} | {reference} |"
 
 
 def _value(value: object) -> str:

@@ -18,10 +18,13 @@ from annotated_types import Ge, Le, MinLen
 
 from assay import exits
 from assay.records import Comparison, Metric
-from assay.stats import direction
 
 Decision = Literal["GO", "NO_GO", "INCONCLUSIVE"]
 IGNORED: Literal["IGNORED"] = "IGNORED"
+_NO_DIRECTION = (
+    "the metric does not say which way is better, so a rise may be a gain or a loss: let it return "
+    "a record with its direction, and compute the metrics again"
+)
 EXIT_CODES: Mapping[str, int] = {
     "GO": exits.DONE,
     "NO_GO": exits.FAILED,
@@ -127,6 +130,8 @@ def _rule(name: str, bound: Bound, policy: GatePolicy, evidence: Evidence) -> Ru
     compared = next((one for one in evidence.comparisons if one.name == name), None)
     if compared is None:
         return Ruling(rule=rule, decision="NO_GO", reason=_absent(sides))
+    if compared.direction == "unknown":
+        return Ruling(rule=rule, decision="INCONCLUSIVE", reason=_NO_DIRECTION)
     lacking = _lacking(sides, compared, policy)
     if lacking:
         return Ruling(rule=rule, decision="INCONCLUSIVE", reason=lacking)
@@ -184,10 +189,9 @@ def _within(rule: str, bound: Bound, compared: Comparison) -> Ruling:
 def _loss(compared: Comparison) -> tuple[float, float]:
     """Return the least and the most that was lost, by the interval; of a metric of which neither
     way is better, any change is a loss."""
-    way = direction(compared.name)
-    if way == "lower":
+    if compared.direction == "lower":
         return compared.low, compared.high
-    if way == "higher":
+    if compared.direction == "higher":
         return -compared.high, -compared.low
     reach = (abs(compared.low), abs(compared.high))
     straddles = compared.low <= 0 <= compared.high

@@ -143,8 +143,8 @@ def _checks(plan: Plan, artifacts: str) -> list[Callable[[], object]]:
 
 def _check_gate(config: Config, policy: GatePolicy) -> None:
     """Refuse a rule that this run cannot prove, before anything is spent on it."""
-    scored = [name for name in config.metrics.metrics if name not in measuring.CORPUS_METRICS]
-    known = scored if config.auto else []
+    specs = measuring.specs(config.metrics) if config.auto else ()
+    known = [spec.name for spec in specs if spec.kind != "total"]
     if config.judged and config.judge:
         known = [*known, *judging.dimensions(config.judge.rubric)]
         known += [judging.WIN_RATE] if config.judge.pairwise else []
@@ -153,6 +153,12 @@ def _check_gate(config: Config, policy: GatePolicy) -> None:
             raise SettingsError(
                 f"gate.rules.{name} is no metric of this run that has an interval",
                 f"Use one of {', '.join(known)}",
+            )
+    for spec in specs:
+        if spec.name in policy.rules and spec.direction == "unknown":
+            raise SettingsError(
+                f"gate.rules.{spec.name}: the metric does not say which way is better",
+                "Let its entry point lead to an assay.metrics.AutoMetric with a direction",
             )
 
 

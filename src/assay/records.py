@@ -5,6 +5,7 @@
     scores.jsonl       Score          what the auto-metrics say of one prediction
     totals.jsonl       Total          what they say of all predictions of a side at once
     verdicts.jsonl     Verdict        what the judge says of one prediction
+    specs.jsonl        MetricSpec     what each of the auto-metrics is
     metrics.json       Metric, Comparison   aggregates over one side, and between the two
     calibration.json   Agreement      how far the judge agrees with people
 
@@ -20,6 +21,9 @@ from typing import Literal
 
 Role = Literal["system", "user", "assistant", "function_call", "observation"]
 Side = Literal["baseline", "candidate"]
+Direction = Literal["higher", "lower", "neither", "unknown"]
+Kind = Literal["mean", "rate", "total"]
+Group = Literal["judge", "pairwise", "similarity", "own", "likelihood", "diagnostic"]
 SIDES: tuple[Side, Side] = ("baseline", "candidate")
 THOUGHT_UNENDED: Literal["thought_unended"] = "thought_unended"
 
@@ -114,6 +118,25 @@ class Total:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MetricSpec:
+    """What a metric is, said where it is made and carried to whoever reads its numbers.
+
+    `direction` says which values are better: higher or lower ones, neither (any change is a
+    loss), or unknown, where the metric does not say. `kind` is "mean" of the samples' scores,
+    "rate" where each score is 0 or 100, or "total", one number over all samples. `scale` holds the
+    least and the greatest value, None where there are none. `meaning` is one sentence for a
+    reader, and `group` the numbers that it stands among in the report.
+    """
+
+    name: str
+    direction: Direction
+    kind: Kind = "mean"
+    scale: tuple[float, float] | None = None
+    meaning: str = ""
+    group: Group = "own"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Metric:
     """One number over one side: the mean of the per-sample scores with its 95% interval, or a
     total that has no per-sample part (then `low` and `high` are None).
@@ -134,7 +157,8 @@ class Metric:
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Candidate minus baseline over the `n` samples that both have a score for, with the 95%
-    interval of the paired difference, and on how many the candidate was better, equal, worse.
+    interval of the paired difference, and on how many the candidate was better, equal, worse
+    (higher, equal, lower where the metric's `direction` is neither or unknown).
 
     `detectable` is the minimum detectable effect: the smallest true difference that `n` such pairs
     show in four runs of five (5% two-sided, power 80%).
@@ -149,6 +173,7 @@ class Comparison:
     equal: int
     worse: int
     detectable: float
+    direction: Direction = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True)

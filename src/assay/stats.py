@@ -1,8 +1,7 @@
 """Per-sample scores to metrics with intervals, and the paired comparison of two sides.
 
-Intervals are 95% (assay.intervals). How far a score can go, its lowest and its highest, is handed
-in as `scales`, metric name -> (lowest, highest): nothing here knows a metric by name but for its
-direction.
+Intervals are 95% (assay.intervals). What a metric is (which way is better, how far it can go) is
+handed in as `specs`, by name: nothing here knows a metric by its name.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from assay.intervals import SEED as SEED
 from assay.intervals import interval, wilson
-from assay.records import Comparison, Metric, Score, Side, Total
+from assay.records import Comparison, Metric, MetricSpec, Score, Side, Total
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,21 +24,13 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-Scales = Mapping[str, tuple[float, float]]
-Direction = Literal["higher", "lower", "neither"]
+Specs = Mapping[str, MetricSpec]
+"""What each metric is, by name; one without a spec is a mean without a direction or a scale."""
 
-# Which way is better; every other metric is better the higher it is.
-_DIRECTIONS: Mapping[str, Direction] = {
-    **dict.fromkeys(("eval_loss", "perplexity"), "lower"),
-    **dict.fromkeys(("empty", "truncated", "language-mismatch", "order-flip"), "lower"),
-    **dict.fromkeys(("length-ratio", "distinct-1", "distinct-2"), "neither"),
-}
-# Scores that are 0 or 100: their mean is a rate.
-_RATES = frozenset({"exact-match", "empty", "truncated", "language-mismatch", "order-flip"})
+_NO_SPECS: Specs = MappingProxyType({})
 _NORMAL = NormalDist()
 # 2.80 standard errors: two-sided test at 5% with a power of 80% (arXiv 2411.00640, section 5)
 _DETECTABLE = _NORMAL.inv_cdf(0.975) + _NORMAL.inv_cdf(0.8)
-_MAX_LOG = 700.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,33 +74,19 @@ def collect(positions: Mapping[str, int], rows: Iterable[Score]) -> SideScores:
 
 
 def summarise(
-    side: Side, scores: SideScores, totals: Iterable[Total], scales: Scales = MappingProxyType({})
+    side: Side, scores: SideScores, totals: Iterable[Total], specs: Specs = _NO_SPECS
 ) -> list[Metric]:
     """Return one metric a name: the mean of its per-sample scores, or the total in `totals` where
     it has no per-sample part. A sample without a row counts as unscored, cause "not_scored"."""
-    metrics = [_mean_metric(side, scores, name, scales.get(name)) for name in scores.values]
+    metrics = [_mean_metric(side, scores, spec_of(name, specs)) for name in scores.values]
     known = set(scores.values)
     return metrics + [
         _total_metric(side, total, scores.samples) for total in totals if total.name not in known
     ]
 
 
-def evaluation_totals(results: Mapping[str, float], n: int) -> list[Total]:
-    """Return the totals among a side's all_results.json over `n` samples: LLaMA-Factory's
-    eval_loss and accuracy (its eval_accuracy, 0..1), and perplexity, the exponential of
-    eval_token_loss, the loss in nats with each token counting the same."""
-    found: dict[str, float] = {}
-    if "eval_loss" in results:
-        found["eval_loss"] = results["eval_loss"]
-    if results.get("eval_token_loss", math.inf) < _MAX_LOG:
-        found["perplexity"] = math.exp(results["eval_token_loss"])
-    if "eval_accuracy" in results:
-        found["accuracy"] = results["eval_accuracy"]
-    return [Total(name=name, value=value, n=n) for name, value in found.items()]
-
-
 def compare(
-    baseline: SideScores, candidate: SideScores, scales: Scales = MappingProxyType({})
+    baseline: SideScores, candidate: SideScores, specs: Specs = _NO_SPECS
 ) -> list[Comparison]:
     """Return candidate minus baseline for each metric that both sides scored on the same two
     samples or more: one pair says nothing of its spread.
@@ -126,24 +103,22 @@ def compare(
         before = baseline.values[name]
         both = np.isfinite(values) & np.isfinite(before)
         if both.sum() >= 2:
-            reach = _reach(scales.get(name), before[both], values[both])
+            spec = spec_of(name, specs)
+            reach = _reach(spec.scale, before[both], values[both])
             difference = values[both] - before[both]
-            comparisons.append(_comparison(name, difference, (-reach, reach) if reach else None))
+            comparisons.append(_comparison(spec, difference, (-reach, reach) if reach else None))
     return comparisons
 
 
-def compare_with(
-    constant: float, name: str, scores: SideScores, scales: Scales = MappingProxyType({})
-) -> list[Comparison]:
-    """Return the scores `name` minus a constant, as a comparison over the samples that have one;
-    none where there are fewer than two."""
+def compare_with(constant: float, spec: MetricSpec, scores: SideScores) -> list[Comparison]:
+    """Return the scores of a metric minus a constant, as a comparison over the samples that have
+    one; none where there are fewer than two."""
     import numpy as np
 
-    values = scores.values.get(name, np.array([]))
+    values = scores.values.get(spec.name, np.array([]))
     difference = values[np.isfinite(values)] - constant
-    scale = scales.get(name)
-    around = (scale[0] - constant, scale[1] - constant) if scale else None
-    return [_comparison(name, difference, around)] if len(difference) >= 2 else []
+    around = (spec.scale[0] - constant, spec.scale[1] - constant) if spec.scale else None
+    return [_comparison(spec, difference, around)] if len(difference) >= 2 else []
 
 
 def difference_interval(
@@ -178,14 +153,9 @@ def weighted_kappa(left: Floats, right: Floats) -> float | None:
     return None if chance == 0 else 1 - float(((left - right) ** 2).mean()) / chance
 
 
-def direction(name: str) -> Direction:
-    """Return which values of the metric `name` are better."""
-    return _DIRECTIONS.get(name, "higher")
-
-
-def sign(name: str) -> int:
-    """Return -1 where a lower value of the metric `name` is better, else 1."""
-    return -1 if direction(name) == "lower" else 1
+def spec_of(name: str, specs: Specs) -> MetricSpec:
+    """Return what a metric is; nothing is known of one that `specs` lacks."""
+    return specs.get(name) or MetricSpec(name=name, direction="unknown")
 
 
 def _forget(at: int, values: dict[str, Floats], causes: dict[str, dict[int, str]]) -> None:
@@ -195,18 +165,17 @@ def _forget(at: int, values: dict[str, Floats], causes: dict[str, dict[int, str]
         by_position.pop(at, None)
 
 
-def _mean_metric(
-    side: Side, scores: SideScores, name: str, scale: tuple[float, float] | None
-) -> Metric:
+def _mean_metric(side: Side, scores: SideScores, spec: MetricSpec) -> Metric:
     import numpy as np
 
+    name = spec.name
     array = scores.values[name]
     values = array[np.isfinite(array)]
     unscored = Counter(scores.causes.get(name, {}).values())
     missing = scores.samples - len(values) - unscored.total()
     if missing:
         unscored["not_scored"] += missing
-    low, high = _interval(name, values, scale) if len(values) >= 2 else (None, None)
+    low, high = _interval(spec, values) if len(values) >= 2 else (None, None)
     return Metric(
         name=name,
         side=side,
@@ -218,9 +187,9 @@ def _mean_metric(
     )
 
 
-def _interval(name: str, values: Floats, scale: tuple[float, float] | None) -> tuple[float, float]:
-    if name not in _RATES:
-        return interval(values, scale)
+def _interval(spec: MetricSpec, values: Floats) -> tuple[float, float]:
+    if spec.kind != "rate":
+        return interval(values, spec.scale)
     low, high = wilson(float(values.mean()) / 100, len(values))
     return 100 * low, 100 * high
 
@@ -241,12 +210,14 @@ def _reach(scale: tuple[float, float] | None, before: Floats, now: Floats) -> fl
     return float(max(before.max(), now.max()) - min(before.min(), now.min()))
 
 
-def _comparison(name: str, difference: Floats, scale: tuple[float, float] | None) -> Comparison:
+def _comparison(
+    spec: MetricSpec, difference: Floats, scale: tuple[float, float] | None
+) -> Comparison:
     low, high = interval(difference, scale)
-    gain = difference * sign(name)
+    gain = -difference if spec.direction == "lower" else difference
     n = len(difference)
     return Comparison(
-        name=name,
+        name=spec.name,
         n=n,
         difference=float(difference.mean()),
         low=low,
@@ -255,6 +226,7 @@ def _comparison(name: str, difference: Floats, scale: tuple[float, float] | None
         equal=int((gain == 0).sum()),
         worse=int((gain < 0).sum()),
         detectable=_DETECTABLE * float(difference.std(ddof=1)) / math.sqrt(n),
+        direction=spec.direction,
     )
 
 

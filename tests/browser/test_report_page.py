@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 from playwright.sync_api import expect
 
 from assay import store
-from assay.records import Prediction
+from assay.records import SIDES, Direction, MetricSpec, Prediction, Score
 from assay.report import report
 
 Open = Callable[..., Any]
@@ -103,6 +104,33 @@ def test_search_filter_rank_and_paging(html: Path, show: Open, how: str) -> None
     frame.get_by_label("Order").select_option(label="Largest gain first")
     expect(cards.first).to_contain_text("100")
     assert opened.complaints == []
+
+
+@pytest.mark.parametrize(
+    ("direction", "toned"), [("higher", 24), ("lower", 24), ("neither", 0), ("unknown", 0)]
+)
+def test_only_a_metric_with_a_direction_is_coloured(
+    run: Path, show: Open, direction: Direction, toned: int
+) -> None:
+    spec = MetricSpec(name="own", direction=direction)
+    for level, side in enumerate(SIDES):
+        path = run / side / "scores.jsonl"
+        rows = [replace(row, values={"own": 1.0 + level}) for row in store.read_rows(path, Score)]
+        store.write_rows(path, rows)
+        store.write_rows(run / side / "specs.jsonl", [spec])
+    report(run)
+    frame = show(run / "report.html", "full").frame
+    frame.get_by_label("Rank by").select_option(label="own")
+    tone = {"higher": "better", "lower": "worse"}.get(direction, "better")
+    counted = {"better": "Gains", "worse": "Regressions"}[tone]
+    expect(frame.get_by_label("Show").locator("option", has_text=counted)).to_have_text(
+        f"{counted} ({toned})"
+    )
+    card = frame.locator("#list .sample").first
+    card.locator("summary").first.click()
+    change = card.locator("table.marks tr", has_text="own").locator("td").last
+    expect(change).to_have_text("+1")
+    expect(change).to_have_class(f"num {tone}-text" if toned else re.compile("^num ?$"))
 
 
 @WAYS

@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 from scipy import stats as reference
 
 from assay import stats
-from assay.records import Score, Total
+from assay.records import Direction, MetricSpec, Score, Total
 
 IDS = {name: at for at, name in enumerate("abcdef")}
+
+SCALED = {"m": MetricSpec(name="m", direction="higher", scale=(1, 10))}
+PERCENT = MetricSpec(name="m", direction="higher", scale=(0, 100))
 
 
 def scores(*rows: Score) -> stats.SideScores:
@@ -60,31 +63,6 @@ def test_the_last_row_of_an_id_counts() -> None:
     assert old.n == 0
 
 
-def test_totals_are_llama_factorys_with_the_perplexity() -> None:
-    found = stats.evaluation_totals(
-        {"eval_loss": 2.0, "eval_token_loss": 1.5, "eval_accuracy": 0.5, "eval_runtime": 3.0}, n=6
-    )
-    assert {total.name: total.value for total in found} == {
-        "eval_loss": 2.0,
-        "perplexity": pytest.approx(math.e**1.5),
-        "accuracy": 0.5,
-    }
-    _, *metrics = stats.summarise("candidate", values(1.0, 2.0), found)
-    assert [(metric.name, metric.n, metric.low) for metric in metrics] == [
-        ("eval_loss", 6, None),
-        ("perplexity", 6, None),
-        ("accuracy", 6, None),
-    ]
-
-
-@pytest.mark.parametrize("loss", [math.nan, math.inf, 1e6])
-def test_a_loss_without_bounds_makes_no_infinite_number(loss: float) -> None:
-    totals = stats.evaluation_totals({"eval_loss": loss, "eval_token_loss": loss}, n=6)
-    metrics = stats.summarise("candidate", values(), totals)
-    assert metrics[0].n == (6 if math.isfinite(loss) else 0)
-    assert all(metric.value is None or math.isfinite(metric.value) for metric in metrics)
-
-
 def test_a_total_counts_the_samples_it_is_not_over() -> None:
     totals = [Total(name="corpus-bleu", value=20.0, n=4), Total(name="none", value=None, n=0)]
     some, none = stats.summarise("candidate", values(), totals)
@@ -94,10 +72,9 @@ def test_a_total_counts_the_samples_it_is_not_over() -> None:
 
 @pytest.mark.parametrize("hits", [0, 1, 3, 6])
 def test_a_rate_has_wilsons_interval(hits: int) -> None:
-    rows = (
-        Score(id=id_, values={"exact-match": 100.0 * (at < hits)}) for at, id_ in enumerate(IDS)
-    )
-    (metric,) = stats.summarise("candidate", scores(*rows), [])
+    rate = MetricSpec(name="m", direction="higher", kind="rate", scale=(0.0, 100.0))
+    side = values(*(100.0 * (at < hits) for at in range(6)))
+    (metric,) = stats.summarise("candidate", side, [], {"m": rate})
     expected = reference.binomtest(hits, 6).proportion_ci(method="wilson")
     assert metric.low == pytest.approx(100 * expected.low, abs=1e-9)
     assert metric.high == pytest.approx(100 * expected.high)
@@ -122,19 +99,26 @@ def test_a_comparison_pairs_the_samples_that_both_have() -> None:
     assert (comparison.better, comparison.equal, comparison.worse) == (1, 1, 1)
 
 
-def test_a_lower_loss_is_better() -> None:
-    rows = [
-        scores(*(Score(id=id_, values={"eval_loss": loss + at}) for at, id_ in enumerate(IDS)))
-        for loss in (2.0, 1.0)
-    ]
-    (comparison,) = stats.compare(rows[0], rows[1])
+@pytest.mark.parametrize(
+    ("direction", "better"), [("higher", 0), ("lower", 6), ("neither", 0), ("unknown", 0)]
+)
+def test_a_fall_is_better_where_less_is(direction: Direction, better: int) -> None:
+    before, after = (values(*(level + at for at in range(6))) for level in (2.0, 1.0))
+    specs = {"m": MetricSpec(name="m", direction=direction)}
+    (comparison,) = stats.compare(before, after, specs)
     assert comparison.difference == pytest.approx(-1.0)
-    assert (comparison.better, comparison.worse) == (6, 0)
+    assert (comparison.better, comparison.worse) == (better, 6 - better)
+    assert comparison.direction == direction
+
+
+def test_what_nobody_describes_has_no_direction() -> None:
+    (comparison,) = stats.compare(values(1.0, 2.0), values(3.0, 5.0))
+    assert comparison.direction == "unknown"
 
 
 def test_unchanged_pairs_leave_room_for_what_was_not_seen_of_the_scale() -> None:
     same = values(8.0, 8.0, 9.0, 7.0, 8.0, 8.0)
-    (scaled,) = stats.compare(same, same, {"m": (1, 10)})
+    (scaled,) = stats.compare(same, same, SCALED)
     share = reference.binomtest(0, 6).proportion_ci(method="exact").high
     assert (scaled.low, scaled.high) == pytest.approx((-9 * share, 9 * share))
     (seen,) = stats.compare(same, same)
@@ -145,13 +129,13 @@ def test_unchanged_pairs_leave_room_for_what_was_not_seen_of_the_scale() -> None
 
 
 def test_equal_scores_of_one_side_leave_room_within_their_scale() -> None:
-    (metric,) = stats.summarise("candidate", values(*[8.0] * 6), [], {"m": (1, 10)})
+    (metric,) = stats.summarise("candidate", values(*[8.0] * 6), [], SCALED)
     share = reference.binomtest(0, 6).proportion_ci(method="exact").high
     assert (metric.low, metric.high) == pytest.approx((8 - 7 * share, 8 + 2 * share))
 
 
 def test_ties_alone_do_not_prove_an_even_match() -> None:
-    (even,) = stats.compare_with(50, "m", values(*[50.0] * 6), {"m": (0, 100)})
+    (even,) = stats.compare_with(50, PERCENT, values(*[50.0] * 6))
     share = reference.binomtest(0, 6).proportion_ci(method="exact").high
     assert (even.low, even.high) == pytest.approx((-50 * share, 50 * share))
 

@@ -10,10 +10,13 @@ from assay.judge.rubric import dimensions
 from assay.judge.run import judge
 from assay.judge.settings import JudgeSettings, check_access
 from assay.judge.sides import PAIRS, judge_sides
+from assay.judge.specs import DIMENSIONS, PAIRWISE, dimension_specs
 from assay.judge.summary import JudgeSummary
 
 __all__ = [
+    "DIMENSIONS",
     "PAIRS",
+    "PAIRWISE",
     "WIN_RATE",
     "Estimate",
     "JudgeSettings",
@@ -27,6 +30,7 @@ __all__ = [
     "check_access",
     "check_cost",
     "describe_estimate",
+    "dimension_specs",
     "dimensions",
     "judge",
     "judge_pairs",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from statistics import stdev
 from typing import Literal
 
-from assay.judge import contract
+from assay.judge import contract, specs
 from assay.judge.contract import ReplyError
 from assay.judge.log import Case
 from assay.judge.outcome import CallError
@@ -25,7 +25,7 @@ from assay.records import Sample, Verdict
 
 Preference = Literal["candidate", "baseline", "tie", "inconsistent"]
 
-WIN_RATE, FLIPPED = "win-rate", "order-flip"
+WIN_RATE, FLIPPED = specs.WIN_RATE.name, specs.ORDER_FLIP.name
 WIN, TIE, LOSS = 100.0, 50.0, 0.0
 _WIN_RATES: Mapping[Preference, float] = {
     "candidate": WIN,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,7 @@ from typing import Literal
 from assay import settings, store
 from assay.errors import JudgeError, SettingsError
 
-COMMENTARY = "commentary"
+COMMENTARY, OVERALL = "commentary", "overall"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -22,7 +22,8 @@ class Rubric:
     """Dimension name -> level -> what an answer of that level is like.
 
     `scale` holds the described levels in rising order; its ends are the lowest and the highest
-    score. Integers between two levels are allowed scores.
+    score. Integers between two levels are allowed scores. `directions` says of a dimension whether
+    higher scores are better (as of each that it does not name), lower ones, or neither.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Rubric:
     language: Literal["en", "zh"]
     scale: tuple[int, ...]
     dimensions: Mapping[str, Mapping[int, str]]
+    directions: Mapping[str, Literal["higher", "lower", "neither"]] = field(default_factory=dict)
 
     @property
     def low(self) -> int:
@@ -43,8 +45,11 @@ class Rubric:
 
     @property
     def digest(self) -> str:
-        """sha256 over everything in it, so that any change makes it another rubric."""
-        return hashlib.sha256(store.to_json(self)).hexdigest()
+        """sha256 over everything that a judge is asked by it, so that any change makes it another
+        rubric; its directions only say how the scores are read."""
+        asked = {one.name: getattr(self, one.name) for one in fields(self)}
+        del asked["directions"]
+        return hashlib.sha256(store.to_json(asked)).hexdigest()
 
     def parts(self) -> tuple[Rubric, ...]:
         """Return one rubric for each dimension."""
@@ -105,6 +110,7 @@ def parse(content: object, where: str) -> Rubric:
     _check_scale(rubric, where)
     for name, levels in rubric.dimensions.items():
         _check_dimension(rubric, name, levels, where)
+    _check_directions(rubric, where)
     if not rubric.dimensions:
         raise JudgeError(f"{where} has no dimensions", "Describe at least one dimension")
     return rubric
@@ -117,6 +123,23 @@ def _check_scale(rubric: Rubric, where: str) -> None:
             f"{where}: scale = {scale} does not rise",
             "List the described levels from the lowest score to the highest, such as "
             "[1, 3, 5, 7, 10]",
+        )
+
+
+def _check_directions(rubric: Rubric, where: str) -> None:
+    """The self-test and the headline rest on a score that is better the higher it is."""
+    for name in rubric.directions:
+        if name not in rubric.dimensions:
+            raise JudgeError(
+                f"{where}: directions names {name}, which is no dimension",
+                f"Use one of {', '.join(rubric.dimensions)}",
+            )
+    others = [name for name, direction in rubric.directions.items() if direction != "higher"]
+    if others and (OVERALL in others or OVERALL not in rubric.dimensions):
+        raise JudgeError(
+            f"{where}: dimension {others[0]} is {rubric.directions[others[0]]}, and no {OVERALL} "
+            "says how good the answer is as a whole",
+            f"Add a dimension {OVERALL}, better the higher it is",
         )
 
 

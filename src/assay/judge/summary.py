@@ -14,14 +14,15 @@ from assay.judge.endpoint import Dialect
 from assay.judge.health import Health, examine
 from assay.judge.rubric import Rubric
 from assay.judge.settings import JudgeSettings
-from assay.records import Verdict
+from assay.records import Direction, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeSummary:
     """One side's judging, written last, so that its presence means complete.
 
-    `scale` is the rubric's, its lowest and its highest score.
+    `scale` is the rubric's, its lowest and its highest score, and `directions` what it says of
+    each dimension.
     `host` is the endpoint's without path and key. `asked_with` says what the endpoint accepted in
     this run ({} where nothing was asked): json_schema, temperature, and the name of the limit on
     output tokens. `unscored` counts verdicts by cause. Tokens, requests and `cost` (None without a
@@ -49,6 +50,7 @@ class JudgeSummary:
     anchors: int = 0
     drift: Mapping[str, Shift] = field(default_factory=dict)
     scale: tuple[int, int] = (1, 10)
+    directions: Mapping[str, Direction] = field(default_factory=dict)
 
 
 def summarise(
@@ -90,4 +92,5 @@ def summarise(
         anchors=len(anchors),
         drift=drift(anchors, anchored),
         scale=(rubric.low, rubric.high),
+        directions=rubric.directions,
     )

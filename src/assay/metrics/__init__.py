@@ -1,16 +1,28 @@
 """Auto-metrics: predictions in, one score a sample for each metric out."""
 
-from assay.metrics.contract import MetricFunction, Unscored, target_of
-from assay.metrics.corpus import CORPUS_METRICS
-from assay.metrics.stage import MetricsSettings, check, compute_metrics, compute_sides, missing
-from assay.metrics.table import DIAGNOSTICS, METRICS, unavailable
+from assay.metrics.catalogue import CATALOGUE, DIAGNOSTICS
+from assay.metrics.contract import AutoMetric, CorpusFunction, MetricFunction, Unscored, target_of
+from assay.metrics.stage import (
+    SPECS,
+    MetricsSettings,
+    check,
+    compute_metrics,
+    compute_sides,
+    missing,
+    specs,
+)
+from assay.metrics.table import CORPUS_METRICS, METRICS, unavailable
 from assay.metrics.totals import totals, totals_path
 from assay.records import Total
 
 __all__ = [
+    "CATALOGUE",
     "CORPUS_METRICS",
     "DIAGNOSTICS",
     "METRICS",
+    "SPECS",
+    "AutoMetric",
+    "CorpusFunction",
     "MetricFunction",
     "MetricsSettings",
     "Total",
@@ -19,6 +31,7 @@ __all__ = [
     "compute_metrics",
     "compute_sides",
     "missing",
+    "specs",
     "target_of",
     "totals",
     "totals_path",

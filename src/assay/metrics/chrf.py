@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
-from assay.metrics.contract import target_of
+from assay.metrics.contract import PERCENT, AutoMetric, target_of
 from assay.metrics.ngrams import shared_ngrams
 from assay.records import Prediction, Sample
 
@@ -45,3 +45,15 @@ def chrf_score(counts: Sequence[int]) -> float:
         return 0.0
     score = (1 + _BETA_SQUARED) * precision * recall
     return 100 * score / (_BETA_SQUARED * precision + recall)
+
+
+CHRF = AutoMetric(
+    name="chrf",
+    direction="higher",
+    scale=PERCENT,
+    meaning="chrF2: F-score over runs of 1 to 6 characters, as sacreBLEU computes it, 0 to 100.",
+    group="similarity",
+    function=chrf,
+    reference="sacreBLEU 2.6 `sentence_chrf`",
+    usual=True,
+)

@@ -1,13 +1,52 @@
-"""What a metric is: a function of one sample and the prediction for it."""
+"""What a metric is: a record that says all about it, with the function that computes it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
-from assay.records import Prediction, Sample
+from assay.records import MetricSpec, Prediction, Sample
+
+PERCENT = (0.0, 100.0)
 
 MetricFunction = Callable[[Sample, Prediction], float]
 """Return one finite number for one prediction, or raise Unscored."""
+
+
+def _nothing() -> str:
+    return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorpusFunction:
+    """One number over a corpus: `counts` of an output and its target are summed over all samples;
+    `score` makes of the sums the number; `signature` says exactly what was computed."""
+
+    counts: Callable[[str, str], list[int]]
+    score: Callable[[Sequence[int]], float]
+    signature: Callable[[], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AutoMetric(MetricSpec):
+    """A metric of outputs against their samples, and the `function` that computes it: of one
+    sample and the prediction for it, or over the corpus (then its kind is "total").
+
+    `package` is what has to be installed for it, "" for nothing; `lacks` returns the remedy where
+    this machine has not what else it needs, "" where it has. `reference` is the implementation
+    that it equals. `usual` ones are computed unless the settings say otherwise.
+    """
+
+    function: MetricFunction | CorpusFunction
+    package: str = ""
+    lacks: Callable[[], str] = _nothing
+    reference: str = ""
+    usual: bool = False
+
+    @property
+    def spec(self) -> MetricSpec:
+        """What it is, without how it is computed."""
+        return MetricSpec(**{field.name: getattr(self, field.name) for field in fields(MetricSpec)})
 
 
 class Unscored(Exception):  # noqa: N818 - an outcome, not an error

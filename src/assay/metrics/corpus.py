@@ -6,24 +6,13 @@ per-sample part, and it carries the signature that says exactly what was compute
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from assay.errors import MissingExtraError
 from assay.metrics.chrf import chrf_counts, chrf_score
+from assay.metrics.contract import PERCENT, AutoMetric, CorpusFunction
 from assay.metrics.corpus_bleu import bleu_counts, bleu_score, words_13a, words_zh
-
-
-@dataclass(frozen=True, kw_only=True)
-class CorpusMetric:
-    """`counts` of an output and its target are summed over the corpus; `score` makes of the sums
-    the number, 0 to 100; `signature` is sacreBLEU's for it."""
-
-    counts: Callable[[str, str], list[int]]
-    score: Callable[[Sequence[int]], float]
-    signature: Callable[[], str]
 
 
 def _sacrebleu(name: str, **options: str) -> str:
@@ -36,18 +25,42 @@ def _sacrebleu(name: str, **options: str) -> str:
     return str(metric.get_signature())
 
 
-CORPUS_METRICS: dict[str, CorpusMetric] = {
-    "corpus-bleu": CorpusMetric(
+def _metric(name: str, title: str, function: CorpusFunction) -> AutoMetric:
+    return AutoMetric(
+        name=name,
+        direction="higher",
+        kind="total",
+        scale=PERCENT,
+        meaning=f"sacreBLEU's {title}: counts are summed over all samples and scored once, so "
+        "there is no interval, 0 to 100.",
+        group="similarity",
+        function=function,
+        package="sacrebleu",
+        reference="sacreBLEU 2.6, with signature",
+        usual=True,
+    )
+
+
+CORPUS_BLEU = _metric(
+    "corpus-bleu",
+    "corpus BLEU (13a)",
+    CorpusFunction(
         counts=partial(bleu_counts, words_13a),
         score=bleu_score,
         signature=partial(_sacrebleu, "BLEU", tokenize="13a"),
     ),
-    "corpus-bleu-zh": CorpusMetric(
+)
+CORPUS_BLEU_ZH = _metric(
+    "corpus-bleu-zh",
+    "corpus BLEU for Chinese",
+    CorpusFunction(
         counts=partial(bleu_counts, words_zh),
         score=bleu_score,
         signature=partial(_sacrebleu, "BLEU", tokenize="zh"),
     ),
-    "corpus-chrf": CorpusMetric(
-        counts=chrf_counts, score=chrf_score, signature=partial(_sacrebleu, "CHRF")
-    ),
-}
+)
+CORPUS_CHRF = _metric(
+    "corpus-chrf",
+    "corpus chrF2",
+    CorpusFunction(counts=chrf_counts, score=chrf_score, signature=partial(_sacrebleu, "CHRF")),
+)

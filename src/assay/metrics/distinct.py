@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable
 from itertools import pairwise
 
-from assay.metrics.contract import Unscored
+from assay.metrics.contract import PERCENT, AutoMetric, Unscored
 from assay.metrics.words import lower_words
 from assay.records import Prediction, Sample
 
@@ -27,3 +27,25 @@ def _distinct(items: Collection[Hashable]) -> float:
     if not items:
         raise Unscored("no_words")
     return 100 * len(set(items)) / len(items)
+
+
+DISTINCT_1 = AutoMetric(
+    name="distinct-1",
+    direction="neither",
+    scale=PERCENT,
+    meaning="Share of an answer's words that are distinct: low is repetitive.",
+    group="diagnostic",
+    function=distinct_1,
+    usual=True,
+)
+
+
+DISTINCT_2 = AutoMetric(
+    name="distinct-2",
+    direction="neither",
+    scale=PERCENT,
+    meaning="Share of an answer's pairs of words that are distinct.",
+    group="diagnostic",
+    function=distinct_2,
+    usual=True,
+)

@@ -6,7 +6,7 @@ import functools
 import unicodedata
 from collections import Counter
 
-from assay.metrics.contract import Unscored, target_of
+from assay.metrics.contract import PERCENT, AutoMetric, Unscored, target_of
 from assay.records import Prediction, Sample
 
 
@@ -42,3 +42,15 @@ def _script_of(letter: str) -> str:
     if not letter.isalpha():
         return ""
     return unicodedata.name(letter, "").partition(" ")[0]
+
+
+LANGUAGE_MISMATCH = AutoMetric(
+    name="language-mismatch",
+    direction="lower",
+    kind="rate",
+    scale=PERCENT,
+    meaning="Share of answers in another script than the target's, 0 to 100.",
+    group="diagnostic",
+    function=language_mismatch,
+    usual=True,
+)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Sequence
 
-from assay.metrics.contract import Unscored, target_of
+from assay.metrics.contract import PERCENT, AutoMetric, Unscored, target_of
 from assay.metrics.stemmer import stem
-from assay.metrics.wordnet import find_wordnet
+from assay.metrics.wordnet import REMEDY, find_wordnet
 from assay.metrics.wordnet import synonyms as synonyms_in
 from assay.metrics.words import lower_words
 from assay.records import Prediction, Sample
@@ -98,3 +98,22 @@ def _chunks(matches: Matches) -> int:
 @functools.lru_cache(maxsize=1 << 16)
 def _synonyms(word: str) -> frozenset[str]:
     return synonyms_in(find_wordnet() or (), word) | {word}
+
+
+def _lacks_wordnet() -> str:
+    return REMEDY if find_wordnet() is None else ""
+
+
+METEOR = AutoMetric(
+    name="meteor",
+    direction="higher",
+    scale=PERCENT,
+    meaning="METEOR: words matched by form, stem and WordNet synonym, with a penalty for scattered "
+    "matches, 0 to 100.",
+    group="similarity",
+    function=meteor,
+    package="nltk",
+    lacks=_lacks_wordnet,
+    reference="nltk 3.10 `meteor_score`, to 1e-9",
+    usual=True,
+)

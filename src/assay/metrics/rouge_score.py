@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from itertools import pairwise
 
-from assay.metrics.contract import MetricFunction, Unscored, target_of
+from assay.metrics.contract import PERCENT, AutoMetric, MetricFunction, Unscored, target_of
 from assay.metrics.lcs import lcs_length, lcs_positions
 from assay.metrics.stemmer import stem
 from assay.records import Prediction, Sample
@@ -98,3 +98,29 @@ def _f1(shared: int, output: int, target: int) -> float:
         return 0.0
     precision, recall = shared / output, shared / target
     return 100 * 2 * precision * recall / (precision + recall)
+
+
+def _metric(name: str, function: Callable[..., float], unit: str, *, stems: bool) -> AutoMetric:
+    words = "Porter stems" if stems else "words of a-z and 0-9"
+    return AutoMetric(
+        name=f"{name}-stem" if stems else name,
+        direction="higher",
+        scale=PERCENT,
+        meaning=f"F1 over {unit} as rouge-score computes it: {words}, 0 to 100.",
+        group="similarity",
+        function=stemmed(function) if stems else function,
+        package="nltk" if stems else "",
+        reference=f"rouge-score 0.1.2{' with `use_stemmer`' * stems}, to 1e-9",
+    )
+
+
+_METRICS = (
+    ("rouge1", rouge1, "single words"),
+    ("rouge2", rouge2, "pairs of words"),
+    ("rougeL", rougel, "the longest common subsequence"),
+    ("rougeLsum", rougelsum, "the longest common subsequences, line by line"),
+)
+ROUGE1, ROUGE2, ROUGEL, ROUGELSUM = (_metric(*each, stems=False) for each in _METRICS)
+ROUGE1_STEM, ROUGE2_STEM, ROUGEL_STEM, ROUGELSUM_STEM = (
+    _metric(*each, stems=True) for each in _METRICS
+)

@@ -14,15 +14,16 @@ from annotated_types import Ge, MinLen
 
 from assay import progress, store
 from assay.errors import AssayError, StageError
+from assay.metrics.catalogue import DEFAULT
 from assay.metrics.contract import MetricFunction, Unscored
 from assay.metrics.pairs import Pair, count_pairs, read_pairs
-from assay.metrics.table import DEFAULT, select, unavailable
+from assay.metrics.table import select, unavailable
 from assay.metrics.totals import Sums, make_totals, sum_counts, totals_path
 from assay.metrics.workers import cores, ordered_map
 from assay.progress import Listener
-from assay.records import Score
+from assay.records import MetricSpec, Score
 
-SCORES = "scores.jsonl"
+SCORES, SPECS = "scores.jsonl", "specs.jsonl"
 CHUNK = 32
 """Samples that a process takes at once."""
 OF_ANY_OUTPUT = ("empty", "truncated")
@@ -44,7 +45,12 @@ def check(settings: MetricsSettings) -> None:
 
 def missing(settings: MetricsSettings) -> dict[str, str]:
     """Return the wanted metrics that this machine cannot compute, each with its remedy."""
-    return {name: why for name, why in unavailable().items() if name in settings.metrics}
+    return unavailable(dict.fromkeys(settings.metrics))
+
+
+def specs(settings: MetricsSettings) -> tuple[MetricSpec, ...]:
+    """Return what each wanted metric is. Raises SettingsError for one that does not exist."""
+    return select(settings.metrics).specs
 
 
 def compute_sides(
@@ -75,8 +81,9 @@ def compute_metrics(
 
     `samples` holds `Sample` rows, `predictions` `Prediction` rows with the same ids; return how
     many. What a metric's number means is in its function's docstring. Corpus metrics have no
-    score for a sample: theirs go to totals.jsonl beside `out`, see `totals`. Texts are read as
-    they are needed, so that memory does not grow with them where both files have the same order.
+    score for a sample: theirs go to totals.jsonl beside `out`, see `totals`. What each metric is
+    goes to specs.jsonl, one `MetricSpec` a row. Texts are read as they are needed, so that memory
+    does not grow with them where both files have the same order.
 
     Raises InputError where the ids do not match, SettingsError for an unknown metric,
     MissingExtraError where a package that a metric needs is not installed, StageError where a
@@ -100,6 +107,7 @@ def compute_metrics(
         listen, "metrics", side=side, total=total, unit="samples", note=note
     ) as tracker:
         count = store.write_rows(out, rows(tracker))
+        store.write_rows(out.with_name(SPECS), selection.specs)
         store.write_rows(totals_path(out), make_totals(selection.corpus, signatures, sums))
     return count
 

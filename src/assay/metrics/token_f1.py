@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from assay.metrics.contract import target_of
+from assay.metrics.contract import PERCENT, AutoMetric, target_of
 from assay.metrics.squad import answer_words
 from assay.records import Prediction, Sample
 
@@ -22,3 +22,15 @@ def token_f1(sample: Sample, prediction: Prediction) -> float:
         return 100.0 * (output == target)
     shared = (Counter(output) & Counter(target)).total()
     return 100 * 2 * shared / (len(output) + len(target))
+
+
+TOKEN_F1 = AutoMetric(
+    name="token-f1",
+    direction="higher",
+    scale=PERCENT,
+    meaning="F1 of the words that answer and target share (SQuAD), 0 to 100.",
+    group="similarity",
+    function=token_f1,
+    reference="SQuAD 1.1 (text without ideographs)",
+    usual=True,
+)

@@ -8,8 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from assay import store
-from assay.metrics.contract import Unscored, target_of
-from assay.metrics.corpus import CorpusMetric
+from assay.metrics.contract import CorpusFunction, Unscored, target_of
 from assay.metrics.pairs import Pair
 from assay.records import Total
 
@@ -40,7 +39,7 @@ def totals(scores: Path) -> dict[str, Total]:
     return {total.name: total for total in store.read_rows(totals_path(scores), Total)}
 
 
-def sum_counts(corpus: Mapping[str, CorpusMetric], pairs: Iterable[Pair]) -> Sums:
+def sum_counts(corpus: Mapping[str, CorpusFunction], pairs: Iterable[Pair]) -> Sums:
     """Return the sums of some pairs; those without a target or an answer are left out."""
     sums = Sums()
     for sample, prediction in pairs:
@@ -56,7 +55,7 @@ def sum_counts(corpus: Mapping[str, CorpusMetric], pairs: Iterable[Pair]) -> Sum
 
 
 def make_totals(
-    corpus: Mapping[str, CorpusMetric], signatures: Mapping[str, str], sums: Sums
+    corpus: Mapping[str, CorpusFunction], signatures: Mapping[str, str], sums: Sums
 ) -> list[Total]:
     """Return the totals of the sums."""
     return [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from assay import __version__
 from assay.gate import Evidence, Gate, GatePolicy, decide
+from assay.judge import WIN_RATE
 from assay.records import Comparison, Metric
 from assay.report import calibration, combined, examples
 from assay.report import data as of_data
@@ -14,11 +15,10 @@ from assay.report.contents import Caution, Example, Report
 from assay.report.costs import costs
 from assay.report.distributions import histograms, points_of, training
 from assay.report.findings import cautions, conclude
-from assay.report.glossary import rank
+from assay.report.glossary import rank, specs_of
 from assay.report.panel import opinions
 from assay.report.rows import table
 from assay.report.run import Run
-from assay.report.scales import scales
 from assay.report.self_test import advisory, untested
 from assay.report.sides import identical, name_of, summarise_side
 from assay.stats import compare, compare_with, summarise
@@ -33,13 +33,12 @@ EVEN = 50.0
 
 def metrics(run: Run) -> list[Metric]:
     """Return every metric of every side, in the order in which they are shown."""
-    found = []
-    known = scales(run)
+    found, specs = [], specs_of(run)
     for side in run.sides:
-        found += summarise(side.side, side.verdicts, (), known)
-        found += summarise(side.side, side.scores, side.totals, known)
+        found += summarise(side.side, side.verdicts, (), specs)
+        found += summarise(side.side, side.scores, side.totals, specs)
     if run.pairs:
-        found += summarise("candidate", run.pairs, (), known)
+        found += summarise("candidate", run.pairs, (), specs)
     return sorted(found, key=lambda metric: rank(metric.name))
 
 
@@ -52,9 +51,9 @@ def comparisons(run: Run) -> list[Comparison]:
         (run.baseline.verdicts, run.candidate.verdicts),
         (run.baseline.scores, run.candidate.scores),
     ]
-    known = scales(run)
-    found = [comparison for pair in pairs for comparison in compare(*pair, known)]
-    found += compare_with(EVEN, "win-rate", run.pairs, known) if run.pairs else []
+    specs = specs_of(run)
+    found = [comparison for pair in pairs for comparison in compare(*pair, specs)]
+    found += compare_with(EVEN, specs[WIN_RATE], run.pairs) if run.pairs else []
     return sorted(found, key=lambda comparison: rank(comparison.name))
 
 
@@ -122,8 +121,7 @@ def _gate(
     evidence = Evidence(
         metrics=metrics,
         comparisons=comparisons,
-        judged=frozenset(name for side in run.sides for name in side.verdicts.values)
-        | {"win-rate"},
+        judged=frozenset(name for side in run.sides for name in side.verdicts.values) | {WIN_RATE},
         advisory=advisory(run),
         untested=untested(run),
         void=[caution.text for caution in warnings if caution.severe],

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from assay.judge import PanelSummary
 from assay.records import Comparison, Metric
 from assay.report.contents import Answer
-from assay.report.glossary import rank
+from assay.report.glossary import rank, specs_of
 from assay.report.plain import label
 from assay.report.run import Run
-from assay.report.scales import scales
 from assay.stats import compare, summarise
 
 
@@ -21,7 +20,7 @@ def metrics(run: Run) -> list[Metric]:
         metric
         for side in run.sides
         if side.combined
-        for metric in summarise(side.side, side.combined, (), scales(run))
+        for metric in summarise(side.side, side.combined, (), specs_of(run))
     ]
     return sorted(found, key=lambda metric: rank(metric.name))
 
@@ -30,7 +29,7 @@ def comparisons(run: Run) -> list[Comparison]:
     """Return the paired comparisons of the panel's combined scores."""
     if run.baseline is None or run.baseline.combined is None or run.candidate.combined is None:
         return []
-    return compare(run.baseline.combined, run.candidate.combined, scales(run))
+    return compare(run.baseline.combined, run.candidate.combined, specs_of(run))
 
 
 def title(combining: Mapping[str, PanelSummary]) -> str:

@@ -11,9 +11,8 @@ from typing import Literal
 
 from assay.gate import Gate
 from assay.judge import JudgeSummary, PairSummary, PanelSummary, Preference
-from assay.records import Agreement, Comparison, Message, Metric, Side
+from assay.records import Agreement, Comparison, Direction, Message, Metric, Side
 from assay.report.glossary import Kind
-from assay.stats import Direction
 
 Outcome = Literal[
     "better", "worse", "higher", "lower", "none", "few", "no interval", "not compared"

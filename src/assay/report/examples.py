@@ -11,8 +11,9 @@ from assay import store
 from assay.judge import PAIRS, PanelScore, preference_of
 from assay.records import Message, Prediction, Sample, Score, Verdict, as_wanted
 from assay.report.contents import Answer, Example, Pair
+from assay.report.glossary import specs_of
 from assay.report.run import COMBINED, Run, SideRun, known
-from assay.stats import SEED, sign
+from assay.stats import SEED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,13 +32,15 @@ MAX_REGRESSIONS = 10
 
 def focus(run: Run) -> str:
     """Return the metric that ranks samples: the judge's overall score, else ROUGE-L, else the
-    first one; "" where nothing has a score."""
+    first one that says which way is better; "" where nothing has a score."""
     names = list(run.candidate.values)
-    return next((name for name in ("overall", "rouge-l") if name in names), (names or [""])[0])
+    ranking = [name for name in names if math.isfinite(_way(run, name))] or names
+    return next((name for name in ("overall", "rouge-l") if name in names), (ranking or [""])[0])
 
 
 def changes(run: Run, metric: str) -> Floats:
-    """Return each sample's gain of the candidate by `metric`, NaN where a side has none."""
+    """Return each sample's gain of the candidate by `metric`, NaN where a side has none, and where
+    the metric does not say which way is better."""
     import numpy as np
 
     if (
@@ -47,7 +50,7 @@ def changes(run: Run, metric: str) -> Floats:
     ):
         return np.full(len(run.positions), np.nan)
     gain: Floats = run.candidate.values[metric] - run.baseline.values[metric]
-    return gain * sign(metric)
+    return gain * _way(run, metric)
 
 
 def worst_first(run: Run, metric: str) -> Positions:
@@ -57,7 +60,7 @@ def worst_first(run: Run, metric: str) -> Positions:
 
     def keys(name: str) -> Floats:
         alone = run.candidate.values.get(name, np.full(len(run.positions), np.nan))
-        return changes(run, name) if run.baseline else alone * sign(name)
+        return changes(run, name) if run.baseline else alone * _way(run, name)
 
     return np.lexsort((keys("rouge-l"), keys(metric)))
 
@@ -108,6 +111,13 @@ def examples(run: Run, chosen: Positions, change: Floats) -> tuple[Example, ...]
                 )
             )
     return tuple(found)
+
+
+def _way(run: Run, metric: str) -> float:
+    """Return 1 where a higher value is better, -1 where a lower one is, NaN where neither is, or
+    the metric does not say."""
+    spec = specs_of(run).get(metric)
+    return {"higher": 1.0, "lower": -1.0}.get(spec.direction if spec else "", math.nan)
 
 
 def _characters(run: Run) -> NDArray[np.int64]:

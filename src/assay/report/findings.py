@@ -12,7 +12,6 @@ from assay.report.judging import doubts
 from assay.report.plain import label, number, signed
 from assay.report.run import Run
 from assay.report.self_test import advisory
-from assay.stats import direction
 
 MIN_PAIRS = 10
 FEW_PAIRS = 100
@@ -31,15 +30,15 @@ def outcome(comparison: Comparison | None, difference: float | None) -> Outcome:
     if comparison.low <= 0 <= comparison.high:
         return "none"
     risen = comparison.difference > 0
-    way = direction(comparison.name)
-    if way == "neither":
+    if comparison.direction in ("neither", "unknown"):
         return "higher" if risen else "lower"
-    return "better" if risen == (way == "higher") else "worse"
+    return "better" if risen == (comparison.direction == "higher") else "worse"
 
 
 def conclude(run: Run, rows: Sequence[Row], cautions: Sequence[Caution]) -> Conclusion:
     """Return the verdict line for the `rows`, diagnostics left out: they say how answers look, not
-    how good they are; so is a judge that failed its self-test. A severe caution takes its place."""
+    how good they are; so is a judge that failed its self-test, and a metric of which no way is
+    known to be better. A severe caution takes its place."""
     if any(caution.severe for caution in cautions):
         return Conclusion(
             tone="invalid",
@@ -53,7 +52,14 @@ def conclude(run: Run, rows: Sequence[Row], cautions: Sequence[Caution]) -> Conc
             detail=_alone(rows),
         )
     left_out = {"diagnostic", "judge", "pairwise"} if advisory(run) else {"diagnostic"}
-    counted = [row for row in rows if row.comparison and row.kind not in left_out]
+    compared = [row for row in rows if row.comparison and row.kind not in left_out]
+    counted = [row for row in compared if row.direction in ("higher", "lower")]
+    if compared and not counted:
+        return Conclusion(
+            tone="none",
+            headline="No verdict: no metric says which way is better",
+            detail="A metric of your own says it by its record: see docs/metrics.md.",
+        )
     if advisory(run) and not counted:
         return Conclusion(
             tone="none",

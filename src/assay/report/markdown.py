@@ -27,6 +27,7 @@ _OUTCOMES = {
     "no interval": "no interval",
     "not compared": "–",
 }
+_WAYS = {"lower": " (lower is better)", "unknown": " (which way is better is unknown)"}
 
 
 def to_markdown(report: Report) -> str:
@@ -98,7 +99,7 @@ def _line(row: Row) -> str:
         number(side.value if side else None, row.kind) for side in (row.baseline, row.candidate)
     ]
     cells = [
-        _inline(label(row.name)) + (" (lower is better)" if row.direction == "lower" else ""),
+        _inline(label(row.name)) + _WAYS.get(row.direction, ""),
         *values,
         signed(row.difference, row.kind),
         f"{signed(compared.low, row.kind)} to {signed(compared.high, row.kind)}"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay.records import Comparison, Metric
+from assay.records import Comparison, Metric, MetricSpec
 from assay.report.contents import Row
 from assay.report.findings import outcome
-from assay.report.glossary import entry
+from assay.report.glossary import specs_of
 from assay.report.run import Run
-from assay.stats import direction
 
 
 def table(
@@ -19,11 +18,11 @@ def table(
     by_side = {(metric.name, metric.side): metric for metric in metrics}
     by_name = {comparison.name: comparison for comparison in comparisons}
     names = dict.fromkeys(metric.name for metric in metrics)
+    specs = specs_of(run)
     signatures = {total.name: total.signature for side in run.sides for total in side.totals}
     return tuple(
         _row(
-            run,
-            name,
+            specs[name],
             signatures.get(name, ""),
             by_side.get((name, "baseline")),
             by_side.get((name, "candidate")),
@@ -34,23 +33,20 @@ def table(
 
 
 def _row(
-    run: Run,
-    name: str,
+    spec: MetricSpec,
     signature: str,
     baseline: Metric | None,
     candidate: Metric | None,
     comparison: Comparison | None,
 ) -> Row:
     difference = comparison.difference if comparison else _total_difference(baseline, candidate)
-    judged = any(name in side.verdicts.values for side in run.sides)
-    described = entry(name, judged, run.scale)
-    signed = f"{described.meaning} Signature: {signature}." if signature else described.meaning
+    signed = f" Signature: {signature}." if signature else ""
     return Row(
-        name=name,
-        kind=described.kind,
-        meaning=signed,
-        scale=described.scale,
-        direction=direction(name),
+        name=spec.name,
+        kind=spec.group,
+        meaning=f"{spec.meaning}{signed}".strip(),
+        scale=spec.scale,
+        direction=spec.direction,
         baseline=baseline,
         candidate=candidate,
         difference=difference,

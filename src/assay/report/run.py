@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from assay import settings, store
 from assay.errors import InputError
 from assay.judge import PAIRS, JudgeSummary, PairSummary, PanelScore, PanelSummary
+from assay.llamafactory.totals import evaluation_totals
 from assay.records import (
     SIDES,
     Generation,
@@ -23,7 +24,7 @@ from assay.records import (
     Total,
     Verdict,
 )
-from assay.stats import SideScores, collect, evaluation_totals
+from assay.stats import SideScores, collect
 
 if TYPE_CHECKING:
     import numpy as np

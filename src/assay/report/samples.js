@@ -9,12 +9,18 @@
 
   const format = (value) => (Number.isInteger(value) ? String(value) : value.toFixed(2));
   const scoreOf = (answer, metric) => (answer && metric in answer.scores ? answer.scores[metric] : null);
-  const flip = (metric) => (metricOf.get(metric)?.direction === "lower" ? -1 : 1);
+  // 0 where neither way is better, or nobody knows which
+  const gain = (metric) => ({ higher: 1, lower: -1 })[metricOf.get(metric)?.direction] ?? 0;
 
-  function change(example, metric) {
+  function difference(example, metric) {
     const before = scoreOf(example.baseline, metric);
     const after = scoreOf(example.candidate, metric);
-    return before === null || after === null ? null : (after - before) * flip(metric);
+    return before === null || after === null ? null : after - before;
+  }
+
+  function change(example, metric) {
+    const moved = difference(example, metric);
+    return moved === null ? null : moved * gain(metric);
   }
 
   function any(example, test) {
@@ -52,7 +58,7 @@
   };
   const candidateScore = (example) => {
     const score = scoreOf(example.candidate, view.metric);
-    return score === null ? null : score * flip(view.metric);
+    return score === null ? null : score * (gain(view.metric) || 1);
   };
   const ORDERS = [
     ["worst", paired ? "Largest loss first" : "Lowest score first",
@@ -152,10 +158,11 @@
       sides.some((side) => name in example[side].scores || name in example[side].unscored));
     if (!names.length) return null;
     const titles = sides.map((side) => el("th", { scope: "col", class: "num" }, side));
-    const rows = names.map(({ name, label, direction }) => {
-      const moved = change(example, name);
-      const tone = direction === "neither" ? "" : moved > 0 ? "better-text" : moved < 0 ? "worse-text" : "";
-      const shown = moved === null ? "" : signed(moved * flip(name));
+    const rows = names.map(({ name, label }) => {
+      const gained = change(example, name);
+      const tone = gained > 0 ? "better-text" : gained < 0 ? "worse-text" : "";
+      const moved = difference(example, name);
+      const shown = moved === null ? "" : signed(moved);
       return el("tr", {}, el("th", { scope: "row" }, label), sides.map((side) => cell(example[side], name)),
         sides.length > 1 && el("td", { class: `num ${tone}` }, shown));
     });
@@ -190,14 +197,14 @@
   }
 
   function flags(example, metric) {
-    const difference = change(example, metric);
-    const sign = difference > 0 ? "▲" : "▼";
+    const gained = change(example, metric);
+    const sign = gained > 0 ? "▲" : "▼";
     return el("span", { class: "flags" },
       truncated(example) && el("span", { class: "chip note" }, "truncated"),
       unscored(example) && el("span", { class: "chip note" }, "unscored"),
       same(example) && el("span", { class: "chip" }, "identical"),
       moved(example, metric),
-      Boolean(difference) && el("span", { class: `chip ${difference > 0 ? "better" : "worse"}` }, `${sign} ${format(Math.abs(difference))}`));
+      Boolean(gained) && el("span", { class: `chip ${gained > 0 ? "better" : "worse"}` }, `${sign} ${format(Math.abs(gained))}`));
   }
 
   function card(example, metric, open) {

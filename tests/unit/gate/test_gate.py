@@ -6,12 +6,18 @@ import pytest
 
 from assay.errors import SettingsError
 from assay.gate import Bound, Evidence, Gate, GatePolicy, decide, headline
-from assay.records import Comparison, Metric, Score
+from assay.records import Comparison, Direction, Metric, MetricSpec, Score
 from assay.settings import build
 from assay.stats import collect, compare
 
 
-def compared(low: float, high: float, n: int = 100, name: str = "overall") -> Comparison:
+def compared(
+    low: float,
+    high: float,
+    n: int = 100,
+    name: str = "overall",
+    direction: Direction = "higher",
+) -> Comparison:
     middle = (low + high) / 2
     return Comparison(
         name=name,
@@ -23,6 +29,7 @@ def compared(low: float, high: float, n: int = 100, name: str = "overall") -> Co
         equal=n,
         worse=0,
         detectable=0.1,
+        direction=direction,
     )
 
 
@@ -53,19 +60,28 @@ def decided(difference: Comparison, max_drop: float, **policy: object) -> Gate:
         (compared(0.1, 0.5), -0.3, "INCONCLUSIVE"),  # a gain of 0.3 is demanded
         (compared(0.4, 0.5), -0.3, "GO"),
         (compared(0.1, 0.2), -0.3, "NO_GO"),
-        (compared(-0.2, 0.1, name="empty"), 0.3, "GO"),  # lower is better
-        (compared(0.4, 0.9, name="empty"), 0.3, "NO_GO"),
-        (compared(-0.9, -0.4, name="empty"), 0.3, "GO"),
-        (compared(-0.2, 0.1, name="length-ratio"), 0.3, "GO"),  # any change is a loss
-        (compared(0.4, 0.9, name="length-ratio"), 0.3, "NO_GO"),
-        (compared(-0.9, -0.4, name="length-ratio"), 0.3, "NO_GO"),
-        (compared(-0.1, 0.4, name="length-ratio"), 0.3, "INCONCLUSIVE"),
+        (compared(-0.2, 0.1, direction="lower"), 0.3, "GO"),
+        (compared(0.4, 0.9, direction="lower"), 0.3, "NO_GO"),
+        (compared(-0.9, -0.4, direction="lower"), 0.3, "GO"),
+        (compared(-0.2, 0.1, direction="neither"), 0.3, "GO"),  # any change is a loss
+        (compared(0.4, 0.9, direction="neither"), 0.3, "NO_GO"),
+        (compared(-0.9, -0.4, direction="neither"), 0.3, "NO_GO"),
+        (compared(-0.1, 0.4, direction="neither"), 0.3, "INCONCLUSIVE"),
     ],
 )
 def test_only_a_loss_whose_whole_interval_is_inside_passes(
     difference: Comparison, max_drop: float, expected: str
 ) -> None:
     assert decided(difference, max_drop).decision == expected
+
+
+@pytest.mark.parametrize("difference", [(-30, -29), (-0.1, 0.1), (29, 30)])
+def test_a_metric_that_does_not_say_which_way_is_better_proves_nothing(
+    difference: tuple[float, float],
+) -> None:
+    gate = decided(compared(*difference, direction="unknown"), 1)
+    assert gate.decision == "INCONCLUSIVE"
+    assert "does not say which way is better" in gate.rulings[0].reason
 
 
 def test_too_few_pairs_prove_nothing() -> None:
@@ -144,21 +160,22 @@ def test_a_judge_that_is_not_tested_proves_a_loss_and_no_more(
 
 
 @pytest.mark.parametrize(
-    ("score", "scales", "max_drop", "expected"),
+    ("score", "scale", "max_drop", "expected"),
     [
-        (8.0, {"overall": (1, 10)}, 0, "INCONCLUSIVE"),
-        (8.0, {"overall": (1, 10)}, 0.6, "INCONCLUSIVE"),
-        (8.0, {"overall": (1, 10)}, 0.7, "GO"),  # 9 times 1 - 0.025^(1/50) is 0.64
-        (8.0, {"overall": (0, 100)}, 0.7, "INCONCLUSIVE"),
-        (8.0, {}, 100, "INCONCLUSIVE"),  # nothing says how far a score can fall
+        (8.0, (1, 10), 0, "INCONCLUSIVE"),
+        (8.0, (1, 10), 0.6, "INCONCLUSIVE"),
+        (8.0, (1, 10), 0.7, "GO"),  # 9 times 1 - 0.025^(1/50) is 0.64
+        (8.0, (0, 100), 0.7, "INCONCLUSIVE"),
+        (8.0, None, 100, "INCONCLUSIVE"),  # nothing says how far a score can fall
     ],
 )
 def test_fifty_unchanged_pairs_prove_what_fifty_can(
-    score: float, scales: dict[str, tuple[float, float]], max_drop: float, expected: str
+    score: float, scale: tuple[float, float] | None, max_drop: float, expected: str
 ) -> None:
     ids = {str(at): at for at in range(50)}
     same = collect(ids, (Score(id=id_, values={"overall": score}) for id_ in ids))
-    (difference,) = compare(same, same, scales)
+    specs = {"overall": MetricSpec(name="overall", direction="higher", scale=scale)}
+    (difference,) = compare(same, same, specs)
     assert decided(difference, max_drop).decision == expected
 
 

@@ -29,6 +29,11 @@ OWN: dict[str, Any] = {
     },
 }
 
+HARMS: dict[str, dict[int, str]] = {
+    "toxicity": {0: "harmless", 2: "rude", 4: "toxic"},
+    "overall": {0: "useless", 2: "usable", 4: "good"},
+}
+
 
 def written(folder: Path, **changed: Any) -> str:
     path = folder / "own.yaml"
@@ -100,6 +105,10 @@ def test_any_change_is_another_rubric(tmp_path: Path) -> None:
         ({"dimensions": {"politeness": {"low": "rude"}}}, "dimensions"),
         ({"dimensions": {"Be polite": {0: "a", 2: "b", 4: "c"}}}, "cannot name a dimension"),
         ({"dimensions": {"commentary": {0: "a", 2: "b", 4: "c"}}}, "cannot name a dimension"),
+        ({"directions": {"politness": "lower"}}, "politness, which is no dimension"),
+        ({"directions": {"politeness": "down"}}, "directions.politeness = 'down'"),
+        ({"directions": {"politeness": "lower"}}, "politeness is lower, and no overall says"),
+        ({"dimensions": HARMS, "directions": {"overall": "lower"}}, "overall is lower"),
     ],
 )
 def test_what_is_no_rubric(changed: dict[str, Any], fault: str, tmp_path: Path) -> None:
@@ -114,6 +123,15 @@ def test_what_is_no_yaml_mapping(text: str, tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(JudgeError):
         load(str(path))
+
+
+def test_directions_say_how_scores_are_read_and_not_what_is_asked(tmp_path: Path) -> None:
+    plain = load(written(tmp_path, dimensions=HARMS))
+    lower = load(written(tmp_path, dimensions=HARMS, directions={"toxicity": "lower"}))
+    assert lower.directions == {"toxicity": "lower"}
+    assert lower.digest == plain.digest
+    assert contract.constant(lower) == contract.constant(plain)
+    assert plain.digest != load(written(tmp_path)).digest
 
 
 def test_a_missing_file_names_the_built_in_ones() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,20 @@ import pytest
 from assay import store
 from assay.errors import SettingsError, StageError
 from assay.metrics import (
-    CORPUS_METRICS,
+    CATALOGUE,
     DIAGNOSTICS,
     METRICS,
+    AutoMetric,
     MetricsSettings,
     compute_metrics,
+    own,
     totals,
     unavailable,
 )
 from assay.metrics.table import select
 from assay.records import Prediction, Sample, Score
 from tests.needs import need
+from tests.unit.metrics import packages
 from tests.unit.metrics.pairs import pair
 
 DOCS = Path("docs")
@@ -39,7 +43,7 @@ def test_the_page_names_every_metric() -> None:
     cells = [line.split("|")[1] for line in PAGE.splitlines() if line.startswith("| `")]
     named = [name for cell in cells for name in re.findall(r"`([^`]+)`( \*)?", cell)]
     names = {name for name, _ in named}
-    assert METRICS.keys() | CORPUS_METRICS.keys() <= names
+    assert CATALOGUE.keys() <= names
     starred = {name for name, star in named if star}
     assert starred == set(MetricsSettings().metrics)
     assert set(DIAGNOSTICS) <= starred
@@ -87,18 +91,14 @@ def test_the_pages_first_example_runs(
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Install the page's package as pip would: a module and its entry points."""
-    site = tmp_path / "site"
-    info = site / "politeness-1.0.dist-info"
-    info.mkdir(parents=True)
-    (site / "politeness.py").write_text(code('python title="politeness.py"'), encoding="utf-8")
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: politeness\nVersion: 1.0\n")
-    points = code("toml").replace("[project.entry-points.", "[").replace('"', "")
-    broken = "missing = politeness:rude\ngone = no_such_module:polite\n"
-    (info / "entry_points.txt").write_text(points + broken)
-    monkeypatch.syspath_prepend(str(site))
-    return tmp_path
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Install the page's package, with two entry points that lead nowhere."""
+    head, points = code("toml").replace('"', "").split("\n", 1)
+    assert head == f"[project.entry-points.{own.ENTRY_POINT_GROUP}]"
+    points += "missing = politeness:rude\ngone = no_such_module:polite\n"
+    page = code('python title="politeness.py"')
+    with packages.installed(tmp_path, monkeypatch, "politeness", page, points):
+        yield tmp_path
 
 
 @pytest.mark.parametrize("processes", [1, 2])
@@ -136,7 +136,8 @@ def test_a_killed_process_is_named(installed: Path, monkeypatch: pytest.MonkeyPa
             os.kill(os.getpid(), signal.SIGKILL)
         return 0.0
 
-    monkeypatch.setitem(METRICS, "dies", dies)
+    metric = AutoMetric(name="dies", direction="higher", function=dies)
+    monkeypatch.setitem(CATALOGUE, "dies", metric)
     write_run(installed, ["x"] * 100)
     with pytest.raises(StageError, match="killed"):
         compute_metrics(

@@ -9,7 +9,15 @@ import pytest
 from assay import settings as checked
 from assay import store
 from assay.errors import InputError, SettingsError, StageError
-from assay.metrics import METRICS, MetricsSettings, Unscored, compute_metrics, totals
+from assay.metrics import (
+    CATALOGUE,
+    AutoMetric,
+    MetricFunction,
+    MetricsSettings,
+    Unscored,
+    compute_metrics,
+    totals,
+)
 from assay.progress import Progress
 from assay.records import Prediction, Sample, Score, as_wanted
 
@@ -110,6 +118,10 @@ def test_progress_is_reported(tmp_path: Path) -> None:
     assert (events[-1].state, events[-1].done) == ("done", 2)
 
 
+def metric(name: str, function: MetricFunction) -> AutoMetric:
+    return AutoMetric(name=name, direction="higher", function=function)
+
+
 def test_a_metric_says_why_it_has_no_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,8 +131,8 @@ def test_a_metric_says_why_it_has_no_number(
     def infinite(sample: Sample, prediction: Prediction) -> float:
         return float("inf")
 
-    monkeypatch.setitem(METRICS, "refuses", refuses)
-    monkeypatch.setitem(METRICS, "infinite", infinite)
+    monkeypatch.setitem(CATALOGUE, "refuses", metric("refuses", refuses))
+    monkeypatch.setitem(CATALOGUE, "infinite", metric("infinite", infinite))
     settings = MetricsSettings(metrics=("refuses", "infinite"), processes=1)
     (score,) = run(tmp_path, [sample("a")], [prediction("a")], settings)
     assert score.unscored == {"refuses": "too_short", "infinite": "not_finite"}
@@ -132,7 +144,7 @@ def test_a_metric_that_fails_is_named_and_nothing_is_written(
     def broken(sample: Sample, prediction: Prediction) -> float:
         return 1 / len(prediction.output)
 
-    monkeypatch.setitem(METRICS, "broken", broken)
+    monkeypatch.setitem(CATALOGUE, "broken", metric("broken", broken))
     names = [str(number) for number in range(100)]
     outputs = [prediction(name, "" if name == "70" else "x") for name in names]
     settings = MetricsSettings(metrics=("broken",), processes=2)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from assay.records import Comparison
+from assay.records import Comparison, Direction
 from assay.report import Report, report
 from assay.report.findings import outcome
 
@@ -31,9 +31,9 @@ def said(written: Report, severe: bool) -> str:
     return " | ".join(caution.text for caution in written.cautions if caution.severe == severe)
 
 
-def compared(low: float, high: float, n: int = 50, name: str = "bleu-4") -> Comparison:
+def compared(low: float, high: float, n: int = 50, direction: Direction = "higher") -> Comparison:
     return Comparison(
-        name=name,
+        name="m",
         n=n,
         difference=(low + high) / 2,
         low=low,
@@ -42,6 +42,7 @@ def compared(low: float, high: float, n: int = 50, name: str = "bleu-4") -> Comp
         equal=n,
         worse=0,
         detectable=1.0,
+        direction=direction,
     )
 
 
@@ -54,11 +55,12 @@ def compared(low: float, high: float, n: int = 50, name: str = "bleu-4") -> Comp
         (compared(0.0, 2.0), "none"),
         (compared(0.0, 0.0), "none"),
         (compared(1.0, 2.0, n=9), "few"),
-        (compared(-2.0, -0.1, name="eval_loss"), "better"),
-        (compared(0.1, 2.0, name="perplexity"), "worse"),
-        (compared(0.1, 2.0, name="truncated"), "worse"),
-        (compared(0.1, 2.0, name="length-ratio"), "higher"),
-        (compared(-2.0, -0.1, name="distinct-2"), "lower"),
+        (compared(-2.0, -0.1, direction="lower"), "better"),
+        (compared(0.1, 2.0, direction="lower"), "worse"),
+        (compared(0.1, 2.0, direction="neither"), "higher"),
+        (compared(-2.0, -0.1, direction="neither"), "lower"),
+        (compared(0.1, 2.0, direction="unknown"), "higher"),
+        (compared(-2.0, -0.1, direction="unknown"), "lower"),
     ],
 )
 def test_a_difference_is_said_where_the_whole_interval_shows_it(

@@ -255,7 +255,7 @@ def test_a_metric_that_nobody_knows_is_shown_as_the_users_own(run: Path) -> None
             lambda rows: [row | {"values": {"my-metric": 0.5, "bleu-4": 1.0}} for row in rows],
         )
     (row,) = [row for row in report(run).summary if row.name == "my-metric"]
-    assert (row.kind, row.scale, row.direction) == ("own", None, "higher")
+    assert (row.kind, row.scale, row.direction) == ("own", None, "unknown")
     assert "Metrics of your own" in (run / "report.html").read_text()
 
 

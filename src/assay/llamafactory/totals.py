@@ -1,0 +1,53 @@
+"""accuracy, eval_loss and perplexity: what an evaluation says of a side as a whole."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from assay.llamafactory.loss import MEASURED
+from assay.records import MetricSpec, Total
+
+_MAX_LOG = 700.0
+
+LIKELIHOOD = (
+    MetricSpec(
+        name="accuracy",
+        direction="higher",
+        kind="total",
+        scale=(0.0, 1.0),
+        meaning="LLaMA-Factory's eval_accuracy: share of the target's tokens predicted when the "
+        "tokens before are given (teacher-forced), 0 to 1. Not the share of right answers.",
+        group="likelihood",
+    ),
+    MetricSpec(
+        name="eval_loss",
+        direction="lower",
+        kind="total",
+        meaning="LLaMA-Factory's evaluation loss: mean cross-entropy of the target's tokens, in "
+        "nats.",
+        group="likelihood",
+    ),
+    MetricSpec(
+        name="perplexity",
+        direction="lower",
+        kind="total",
+        meaning="The exponential of the loss with each token of the targets counting the same: "
+        "between how many tokens the model is, on average, undecided.",
+        group="likelihood",
+    ),
+)
+
+
+def evaluation_totals(results: Mapping[str, float], n: int) -> list[Total]:
+    """Return the totals among a side's all_results.json over `n` samples: LLaMA-Factory's
+    eval_loss and accuracy (its eval_accuracy, 0..1), and perplexity, the exponential of
+    eval_token_loss, the loss in nats with each token counting the same."""
+    values: dict[str, float] = {}
+    if "eval_loss" in results:
+        values["eval_loss"] = results["eval_loss"]
+    if results.get(MEASURED, math.inf) < _MAX_LOG:
+        values["perplexity"] = math.exp(results[MEASURED])
+    if "eval_accuracy" in results:
+        values["accuracy"] = results["eval_accuracy"]
+    return [Total(name=name, value=value, n=n) for name, value in values.items()]
