@@ -6,7 +6,11 @@ import ast
 import importlib.metadata
 import re
 import sys
+import tomllib
 from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 OWN = {"assay", "components", "pipelines", "tests"}
@@ -14,9 +18,9 @@ OWN = {"assay", "components", "pipelines", "tests"}
 ELSEWHERE = {"evalscope"}
 
 
-def imported() -> dict[str, Path]:
+def imported(*folders: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for folder in ("src", "components", "pipelines", "tests", "docs"):
+    for folder in folders:
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Import):
@@ -40,11 +44,24 @@ def test_every_import_is_locked() -> None:
         if "==" in line
     }
     providers = importlib.metadata.packages_distributions()
-    for name, path in imported().items():
+    for name, path in imported("src", "components", "pipelines", "tests", "docs").items():
         if name in sys.stdlib_module_names or name in OWN | ELSEWHERE:
             continue
         names = {normal(provider) for provider in providers.get(name, [])}
         assert names & locked, f"{path.relative_to(ROOT)} imports {name}, which is not locked"
+
+
+@pytest.mark.parametrize("extra", ["dataset", "judge", "metrics", "report", "store"])
+def test_an_extra_of_the_product_holds_nothing_that_only_tests_import(extra: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    modules: dict[str, set[str]] = {}
+    for module, packages in importlib.metadata.packages_distributions().items():
+        for package in packages:
+            modules.setdefault(normal(package), set()).add(module)
+    used = imported("src", "components", "pipelines").keys()
+    for requirement in project["optional-dependencies"][extra]:
+        name = normal(Requirement(requirement).name)
+        assert modules[name] & used, f"{name} is imported by nothing that the extra is for"
 
 
 def test_the_lock_has_hashes_and_names_no_host() -> None:

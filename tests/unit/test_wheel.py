@@ -31,4 +31,5 @@ def test_the_wheel_is_whole(tmp_path: Path) -> None:
             assert name in names
         for pipeline in (ROOT / "pipelines").glob("*.yaml"):
             assert archive.read(f"assay/pipelines/{pipeline.name}") == pipeline.read_bytes()
+    assert not [name for name in names if "make" in name], "what makes the data is no part of it"
     assert not [name for name in names if not name.startswith(("assay/", "assay-"))]

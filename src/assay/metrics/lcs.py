@@ -3,6 +3,12 @@
 The bit-parallel algorithm of Hyyrö (2004, "Bit-parallel LCS-length computation revisited"): one
 integer holds a row of the table of lengths, a zero bit where the length grows. Time grows with
 the product of the lengths, divided by 64.
+
+RapidFuzz has the length by the same algorithm, and not the positions that rougeLsum needs. With
+it, on 1,000 pairs of 430 characters and in processor time, ROUGE over jieba's words is 18.8 instead
+of 17.5 times as fast as LLaMA-Factory's (8 is promised), and over English ones 10.5 instead of 9.7
+times as fast as rouge-score's (5). It takes what has the same hash for equal, such as "" and a zero
+byte, so that words have to be numbered first. For so little it is no package to depend on.
 """
 
 from __future__ import annotations

@@ -5,6 +5,10 @@ log frequencies) and hands runs of single characters to a hidden Markov model wi
 Begin, Middle, End and Single. Dictionary and model are jieba's own; only the search is written
 anew: logarithms once, one pass backwards instead of a graph, back pointers instead of copied
 paths, and blocks that come again (most English words) from a cache.
+
+With `jieba.cut` itself, on 1,000 pairs of 430 characters, half of them Chinese, BLEU-4 and ROUGE
+take an 8.8th of LLaMA-Factory's processor time; with this, a 17.5th. 20 times its speed on two
+cores is promised, which two cores cannot make of 8.8: `python -m tests.bench metrics` checks it.
 """
 
 from __future__ import annotations

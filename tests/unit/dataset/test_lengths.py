@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assay import store
+from assay import demo, store
 from assay.dataset import (
     DatasetSettings,
     Summary,
@@ -17,11 +17,10 @@ from assay.dataset import (
     sum_up,
     to_llamafactory,
 )
-from assay.demo import make_data
 from assay.errors import ModelError
 from tests.needs import need
 
-DATA = f"{Path(make_data.__file__).parent}/data#smart_home_eval"
+DATA = f"{Path(demo.__file__).parent}/data#smart_home_eval"
 
 
 @pytest.fixture(name="model")

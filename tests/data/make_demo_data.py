@@ -1,6 +1,6 @@
 """Makes the demo's dataset: requests to a smart home, and the line that the house logs for each.
 
-`python -m assay.demo.make_data FOLDER` writes dataset_info.json, train.json, eval.json and
+`python -m tests.data.make_demo_data FOLDER` writes dataset_info.json, train.json, eval.json and
 eval.sharegpt.json. The same seed makes the same bytes; no evaluation request is a near-duplicate
 of a training request.
 """
@@ -180,7 +180,7 @@ def _far(request: Step, others: Sequence[Step], limit: float) -> bool:
 
 def requests() -> tuple[list[Step], list[Step]]:
     """Return the (training, evaluation) requests with their log lines."""
-    random = Random(SEED)  # noqa: S311 - no secret
+    random = Random(SEED)
     train: list[Step] = []
     while len(train) < TRAIN_ROWS:
         request = _request(random)
