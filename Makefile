@@ -31,7 +31,7 @@ demo: setup ## Fine-tune and evaluate a 135M model here, the whole pipeline, eve
 
 test: lint types unit ## Format, lint, types and all tests that need no model, in parallel
 
-test-all: test test-model ## The same, and the tests that need the model
+test-all: test test-model ## What make test does, and the tests that need the model
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -33,12 +33,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_torch_unasked(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What loads PyTorch asks for one of the fixtures above, or `make test` takes long again."""
-    before = "torch" in sys.modules
+def _no_llamafactory_unasked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What loads it asks for one of the fixtures above, or `make test` takes long again."""
+    before = "llamafactory" in sys.modules
     yield
     if not before and not request.node.get_closest_marker("model"):
-        assert "torch" not in sys.modules, f"PyTorch is loaded without {OF_THE_MODEL}"
+        assert "llamafactory" not in sys.modules, f"the test needs a fixture: {OF_THE_MODEL}"
 
 
 @pytest.fixture(scope="session")
