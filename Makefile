@@ -4,10 +4,12 @@ BIN := .venv/bin
 OUT ?= demo-run
 RESOLVE := --quiet --universal --python-version 3.11 --no-annotate --no-header \
   --no-emit-index-url --no-emit-find-links
-TESTS_AT_A_TIME := --numprocesses 5
+# one for each core; idle ones take over what others have still to do
+TESTS_AT_A_TIME := --numprocesses logical --maxprocesses 8 --dist worksteal
+CLUSTER_TESTS_AT_A_TIME := --numprocesses 5
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types unit test-cluster bench pipelines images lock clean
+.PHONY: help setup demo test test-all lint types unit test-model test-cluster bench pipelines images lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -27,7 +29,9 @@ demo: setup ## Fine-tune and evaluate a 135M model here, the whole pipeline, eve
 	PATH="$(if $(filter minio,$(STORE)),$$(dirname "$$(sh tests/minio.sh | tail -n 1)"):)$$PATH" \
 	  $(BIN)/assay demo --out $(OUT) $(if $(STORE),--store $(STORE))
 
-test: lint types unit ## Format, lint, types and every test
+test: lint types unit ## Format, lint, types and all tests that need no model, in parallel
+
+test-all: test test-model ## What make test does, and the tests that need the model
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -37,11 +41,14 @@ types: setup
 	$(BIN)/mypy
 
 unit: setup
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -m 'not model' $(TESTS_AT_A_TIME) $(ARGS)
+
+test-model: setup ## The tests that need the model, which takes all cores itself
+	$(BIN)/python -m pytest -m model $(ARGS)
 
 test-cluster: setup ## Tests on a real Kubernetes with Volcano, which they bring up here (Linux, root, Go)
 	@$(BIN)/python -m tests.cluster.node up
-	$(BIN)/python -m pytest tests/cluster $(TESTS_AT_A_TIME) $(ARGS)
+	$(BIN)/python -m pytest tests/cluster $(CLUSTER_TESTS_AT_A_TIME) $(ARGS)
 
 bench: setup ## Measure against the named peers, each table in one run
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -2,19 +2,62 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import os
 import signal
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from assay.demo.base_model import base_model
+from assay.demo.judge_model import judge_model as judge_model_file
 from tests import minio
+from tests.needs import need
 
 BUCKETS = itertools.count()
+OF_THE_MODEL = {"smollm2", "judge_model", "llamafactory"}  # fixtures
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as Assay's child processes have it
 # a shell's background jobs ignore it, and so would all that the tests start
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the model, or LLaMA-Factory with PyTorch: `make test` leaves it out."""
+    for item in items:
+        if OF_THE_MODEL & set(getattr(item, "fixturenames", ())):
+            item.add_marker("model")
+
+
+@pytest.fixture(autouse=True)
+def _no_llamafactory_unasked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What loads it asks for one of the fixtures above, or `make test` takes long again."""
+    before = "llamafactory" in sys.modules
+    yield
+    if not before and not request.node.get_closest_marker("model"):
+        assert "llamafactory" not in sys.modules, f"the test needs a fixture: {OF_THE_MODEL}"
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """The directory of SmolLM2-135M-Instruct, converted once on this machine."""
+    return base_model()
+
+
+@pytest.fixture(scope="session")
+def judge_model() -> Path:
+    """The same model as llama.cpp loads it, for the demo's judge."""
+    return judge_model_file()
+
+
+@pytest.fixture(scope="session")
+def llamafactory() -> None:
+    """LLaMA-Factory, to be imported by the test itself."""
+    installed = importlib.util.find_spec("llamafactory") is not None
+    need(installed, "needs LLaMA-Factory: pip install 'assay[finetune]'")
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from types import FrameType
 from assay.errors import AssayError, StageError, StoreError
 
 GRACE_SECONDS = 10.0
+DEATH_SECONDS = 2.0  # dying takes less, but where nobody reaps orphans they seem to stay for ever
 POLL_SECONDS = 0.2
 MEBIBYTE = 2**20
 NO_SPACE = "No space left on device"
@@ -81,12 +82,16 @@ def background(
 
 
 def stop(child: subprocess.Popen[bytes]) -> None:
-    """End the child's process group: SIGTERM, then SIGKILL after GRACE_SECONDS."""
+    """End the child's process group: SIGTERM, then SIGKILL after GRACE_SECONDS. What the child
+    started and left behind takes a moment to die, too, which is waited for."""
     if child.poll() is None:
         _signal_group(child.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             child.wait(GRACE_SECONDS)
-    _signal_group(child.pid, signal.SIGKILL)
+    deadline = time.monotonic() + DEATH_SECONDS
+    while _signal_group(child.pid, signal.SIGKILL) and time.monotonic() < deadline:
+        child.poll()
+        time.sleep(0.01)
     child.wait()
 
 
@@ -148,9 +153,13 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _signal_group(group: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):  # every process of the group has ended
+def _signal_group(group: int, number: signal.Signals) -> bool:
+    """Send a signal to a process group; return whether any process of it is left."""
+    try:
         os.killpg(group, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _failure(what: str, code: int, log: Path) -> AssayError:

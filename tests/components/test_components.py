@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from assay import store
-from assay.demo.base_model import TEMPLATE, base_model
+from assay.demo.base_model import TEMPLATE
 from assay.demo.run import DATA
 from assay.demo.run import judge as demo_judge
 from assay.records import Generation, ModelManifest, Prediction, Score, Verdict
 from tests.components.launcher import Done, launch
 
-pytestmark = pytest.mark.slow
 SAMPLES = 3
 MODE = {"mode": "both"}
 
@@ -26,11 +25,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def parameters(folder: Path) -> Iterator[Mapping[str, object]]:
+def parameters(smollm2: Path, judge_model: Path, folder: Path) -> Iterator[Mapping[str, object]]:
     """What a user fills in, with the demo's judge running."""
     with demo_judge(folder) as judge:
         yield {
-            "base_model": str(base_model()),
+            "base_model": str(smollm2),
             "template": TEMPLATE,
             "train_dataset": f"{DATA / 'train.json'}",
             "eval_dataset": f"{DATA / 'eval.json'}",
@@ -100,11 +99,11 @@ def rows(path: Path, cls: type[Any]) -> list[Any]:
     return list(store.read_rows(path, cls))
 
 
-def test_preflight_prepares_the_samples(plan: Done) -> None:
+def test_preflight_prepares_the_samples(plan: Done, smollm2: Path) -> None:
     assert plan.code == 0, plan.log
     assert plan.metadata("samples")["samples"] == SAMPLES
     assert (plan.path("samples") / "train.jsonl").is_file()
-    assert plan.parameter("baseline_model") == str(base_model())
+    assert plan.parameter("baseline_model") == str(smollm2)
 
 
 def test_preflight_refuses_in_one_line(folder: Path, parameters: Mapping[str, object]) -> None:

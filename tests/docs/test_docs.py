@@ -88,6 +88,14 @@ def test_the_file_map_names_what_is_there() -> None:
         assert path.name in readme, f"README's file map lacks {path.name}"
 
 
+def test_the_map_of_the_tests_names_what_is_there() -> None:
+    tests = ROOT / "tests"
+    page = (tests / "README.md").read_text()
+    for path in tests.iterdir():
+        if path.is_dir() and path.name != "__pycache__":
+            assert f"`{path.name}/`" in page, f"tests/README.md lacks {path.name}"
+
+
 def test_the_tables_are_those_of_the_code() -> None:
     tables = runpy.run_path(str(ROOT / "docs" / "tables.py"))
     for path, text in tables["pages"]().items():

@@ -21,7 +21,7 @@ from assay.records import Generation, ModelManifest, Prediction, Score, Verdict
 from tests.processes import using
 
 # the whole demo: minutes on two free cores, and longer on a busy machine
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = pytest.mark.timeout(2400)
 SAMPLES = 64
 DIMENSIONS = {"instruction_following", "quality", "clarity", "safety", "overall"}
 

@@ -29,7 +29,6 @@ def samples() -> list[Sample]:
     ]
 
 
-@pytest.mark.slow
 def test_greedy_answers_and_evaluation_are_llamafactorys(smollm2: Path, tmp_path: Path) -> None:
     rows = samples()
     store.write_rows(tmp_path / "dataset.jsonl", rows)

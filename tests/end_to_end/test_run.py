@@ -62,7 +62,6 @@ def events(run: Path, stage: str) -> list[dict[str, object]]:
     return [event for event in map(json.loads, lines) if event["stage"] == stage]
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not PROC.is_dir(), reason="needs /proc to see processes: Linux")
 def test_an_interrupted_run_resumes_where_it_was(smollm2: Path, tmp_path: Path) -> None:
     config, run = configuration(tmp_path, smollm2), tmp_path / "run"

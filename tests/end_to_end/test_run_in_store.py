@@ -40,7 +40,6 @@ def configuration(folder: Path, bucket: str) -> str:
     return str(path)
 
 
-@pytest.mark.slow
 def test_everything_in_the_store_and_taken_up_elsewhere(
     smollm2: Path, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from assay.kubeflow.client import Kfp
 from assay.kubeflow.connection import Connection
 from tests.kfp.kfp_server import KfpServer
 from tests.kfp.served import serve
+from tests.kfp.virtual_time import VirtualTime
 
 CONFIG = {
     "dataset": {"eval": "s3://bucket/eval.json"},
@@ -28,9 +30,18 @@ def _nobodys_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(name="time")
+def virtual_time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+    """What every connection goes by, the command line's too."""
+    made = VirtualTime()
+    monkeypatch.setattr(client, "connect", partial(client.connect, clock=made.clock))
+    return made
+
+
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[KfpServer]:
+def server(time: VirtualTime, monkeypatch: pytest.MonkeyPatch) -> Iterator[KfpServer]:
     with serve() as running:
+        running.time = time.read
         monkeypatch.setenv("ASSAY_KFP_ENDPOINT", running.url)
         yield running
 

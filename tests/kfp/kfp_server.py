@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -40,6 +41,7 @@ class KfpServer:
         self.refuse: dict[str, tuple[int, str]] = {}  # "METHOD /path part" -> status, message
         self.page: bytes = b""  # answers everything with this page, where set
         self.is_page = False  # the address is that of KFP's page, which lets less through
+        self.time: Callable[[], float] = time.time
         self.asked: list[tuple[float, str, str]] = []  # when, method, path
         self.lock = threading.RLock()
         self.url = ""

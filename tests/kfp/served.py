@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from time import monotonic
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -32,7 +31,7 @@ def serve() -> Iterator[KfpServer]:
 
         def _handle(self) -> None:
             asked = urlsplit(self.path)
-            state.asked.append((monotonic(), self.command, asked.path))
+            state.asked.append((state.time(), self.command, asked.path))
             length = int(self.headers.get("Content-Length") or 0)
             body = self.rfile.read(length)
             if state.down:

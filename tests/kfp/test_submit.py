@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from assay import __version__, config
 from assay.cli.main import main
 from assay.kubeflow import client, pipelines, submit
 from assay.kubeflow.client import Kfp
+from assay.kubeflow.clock import Clock
 from assay.kubeflow.connection import Connection
 from tests.kfp.kfp_server import KfpServer
 
@@ -106,11 +108,16 @@ def test_once_gives_the_same_run_until_it_fails(
     assert len(server.runs) == 4
 
 
-def test_once_in_parallel_leaves_one_run(kfp: Kfp, server: KfpServer, config_file: Path) -> None:
+def test_once_in_parallel_leaves_one_run(server: KfpServer, config_file: Path) -> None:
     settings = config.load(config_file)
+    everybody = threading.Barrier(10)  # all have submitted, or seen another's run, by then
+
+    def sleep(seconds: float) -> None:
+        assert seconds > 1  # KFP keeps whole seconds
+        everybody.wait(60)
 
     def submit_one(number: int) -> str:
-        connection = client.connect(Connection(endpoint=server.url))
+        connection = client.connect(Connection(endpoint=server.url), clock=Clock(sleep=sleep))
         return submit.submit(connection, settings, name=f"run-{number}", once=True).id
 
     with ThreadPoolExecutor(10) as pool:

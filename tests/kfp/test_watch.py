@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import threading
-import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +16,7 @@ from assay.kubeflow import runs, watch
 from assay.kubeflow.client import Kfp
 from assay.progress import Progress
 from tests.kfp.kfp_server import KfpServer
+from tests.kfp.virtual_time import Condition, VirtualTime
 
 
 @pytest.fixture
@@ -27,63 +26,44 @@ def run(server: KfpServer, config_file: Path) -> str:
     return run
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-class Watching:
-    """A watch in a thread of its own."""
-
-    def __init__(self, kfp: Kfp, run: str) -> None:
-        self.events: list[Progress] = []
-        self.ended: list[runs.Run] = []
-        self.thread = threading.Thread(
-            target=lambda: self.ended.append(watch.watch(kfp, run, self.events.append)), daemon=True
-        )
-        self.thread.start()
-
-    def saw(self, stage: str, text: str = "", state: str = "running", done: int = 0) -> bool:
-        return any(
-            (event.stage, event.state, event.done) == (stage, state, done) and text in event.note
-            for event in list(self.events)
-        )
-
-    def finish(self) -> runs.Run:
-        self.thread.join(60)
-        (run,) = self.ended
-        return run
+def saw(
+    events: Sequence[Progress], stage: str, text: str = "", state: str = "running", done: int = 0
+) -> Condition:
+    """Return whether such an event has been told, for a story to wait for."""
+    return lambda: any(
+        (event.stage, event.state, event.done) == (stage, state, done) and text in event.note
+        for event in events
+    )
 
 
 def test_every_change_is_told_and_the_server_is_asked_once_a_second(
-    kfp: Kfp, server: KfpServer, run: str
+    kfp: Kfp, server: KfpServer, run: str, time: VirtualTime
 ) -> None:
+    events: list[Progress] = []
+
+    def story() -> Iterator[Condition]:
+        server.task(run, "preflight", "SUCCEEDED")
+        server.task(run, "generate", "RUNNING", "finetune: waiting: queue gpu is full\nmore\n")
+        yield saw(events, "Preflight", state="done")
+        yield saw(events, "Generate: baseline", "queue gpu is full")
+        line = "generate (baseline): 3/64 samples, 1.5/s, 0:40 left\n"
+        server.task(run, "generate", "RUNNING", line)
+        yield saw(events, "Generate: baseline", done=3)
+        server.task(run, "generate", "SUCCEEDED")
+        line = "[worker-0] judge (candidate): 9/64 verdicts, 2 unscored: timeout\n"
+        server.task(run, "judge", "RUNNING", line)
+        yield saw(events, "Judge", done=9)
+        server.task(run, "judge", "FAILED")
+        server.end(run, "FAILED", "the judge is gone")
+
     server.asked.clear()
-    watching = Watching(kfp, run)
-    server.task(run, "preflight", "SUCCEEDED")
-    server.task(run, "generate", "RUNNING", "finetune: waiting: queue gpu is full\nmore\n")
-    until(lambda: watching.saw("Preflight", state="done"))
-    until(lambda: watching.saw("Generate: baseline", "queue gpu is full"))
-    server.task(run, "generate", "RUNNING", "generate (baseline): 3/64 samples, 1.5/s, 0:40 left\n")
-    until(lambda: watching.saw("Generate: baseline", done=3))
-    server.task(run, "generate", "SUCCEEDED")
-    server.task(
-        run,
-        "judge",
-        "RUNNING",
-        "[worker-0] judge (candidate): 9/64 verdicts, 2 unscored: timeout\n",
-    )
-    until(lambda: watching.saw("Judge", done=9))
-    server.task(run, "judge", "FAILED")
-    server.end(run, "FAILED", "the judge is gone")
-    ended = watching.finish()
+    time.tell(story())
+    ended = watch.watch(kfp, run, events.append)
     assert (ended.state, ended.error) == ("FAILED", "the judge is gone")
-    assert watching.saw("Generate: baseline", state="done", done=3)
+    assert saw(events, "Generate: baseline", state="done", done=3)()
     times = [when for when, _, _ in server.asked]
     gaps = [after - before for before, after in itertools.pairwise(times)]
-    assert min(gaps) > 0.9 * watch.EVERY
+    assert min(gaps) == pytest.approx(watch.EVERY)
 
 
 def test_who_comes_later_is_told_how_long_a_task_took(
@@ -100,18 +80,40 @@ def test_who_comes_later_is_told_how_long_a_task_took(
     assert ended.time - began.time == 21
 
 
-def test_a_lost_connection_is_told_and_comes_back(kfp: Kfp, server: KfpServer, run: str) -> None:
-    watching = Watching(kfp, run)
-    server.task(run, "preflight", "RUNNING")
-    until(lambda: watching.saw("Preflight"))
-    server.down = True
-    until(lambda: watching.saw("connection", "trying again"))
-    server.refuse["GET"] = (503, "no healthy upstream")
-    server.down = False
-    until(lambda: watching.saw("connection", "503"))
-    server.refuse.clear()
-    server.end(run, "SUCCEEDED")
-    assert watching.finish().state == "SUCCEEDED"
+def test_a_lost_connection_is_told_and_comes_back(
+    kfp: Kfp, server: KfpServer, run: str, time: VirtualTime
+) -> None:
+    events: list[Progress] = []
+
+    def story() -> Iterator[Condition]:
+        server.task(run, "preflight", "RUNNING")
+        yield saw(events, "Preflight")
+        server.down = True
+        yield saw(events, "connection", "trying again")
+        server.refuse["GET"] = (503, "no healthy upstream")
+        server.down = False
+        yield saw(events, "connection", "503")
+        server.refuse.clear()
+        server.end(run, "SUCCEEDED")
+
+    time.tell(story())
+    assert watch.watch(kfp, run, events.append).state == "SUCCEEDED"
+
+
+def test_a_server_that_stays_away_is_tried_ever_more_seldom(
+    kfp: Kfp, server: KfpServer, run: str, time: VirtualTime
+) -> None:
+    tries: list[Progress] = []
+
+    def story() -> Iterator[Condition]:
+        server.refuse["GET"] = (503, "no healthy upstream")
+        yield lambda: len(tries) == 6
+        server.refuse.clear()
+        server.end(run, "SUCCEEDED")
+
+    time.tell(story())
+    assert watch.watch(kfp, run, tries.append).state == "SUCCEEDED"
+    assert [pause for pause in time.pauses if pause >= watch.EVERY][:6] == [1, 2, 4, 8, 15, 15]
 
 
 def test_a_run_that_is_deleted_or_forbidden_ends_the_watch(

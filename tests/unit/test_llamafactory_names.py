@@ -34,7 +34,7 @@ print(json.dumps({"version": VERSION, "settings": sorted(names), "templates": so
 """
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("llamafactory")
 def test_the_names_are_those_of_the_installed_version() -> None:
     done = subprocess.run(
         [sys.executable, "-c", INSTALLED], capture_output=True, text=True, check=True

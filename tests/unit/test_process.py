@@ -65,6 +65,19 @@ def test_no_descendant_outlives_a_stage(tmp_path: Path, number: signal.Signals) 
     assert wait(lambda: not alive(grandchild))
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to see processes: Linux")
+def test_what_a_child_leaves_behind_is_gone_when_it_has_ended(tmp_path: Path) -> None:
+    large = "held = bytearray(b'x') * (256 << 20); print(flush=True); import time; time.sleep(600)"
+    code = f"""
+import subprocess, sys
+left = subprocess.Popen([sys.executable, "-c", {large!r}], stdout=subprocess.PIPE)
+left.stdout.readline()  # its memory takes a moment to be given back
+print(left.pid)
+"""
+    process.run([sys.executable, "-c", code], log=tmp_path / "log", what="it")
+    assert not alive(int((tmp_path / "log").read_text()))
+
+
 def test_a_failed_child_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
     code = "import sys; print('first'); print('the reason', file=sys.stderr); sys.exit(3)"
     with pytest.raises(StageError, match=r"Training ended with exit code 3.*\n.*\n  the reason"):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.errors import InputError, KfpError, MissingExtraError
+from assay.kubeflow.clock import CLOCK, Clock
 from assay.kubeflow.connection import COOKIES, TOKEN, Connection
 
 TIMEOUT = (5.0, 30.0)  # to connect, to read; seconds
@@ -25,10 +26,12 @@ PAGE = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Kfp:
-    """A connection that answered: kfp's `client`, and the `connection` that it was made with."""
+    """A connection that answered: kfp's `client`, the `connection` that it was made with, and the
+    `clock` that what waits for KFP goes by."""
 
     client: Any
     connection: Connection
+    clock: Clock = CLOCK
 
     def call(self, what: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Return `function`'s answer; `what` is asked of KFP, for the message. Raises KfpError."""
@@ -57,7 +60,7 @@ class Kfp:
         return f"{base.rstrip('/')}/#/{path}"
 
 
-def connect(connection: Connection) -> Kfp:
+def connect(connection: Connection, clock: Clock = CLOCK) -> Kfp:
     """Return a connection to a KFP that is there and lets this user in. Raises KfpError."""
     try:
         import kfp
@@ -81,7 +84,7 @@ def connect(connection: Connection) -> Kfp:
             raise KfpError(
                 "this KFP has many users, and no namespace is set", "Set --namespace to yours"
             )
-    return Kfp(client=client, connection=connection)
+    return Kfp(client=client, connection=connection, clock=clock)
 
 
 def _arguments(connection: Connection) -> dict[str, Any]:

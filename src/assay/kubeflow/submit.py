@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from assay.config import Config
@@ -16,7 +14,7 @@ from assay.kubeflow.client import Kfp
 
 # KFP keeps whole seconds: only when one is over is it known which of several runs was the first.
 SETTLED = 1.5
-YOUNG = timedelta(seconds=5)
+YOUNG = 5.0  # seconds
 
 
 def submit(
@@ -106,8 +104,8 @@ def _first(kfp: Kfp, experiment: str, marker: str) -> str:
     """Return the id of the first run with this content that goes on or has succeeded, "" where
     there is none. A run that is no older than a moment may not stay the first: then wait."""
     live = _live(kfp, experiment, marker)
-    if live and abs(datetime.now(UTC) - live[0].created_at) < YOUNG:
-        time.sleep(SETTLED)
+    if live and abs(kfp.clock.now() - live[0].created_at.timestamp()) < YOUNG:
+        kfp.clock.sleep(SETTLED)
         live = _live(kfp, experiment, marker)
     return str(live[0].run_id) if live else ""
 

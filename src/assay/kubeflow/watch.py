@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,6 +13,7 @@ from assay import progress
 from assay.errors import KfpError
 from assay.kubeflow import runs, task_logs
 from assay.kubeflow.client import Kfp
+from assay.kubeflow.clock import Clock
 from assay.kubeflow.runs import Run, Task
 from assay.progress import Progress
 
@@ -37,15 +37,15 @@ def watch(kfp: Kfp, run_id: str, listen: progress.Listener = progress.ignore) ->
     A lost connection is told and tried again until it is back. Raises KfpError for a run that
     there is not, and where KFP no longer lets this user in.
     """
-    ask = _Asking(listen)
+    ask = _Asking(kfp.clock, listen)
     answer = ask(lambda: kfp.call("the run", kfp.client.runs.run_service_get_run, run_id))
     titles = ask(lambda: runs.task_titles(kfp, answer))
     told: dict[str, Progress] = {}
-    logs = _turns()
+    logs = _turns(kfp.clock)
     while True:
         run = ask(lambda: runs.get(kfp, run_id, titles))
         for task in run.tasks:
-            for event in _events(task):
+            for event in _events(task, kfp.clock.now()):
                 _tell(event, told, listen)
         if run.ended:
             return run
@@ -58,26 +58,27 @@ def watch(kfp: Kfp, run_id: str, listen: progress.Listener = progress.ignore) ->
 class _Asking:
     """Asks the server, at most once in EVERY seconds, until it answers."""
 
-    def __init__(self, listen: progress.Listener) -> None:
+    def __init__(self, clock: Clock, listen: progress.Listener) -> None:
+        self._clock = clock
         self._listen = listen
-        self._last = 0.0
+        self._last = -EVERY
 
     def __call__(self, question: Callable[[], T]) -> T:
         pause = EVERY
         while True:
-            time.sleep(max(0.0, self._last + EVERY - time.monotonic()))
-            self._last = time.monotonic()
+            self._clock.sleep(max(0.0, self._last + EVERY - self._clock.steady()))
+            self._last = self._clock.steady()
             try:
                 return question()
             except KfpError as error:
                 if 0 < error.status < 500:
                     raise
                 self._listen(Progress(stage="connection", note=f"{error.what}; trying again"))
-                time.sleep(pause)
+                self._clock.sleep(pause)
                 pause = min(2 * pause, PATIENCE)
 
 
-def _turns() -> Callable[[Sequence[Task]], Task | None]:
+def _turns(clock: Clock) -> Callable[[Sequence[Task]], Task | None]:
     """Return a function that names the running task whose log was read longest ago."""
     read: dict[str, float] = {}
 
@@ -86,18 +87,17 @@ def _turns() -> Callable[[Sequence[Task]], Task | None]:
         if not running:
             return None
         task = min(running, key=lambda task: read.get(task.key, 0.0))
-        read[task.key] = time.monotonic()
+        read[task.key] = clock.steady()
         return task
 
     return next_of
 
 
-def _events(task: Task) -> Iterator[Progress]:
+def _events(task: Task, now: float) -> Iterator[Progress]:
     """Return when a task has begun, and, where it has ended, when and how."""
     state = STATES.get(task.state)
     if state is None:
         return
-    now = time.time()
     yield Progress(stage=task.name, state="running", time=_seconds(task.started, now))
     if state != "running":
         note = "canceled" if task.state == "CANCELED" else ""

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -18,16 +17,13 @@ from assay.dataset import (
     to_llamafactory,
 )
 from assay.errors import ModelError
-from tests.needs import need
 
 DATA = f"{Path(demo.__file__).parent}/data#smart_home_eval"
 
 
 @pytest.fixture(name="model")
-def make_model(tmp_path: Path) -> str:
+def make_model(llamafactory: None, tmp_path: Path) -> str:
     """A directory with a small tokenizer."""
-    found = importlib.util.find_spec("llamafactory") is not None
-    need(found, "needs LLaMA-Factory: pip install 'assay[finetune]'")
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -59,7 +55,6 @@ def llamafactory_counts(model: str, folder: Path, name: str) -> list[int]:
     return [len(row) for row in module["train_dataset"]["input_ids"]]
 
 
-@pytest.mark.slow
 def test_tokens_are_those_that_llamafactory_trains_on(model: str, tmp_path: Path) -> None:
     to_llamafactory(load(DATA), tmp_path / "data", "samples")
     counts = llamafactory_counts(model, tmp_path / "data", "samples")
@@ -72,7 +67,6 @@ def test_tokens_are_those_that_llamafactory_trains_on(model: str, tmp_path: Path
     assert f"more than cutoff_len = {limit} tokens" in finding.cause
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("model_name", "template"), [("", "nonsense"), ("/nowhere", "qwen")])
 def test_a_model_or_template_that_is_not_there_is_named(
     model_name: str, template: str, model: str
@@ -81,7 +75,6 @@ def test_a_model_or_template_that_is_not_there_is_named(
         check(DATA, model=model_name or model, template=template)
 
 
-@pytest.mark.slow
 def test_a_run_knows_what_would_be_cut(model: str, tmp_path: Path) -> None:
     limit = 30
     result = check(DATA, model=model, template="qwen", cutoff_len=limit)

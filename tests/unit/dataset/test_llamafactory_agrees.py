@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import pytest
 
 from assay.dataset import load, to_llamafactory
-from tests.needs import need
 
 CALL = json.dumps({"name": "lamp", "arguments": {"room": "hall", "on": True}})
 TOOLS = json.dumps([{"name": "lamp", "description": "d", "parameters": {}}])
@@ -147,11 +145,8 @@ def llamafactory_reads(folder: Path, name: str, cache: Path) -> list[dict[str, A
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_both_read_the_same_conversations(case: str, tmp_path: Path) -> None:
-    installed = importlib.util.find_spec("llamafactory") is not None
-    need(installed, "needs LLaMA-Factory: pip install 'assay[finetune]'")
+def test_both_read_the_same_conversations(case: str, llamafactory: None, tmp_path: Path) -> None:
     rows, entry = CASES[case]
     user, ours = tmp_path / "user", tmp_path / "ours"
     user.mkdir()

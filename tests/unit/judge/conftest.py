@@ -41,7 +41,9 @@ def files(tmp_path: Path) -> Make:
 
 
 @pytest.fixture(scope="session")
-def judge_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JudgeSettings]:
+def judge_server(
+    judge_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[JudgeSettings]:
     """Run the demo's llama.cpp server; the value are settings that ask it."""
     port_file = tmp_path_factory.mktemp("judge") / "port"
     module = [sys.executable, "-m", "assay.demo.judge_server"]

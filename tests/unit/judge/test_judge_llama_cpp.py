@@ -72,7 +72,7 @@ def test_the_real_server_compares_pairs_in_both_orders(
         assert row.commentary.startswith("Candidate first: ")
 
 
-def test_the_server_ends_with_its_parent(tmp_path: Path) -> None:
+def test_the_server_ends_with_its_parent(judge_model: Path, tmp_path: Path) -> None:
     port_file, pid_file = tmp_path / "port", tmp_path / "pid"
     command = f'"{sys.executable}" -m assay.demo.judge_server --port-file "{port_file}"'
     shell = f"{command} & echo $! > {pid_file}; while [ ! -e {port_file} ]; do sleep 0.1; done"
@@ -80,7 +80,7 @@ def test_the_server_ends_with_its_parent(tmp_path: Path) -> None:
     assert _gone(int(pid_file.read_text()))
 
 
-def test_the_server_ends_on_sigterm(tmp_path: Path) -> None:
+def test_the_server_ends_on_sigterm(judge_model: Path, tmp_path: Path) -> None:
     port_file = tmp_path / "port"
     command = [sys.executable, "-m", "assay.demo.judge_server", "--port-file", str(port_file)]
     with subprocess.Popen(command) as server:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -12,7 +11,6 @@ from hypothesis import given, settings
 
 from assay.metrics import METRICS, Unscored
 from assay.metrics.segment import segment
-from tests.needs import need
 from tests.unit.metrics.pairs import ODD, pair, texts
 
 NAMES = ("bleu-4", "rouge-1", "rouge-2", "rouge-l")
@@ -20,12 +18,8 @@ Reference = Callable[[str, str], dict[str, float]]
 
 
 @pytest.fixture(scope="module")
-def reference() -> Reference:
+def reference(llamafactory: None) -> Reference:
     """Return what LLaMA-Factory says of one output and its target."""
-    need(
-        importlib.util.find_spec("llamafactory") is not None,
-        "needs LLaMA-Factory: pip install 'assay[finetune]'",
-    )
     from llamafactory.train.sft.metric import ComputeSimilarity
 
     texts: list[list[str]] = []
