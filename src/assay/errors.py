@@ -114,6 +114,11 @@ class Problems:
         except InputError as error:
             self._errors.append(error)
 
+    @property
+    def any(self) -> bool:
+        """Return whether something was noted."""
+        return bool(self._errors)
+
     def check(self) -> None:
         """Raise what was noted: an InputError, with a line for each problem where there are
         several."""

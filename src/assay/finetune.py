@@ -41,10 +41,15 @@ class FinetuneSettings:
     llamafactory: Mapping[str, Any] = field(default_factory=dict)
 
 
-def check(settings: FinetuneSettings) -> None:
-    """Raise InputError for what cannot work and can be known before a GPU is asked for."""
+def check_settings(settings: FinetuneSettings) -> None:
+    """Raise SettingsError for what LLaMA-Factory does not know."""
     llamafactory.check_template(settings.template, "finetune")
     llamafactory.check_settings(settings.llamafactory, "finetune.llamafactory")
+
+
+def check(settings: FinetuneSettings) -> None:
+    """Raise InputError for what cannot work and can be known before a GPU is asked for."""
+    check_settings(settings)
     model.resolve(settings.base_model, weights=False)
 
 

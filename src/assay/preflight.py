@@ -56,7 +56,7 @@ def prepare(
         with problems.noted():
             check()
     with problems.noted():
-        summary = write_samples(draft, folder)
+        summary = write_samples(draft, folder, tokens=not problems.any)
     with problems.noted():
         estimate = _ask_judge(draft, folder if summary else None)
     problems.check()
@@ -70,12 +70,14 @@ def prepare(
 
 
 def check_settings(config: Config) -> None:
-    """Raise InputError for what is wrong with `config` wherever it runs: no model, data, endpoint
-    or store is looked at."""
+    """Raise InputError, with a line for each problem, for what is wrong with `config` wherever it
+    runs: no model, data, endpoint or store is looked at, nor what is installed only there."""
     checks: list[Callable[[], object]] = [partial(generating.check, config.generate)]
-    if config.auto:
-        checks.append(partial(measuring.check, config.metrics))
-    if config.gate:
+    if config.finetune:
+        checks.append(partial(finetuning.check_settings, config.finetune))
+    rubric = config.judge.rubric if config.judge else ""
+    built_in = set(config.metrics.metrics) <= set(measuring.CATALOGUE)
+    if config.gate and built_in and not store.is_remote(rubric):
         checks.append(partial(_check_gate, config, config.gate))
     check_all(*checks)
 
@@ -89,16 +91,16 @@ def check_cluster(plan: Plan, artifacts: str) -> None:
         queue.check(stage, plan.cluster, artifacts)
 
 
-def write_samples(plan: Plan, folder: Path) -> dataset.Summary:
-    """Write the run's samples, unless it has begun with some, and return what they are. Raises
-    InputError."""
+def write_samples(plan: Plan, folder: Path, *, tokens: bool = True) -> dataset.Summary:
+    """Write the run's samples, unless it has begun with some, and return what they are; their
+    `tokens` can be counted only with models that were found. Raises InputError."""
     if _begun(folder):
         return store.read_record(folder / SUMMARY, dataset.Summary)
     return dataset.prepare(
         plan.config.dataset,
         folder,
-        train_tokens=_train_tokens(plan),
-        eval_tokens=_eval_tokens(plan),
+        train_tokens=_train_tokens(plan) if tokens else None,
+        eval_tokens=_eval_tokens(plan) if tokens else None,
     )
 
 
@@ -131,11 +133,16 @@ def _begun(folder: Path) -> bool:
 
 
 def _checks(plan: Plan, artifacts: str) -> list[Callable[[], object]]:
-    checks: list[Callable[[], object]] = [partial(check_settings, plan.config)]
+    config = plan.config
+    checks: list[Callable[[], object]] = [partial(generating.check, config.generate)]
     if plan.finetune:
         checks.append(partial(finetuning.check, plan.finetune))
-    if plan.config.history:
-        checks.append(partial(report.check_history, plan.config.history))
+    if plan.metrics:
+        checks.append(partial(measuring.check, plan.metrics))
+    if plan.gate:
+        checks.append(partial(_check_gate, config, plan.gate))
+    if config.history:
+        checks.append(partial(report.check_history, config.history))
     if artifacts:
         checks.append(partial(check_cluster, plan, artifacts))
     return checks

@@ -273,3 +273,29 @@ def test_a_judges_file_that_the_cluster_cannot_see_is_refused(name: str) -> None
             continue
         with pytest.raises(SettingsError, match=f"judge.{name} = own/file is a path of this"):
             there(asked)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"finetune": {"base_model": "org/m", "template": "qwen33"}}, "Did you mean qwen3?"),
+        ({"generate": {"llamafactory": {"rope_scalin": "x"}}}, "Did you mean rope_scaling?"),
+        ({"gate": {"rules": {"blue-4": {"max_drop": 1}}}}, r"gate\.rules\.blue-4"),
+    ],
+)
+def test_what_could_work_nowhere_is_refused_before_anything_is_submitted(
+    changed: dict[str, Any], message: str
+) -> None:
+    values = {"dataset": {"train": "s3://b/t", "eval": "s3://b/e"}, "mode": "auto"}
+    tuned = {"finetune": {"base_model": "org/m", "template": "qwen3"}}
+    with pytest.raises(SettingsError, match=message):
+        there(config.parse({**values, **tuned, **changed}))
+
+
+def test_a_metric_that_only_the_cluster_has_is_the_clusters_to_check() -> None:
+    values = {"dataset": {"eval": "s3://b/e"}, "model": "org/m", "mode": "auto"}
+    asked = {
+        "metrics": {"metrics": ["their-own"]},
+        "gate": {"rules": {"their-own": {"max_drop": 1}}},
+    }
+    assert there(config.parse({**values, **asked}))["gate"]["rules"] == asked["gate"]["rules"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import settings, store, task
+from assay import preflight, settings, store, task
 from assay.config import EVALUATE_PARAMETERS, FINETUNE_PARAMETERS, NO_BASELINE, PARAMETERS, Config
 from assay.errors import SettingsError
 from assay.judge import JudgeSettings
@@ -39,8 +39,9 @@ def to_parameters(
     parameters that no setting stands for, such as judge_secret.
 
     What has no parameter of its own goes into its stage's dict, or into more_settings. Raises
-    SettingsError for paths of this machine, which no cluster sees.
+    InputError for what could work nowhere, and for paths of this machine, which no cluster sees.
     """
+    preflight.check_settings(config)
     given = given or {}
     if not config.judged:
         config = replace(config, judge=None)
