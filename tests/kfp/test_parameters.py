@@ -293,9 +293,16 @@ def test_what_could_work_nowhere_is_refused_before_anything_is_submitted(
 
 
 def test_a_metric_that_only_the_cluster_has_is_the_clusters_to_check() -> None:
-    values = {"dataset": {"eval": "s3://b/e"}, "model": "org/m", "mode": "auto"}
-    asked = {
-        "metrics": {"metrics": ["their-own"]},
-        "gate": {"rules": {"their-own": {"max_drop": 1}}},
-    }
-    assert there(config.parse({**values, **asked}))["gate"]["rules"] == asked["gate"]["rules"]
+    rules = {"their-own": {"max_drop": 1.0}}
+    given = there(
+        config.parse(
+            {
+                "dataset": {"eval": "s3://b/e"},
+                "model": "org/m",
+                "mode": "auto",
+                "metrics": {"metrics": ["their-own"]},
+                "gate": {"rules": rules},
+            }
+        )
+    )
+    assert given["gate"]["rules"] == rules
