@@ -1,0 +1,50 @@
+"""An append-only file is taken up where it is whole, and read only at its end to know that."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay import progress, store
+from assay.progress import Progress
+from assay.store import files
+from tests.needs import need
+
+COUNTS = Path("/proc/self/io")
+
+
+@given(
+    whole=st.lists(st.text(alphabet="ab", max_size=12), max_size=6),
+    torn=st.text(alphabet="ab", max_size=12),
+    block=st.integers(1, 8),
+)
+def test_a_torn_line_of_any_length_is_cut_off(whole: list[str], torn: str, block: int) -> None:
+    lines = "".join(f"{line}\n" for line in whole)
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "BLOCK", block)
+        path = Path(folder) / "log.jsonl"
+        path.write_text(lines + torn)
+        with store.appending(path) as file:
+            store.append(file, 1)
+        assert path.read_text() == f"{lines}1\n"
+
+
+def test_an_event_costs_no_reading_of_those_before_it(tmp_path: Path) -> None:
+    need(COUNTS.is_file(), "needs /proc/self/io, which counts what a process reads")
+    path = tmp_path / "progress.jsonl"
+    path.write_text("x" * 1023 + "\n")
+    with path.open("ab") as file:
+        file.write(path.read_bytes() * 8191)  # 8 MiB
+    listen = progress.to_file(path)
+    before = read_so_far()
+    for _ in range(8):
+        listen(Progress(stage="judge"))
+    assert read_so_far() - before < 16 * files.BLOCK
+
+
+def read_so_far() -> int:
+    return int(COUNTS.read_text().split()[1])
