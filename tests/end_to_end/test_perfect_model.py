@@ -19,7 +19,7 @@ from assay.records import Message, Prediction, Sample, Score
 pytestmark = pytest.mark.slow
 
 HUNDRED = ("exact-match", "token-f1", "bleu-4", "chrf", "rouge-1", "rouge-l", "corpus-chrf")
-PLACES = ("hall", "attic", "study", "porch")
+PLACES = ("hall", "attic")
 TOOLS = (
     '[{"name": "switch", "description": "Switch a device", "parameters": {"type": "object", '
     '"properties": {"device": {"type": "string"}, "on": {"type": "boolean"}}}}]'
@@ -34,6 +34,7 @@ class Case:
     template: str
     finetuning_type: str = "full"
     epochs: int
+    learning_rate: float = 1e-3
     llamafactory: dict[str, object] = field(default_factory=dict)
     thought: str = ""
 
@@ -65,14 +66,19 @@ LABELS = [
 ]
 CASES = {
     "qwen3: plain, thoughts and calls mixed": Case(
-        samples=[*PLAIN, *THOUGHTS, *CALLS], template="qwen3", epochs=60, thought="Where?"
+        samples=[*PLAIN, *THOUGHTS, *CALLS], template="qwen3", epochs=40, thought="Where?"
     ),
     "qwen3 with lora, thoughts taken off the data": Case(
-        samples=[*PLAIN, *THOUGHTS],
+        samples=[PLAIN[0], THOUGHTS[1]],  # adapters of two layers learn little
         template="qwen3",
         finetuning_type="lora",
-        epochs=80,
-        llamafactory={"enable_thinking": False, "lora_target": "all"},
+        epochs=50,
+        learning_rate=4e-3,
+        llamafactory={
+            "enable_thinking": False,
+            "lora_target": "all",
+            "lr_scheduler_type": "cosine",
+        },
     ),
     "answers that are added special tokens": Case(
         samples=LABELS,
@@ -130,7 +136,8 @@ def learn(case: Case, base: Path, dataset: Path, model: Path) -> None:
         epochs=case.epochs,
         batch_size=12,
         cutoff_len=256,
-        learning_rate=1e-3,
+        learning_rate=case.learning_rate,
+        lora_rank=32,
         llamafactory={"lr_scheduler_type": "constant", **case.llamafactory},
     )
     finetune(dataset, model, settings)
