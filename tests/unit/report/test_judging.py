@@ -21,7 +21,7 @@ from assay.errors import InputError
 from assay.gate import GatePolicy
 from assay.records import Verdict
 from assay.report import charts, report
-from assay.report.judging import families
+from assay.report.families import families
 from assay.settings import build
 
 DATA = Path(__file__).parents[2] / "data" / "run"
