@@ -10,10 +10,11 @@ from assay.gate import Evidence, Gate, GatePolicy, decide
 from assay.records import Comparison, Metric
 from assay.report import calibration, combined, examples
 from assay.report import data as of_data
+from assay.report.cautions import cautions
 from assay.report.contents import Caution, Example, Report
 from assay.report.costs import costs
 from assay.report.distributions import histograms, points_of, training
-from assay.report.findings import cautions, conclude
+from assay.report.findings import conclude
 from assay.report.glossary import rank
 from assay.report.judging import advisory
 from assay.report.panel import opinions

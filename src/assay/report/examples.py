@@ -11,7 +11,8 @@ from assay import store
 from assay.judge import PAIRS, PanelScore, preference_of
 from assay.records import Message, Prediction, Sample, Score, Verdict
 from assay.report.contents import Answer, Example, Pair
-from assay.report.run import COMBINED, Run, SideRun, known
+from assay.report.files import known
+from assay.report.run import COMBINED, Run, SideRun
 from assay.stats import SEED, sign
 
 if TYPE_CHECKING:

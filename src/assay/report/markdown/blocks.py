@@ -35,8 +35,7 @@ _METRIC_COLUMNS = {
 
 def _note(block: Note) -> Iterator[str]:
     phrases = ["".join(_words(words) for words in phrase) for phrase in block.phrases]
-    text = ", ".join(phrases)
-    yield text if text.endswith(".") else f"{text}."
+    yield " · ".join(phrases)
     yield ""
 
 
