@@ -20,6 +20,11 @@ from assay.stats import direction
 
 Decision = Literal["GO", "NO_GO", "INCONCLUSIVE"]
 IGNORED: Literal["IGNORED"] = "IGNORED"
+_WAYS = {
+    "higher": "higher is better",
+    "lower": "lower is better",
+    "neither": "any change is a loss",
+}
 EXIT_CODES: Mapping[str, int] = {"GO": 0, "NO_GO": 1, "INCONCLUSIVE": 3}
 
 
@@ -140,7 +145,10 @@ def _lacking(sides: Sequence[Metric], compared: Comparison, policy: GatePolicy) 
 
 def _within(rule: str, bound: Bound, compared: Comparison) -> Ruling:
     least, most = _loss(compared)
-    said = f"difference {compared.low:+.3g} to {compared.high:+.3g} (95%, {compared.n} pairs)"
+    said = (
+        f"difference {compared.difference:+.3g} ({compared.low:+.3g} to {compared.high:+.3g}, 95%, "
+        f"{compared.n:,} pairs; {_WAYS[direction(compared.name)]})"
+    )
     if most <= bound.max_drop:
         return Ruling(rule=rule, decision="GO", reason=f"{said}: within the bound")
     if least > bound.max_drop:

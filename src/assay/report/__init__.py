@@ -15,7 +15,7 @@ from assay.report.junit import to_junit
 from assay.report.markdown import to_markdown
 from assay.report.plain import plain
 from assay.report.run import Run, read
-from assay.report.sections import sections
+from assay.report.sections import build_sections
 from assay.report.trend import with_trend
 
 __all__ = ["Report", "check_history", "report", "report_in"]
@@ -35,7 +35,7 @@ def report(run: Path, *, title: str = "", policy: GatePolicy | None = None) -> R
     aggregates, differences = metrics(contents), comparisons(contents)
     assembled = assemble(contents, title, aggregates, differences, policy or _policy(contents))
     assembled = with_trend(assembled, run)
-    document, told = plain(assembled), sections(assembled)
+    document, told = plain(assembled), build_sections(assembled)
     page = to_html(assembled, told, document)
     numbers = {"metrics": aggregates, "comparisons": differences, "gate": assembled.gate}
     store.write_json(run / "metrics.json", numbers)

@@ -13,9 +13,11 @@ from assay.report import data as of_data
 from assay.report.cautions import cautions
 from assay.report.contents import Caution, Example, Report
 from assay.report.costs import costs
+from assay.report.counts import counts
 from assay.report.distributions import histograms, points_of, training
 from assay.report.findings import conclude
 from assay.report.glossary import rank
+from assay.report.history import identity
 from assay.report.judging import advisory
 from assay.report.panel import opinions
 from assay.report.rows import table
@@ -79,6 +81,8 @@ def assemble(
     return Report(
         schema=SCHEMA,
         assay=__version__,
+        id=identity(run.folder),
+        time=max(side.generation.finished for side in run.sides),
         title=title or f"Evaluation of {name_of(run, run.candidate)}",
         gate=_gate(run, policy, metrics, comparisons, warnings) if policy else None,
         conclusion=conclude(run, rows, warnings),
@@ -102,6 +106,7 @@ def assemble(
         points=tuple(points for side in run.sides for points in points_of(side, focus)),
         training=training(run),
         identical_outputs=same,
+        counts=counts(run),
         focus=focus,
         regressions=_regressions(run, order, shown),
         selection=_selection(len(run.positions), len(chosen)),

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from assay.report import data as of_data
 from assay.report.contents import Caution, Data, Row, SideSummary
+from assay.report.glossary import Kind
 from assay.report.judging import doubts
 from assay.report.run import Run
 
 FEW_PAIRS = 100
 _CUT = 0.05
+_COUNTED: tuple[Kind, ...] = ("judge", "pairwise", "similarity", "own")
 
 
 def cautions(
@@ -66,21 +68,25 @@ def _size(run: Run, rows: Sequence[Row]) -> Iterator[Caution]:
     samples = len(run.positions)
     if run.baseline is None and samples < FEW_PAIRS:
         yield Caution(severe=False, text=f"Few samples: {samples}. The intervals are wide.")
-    compared = [row for row in rows if row.comparison and row.kind != "diagnostic"]
-    pairs = min((row.comparison.n for row in compared if row.comparison), default=0)
-    if not compared or pairs >= FEW_PAIRS:
-        return
-    spans = [
-        f"{row.comparison.detectable:.2g} in {row.name}"
-        for kind in ("judge", "similarity")
-        for row in [row for row in compared if row.kind == kind][:1]
-        if row.comparison
-    ]
-    yield Caution(
-        severe=False,
-        text=f"Few samples: {pairs} pairs. A true difference smaller than {' or '.join(spans)} "
-        "would probably not be seen (power 80%).",
-    )
+    few = [row for kind in _COUNTED for row in _fewest(rows, kind)]
+    if few:
+        spans = " or ".join(
+            f"{row.comparison.detectable:.2g} in {row.name} ({row.comparison.n} pairs)"
+            for row in few
+            if row.comparison
+        )
+        yield Caution(
+            severe=False,
+            text=f"Few samples: a true difference smaller than {spans} would probably not be seen "
+            "(power 80%).",
+        )
+
+
+def _fewest(rows: Sequence[Row], kind: Kind) -> list[Row]:
+    """The metric of a kind with the fewest pairs, none where all have enough."""
+    pairs = {row.comparison.n: row for row in reversed(rows) if row.comparison and row.kind == kind}
+    least = min(pairs, default=FEW_PAIRS)
+    return [pairs[least]] if least < FEW_PAIRS else []
 
 
 def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:

@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 from assay.errors import MissingExtraError
-from assay.report import plain
+from assay.report import absence, plain
 from assay.report.charts import figures
 from assay.report.contents import Report, Row
 from assay.report.section import Section, of_kind
@@ -57,6 +57,9 @@ def _template() -> Any:
         "signed": plain.signed,
         "label": plain.label,
         "visible": plain.visible,
+        "minute": plain.minute,
+        "why": absence.why,
+        "why_no_difference": absence.why_no_difference,
         "count": lambda value: f"{value:,}",
         "kind": lambda block: type(block).__name__,
     }
@@ -92,9 +95,11 @@ def _data(report: Report, document: Mapping[str, Any]) -> str:
         "examples": document["examples"],
         "regressions": report.regressions,
         "focus": report.focus,
+        "counts": report.counts if report.selection else {},
         "metrics": [
             {"name": row.name, "label": plain.label(row.name), "kind": row.kind}
             | {"direction": row.direction}
+            | _changed(row)
             for row in report.summary
             if row.kind not in ("likelihood", "pairwise")
         ],
@@ -117,3 +122,9 @@ def _span(rows: list[Row]) -> float:
         max(abs(row.comparison.low), abs(row.comparison.high)) for row in rows if row.comparison
     ]
     return max(bounds, default=0.0) or 1.0
+
+
+def _changed(row: Row) -> dict[str, int]:
+    """On how many samples of the whole run the candidate gained and lost."""
+    compared = row.comparison
+    return {"gains": compared.better, "regressions": compared.worse} if compared else {}

@@ -11,7 +11,7 @@ from assay import store
 from assay.report.contents import Caution, Movement, Reading, Record, Report, Row, Trend
 from assay.report.glossary import Kind
 from assay.report.history import HISTORY, History
-from assay.report.plain import plain, signed
+from assay.report.plain import minute, plain, signed
 from assay.stats import difference_interval
 
 KINDS: tuple[Kind, ...] = ("judge", "pairwise", "similarity", "own", "likelihood")
@@ -26,7 +26,8 @@ def with_trend(report: Report, run: Path) -> Report:
         return report
     told = trend(report, store.read_record(path, History))
     warnings = tuple(Caution(severe=False, text=remark) for remark in told.remarks)
-    return replace(report, trend=told, cautions=(*report.cautions, *warnings))
+    time = report.time or told.runs[-1].time
+    return replace(report, time=time, trend=told, cautions=(*report.cautions, *warnings))
 
 
 def trend(report: Report, history: History) -> Trend:
@@ -54,7 +55,7 @@ def difference(one: Movement) -> str:
 
 def when(record: Record) -> str:
     """Return a record's time for reading, to the minute."""
-    return record.time[:16].replace("T", " ")
+    return minute(record.time)
 
 
 def _record(report: Report, history: History) -> Record:

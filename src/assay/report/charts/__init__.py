@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from assay.report.charts.answers import histogram, lengths
-from assay.report.charts.bars import bars
 from assay.report.charts.figure import Figure, ticks
 from assay.report.charts.lines import loss, trend
+from assay.report.charts.means import means
 from assay.report.contents import Report
 
 __all__ = ["Figure", "figures", "ticks"]
@@ -14,8 +14,8 @@ __all__ = ["Figure", "figures", "ticks"]
 def figures(report: Report) -> list[Figure]:
     """Return the report's figures: name, title, caption, and Plotly's data and layout."""
     found = [
-        bars(report, "judge"),
-        bars(report, "similarity"),
+        means(report, "judge"),
+        means(report, "similarity"),
     ]
     found += [histogram(report), lengths(report), loss(report)]
     if report.trend and len(report.trend.runs) > 1:

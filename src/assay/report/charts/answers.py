@@ -76,6 +76,7 @@ def _point_trace(points: Points, judged: bool) -> Figure:
         "mode": "markers",
         "name": points.side,
         "meta": points.side,
+        "marker": {"opacity": 0.6, "size": 7},
         "x": list(points.lengths),
         "y": [
             score + spread * ((at * _GOLDEN) % 1 - 0.5) for at, score in enumerate(points.scores)

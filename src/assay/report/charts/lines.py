@@ -76,7 +76,7 @@ def _line(trend: Trend, name: str, side: str) -> Figure:
 def _apart(trend: Trend, name: str, side: str) -> Figure:
     now = trend.runs[-1].dataset_hash
     others = [one for one in trend.runs if one.dataset_hash != now]
-    hollow = {"mode": "markers", "marker": {"symbol": "circle-open"}}
+    hollow = {"mode": "markers", "marker": {"symbol": "circle-open", "opacity": 0.6, "size": 7}}
     return _dots(_read_off(others, name, side), side) | hollow | {"name": f"{side}, other data"}
 
 

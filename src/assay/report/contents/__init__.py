@@ -41,17 +41,22 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything the report shows. `regressions` are ids of `examples`, the worst first;
-    `examples` are all samples, or as many as a page can hold, chosen as `selection` says. `judge`
-    is the judge's model, "" where nobody judged; `gate` is None without a policy; `judging` is each
-    side's judge.json and `pairing` the run's pairs.json, where it has one; `panel` is what
-    further judges say, `combining` each side's panel.json, `combined` the medians over all judges;
-    `judge_scale` is the rubric's, and `histograms` count its scores from the lowest to the highest;
-    `costs` are those of judge, panel and pairwise judging, where they have a price; `calibration`
-    is what people's labels say of each dimension; `trend` is None without a history."""
+    """Everything the report shows. `id` is what the run is known by in a history; `time` (UTC) is
+    when it was answered, else that of its first report in a history, else "". `regressions` are ids
+    of `examples`, the worst first; `examples` are all samples, or as many as a page can hold,
+    chosen as `selection` says. `judge` is the judge's model, "" where nobody judged; `gate` is None
+    without a policy; `judging` is each side's judge.json and `pairing` the run's pairs.json, where
+    it has one; `panel` is what further judges say, `combining` each side's panel.json, `combined`
+    the medians over all judges; `judge_scale` is the rubric's, and `histograms` count its scores
+    from the lowest to the highest; `costs` are those of judge, panel and pairwise judging, where
+    they have a price; `calibration` is what people's labels say of each dimension; `trend` is None
+    without a history; `counts` are the samples of the whole run by the page's filters, of which
+    `examples` may be a draw."""
 
     schema: int
     assay: str
+    id: str
+    time: str
     title: str
     gate: Gate | None
     conclusion: Conclusion
@@ -75,6 +80,7 @@ class Report:
     points: tuple[Points, ...]
     training: Training | None
     identical_outputs: int
+    counts: Mapping[str, int]
     focus: str
     regressions: tuple[str, ...]
     selection: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from assay.records import Metric
+from assay.report.absence import why, why_no_difference
 from assay.report.contents import Row
 from assay.report.markdown.markup import cell, code, inline, table
 from assay.report.plain import label, number, signed
@@ -18,8 +20,9 @@ _OUTCOMES = {
     "none": "no difference shown",
     "few": "too few samples",
     "no interval": "no interval",
-    "not compared": "–",
+    "not compared": "not compared",
 }
+_ALONE = ("Metric", "Candidate", "n", "Unscored")
 _METRIC_COLUMNS = {
     "Metric": ":--",
     "Baseline": "--:",
@@ -58,11 +61,14 @@ def _table(block: Table) -> Iterator[str]:
 
 
 def _metrics(block: Metrics) -> Iterator[str]:
+    paired = any(row.baseline for group in block.groups for row in group.rows)
+    shown = tuple(_METRIC_COLUMNS) if paired else _ALONE
     for group in block.groups:
         if group.title:
             yield f"### {inline(group.title)}\n"
-        rows = [_row(row) for row in group.rows]
-        yield from table(tuple(_METRIC_COLUMNS), tuple(_METRIC_COLUMNS.values()), rows)
+        cells = [_row(row) for row in group.rows]
+        rows = [[row[title] for title in shown] for row in cells]
+        yield from table(shown, [_METRIC_COLUMNS[title] for title in shown], rows)
         yield ""
 
 
@@ -96,17 +102,34 @@ def _words(words: Cell) -> str:
     return f"{before}{inline(words.text)}{after}"
 
 
-def _row(row: Row) -> list[str]:
-    compared = row.comparison
+def _row(row: Row) -> dict[str, str]:
     metrics = [metric for metric in (row.baseline, row.candidate) if metric]
-    low, high = (compared.low, compared.high) if compared else (None, None)
-    return [
-        inline(label(row.name)) + " (lower is better)" * (row.direction == "lower"),
-        *(number(side.value if side else None, row.kind) for side in (row.baseline, row.candidate)),
-        signed(row.difference, row.kind),
-        f"{signed(low, row.kind)} to {signed(high, row.kind)}" if compared else "",
-        _OUTCOMES[row.outcome],
-        f"{compared.better:,} / {compared.equal:,} / {compared.worse:,}" if compared else "",
-        f"{compared.n if compared else metrics[-1].n:,}",
-        " + ".join(f"{sum(metric.unscored.values()):,}" for metric in metrics),
-    ]
+    lacking = " + ".join(f"{sum(metric.unscored.values()):,}" for metric in metrics)
+    return {
+        "Metric": inline(label(row.name)) + " (lower is better)" * (row.direction == "lower"),
+        "Baseline": _value(row, "baseline", row.baseline),
+        "Candidate": _value(row, "candidate", row.candidate),
+        "Difference": _because(signed(row.difference, row.kind), why_no_difference(row)),
+        "Shown": _OUTCOMES[row.outcome],
+        "Unscored": lacking,
+        **_compared(row, metrics[-1].n),
+    }
+
+
+def _value(row: Row, side: str, metric: Metric | None) -> str:
+    return _because(number(metric.value if metric else None, row.kind), why(row, side))
+
+
+def _because(shown: str, cause: str) -> str:
+    return f"{shown} ({inline(cause)})" if cause else shown
+
+
+def _compared(row: Row, n: int) -> dict[str, str]:
+    pairs = row.comparison
+    if pairs is None:
+        return {"95% interval": "", "Better / equal / worse": "", "n": f"{n:,}"}
+    return {
+        "95% interval": f"{signed(pairs.low, row.kind)} to {signed(pairs.high, row.kind)}",
+        "Better / equal / worse": f"{pairs.better:,} / {pairs.equal:,} / {pairs.worse:,}",
+        "n": f"{pairs.n:,}",
+    }

@@ -37,7 +37,7 @@ _BUILDERS = (
 )
 
 
-def sections(report: Report) -> tuple[Section, ...]:
+def build_sections(report: Report) -> tuple[Section, ...]:
     """Return what `report` has to say, without the sections that have nothing to."""
     built = (build(report) for build in _BUILDERS)
     return tuple(section for section in built if section is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from assay.report.contents import Report, SideSummary
+from assay.report.plain import minute
 from assay.report.section import Cell, Note, Phrase, Section, Table, side_columns
 
 
@@ -14,7 +15,7 @@ def section(report: Report) -> Section:
     cards = Table(
         title="",
         columns=side_columns("Of the model", sides),
-        rows=tuple(_rows(report.sides)),
+        rows=tuple(row for row in _rows(report.sides) if any(cell.text for cell in row[1:])),
         cards=True,
     )
     facts = Note(phrases=tuple(_facts(report)), look="facts")
@@ -43,6 +44,9 @@ def _weights(side: SideSummary) -> Cell:
 
 
 def _facts(report: Report) -> Iterator[Phrase]:
+    yield (Cell(text="run "), Cell(text=report.id, look="code"))
+    if report.time:
+        yield (Cell(text="of "), Cell(text=f"{minute(report.time)} UTC", look="strong"))
     yield _counted("", report.samples, f" sample{'s' * (report.samples != 1)}")
     hint = f"sha256 {report.dataset_hash}"
     digest = Cell(text=report.dataset_hash[:12] or "no hash", look="code", hint=hint)

@@ -8,13 +8,11 @@ from assay.report.contents import Report
 from assay.report.glossary import TERMS, Kind
 from assay.report.plain import label, number
 from assay.report.section import (
-    Block,
     Column,
     Group,
     Metrics,
     Section,
     Table,
-    note,
     of_kind,
     titled,
 )
@@ -36,17 +34,9 @@ def section(report: Report) -> Section:
     """Return the metrics that count in the verdict."""
     title = "Each metric of baseline and candidate with its 95% interval"
     table = Metrics(title=title, groups=tuple(_groups(report)))
-    blocks: tuple[Block, ...] = (table, _meanings(report))
-    compared = [row for row in report.summary if row.comparison]
-    if compared:
-        smallest = (
-            f"{label(row.name)} {number(row.comparison.detectable, row.kind)}"
-            for row in compared
-            if row.comparison
-        )
-        told = f"Smallest detectable difference with these samples: {', '.join(smallest)}."
-        blocks += (note(told, "quiet"),)
-    return Section(name="metrics", title="Metrics", button="Metrics", blocks=blocks)
+    return Section(
+        name="metrics", title="Metrics", button="Metrics", blocks=(table, _meanings(report))
+    )
 
 
 def _groups(report: Report) -> Iterator[Group]:
@@ -59,10 +49,20 @@ def _groups(report: Report) -> Iterator[Group]:
 
 def _meanings(report: Report) -> Table:
     own = [(label(row.name), row.meaning) for row in report.summary if row.meaning]
-    terms = [*own, *TERMS, ("How many metrics", _COUNTING)]
+    terms = [*own, *TERMS, *_detectable(report), ("How many metrics", _COUNTING)]
     return Table(
         title="What the metrics mean",
         columns=(Column(title="Name"), Column(title="Meaning")),
         rows=tuple(titled(name, [meaning]) for name, meaning in terms),
         folded=True,
     )
+
+
+def _detectable(report: Report) -> Iterator[tuple[str, str]]:
+    smallest = [
+        f"{label(row.name)} {number(row.comparison.detectable, row.kind)}"
+        for row in report.summary
+        if row.comparison
+    ]
+    if smallest:
+        yield "Smallest detectable with these samples", f"{', '.join(smallest)}."

@@ -16,7 +16,8 @@ def section(report: Report) -> Section | None:
         none = "None: on no sample did the candidate score lower than the baseline by"
         blocks: tuple[Block, ...] = (note(f"{none} {_focus(report)}."),)
         return Section(name="regressions", title=title, blocks=blocks)
-    lead = note(f"Where the candidate lost most against the baseline, by {_focus(report)}.")
+    told = f"Where the candidate lost most against the baseline, by {_focus(report)}."
+    lead = note(told + _counted(report))
     blocks = (lead, Drawn(name="regressions"))
     return Section(name="regressions", title=title, button="Regressions", blocks=blocks)
 
@@ -26,3 +27,11 @@ def _focus(report: Report) -> str:
     judged = any(row.name == report.focus for row in of_kind(report.summary, "judge"))
     name = label(report.focus)
     return f"the judge's {name.lower()} score" if judged else name or "any metric"
+
+
+def _counted(report: Report) -> str:
+    """On how many samples of the whole run it lost and gained."""
+    compared = next((row.comparison for row in report.summary if row.name == report.focus), None)
+    if compared is None:
+        return ""
+    return f" It lost on {compared.worse:,} of {compared.n:,} and gained on {compared.better:,}."
