@@ -21,6 +21,11 @@ from assay.records import Comparison, Metric
 
 Decision = Literal["GO", "NO_GO", "INCONCLUSIVE"]
 IGNORED: Literal["IGNORED"] = "IGNORED"
+_WAYS = {
+    "higher": "higher is better",
+    "lower": "lower is better",
+    "neither": "any change is a loss",
+}
 _NO_DIRECTION = (
     "the metric does not say which way is better, so a rise may be a gain or a loss: let it return "
     "a record with its direction, and compute the metrics again"
@@ -174,7 +179,10 @@ def _lacking(sides: Sequence[Metric], compared: Comparison, policy: GatePolicy) 
 
 def _within(rule: str, bound: Bound, compared: Comparison) -> Ruling:
     least, most = _loss(compared)
-    said = f"difference {compared.low:+.3g} to {compared.high:+.3g} (95%, {compared.n} pairs)"
+    said = (
+        f"difference {compared.difference:+.3g} ({compared.low:+.3g} to {compared.high:+.3g}, 95%, "
+        f"{compared.n:,} pairs; {_WAYS[compared.direction]})"
+    )
     if compared.low == compared.high:
         reason = f"{said}: all the same, and how far one can differ is not known of this metric"
         return Ruling(rule=rule, decision="INCONCLUSIVE", reason=reason)

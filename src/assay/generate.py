@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -201,6 +202,7 @@ def _finish(
         results=results,
         versions=llamafactory.versions(),
         runner=placement.runner(),
+        finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
     store.write_json(out / GENERATION, generation)
     (work / "generate.log").replace(out / "generate.log")

@@ -232,13 +232,15 @@ class ModelManifest:
     settings: Mapping[str, object]
     versions: Mapping[str, str]
     runner: str = "inline"
+    finished: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Generation:
     """How one side's predictions came to be: written last by generate, so its presence means
     complete. `results` is all_results.json: LLaMA-Factory's, and eval_token_loss; `runner` says
-    where it was made: inline, or in which Volcano Job."""
+    where it was made: inline, or in which Volcano Job; `finished` is when (UTC, to the second), ""
+    in a run from before it was kept."""
 
     model: str
     base_model: str
@@ -251,3 +253,4 @@ class Generation:
     results: Mapping[str, float]
     versions: Mapping[str, str]
     runner: str = "inline"
+    finished: str = ""

@@ -189,9 +189,14 @@ def _mean_metric(side: Side, scores: SideScores, spec: MetricSpec) -> Metric:
 
 def _interval(spec: MetricSpec, values: Floats) -> tuple[float, float]:
     if spec.kind != "rate":
-        return interval(values, spec.scale)
+        return _within(spec.scale, interval(values, spec.scale))
     low, high = wilson(float(values.mean()) / 100, len(values))
     return 100 * low, 100 * high
+
+
+def _within(scale: tuple[float, float] | None, ends: tuple[float, float]) -> tuple[float, float]:
+    """Return an interval without what lies off the scale, where no mean can be."""
+    return (max(scale[0], ends[0]), min(scale[1], ends[1])) if scale else ends
 
 
 def _total_metric(side: Side, total: Total, samples: int) -> Metric:
@@ -213,7 +218,7 @@ def _reach(scale: tuple[float, float] | None, before: Floats, now: Floats) -> fl
 def _comparison(
     spec: MetricSpec, difference: Floats, scale: tuple[float, float] | None
 ) -> Comparison:
-    low, high = interval(difference, scale)
+    low, high = _within(scale if spec.scale else None, interval(difference, scale))
     gain = -difference if spec.direction == "lower" else difference
     n = len(difference)
     return Comparison(

@@ -108,7 +108,7 @@ def test_a_scale_of_five_is_shown_as_one(run: Path, show: Open) -> None:
     expect(opened.frame.locator("#judge .big").first).to_contain_text("of 5")
     bars = opened.frame.locator("#judge .histogram").first.locator("rect")
     expect(bars).to_have_count(2 * 5)
-    ticks = opened.frame.locator("#figure-judge .ytick text")
+    ticks = opened.frame.locator("#figure-lengths .ytick text")
     expect(ticks).to_have_text(["1", "2", "3", "4", "5"])
     opened.check_layout()
 

@@ -212,7 +212,7 @@ def test_a_screen_reader_finds_names_and_headings(html: Path, show: Open) -> Non
 
 def test_a_change_of_the_scheme_repaints_page_and_charts(html: Path, show: Open) -> None:
     opened = show(html)
-    bar = opened.frame.locator("#figure-judge .bars .point path").last
+    bar = opened.frame.locator("#figure-judge .points .point").last
     body = opened.frame.locator("body")
     fill = bar.evaluate("node => getComputedStyle(node).fill")
     canvas = body.evaluate("node => getComputedStyle(node).backgroundColor")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,7 @@ def check_run(run: Path) -> None:
     for side in ("baseline", "candidate"):
         rows = list(store.read_rows(run / side / "predictions.jsonl", Prediction))
         generation = store.read_record(run / side / "generation.json", Generation)
+        assert datetime.fromisoformat(generation.finished).tzinfo == UTC
         assert len({row.id for row in rows}) == len(rows) == 6
         expected = manifest.digest if side == "candidate" else manifest.base_digest
         assert generation.digest == expected != ""

@@ -134,6 +134,17 @@ def test_equal_scores_of_one_side_leave_room_within_their_scale() -> None:
     assert (metric.low, metric.high) == pytest.approx((8 - 7 * share, 8 + 2 * share))
 
 
+def test_no_interval_leaves_the_scale() -> None:
+    low_and_high = values(1.0, 10.0, 10.0, 10.0, 10.0, 10.0)
+    (metric,) = stats.summarise("candidate", low_and_high, [], SCALED)
+    assert (metric.value, metric.high) == (8.5, 10)
+    (unscaled,) = stats.summarise("candidate", low_and_high, [])
+    assert unscaled.high is not None
+    assert unscaled.high > 10
+    (difference,) = stats.compare(values(*[1.0] * 5, 1.0), values(*[10.0] * 5, 9.0), SCALED)
+    assert difference.high == 9
+
+
 def test_ties_alone_do_not_prove_an_even_match() -> None:
     (even,) = stats.compare_with(50, PERCENT, values(*[50.0] * 6))
     share = reference.binomtest(0, 6).proportion_ci(method="exact").high

@@ -15,6 +15,7 @@ from assay.report.junit import to_junit
 from assay.report.markdown import to_markdown
 from assay.report.plain import plain
 from assay.report.run import Run, read
+from assay.report.sections import build_sections
 from assay.report.trend import with_trend
 
 __all__ = ["Report", "check_history", "report", "report_in"]
@@ -34,15 +35,16 @@ def report(run: Path, *, title: str = "", policy: GatePolicy | None = None) -> R
     aggregates, differences = metrics(contents), comparisons(contents)
     assembled = assemble(contents, title, aggregates, differences, policy or _policy(contents))
     assembled = with_trend(assembled, run)
-    document = plain(assembled)
-    page = to_html(assembled, document)
+    document, told = plain(assembled), build_sections(assembled)
+    page = to_html(assembled, told, document)
     numbers = {"metrics": aggregates, "comparisons": differences, "gate": assembled.gate}
     store.write_json(run / "metrics.json", numbers)
     store.write_json(run / "report.json", document)
-    store.write_text(run / "report.md", to_markdown(assembled))
+    store.write_text(run / "report.md", to_markdown(assembled, told))
     store.write_text(run / "report.html", page)
-    if assembled.gate:
-        store.write_text(run / JUNIT, to_junit(assembled.gate, assembled.title))
+    checks = to_junit(told, assembled.title)
+    if checks:
+        store.write_text(run / JUNIT, checks)
     else:
         (run / JUNIT).unlink(missing_ok=True)
     return assembled

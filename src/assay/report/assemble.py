@@ -11,11 +11,14 @@ from assay.judge import WIN_RATE
 from assay.records import Comparison, Metric
 from assay.report import calibration, combined, examples
 from assay.report import data as of_data
+from assay.report.cautions import cautions
 from assay.report.contents import Caution, Example, Report
 from assay.report.costs import costs
+from assay.report.counts import counts
 from assay.report.distributions import histograms, points_of, training
-from assay.report.findings import cautions, conclude
+from assay.report.findings import conclude
 from assay.report.glossary import rank, specs_of
+from assay.report.history import identity
 from assay.report.panel import opinions
 from assay.report.rows import table
 from assay.report.run import Run
@@ -80,6 +83,8 @@ def assemble(
     return Report(
         schema=SCHEMA,
         assay=__version__,
+        id=identity(run.folder),
+        time=max(side.generation.finished for side in run.sides),
         title=title or f"Evaluation of {name_of(run, run.candidate)}",
         gate=_gate(run, policy, metrics, comparisons, warnings) if policy else None,
         conclusion=conclude(run, rows, warnings),
@@ -103,6 +108,7 @@ def assemble(
         points=tuple(points for side in run.sides for points in points_of(side, focus)),
         training=training(run),
         identical_outputs=same,
+        counts=counts(run),
         focus=focus,
         regressions=_regressions(run, order, shown),
         selection=_selection(len(run.positions), len(chosen)),

@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator, Mapping
 
 from assay import store
-from assay.records import SIDES, Agreement, Corrected
+from assay.records import Agreement, Corrected
 from assay.report.contents import Caution
 from assay.report.glossary import rank
-from assay.report.plain import label, signed
 from assay.report.run import Run, SideRun
 
 CALIBRATION = "calibration.json"
@@ -38,14 +37,6 @@ def cautions(run: Run, calibration: Mapping[str, Agreement]) -> Iterator[Caution
                 return
 
 
-def rows(calibration: Mapping[str, Agreement]) -> list[tuple[str, list[str]]]:
-    """Return what the labels say as (dimension, [labels, agreement, bias, corrected means])."""
-    return [
-        (label(name), [f"{one.n:,}", _agreement(one), _bias(one), _means(one)])
-        for name, one in calibration.items()
-    ]
-
-
 def _is_of(mean: Corrected, side: SideRun, name: str) -> bool:
     """Whether a mean is that of the answers which the judge scored in every dimension."""
     import numpy as np
@@ -55,30 +46,3 @@ def _is_of(mean: Corrected, side: SideRun, name: str) -> bool:
         return False
     values = side.verdicts.values[name][np.isfinite(given).all(axis=0)]
     return len(values) == mean.n and math.isclose(float(values.mean()), mean.judge)
-
-
-def _agreement(one: Agreement) -> str:
-    numbers = (
-        ("Cohen's kappa", one.kappa),
-        ("weighted kappa", one.weighted_kappa),
-        ("Spearman", one.spearman),
-    )
-    said = [f"{name} {value:.2f}" for name, value in numbers if value is not None]
-    return ", ".join([f"{one.exact:.0%} exact, {one.within_one:.0%} within one", *said])
-
-
-def _bias(one: Agreement) -> str:
-    said = signed(one.bias, "judge")
-    if one.bias_low is None or one.bias_high is None:
-        return said
-    return f"{said} ({signed(one.bias_low, 'judge')} to {signed(one.bias_high, 'judge')})"
-
-
-def _means(one: Agreement) -> str:
-    return "; ".join(f"{side} {_mean(one.means[side])}" for side in SIDES if side in one.means)
-
-
-def _mean(mean: Corrected) -> str:
-    if mean.value is None:
-        return f"too few labels ({mean.labels}), the judge {mean.judge:.2f}"
-    return f"{mean.value:.2f} ({mean.low:.2f} to {mean.high:.2f}), the judge {mean.judge:.2f}"

@@ -5,7 +5,6 @@
   function themed(trace) {
     const painted = { ...trace, marker: { ...trace.marker, color: color(trace.meta) }, line: { color: color(trace.meta), width: 2 } };
     if (trace.error_y) painted.error_y = { ...trace.error_y, color: color("ink"), thickness: 1.2, width: 3 };
-    if (trace.mode === "markers") painted.marker = { ...painted.marker, opacity: 0.6, size: 7 };
     if (trace.name) painted.name = trace.name[0].toUpperCase() + trace.name.slice(1);
     return painted;
   }
@@ -38,10 +37,12 @@
 
   function draw() {
     for (const [plot, figure] of plots) {
-      Plotly.react(plot, figure.data.map(themed), layout(figure.layout), { displayModeBar: false, responsive: true });
+      // paper is as wide as it is: nothing measures it again
+      const size = matchMedia("print").matches ? { width: plot.clientWidth, height: plot.clientHeight } : {};
+      Plotly.react(plot, figure.data.map(themed), { ...layout(figure.layout), ...size }, { displayModeBar: false, responsive: true });
     }
   }
 
   draw();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  for (const media of ["(prefers-color-scheme: dark)", "print"]) matchMedia(media).addEventListener("change", draw);
 })();

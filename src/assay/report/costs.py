@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from assay.report.run import Run
 
 
@@ -17,11 +15,3 @@ def costs(run: Run) -> dict[str, float]:
     }
     known = {name: [cost for cost in each if cost is not None] for name, each in found.items()}
     return {name: sum(each) for name, each in known.items() if each}
-
-
-def total(costs: Mapping[str, float]) -> str:
-    """Return the cost of all judging as one sentence, "" where nothing has a price."""
-    if not costs:
-        return ""
-    each = ", ".join(f"{name} {cost:.4g}" for name, cost in costs.items())
-    return f"All judging cost {sum(costs.values()):.4g} ({each})."

@@ -53,26 +53,6 @@ def cautions(data: Data | None) -> Iterator[Caution]:
         )
 
 
-def rows(data: Data) -> Iterator[tuple[str, list[str]]]:
-    """Yield what there is to say of the sources as (title, one text a source)."""
-    sources = [source for source in (data.evaluation, data.training) if source]
-    yield "Source", [source.name for source in sources]
-    yield "Format", [source.format for source in sources]
-    yield "Rows read", [f"{source.rows:,}" for source in sources]
-    yield "Rows left out as invalid", [f"{source.skipped:,}" for source in sources]
-    yield "Samples used", [f"{source.samples:,}" for source in sources]
-
-
-def shared(data: Data) -> str:
-    """Return one sentence on what training and evaluation have in common."""
-    if not data.same_prompts and not data.near_prompts:
-        return "No evaluation prompt is in the training data, nor one much like it."
-    return (
-        f"Of {data.evaluation.samples:,} evaluation prompts, {data.same_prompts:,} are in the "
-        f"training data and {data.near_prompts:,} are much like one there."
-    )
-
-
 def _source(used: Used) -> Source:
     return Source(
         name=used.source,

@@ -11,8 +11,9 @@ from assay import store
 from assay.judge import PAIRS, PanelScore, preference_of
 from assay.records import Message, Prediction, Sample, Score, Verdict, as_wanted
 from assay.report.contents import Answer, Example, Pair
+from assay.report.files import known
 from assay.report.glossary import specs_of
-from assay.report.run import COMBINED, Run, SideRun, known
+from assay.report.run import COMBINED, Run, SideRun
 from assay.stats import SEED
 
 if TYPE_CHECKING:

@@ -1,21 +1,17 @@
-"""The verdict line and the cautions: what the numbers let a reader say, and what voids them."""
+"""The verdict line: what the numbers let a reader say."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from assay.records import Comparison
-from assay.report import data as of_data
-from assay.report.contents import Caution, Conclusion, Data, Outcome, Row, SideSummary, Tone
-from assay.report.judging import doubts
+from assay.report.contents import Caution, Conclusion, Outcome, Row, Tone
 from assay.report.plain import label, number, signed
 from assay.report.run import Run
 from assay.report.self_test import advisory
 
 MIN_PAIRS = 10
-FEW_PAIRS = 100
-_CUT = 0.05
 
 
 def outcome(comparison: Comparison | None, difference: float | None) -> Outcome:
@@ -69,20 +65,6 @@ def conclude(run: Run, rows: Sequence[Row], cautions: Sequence[Caution]) -> Conc
     return _compared(counted)
 
 
-def cautions(
-    run: Run, data: Data | None, sides: Sequence[SideSummary], rows: Sequence[Row], same: int
-) -> tuple[Caution, ...]:
-    """Return what must be known before trusting the numbers, severe ones first."""
-    found = [
-        *_identity(run, same),
-        *_size(run, rows),
-        *doubts(run),
-        *of_data.cautions(data),
-        *_answers(sides),
-    ]
-    return tuple(sorted(found, key=lambda caution: not caution.severe))
-
-
 def _alone(rows: Sequence[Row]) -> str:
     said = "Whether the model got better or worse needs a baseline over the same samples."
     metric = next((row.candidate for row in rows if row.candidate), None)
@@ -133,78 +115,3 @@ def _detail(rows: Sequence[Row], counts: Counter[Outcome]) -> str:
         "of 0."
     )
     return " ".join(sentences)
-
-
-def _identity(run: Run, same: int) -> Iterator[Caution]:
-    candidate = run.candidate.generation
-    if run.manifest and candidate.digest and candidate.digest != run.manifest.digest:
-        yield Caution(
-            severe=True,
-            text=f"The graded weights ({candidate.digest[:12]}) are not the ones that were trained "
-            f"({run.manifest.digest[:12]}).",
-        )
-    if not candidate.digest:
-        yield Caution(
-            severe=False,
-            text="The candidate's weights have no digest: nothing proves which model was graded.",
-        )
-    if run.baseline is None:
-        return
-    baseline = run.baseline.generation
-    if baseline.digest and baseline.digest == candidate.digest:
-        yield Caution(
-            severe=True,
-            text=f"Baseline and candidate have the same weights ({candidate.digest[:12]}).",
-        )
-    if baseline.dataset_hash != candidate.dataset_hash:
-        yield Caution(severe=True, text="Baseline and candidate answered different datasets.")
-    if same == len(run.positions):
-        yield Caution(
-            severe=True, text="Baseline and candidate gave the same output on every sample."
-        )
-    if baseline.template != candidate.template:
-        yield Caution(
-            severe=False,
-            text=f"The templates differ: {baseline.template} (baseline), "
-            f"{candidate.template} (candidate).",
-        )
-
-
-def _size(run: Run, rows: Sequence[Row]) -> Iterator[Caution]:
-    samples = len(run.positions)
-    if run.baseline is None and samples < FEW_PAIRS:
-        yield Caution(severe=False, text=f"Few samples: {samples}. The intervals are wide.")
-    compared = [row for row in rows if row.comparison and row.kind != "diagnostic"]
-    pairs = min((row.comparison.n for row in compared if row.comparison), default=0)
-    if not compared or pairs >= FEW_PAIRS:
-        return
-    spans = [
-        f"{row.comparison.detectable:.2g} in {row.name}"
-        for kind in ("judge", "similarity")
-        for row in [row for row in compared if row.kind == kind][:1]
-        if row.comparison
-    ]
-    yield Caution(
-        severe=False,
-        text=f"Few samples: {pairs} pairs. A true difference smaller than {' or '.join(spans)} "
-        "would probably not be seen (power 80%).",
-    )
-
-
-def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:
-    for side in sides:
-        lacking = side.samples - side.predictions
-        if lacking:
-            yield Caution(severe=False, text=f"The {side.side} has no answer to {lacking} samples.")
-        if side.cut > _CUT * side.predictions:
-            yield Caution(
-                severe=False,
-                text=f"{side.cut} of {side.predictions} answers of the {side.side} were cut at "
-                "max_new_tokens.",
-            )
-        if side.prompts_truncated:
-            yield Caution(
-                severe=False,
-                text=f"{side.prompts_truncated} prompts of the {side.side} were truncated at "
-                "cutoff_len: the model did not see all of them.",
-            )

@@ -51,7 +51,7 @@ def collect(history: str, run: Path) -> None:
 
     Raises InputError for a record that is none, and StoreError.
     """
-    names, id_ = _names(history), _identity(run)
+    names, id_ = _names(history), identity(run)
     own = next((name for name in names if name.endswith(f"-{id_}.json")), "")
     earlier = [name for name in names if not own or name < own][-KEPT:]
     time = _time(own) if own else datetime.now(UTC)
@@ -69,6 +69,16 @@ def add(history: str, record: Record) -> None:
         path = Path(folder) / f"{stamp}-{record.id}.json"
         store.write_json(path, plain(record))
         store.publish(path, f"{history.rstrip('/')}/{path.name}")
+
+
+def identity(run: Path) -> str:
+    """Return what a run is known by: what was asked, and how its predictions came to be, to the
+    microsecond. It stays the same when the run is judged or reported again."""
+    config = run / "config.yaml"
+    parts: list[object] = [config.read_text(encoding="utf-8")] if config.is_file() else []
+    paths = [run / side / "generation.json" for side in SIDES]
+    parts += [plain(store.read_json(path)) for path in paths if path.is_file()]
+    return store.hash_rows(parts)[:16]
 
 
 def _names(history: str) -> list[str]:
@@ -95,13 +105,3 @@ def _read(history: str, name: str, folder: Path) -> Record:
 
 def _time(name: str) -> datetime:
     return datetime.strptime(name.partition("-")[0], _TIME).replace(tzinfo=UTC)
-
-
-def _identity(run: Path) -> str:
-    """Return what a run is known by: what was asked, and how its predictions came to be, to the
-    microsecond. It stays the same when the run is judged or reported again."""
-    config = run / "config.yaml"
-    said: list[object] = [config.read_text(encoding="utf-8")] if config.is_file() else []
-    paths = [run / side / "generation.json" for side in SIDES]
-    said += [store.read_json(path) for path in paths if path.is_file()]
-    return store.hash_rows(said)[:16]

@@ -10,63 +10,31 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
 from assay.errors import MissingExtraError
-from assay.gate import headline
-from assay.report import calibration, combined, costs, data, judging, panel, plain, trend
+from assay.report import absence, plain
 from assay.report.charts import figures
 from assay.report.contents import Report, Row
-from assay.report.glossary import TERMS, Kind
+from assay.report.section import Section, of_kind
+from assay.report.sections import gate
 
-GROUPS: tuple[tuple[Kind, str], ...] = (
-    ("judge", "Judge, {low} to {high}"),
-    ("pairwise", "Judge, pairwise, 0 to 100"),
-    ("similarity", "Similarity to the target, 0 to 100"),
-    ("own", "Metrics of your own"),
-    ("likelihood", "Likelihood of the target"),
-)
+_TEMPLATES = ("metrics.html", "blocks.html", "page.html")
 
 
-def to_html(report: Report, document: Mapping[str, Any]) -> str:
-    """Return the page for `report`, of which `document` is the JSON form.
+def to_html(report: Report, sections: Sequence[Section], document: Mapping[str, Any]) -> str:
+    """Return the page for `report` with its `sections`; `document` is its JSON form.
 
     Raises MissingExtraError without plotly and jinja2.
     """
     scripts = [_asset("page.js"), _asset("samples.js"), _plotly(), _asset("charts.js")]
-    sides = [side.side for side in report.sides]
-    low, high = report.judge_scale
     page = _template().render(
         report=report,
-        document=document,
-        gate_headline=headline(report.gate) if report.gate else "",
-        groups=[
-            (title.format(low=low, high=high), _of_kind(report, kind))
-            for kind, title in GROUPS
-            if _of_kind(report, kind)
-        ],
-        judged=_of_kind(report, "judge"),
-        judge_rows=list(judging.rows(report.judging)),
-        pairing=judging.pairs(report.pairing) if report.pairing else "",
-        panel_sides=sides,
-        panel_rows=panel.rows(report.panel, sides) + combined.counts(report.combining, sides),
-        panel_title=combined.title(report.combining),
-        calibration_columns=calibration.COLUMNS,
-        calibration_rows=calibration.rows(report.calibration),
-        total_cost=costs.total(report.costs),
-        judge_probes=judging.probes(report.judging),
-        advisory=any(one.health.failed for one in report.judging.values()),
-        data_rows=list(data.rows(report.data)) if report.data else [],
-        shared=data.shared(report.data) if report.data else "",
-        trend_headline=trend.headline(report.trend) if report.trend else "",
-        trend_moved=list(trend.moved(report.trend)) if report.trend else [],
-        trend_listed=list(trend.listed(report.trend)) if report.trend else [],
-        diagnostics=_of_kind(report, "diagnostic"),
-        causes=_causes(report),
-        focus=_focus(report),
-        terms=TERMS,
+        sections=[section for section in sections if section.name != gate.NAME],
+        gate=next((section for section in sections if section.name == gate.NAME), None),
+        judged=of_kind(report.summary, "judge"),
         spans={row.name: _span(_alike(report, row)) for row in report.summary},
         policy=_policy(scripts),
         style=_asset("page.css"),
@@ -88,12 +56,14 @@ def _template() -> Any:
         "number": plain.number,
         "signed": plain.signed,
         "label": plain.label,
-        "duration": plain.duration,
         "visible": plain.visible,
-        "yaml": _yaml,
+        "minute": plain.minute,
+        "why": absence.why,
+        "why_no_difference": absence.why_no_difference,
         "count": lambda value: f"{value:,}",
+        "kind": lambda block: type(block).__name__,
     }
-    return environment.from_string(_asset("macros.html") + _asset("page.html"))
+    return environment.from_string("".join(_asset(name) for name in _TEMPLATES))
 
 
 def _plotly() -> str:
@@ -125,9 +95,11 @@ def _data(report: Report, document: Mapping[str, Any]) -> str:
         "examples": document["examples"],
         "regressions": report.regressions,
         "focus": report.focus,
+        "counts": report.counts if report.selection else {},
         "metrics": [
             {"name": row.name, "label": plain.label(row.name), "kind": row.kind}
             | {"direction": row.direction}
+            | _changed(row)
             for row in report.summary
             if row.kind not in ("likelihood", "pairwise")
         ],
@@ -136,16 +108,6 @@ def _data(report: Report, document: Mapping[str, Any]) -> str:
     return json.dumps(plain.plain(shown), ensure_ascii=False, separators=(",", ":")).replace(
         "<", "\\u003c"
     )
-
-
-def _of_kind(report: Report, kind: Kind) -> list[Row]:
-    return [row for row in report.summary if row.kind == kind]
-
-
-def _focus(report: Report) -> str:
-    judged = any(row.name == report.focus for row in _of_kind(report, "judge"))
-    name = plain.label(report.focus)
-    return f"the judge's {name.lower()} score" if judged else name or "any metric"
 
 
 def _alike(report: Report, row: Row) -> list[Row]:
@@ -162,17 +124,7 @@ def _span(rows: list[Row]) -> float:
     return max(bounds, default=0.0) or 1.0
 
 
-def _causes(report: Report) -> list[tuple[str, str, int, list[str]]]:
-    """Unscored samples as (side, cause, count, metrics), metrics alike in all three together."""
-    found: dict[tuple[str, str, int], list[str]] = {}
-    for row in report.summary:
-        for metric in filter(None, (row.baseline, row.candidate)):
-            for cause, count in metric.unscored.items():
-                found.setdefault((metric.side, cause, count), []).append(row.name)
-    return [(*key, names) for key, names in found.items()]
-
-
-def _yaml(value: object) -> str:
-    import yaml
-
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
+def _changed(row: Row) -> dict[str, int]:
+    """On how many samples of the whole run the candidate gained and lost."""
+    compared = row.comparison
+    return {"gains": compared.better, "regressions": compared.worse} if compared else {}

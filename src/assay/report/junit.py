@@ -1,31 +1,48 @@
-"""The gate as JUnit XML, which every CI shows: one test case a rule."""
+"""What the report checks as JUnit XML, which every CI shows: one test case a rule."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from assay.gate import Gate
+from assay.gate import Ruling
 from assay.report.plain import plain, visible
+from assay.report.section import Checks, Section
 
 # What JUnit calls a ruling; a GO is a case that holds nothing. "skipped" would let a rule that is
 # ignored pass, and the gate does not.
 _CALLED = {"NO_GO": "failure", "INCONCLUSIVE": "error", "IGNORED": "error"}
 
 
-def to_junit(gate: Gate, title: str) -> str:
-    """Return the gate's rulings as a JUnit test suite."""
-    called = Counter(_CALLED.get(ruling.decision) for ruling in gate.rulings)
-    counts = {"tests": len(gate.rulings), "failures": called["failure"], "errors": called["error"]}
+def to_junit(sections: Sequence[Section], title: str) -> str:
+    """Return the checks of all sections as one JUnit test suite, "" where there are none."""
+    cases = list(_cases(sections))
+    if not cases:
+        return ""
+    called = Counter(_CALLED.get(ruling.decision) for _, ruling in cases)
+    counts = {"tests": len(cases), "failures": called["failure"], "errors": called["error"]}
     head = {name: str(count) for name, count in counts.items()}
     suite = Element("testsuite", {"name": _text(title), **head})
-    for ruling in gate.rulings:
-        case = SubElement(suite, "testcase", classname="assay.gate", name=_text(ruling.rule))
-        if ruling.decision in _CALLED:
-            tag = _CALLED[ruling.decision]
-            SubElement(case, tag, message=_text(f"{ruling.decision}: {ruling.reason}"))
+    for section, ruling in cases:
+        _add(suite, section, ruling)
     indent(suite)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(suite, encoding="unicode")}\n'
+
+
+def _cases(sections: Sequence[Section]) -> Iterator[tuple[Section, Ruling]]:
+    for section in sections:
+        for block in section.blocks:
+            if isinstance(block, Checks):
+                yield from ((section, ruling) for ruling in block.rulings)
+
+
+def _add(suite: Element, section: Section, ruling: Ruling) -> None:
+    name = _text(ruling.rule)
+    case = SubElement(suite, "testcase", classname=f"assay.{section.name}", name=name)
+    if ruling.decision in _CALLED:
+        message = _text(f"{ruling.decision}: {ruling.reason}")
+        SubElement(case, _CALLED[ruling.decision], message=message)
 
 
 def _text(text: str) -> str:

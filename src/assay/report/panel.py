@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from assay.report.contents import Opinion
 from assay.report.glossary import rank
-from assay.report.plain import label
 from assay.report.run import Run, SideRun
 from assay.stats import rank_correlation, weighted_kappa
 
@@ -47,23 +46,3 @@ def _opinion(
         spearman=rank_correlation(first, other),
         weighted_kappa=weighted_kappa(first, other) if n else None,
     )
-
-
-def rows(panel: Sequence[Opinion], sides: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """Return the opinions as (judge and dimension, one text a side)."""
-    found: dict[str, dict[str, str]] = {}
-    for one in panel:
-        title = f"{one.model}: {label(one.name).lower()}"
-        found.setdefault(title, {})[one.side] = _text(one)
-    return [(title, [texts.get(side, "–") for side in sides]) for title, texts in found.items()]
-
-
-def _text(one: Opinion) -> str:
-    if one.mean is None or one.first is None:
-        return "nothing that both scored"
-    agreement = [
-        f"{name} {value:.2f}"
-        for name, value in (("Spearman", one.spearman), ("weighted kappa", one.weighted_kappa))
-        if value is not None
-    ]
-    return ", ".join([f"{one.mean:.2f}, the first {one.first:.2f}", *agreement, f"n = {one.n:,}"])

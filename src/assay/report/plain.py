@@ -59,6 +59,11 @@ def label(name: str) -> str:
     return name.replace("_", " ").capitalize() if name in _WORDS else name
 
 
+def minute(time: str) -> str:
+    """Return an ISO time for reading, to the minute."""
+    return time[:16].replace("T", " ")
+
+
 def duration(seconds: float) -> str:
     """Return seconds as "12 s", "3 min 05 s" or "2 h 07 min"."""
     whole = round(seconds)

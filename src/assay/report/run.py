@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from assay import settings, store
+from assay import store
 from assay.errors import InputError
 from assay.judge import PAIRS, JudgeSummary, PairSummary, PanelScore, PanelSummary
 from assay.llamafactory.totals import evaluation_totals
@@ -17,12 +16,24 @@ from assay.records import (
     SIDES,
     Generation,
     ModelManifest,
-    Prediction,
-    Sample,
     Score,
     Side,
     Total,
     Verdict,
+)
+from assay.report.files import (
+    Answers,
+    Judging,
+    answered,
+    known,
+    optional,
+    optional_scores,
+    read_answers,
+    read_config,
+    read_dataset,
+    read_losses,
+    read_totals,
+    tally,
 )
 from assay.stats import SideScores, collect
 
@@ -31,34 +42,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COMBINED = "panel/scores.jsonl"
-R = TypeVar("R", Prediction, Score, Verdict, PanelScore)
-S = TypeVar("S", bound=Score)
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answers:
-    """One side's predictions as arrays over the samples; `length` is in characters, -1 where
-    there is no prediction, `thought` the same of what stood before the answer; equal outputs after
-    equal thoughts have equal fingerprints."""
-
-    length: NDArray[np.int64]
-    thought: NDArray[np.int64]
-    tokens: NDArray[np.int64]
-    cut: NDArray[np.bool_]
-    prompt_truncated: NDArray[np.bool_]
-    fingerprint: NDArray[np.int64]
-
-
-@dataclass(kw_only=True)
-class Judging:
-    """What the judging of one side took, summed over every verdict row."""
-
-    attempts: int = 0
-    prompt_tokens: int = 0
-    output_tokens: int = 0
-    seconds: float = 0.0
-    commented: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +108,7 @@ def read(folder: Path) -> Run:
     not fit together."""
     if not folder.is_dir():
         raise InputError(f"{folder} is not a run folder", "Give the folder that a run wrote")
-    positions, lengths = _dataset(folder / "dataset.jsonl")
+    positions, lengths = read_dataset(folder / "dataset.jsonl")
     sides = {side: _side(folder / side, side, positions) for side in SIDES if _has(folder, side)}
     manifest = folder / "model" / "manifest.json"
     return Run(
@@ -135,47 +118,20 @@ def read(folder: Path) -> Run:
         baseline=sides.get("baseline"),
         candidate=sides["candidate"],
         manifest=store.read_record(manifest, ModelManifest) if manifest.exists() else None,
-        losses=_losses(folder / "model" / "trainer_log.jsonl"),
-        config=_config(folder / "config.yaml"),
-        pairs=_optional_scores(folder / PAIRS, Verdict, positions),
-        pairing=_optional(folder / "pairs.json", PairSummary),
+        losses=read_losses(folder / "model" / "trainer_log.jsonl"),
+        config=read_config(folder / "config.yaml"),
+        pairs=optional_scores(folder / PAIRS, Verdict, positions),
+        pairing=optional(folder / "pairs.json", PairSummary),
     )
-
-
-def known(path: Path, cls: type[R], positions: Mapping[str, int]) -> Iterator[R]:
-    """Yield the rows of `path`. Raises InputError for one whose id the dataset does not have."""
-    for number, row in enumerate(store.read_rows(path, cls), 1):
-        if row.id not in positions:
-            raise InputError(
-                f"{path}:{number}: id={row.id} is not in dataset.jsonl",
-                "Evaluate again with this dataset, or restore the one that was evaluated",
-            )
-        yield row
 
 
 def _has(folder: Path, side: Side) -> bool:
     return side == "candidate" or (folder / side).is_dir()
 
 
-def _dataset(path: Path) -> tuple[dict[str, int], NDArray[np.int64]]:
-    import numpy as np
-
-    positions: dict[str, int] = {}
-    lengths: list[int] = []
-    for number, sample in enumerate(store.read_rows(path, Sample), 1):
-        if sample.id in positions:
-            raise InputError(f"{path}:{number}: id={sample.id} is there twice", "Remove one")
-        positions[sample.id] = len(positions)
-        text = sum(len(message.content) for message in sample.messages)
-        lengths.append(text + len(sample.target) + len(sample.tools))
-    if not positions:
-        raise InputError(f"{path} is empty", "Evaluate at least one sample")
-    return positions, np.array(lengths, dtype=np.int64)
-
-
 def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
     generation = store.read_record(folder / "generation.json", Generation)
-    answers = _answers(folder / "predictions.jsonl", positions)
+    answers = read_answers(folder / "predictions.jsonl", positions)
     scores, verdicts = folder / "scores.jsonl", folder / "verdicts.jsonl"
     if not scores.exists() and not verdicts.exists():
         raise InputError(
@@ -188,117 +144,23 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
         folder=folder,
         generation=generation,
         answers=answers,
-        scores=collect(positions, _answered(scores, Score, positions, answers)),
+        scores=collect(positions, answered(scores, Score, positions, answers)),
         totals=(
-            *_totals(folder / "totals.jsonl"),
+            *read_totals(folder / "totals.jsonl"),
             *evaluation_totals(generation.results, len(positions)),
         ),
         verdicts=collect(
-            positions, _tally(_answered(verdicts, Verdict, positions, answers), positions, judging)
+            positions, tally(answered(verdicts, Verdict, positions, answers), positions, judging)
         ),
         judging=judging,
-        judge=_optional(folder / "judge.json", JudgeSummary),
+        judge=optional(folder / "judge.json", JudgeSummary),
         panel=tuple(_panel(folder / "panel", positions)),
-        combined=_optional_scores(folder / COMBINED, PanelScore, positions),
-        combining=_optional(folder / "panel" / "panel.json", PanelSummary),
+        combined=optional_scores(folder / COMBINED, PanelScore, positions),
+        combining=optional(folder / "panel" / "panel.json", PanelSummary),
     )
-
-
-def _answers(path: Path, positions: Mapping[str, int]) -> Answers:
-    import numpy as np
-
-    n = len(positions)
-    answers = Answers(
-        length=np.full(n, -1),
-        thought=np.zeros(n, dtype=np.int64),
-        tokens=np.zeros(n, dtype=np.int64),
-        cut=np.zeros(n, dtype=np.bool_),
-        prompt_truncated=np.zeros(n, dtype=np.bool_),
-        fingerprint=np.zeros(n, dtype=np.int64),
-    )
-    for number, row in enumerate(known(path, Prediction, positions), 1):
-        at = positions[row.id]
-        if answers.length[at] >= 0:
-            raise InputError(f"{path}:{number}: id={row.id} is there twice", "Generate again")
-        answers.length[at] = len(row.output)
-        answers.thought[at] = len(row.thought)
-        answers.tokens[at] = row.output_tokens
-        answers.cut[at] = row.finish == "length"
-        answers.prompt_truncated[at] = row.prompt_truncated
-        answers.fingerprint[at] = hash((row.thought, row.output))
-    return answers
-
-
-def _answered(
-    path: Path, cls: type[R], positions: Mapping[str, int], answers: Answers
-) -> Iterator[R]:
-    if not path.exists():
-        return
-    for number, row in enumerate(known(path, cls, positions), 1):
-        if getattr(row, "values", None) and answers.length[positions[row.id]] < 0:
-            raise InputError(
-                f"{path}:{number}: id={row.id} has a score and no prediction",
-                "Generate again, then score again",
-            )
-        yield row
-
-
-def _tally(
-    rows: Iterator[Verdict], positions: Mapping[str, int], judging: Judging
-) -> Iterator[Verdict]:
-    for row in rows:
-        judging.attempts += row.attempts
-        judging.prompt_tokens += row.prompt_tokens
-        judging.output_tokens += row.output_tokens
-        judging.seconds += row.seconds
-        if row.commentary:
-            judging.commented.add(positions[row.id])
-        else:
-            judging.commented.discard(positions[row.id])
-        yield row
 
 
 def _panel(folder: Path, positions: Mapping[str, int]) -> Iterator[tuple[JudgeSummary, SideScores]]:
     for path in sorted(folder.glob("*/judge.json")):
         rows = known(path.with_name("verdicts.jsonl"), Verdict, positions)
         yield store.read_record(path, JudgeSummary), collect(positions, rows)
-
-
-def _optional_scores(path: Path, cls: type[S], positions: Mapping[str, int]) -> SideScores | None:
-    return collect(positions, known(path, cls, positions)) if path.is_file() else None
-
-
-def _optional(path: Path, cls: type[T]) -> T | None:
-    return store.read_record(path, cls) if path.is_file() else None
-
-
-def _totals(path: Path) -> list[Total]:
-    return list(store.read_rows(path, Total)) if path.exists() else []
-
-
-def _losses(path: Path) -> tuple[tuple[int, float, str], ...]:
-    if not path.exists():
-        return ()
-    rows = store.read_rows(path, dict)
-    found = []
-    for row in rows:
-        step, loss = row.get("current_steps"), row.get("loss")
-        if isinstance(step, int) and isinstance(loss, int | float) and math.isfinite(loss):
-            found.append((step, float(loss), str(row.get("elapsed_time", ""))))
-    return tuple(found)
-
-
-def _config(path: Path) -> Mapping[str, Any]:
-    import yaml
-
-    if not path.exists():
-        return {}
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(
-            f"{path} is not YAML: {settings.yaml_problem(error)}", "Restore the file"
-        ) from None
-    if not isinstance(config, dict):
-        raise InputError(f"{path} is not a mapping", "Restore the file")
-    return config

@@ -7,6 +7,7 @@
   const haystacks = new Map();
   const view = { query: "", filter: "all", metric: report.focus, order: "worst", page: 0 };
 
+  const many = (number) => number.toLocaleString("en");
   const format = (value) => (Number.isInteger(value) ? String(value) : value.toFixed(2));
   const scoreOf = (answer, metric) => (answer && metric in answer.scores ? answer.scores[metric] : null);
   // 0 where neither way is better, or nobody knows which
@@ -149,7 +150,8 @@
     const value = scoreOf(answer, metric);
     if (value !== null) return el("td", { class: "num" }, format(value));
     const cause = answer && answer.unscored[metric];
-    return el("td", { class: "num" }, cause ? el("span", { class: "chip note" }, visible(cause)) : "–");
+    const none = answer ? "not scored by this metric" : "no answer";
+    return el("td", { class: "num", title: !cause && none }, cause ? el("span", { class: "chip note" }, visible(cause)) : "–");
   }
 
   function marks(example, judged) {
@@ -225,7 +227,7 @@
     for (const place of document.querySelectorAll("#samples .pages")) {
       const go = (label, page, possible) => {
         const button = el("button", { type: "button", disabled: !possible }, label);
-        button.addEventListener("click", () => show({ page }));
+        button.addEventListener("click", () => turnTo(page, label));
         return button;
       };
       place.replaceChildren(
@@ -235,14 +237,31 @@
     }
   }
 
+  // The list's top is what is read next, and the keyboard stays on the button, or on the other one
+  // where there is no page further.
+  function turnTo(page, label) {
+    show({ page });
+    const pager = document.querySelector("#samples .pager");
+    const buttons = [...pager.querySelectorAll("button:enabled")];
+    (buttons.find((button) => button.textContent === label) || buttons[0]).focus({ preventScroll: true });
+    pager.scrollIntoView();
+  }
+
+  // Of a filter, the samples of the whole run, of which the page may hold a draw.
+  function inRun(name) {
+    if (!report.counts.all) return null;
+    return report.counts[name] ?? metricOf.get(view.metric)?.[name] ?? null;
+  }
+
   function show(changed) {
     Object.assign(view, { page: 0 }, changed);
     const examples = found();
     const first = view.page * PAGE;
     const shown = examples.slice(first, first + PAGE);
-    const many = (number) => number.toLocaleString("en");
+    const whole = view.query ? null : inRun(view.filter);
+    const drawn = whole === null || whole === examples.length ? "samples" : `samples on this page, ${many(whole)} in the run`;
     document.getElementById("status").textContent = examples.length
-      ? `${many(first + 1)}–${many(first + shown.length)} of ${many(examples.length)} samples`
+      ? `${many(first + 1)}–${many(first + shown.length)} of ${many(examples.length)} ${drawn}`
       : "No sample matches";
     document.getElementById("list").replaceChildren(...shown.map((example) => card(example, view.metric, false)));
     pages(examples.length);
@@ -255,7 +274,7 @@
   }
 
   function filters() {
-    const options = FILTERS.map(([name, label, test]) => [name, `${label} (${report.examples.filter(test).length})`]);
+    const options = FILTERS.map(([name, label, test]) => [name, `${label} (${many(inRun(name) ?? report.examples.filter(test).length)})`]);
     choices("filter", options, view.filter, (filter) => show({ filter }));
   }
 

@@ -11,7 +11,7 @@ from assay import store
 from assay.report.contents import Caution, Movement, Reading, Record, Report, Row, Trend
 from assay.report.glossary import Kind
 from assay.report.history import HISTORY, History
-from assay.report.plain import label, number, plain, signed
+from assay.report.plain import minute, plain, signed
 from assay.stats import difference_interval
 
 KINDS: tuple[Kind, ...] = ("judge", "pairwise", "similarity", "own", "likelihood")
@@ -26,7 +26,8 @@ def with_trend(report: Report, run: Path) -> Report:
         return report
     told = trend(report, store.read_record(path, History))
     warnings = tuple(Caution(severe=False, text=remark) for remark in told.remarks)
-    return replace(report, trend=told, cautions=(*report.cautions, *warnings))
+    time = report.time or told.runs[-1].time
+    return replace(report, time=time, trend=told, cautions=(*report.cautions, *warnings))
 
 
 def trend(report: Report, history: History) -> Trend:
@@ -44,14 +45,6 @@ def trend(report: Report, history: History) -> Trend:
     )
 
 
-def moved(trend: Trend) -> Iterator[tuple[str, str, str, str, str]]:
-    """Yield each movement as texts: metric, side, before, now, difference with its interval."""
-    for one in trend.movements:
-        values = (number(one.before, one.kind), number(one.now, one.kind))
-        said = f"{difference(one)}, moved" if one.moved else difference(one)
-        yield (label(one.name), one.side, *values, said)
-
-
 def difference(one: Movement) -> str:
     """Return a movement's difference with its interval."""
     said = signed(one.difference, one.kind)
@@ -60,32 +53,9 @@ def difference(one: Movement) -> str:
     return f"{said} ({signed(one.low, one.kind)} to {signed(one.high, one.kind)})"
 
 
-def listed(trend: Trend) -> Iterator[tuple[str, str, str, str]]:
-    """Yield each run as texts, the newest first: time, candidate, gate, the headline metrics."""
-    now = trend.runs[-1]
-    for one in reversed(trend.runs):
-        found = {(reading.name, reading.side): reading for reading in one.readings}
-        told = [_told(found.get((name, "candidate"))) for name in trend.headlines]
-        values = "; ".join(text for text in told if text)
-        if one.dataset_hash != now.dataset_hash:
-            values = f"Not comparable, another dataset ({one.dataset_hash[:12]}). {values}"
-        digest = one.digests.get("candidate", "")[:12] or "no digest"
-        yield when(one), f"{one.name} ({digest})", one.gate.replace("_", "-") or "–", values
-
-
 def when(record: Record) -> str:
     """Return a record's time for reading, to the minute."""
-    return record.time[:16].replace("T", " ")
-
-
-def headline(trend: Trend) -> str:
-    """Return in one sentence what this run is compared with."""
-    if len(trend.runs) == 1:
-        return "This is the first run in its history."
-    before = next((one for one in trend.runs if one.id == trend.since), None)
-    if before is None:
-        return "No earlier run is comparable: they evaluated other datasets."
-    return f"Compared with the last run on the same dataset, of {when(before)} UTC: {before.name}."
+    return minute(record.time)
 
 
 def _record(report: Report, history: History) -> Record:
@@ -193,16 +163,6 @@ def _drifts(before: Record, now: Record, since: str) -> Iterator[str]:
                 f"The judge has drifted: the {side} is the same model, asked in the same way, as "
                 f"in {since}, and its scores have moved: {told}."
             )
-
-
-def _told(reading: Reading | None) -> str:
-    if reading is None or reading.value is None:
-        return ""
-    said = f"{label(reading.name)} {number(reading.value, reading.kind)}"
-    if reading.low is None:
-        return said
-    bounds = (number(bound, reading.kind) for bound in (reading.low, reading.high))
-    return f"{said} ({' to '.join(bounds)})"
 
 
 _APART = "Its scores are not compared with those before."

@@ -215,3 +215,16 @@ def test_what_voids_the_comparison_blocks() -> None:
 def test_a_policy_that_is_none_is_refused_by_name(values: dict[str, object], message: str) -> None:
     with pytest.raises(SettingsError, match=message.replace("?", r"\?")):
         build(GatePolicy, values, "gate")
+
+
+@pytest.mark.parametrize(
+    ("direction", "way"),
+    [
+        ("higher", "higher is better"),
+        ("lower", "lower is better"),
+        ("neither", "any change is a loss"),
+    ],
+)
+def test_a_rule_tells_the_estimate_and_which_way_is_better(direction: Direction, way: str) -> None:
+    (ruling,) = decided(compared(-0.5, 0.1, direction=direction), 0.3).rulings
+    assert ruling.reason.startswith(f"difference -0.2 (-0.5 to +0.1, 95%, 100 pairs; {way}): ")

@@ -103,17 +103,33 @@ def test_every_figure_is_one_that_plotly_accepts(run: Path) -> None:
         go.Figure(data=figure["data"], layout=figure["layout"])
 
 
-def test_the_bars_are_the_metrics_with_their_intervals(run: Path) -> None:
+def test_the_points_are_the_metrics_with_their_intervals(run: Path) -> None:
     written, _ = page(run)
     judge = figures(written)[0]
     rows = [row for row in written.summary if row.kind == "judge"]
+    low, high = judge["layout"]["yaxis"]["range"]
     for trace, side in zip(judge["data"], ("baseline", "candidate"), strict=True):
         for at, row in enumerate(rows):
             metric = getattr(row, side)
-            top = trace["base"] + trace["y"][at]
-            assert top == pytest.approx(metric.value)
-            assert top + trace["error_y"]["array"][at] == pytest.approx(metric.high)
-            assert top - trace["error_y"]["arrayminus"][at] == pytest.approx(metric.low)
+            mean = trace["y"][at]
+            assert mean == metric.value
+            assert mean + trace["error_y"]["array"][at] == pytest.approx(metric.high)
+            assert mean - trace["error_y"]["arrayminus"][at] == pytest.approx(metric.low)
+            assert low < metric.low <= metric.high < high
+
+
+def test_a_small_difference_fills_the_chart_and_not_a_hundredth_of_it(run: Path) -> None:
+    for side, score in (("baseline", 7.0), ("candidate", 7.4)):
+        path = run / side / "verdicts.jsonl"
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        values = [{"overall": score + 0.1 * (at % 2)} for at in range(len(rows))]
+        told = (row | {"values": value} for row, value in zip(rows, values, strict=True))
+        path.write_text("".join(json.dumps(row | {"unscored": {}}) + "\n" for row in told))
+    written, _ = page(run)
+    before, after = (trace["y"][0] for trace in figures(written)[0]["data"])
+    low, high = figures(written)[0]["layout"]["yaxis"]["range"]
+    assert after - before == pytest.approx(0.4)
+    assert (after - before) / (high - low) > 0.3
 
 
 def test_the_histogram_counts_the_judges_scores(run: Path) -> None:

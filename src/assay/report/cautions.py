@@ -1,0 +1,108 @@
+"""The cautions: what must be known before trusting the numbers, and what voids them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from assay.report import data as of_data
+from assay.report.contents import Caution, Data, Row, SideSummary
+from assay.report.glossary import Kind
+from assay.report.judging import doubts
+from assay.report.run import Run
+
+FEW_PAIRS = 100
+_CUT = 0.05
+_COUNTED: tuple[Kind, ...] = ("judge", "pairwise", "similarity", "own")
+
+
+def cautions(
+    run: Run, data: Data | None, sides: Sequence[SideSummary], rows: Sequence[Row], same: int
+) -> tuple[Caution, ...]:
+    """Return what must be known before trusting the numbers, severe ones first."""
+    found = [
+        *_identity(run, same),
+        *_size(run, rows),
+        *doubts(run),
+        *of_data.cautions(data),
+        *_answers(sides),
+    ]
+    return tuple(sorted(found, key=lambda caution: not caution.severe))
+
+
+def _identity(run: Run, same: int) -> Iterator[Caution]:
+    candidate = run.candidate.generation
+    if run.manifest and candidate.digest and candidate.digest != run.manifest.digest:
+        yield Caution(
+            severe=True,
+            text=f"The graded weights ({candidate.digest[:12]}) are not the ones that were trained "
+            f"({run.manifest.digest[:12]}).",
+        )
+    if not candidate.digest:
+        yield Caution(
+            severe=False,
+            text="The candidate's weights have no digest: nothing proves which model was graded.",
+        )
+    if run.baseline is None:
+        return
+    baseline = run.baseline.generation
+    if baseline.digest and baseline.digest == candidate.digest:
+        yield Caution(
+            severe=True,
+            text=f"Baseline and candidate have the same weights ({candidate.digest[:12]}).",
+        )
+    if baseline.dataset_hash != candidate.dataset_hash:
+        yield Caution(severe=True, text="Baseline and candidate answered different datasets.")
+    if same == len(run.positions):
+        yield Caution(
+            severe=True, text="Baseline and candidate gave the same output on every sample."
+        )
+    if baseline.template != candidate.template:
+        yield Caution(
+            severe=False,
+            text=f"The templates differ: {baseline.template} (baseline), "
+            f"{candidate.template} (candidate).",
+        )
+
+
+def _size(run: Run, rows: Sequence[Row]) -> Iterator[Caution]:
+    samples = len(run.positions)
+    if run.baseline is None and samples < FEW_PAIRS:
+        yield Caution(severe=False, text=f"Few samples: {samples}. The intervals are wide.")
+    few = [row for kind in _COUNTED for row in _fewest(rows, kind)]
+    if few:
+        spans = " or ".join(
+            f"{row.comparison.detectable:.2g} in {row.name} ({row.comparison.n} pairs)"
+            for row in few
+            if row.comparison
+        )
+        yield Caution(
+            severe=False,
+            text=f"Few samples: a true difference smaller than {spans} would probably not be seen "
+            "(power 80%).",
+        )
+
+
+def _fewest(rows: Sequence[Row], kind: Kind) -> list[Row]:
+    """The metric of a kind with the fewest pairs, none where all have enough."""
+    pairs = {row.comparison.n: row for row in reversed(rows) if row.comparison and row.kind == kind}
+    least = min(pairs, default=FEW_PAIRS)
+    return [pairs[least]] if least < FEW_PAIRS else []
+
+
+def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:
+    for side in sides:
+        lacking = side.samples - side.predictions
+        if lacking:
+            yield Caution(severe=False, text=f"The {side.side} has no answer to {lacking} samples.")
+        if side.cut > _CUT * side.predictions:
+            yield Caution(
+                severe=False,
+                text=f"{side.cut} of {side.predictions} answers of the {side.side} were cut at "
+                "max_new_tokens.",
+            )
+        if side.prompts_truncated:
+            yield Caution(
+                severe=False,
+                text=f"{side.prompts_truncated} prompts of the {side.side} were truncated at "
+                "cutoff_len: the model did not see all of them.",
+            )

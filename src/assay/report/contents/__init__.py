@@ -1,0 +1,88 @@
+"""What a report says, before it is HTML, Markdown or JSON: all three show these numbers.
+
+`report.json` is `Report`, field by field; schema.json describes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from assay.gate import Gate
+from assay.judge import JudgeSummary, PairSummary, PanelSummary
+from assay.records import Agreement
+from assay.report.contents.answers import Answer, Example, Opinion, Pair, Points
+from assay.report.contents.findings import Caution, Conclusion, Outcome, Row, Tone
+from assay.report.contents.history import Movement, Reading, Record, Trend
+from assay.report.contents.sides import Data, SideSummary, Source, Training
+
+__all__ = [
+    "Answer",
+    "Caution",
+    "Conclusion",
+    "Data",
+    "Example",
+    "Movement",
+    "Opinion",
+    "Outcome",
+    "Pair",
+    "Points",
+    "Reading",
+    "Record",
+    "Report",
+    "Row",
+    "SideSummary",
+    "Source",
+    "Tone",
+    "Training",
+    "Trend",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything the report shows. `id` is what the run is known by in a history; `time` (UTC) is
+    when it was answered, else that of its first report in a history, else "". `regressions` are ids
+    of `examples`, the worst first; `examples` are all samples, or as many as a page can hold,
+    chosen as `selection` says. `judge` is the judge's model, "" where nobody judged; `gate` is None
+    without a policy; `judging` is each side's judge.json and `pairing` the run's pairs.json, where
+    it has one; `panel` is what further judges say, `combining` each side's panel.json, `combined`
+    the medians over all judges; `judge_scale` is the rubric's, and `histograms` count its scores
+    from the lowest to the highest; `costs` are those of judge, panel and pairwise judging, where
+    they have a price; `calibration` is what people's labels say of each dimension; `trend` is None
+    without a history; `counts` are the samples of the whole run by the page's filters, of which
+    `examples` may be a draw."""
+
+    schema: int
+    assay: str
+    id: str
+    time: str
+    title: str
+    gate: Gate | None
+    conclusion: Conclusion
+    cautions: tuple[Caution, ...]
+    dataset_hash: str
+    samples: int
+    judge: str
+    judging: Mapping[str, JudgeSummary]
+    pairing: PairSummary | None
+    panel: tuple[Opinion, ...]
+    combining: Mapping[str, PanelSummary]
+    combined: tuple[Row, ...]
+    costs: Mapping[str, float]
+    calibration: Mapping[str, Agreement]
+    data: Data | None
+    trend: Trend | None
+    sides: tuple[SideSummary, ...]
+    summary: tuple[Row, ...]
+    judge_scale: tuple[int, int]
+    histograms: Mapping[str, Mapping[str, tuple[int, ...]]]
+    points: tuple[Points, ...]
+    training: Training | None
+    identical_outputs: int
+    counts: Mapping[str, int]
+    focus: str
+    regressions: tuple[str, ...]
+    selection: str
+    examples: tuple[Example, ...]
+    provenance: Mapping[str, object]

@@ -1,0 +1,74 @@
+"""What a run is made of: both sides, the data and the training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assay.records import Side
+
+
+@dataclass(frozen=True, kw_only=True)
+class SideSummary:
+    """How one side answered: the model, and its predictions over the dataset's `samples`.
+    `name` is what to call the model, `proof` says what the digest of its weights proves.
+
+    The judge's tokens and seconds are summed over every request, retries included.
+    """
+
+    side: Side
+    name: str
+    model: str
+    base_model: str
+    digest: str
+    proof: str
+    template: str
+    samples: int
+    predictions: int
+    empty: int
+    cut: int
+    prompts_truncated: int
+    output_tokens: int
+    mean_length: float
+    seconds: float
+    commentaries: int
+    judge_attempts: int
+    judge_prompt_tokens: int
+    judge_output_tokens: int
+    judge_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One dataset: `rows` read, `skipped` as invalid (the first 20 named), `samples` used."""
+
+    name: str
+    format: str
+    rows: int
+    skipped: int
+    invalid: tuple[str, ...]
+    samples: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """The data of the run. `held_out`: the evaluation samples were taken out of the training data.
+    `same_prompts` and `near_prompts` count evaluation prompts that training has, exactly and
+    nearly, and `pairs` names the first 20; None where nothing was trained."""
+
+    evaluation: Source
+    training: Source | None
+    held_out: bool
+    same_prompts: int | None
+    near_prompts: int | None
+    pairs: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """The loss curve, thinned to at most 1,000 steps, and what was trained."""
+
+    steps: tuple[int, ...]
+    losses: tuple[float, ...]
+    finetuning_type: str
+    samples: int
+    elapsed: str

@@ -1,0 +1,178 @@
+"""Reads the files of a run folder, row by row, into arrays over the samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from assay import settings, store
+from assay.errors import InputError
+from assay.judge import PanelScore
+from assay.records import Prediction, Sample, Score, Total, Verdict
+from assay.stats import SideScores, collect
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+R = TypeVar("R", Prediction, Score, Verdict, PanelScore)
+S = TypeVar("S", bound=Score)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """One side's predictions as arrays over the samples; `length` is in characters, -1 where
+    there is no prediction, `thought` the same of what stood before the answer; equal outputs after
+    equal thoughts have equal fingerprints."""
+
+    length: NDArray[np.int64]
+    thought: NDArray[np.int64]
+    tokens: NDArray[np.int64]
+    cut: NDArray[np.bool_]
+    prompt_truncated: NDArray[np.bool_]
+    fingerprint: NDArray[np.int64]
+
+
+@dataclass(kw_only=True)
+class Judging:
+    """What the judging of one side took, summed over every verdict row."""
+
+    attempts: int = 0
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+    commented: set[int] = field(default_factory=set)
+
+
+def known(path: Path, cls: type[R], positions: Mapping[str, int]) -> Iterator[R]:
+    """Yield the rows of `path`. Raises InputError for one whose id the dataset does not have."""
+    for number, row in enumerate(store.read_rows(path, cls), 1):
+        if row.id not in positions:
+            raise InputError(
+                f"{path}:{number}: id={row.id} is not in dataset.jsonl",
+                "Evaluate again with this dataset, or restore the one that was evaluated",
+            )
+        yield row
+
+
+def read_dataset(path: Path) -> tuple[dict[str, int], NDArray[np.int64]]:
+    """Return the place of each sample by its id, and the characters of each. Raises InputError."""
+    import numpy as np
+
+    positions: dict[str, int] = {}
+    lengths: list[int] = []
+    for number, sample in enumerate(store.read_rows(path, Sample), 1):
+        if sample.id in positions:
+            raise InputError(f"{path}:{number}: id={sample.id} is there twice", "Remove one")
+        positions[sample.id] = len(positions)
+        text = sum(len(message.content) for message in sample.messages)
+        lengths.append(text + len(sample.target) + len(sample.tools))
+    if not positions:
+        raise InputError(f"{path} is empty", "Evaluate at least one sample")
+    return positions, np.array(lengths, dtype=np.int64)
+
+
+def read_answers(path: Path, positions: Mapping[str, int]) -> Answers:
+    """Return the predictions. Raises InputError for an id that is there twice."""
+    import numpy as np
+
+    n = len(positions)
+    answers = Answers(
+        length=np.full(n, -1),
+        thought=np.zeros(n, dtype=np.int64),
+        tokens=np.zeros(n, dtype=np.int64),
+        cut=np.zeros(n, dtype=np.bool_),
+        prompt_truncated=np.zeros(n, dtype=np.bool_),
+        fingerprint=np.zeros(n, dtype=np.int64),
+    )
+    for number, row in enumerate(known(path, Prediction, positions), 1):
+        at = positions[row.id]
+        if answers.length[at] >= 0:
+            raise InputError(f"{path}:{number}: id={row.id} is there twice", "Generate again")
+        answers.length[at] = len(row.output)
+        answers.thought[at] = len(row.thought)
+        answers.tokens[at] = row.output_tokens
+        answers.cut[at] = row.finish == "length"
+        answers.prompt_truncated[at] = row.prompt_truncated
+        answers.fingerprint[at] = hash((row.thought, row.output))
+    return answers
+
+
+def answered(
+    path: Path, cls: type[R], positions: Mapping[str, int], answers: Answers
+) -> Iterator[R]:
+    """Yield the rows of `path`, none without it. Raises InputError for a score of no prediction."""
+    if not path.exists():
+        return
+    for number, row in enumerate(known(path, cls, positions), 1):
+        if getattr(row, "values", None) and answers.length[positions[row.id]] < 0:
+            raise InputError(
+                f"{path}:{number}: id={row.id} has a score and no prediction",
+                "Generate again, then score again",
+            )
+        yield row
+
+
+def tally(
+    rows: Iterator[Verdict], positions: Mapping[str, int], judging: Judging
+) -> Iterator[Verdict]:
+    """Yield the `rows`, each counted in `judging`."""
+    for row in rows:
+        judging.attempts += row.attempts
+        judging.prompt_tokens += row.prompt_tokens
+        judging.output_tokens += row.output_tokens
+        judging.seconds += row.seconds
+        if row.commentary:
+            judging.commented.add(positions[row.id])
+        else:
+            judging.commented.discard(positions[row.id])
+        yield row
+
+
+def optional_scores(path: Path, cls: type[S], positions: Mapping[str, int]) -> SideScores | None:
+    """Return the scores in `path`, None without it."""
+    return collect(positions, known(path, cls, positions)) if path.is_file() else None
+
+
+def optional(path: Path, cls: type[T]) -> T | None:
+    """Return the record in `path`, None without it."""
+    return store.read_record(path, cls) if path.is_file() else None
+
+
+def read_totals(path: Path) -> list[Total]:
+    """Return the totals in `path`, none without it."""
+    return list(store.read_rows(path, Total)) if path.exists() else []
+
+
+def read_losses(path: Path) -> tuple[tuple[int, float, str], ...]:
+    """Return (step, loss, time taken so far) from the trainer's log, () without it."""
+    if not path.exists():
+        return ()
+    rows = store.read_rows(path, dict)
+    found = []
+    for row in rows:
+        step, loss = row.get("current_steps"), row.get("loss")
+        if isinstance(step, int) and isinstance(loss, int | float) and math.isfinite(loss):
+            found.append((step, float(loss), str(row.get("elapsed_time", ""))))
+    return tuple(found)
+
+
+def read_config(path: Path) -> Mapping[str, Any]:
+    """Return the configuration, {} without one. Raises InputError."""
+    import yaml
+
+    if not path.exists():
+        return {}
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(
+            f"{path} is not YAML: {settings.yaml_problem(error)}", "Restore the file"
+        ) from None
+    if not isinstance(config, dict):
+        raise InputError(f"{path} is not a mapping", "Restore the file")
+    return config

@@ -1,0 +1,64 @@
+"""What was compared: each side's model, what proves it, and what both answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from assay.report.contents import Report, SideSummary
+from assay.report.plain import minute
+from assay.report.section import Cell, Note, Phrase, Section, Table, side_columns
+
+
+def section(report: Report) -> Section:
+    """Return the sides beside each other."""
+    sides = [side.side for side in report.sides]
+    cards = Table(
+        title="",
+        columns=side_columns("Of the model", sides),
+        rows=tuple(row for row in _rows(report.sides) if any(cell.text for cell in row[1:])),
+        cards=True,
+    )
+    facts = Note(phrases=tuple(_facts(report)), look="facts")
+    title = f"What was {'compared' if len(sides) > 1 else 'evaluated'}"
+    return Section(name="compared", title=title, blocks=(cards, facts))
+
+
+def _rows(sides: tuple[SideSummary, ...]) -> Iterator[Phrase]:
+    yield (Cell(text="model"), *(Cell(text=side.name) for side in sides))
+    yield (Cell(text="weights"), *(_weights(side) for side in sides))
+    yield (Cell(text="proof"), *(Cell(text=side.proof, look="better") for side in sides))
+    for name in ("path", "base", "template"):
+        yield (Cell(text=name), *(Cell(text=_named(side)[name], look="code") for side in sides))
+
+
+def _named(side: SideSummary) -> dict[str, str]:
+    own = "" if side.model == side.name else side.model
+    base = "" if side.base_model == side.model else side.base_model
+    return {"path": own, "base": base, "template": side.template}
+
+
+def _weights(side: SideSummary) -> Cell:
+    if not side.digest:
+        return Cell(text="no digest")
+    return Cell(text=side.digest[:12], look="code", hint=f"sha256 {side.digest}")
+
+
+def _facts(report: Report) -> Iterator[Phrase]:
+    yield (Cell(text="run "), Cell(text=report.id, look="code"))
+    if report.time:
+        yield (Cell(text="of "), Cell(text=f"{minute(report.time)} UTC", look="strong"))
+    yield _counted("", report.samples, f" sample{'s' * (report.samples != 1)}")
+    hint = f"sha256 {report.dataset_hash}"
+    digest = Cell(text=report.dataset_hash[:12] or "no hash", look="code", hint=hint)
+    yield (Cell(text="dataset "), digest)
+    if report.judge:
+        yield (Cell(text="judge "), Cell(text=report.judge, look="strong"))
+    if report.training and report.training.samples:
+        how = f" samples ({report.training.finetuning_type})"
+        yield _counted("trained on ", report.training.samples, how)
+    if len(report.sides) > 1:
+        yield _counted("identical outputs on ", report.identical_outputs, "")
+
+
+def _counted(before: str, count: int, after: str) -> Phrase:
+    return (Cell(text=before), Cell(text=f"{count:,}", look="strong"), Cell(text=after))

@@ -1,0 +1,121 @@
+"""Whether to believe the judge, in its section: how it was asked, and what shows its worth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from assay.judge import JudgeSummary
+from assay.report import self_test as verdicts
+from assay.report.plain import signed
+from assay.report.section import Cell, Column, Phrase, Table, side_columns, titled
+
+_NAMED = 5
+
+
+def table(judging: Mapping[str, JudgeSummary]) -> Table:
+    """Return whether each side's judging can be believed."""
+    columns = side_columns("Of the judge", list(judging))
+    rows = ((title, [text(summary) for summary in judging.values()]) for title, text in _ROWS)
+    told = tuple(
+        titled(title, [text or "–" for text in texts]) for title, texts in rows if any(texts)
+    )
+    return Table(title="Whether to believe it", columns=columns, rows=told)
+
+
+def self_test(judging: Mapping[str, JudgeSummary]) -> Table:
+    """Return the answers of the self-test, the score wanted and the one given."""
+    first, *sides = side_columns("Answer", list(judging))
+    return Table(
+        title="Self-test: answers whose worth is known",
+        columns=(first, Column(title="Wanted"), *sides),
+        rows=tuple(_probes(judging)),
+    )
+
+
+def _probes(judging: Mapping[str, JudgeSummary]) -> Iterator[Phrase]:
+    """Each answer of the self-test with the score wanted, and the result of each side."""
+    results: dict[tuple[str, str], list[Cell]] = {}
+    for place, summary in enumerate(judging.values()):
+        for probe in summary.health.self_test:
+            key = (probe.name, probe.wanted)
+            cells = results.setdefault(key, [Cell(text="–")] * len(judging))
+            cells[place] = Cell(
+                text=verdicts.mark(probe), look="worse" if probe.passed is False else ""
+            )
+    for (name, wanted), cells in results.items():
+        yield (Cell(text=name), Cell(text=wanted), *cells)
+
+
+def _asked(summary: JudgeSummary) -> str:
+    accepted = summary.asked_with
+    if not accepted:
+        return "nothing asked in this run"
+    form = "json_schema" if accepted.get("json_schema") else "by prompt alone, parsed strictly"
+    heat = f"temperature {summary.temperature:g}"
+    heat = heat if accepted.get("temperature") else "temperature refused: its own"
+    return f"{form}; {heat}; {accepted.get('limit')} {summary.max_tokens}"
+
+
+def _verdicts(summary: JudgeSummary) -> str:
+    scored = summary.verdicts - sum(summary.unscored.values())
+    causes = ", ".join(f"{count} {cause}" for cause, count in summary.unscored.items())
+    return f"{scored:,} of {summary.verdicts:,}" + (f"; unscored: {causes}" if causes else "")
+
+
+def _spread(summary: JudgeSummary) -> str:
+    spread = summary.health.within_item_sd
+    return ", ".join(f"{name} {value:.2f}" for name, value in spread.items())
+
+
+def _unstable(summary: JudgeSummary) -> str:
+    return _first(summary.health.unstable) if summary.health.within_item_sd else ""
+
+
+def _drift(summary: JudgeSummary) -> str:
+    if summary.anchors and not summary.drift:
+        return f"too few of {summary.anchors} have a score"
+    return "; ".join(
+        f"{name} {signed(shift.mean, 'judge')} ({signed(shift.low, 'judge')} to "
+        f"{signed(shift.high, 'judge')})" + (", moved" if shift.drifted else "")
+        for name, shift in summary.drift.items()
+    )
+
+
+def _first(names: Sequence[str]) -> str:
+    listed = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+    return f"{len(names):,}" + (f": {listed}" if names else "")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else signed(value, "judge")
+
+
+_ROWS = (
+    ("Judge", lambda summary: f"{summary.model} at {summary.host}"),
+    (
+        "Rubric",
+        lambda summary: (
+            f"{summary.rubric}, version {summary.rubric_version} ({summary.rubric_digest[:12]})"
+        ),
+    ),
+    ("Asked with", _asked),
+    ("Self-test", verdicts.result),
+    ("Scored", _verdicts),
+    (
+        "Rank correlation of score and length",
+        lambda summary: _number(summary.health.length_correlation),
+    ),
+    (
+        "Overall minus the mean of the other dimensions",
+        lambda summary: _number(summary.health.overall_gap),
+    ),
+    ("Standard deviation within an item", _spread),
+    ("Unstable items", _unstable),
+    ("Drift on the anchors, now minus then", _drift),
+    ("Requests", lambda summary: f"{summary.requests:,}"),
+    (
+        "Tokens, in and out",
+        lambda summary: f"{summary.prompt_tokens:,} + {summary.output_tokens:,}",
+    ),
+    ("Cost", lambda summary: "" if summary.cost is None else f"{summary.cost:.4g}"),
+)

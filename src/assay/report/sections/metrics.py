@@ -1,0 +1,68 @@
+"""The metrics: the table of all that count, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from assay.report.contents import Report
+from assay.report.glossary import TERMS, Kind
+from assay.report.plain import label, number
+from assay.report.section import (
+    Column,
+    Group,
+    Metrics,
+    Section,
+    Table,
+    of_kind,
+    titled,
+)
+
+_GROUPS: tuple[tuple[Kind, str], ...] = (
+    ("judge", "Judge, {low} to {high}"),
+    ("pairwise", "Judge, pairwise, 0 to 100"),
+    ("similarity", "Similarity to the target, 0 to 100"),
+    ("own", "Metrics of your own"),
+    ("likelihood", "Likelihood of the target"),
+)
+_COUNTING = (
+    "The metrics measure overlapping things, so their count is not a vote; and of twenty 95% "
+    "intervals around no difference, one excludes 0 by chance."
+)
+
+
+def section(report: Report) -> Section:
+    """Return the metrics that count in the verdict."""
+    title = "Each metric of baseline and candidate with its 95% interval"
+    table = Metrics(title=title, groups=tuple(_groups(report)))
+    return Section(
+        name="metrics", title="Metrics", button="Metrics", blocks=(table, _meanings(report))
+    )
+
+
+def _groups(report: Report) -> Iterator[Group]:
+    low, high = report.judge_scale
+    for kind, title in _GROUPS:
+        rows = of_kind(report.summary, kind)
+        if rows:
+            yield Group(title=title.format(low=low, high=high), rows=rows)
+
+
+def _meanings(report: Report) -> Table:
+    own = [(label(row.name), row.meaning) for row in report.summary if row.meaning]
+    terms = [*own, *TERMS, *_detectable(report), ("How many metrics", _COUNTING)]
+    return Table(
+        title="What the metrics mean",
+        columns=(Column(title="Name"), Column(title="Meaning")),
+        rows=tuple(titled(name, [meaning]) for name, meaning in terms),
+        folded=True,
+    )
+
+
+def _detectable(report: Report) -> Iterator[tuple[str, str]]:
+    smallest = [
+        f"{label(row.name)} {number(row.comparison.detectable, row.kind)}"
+        for row in report.summary
+        if row.comparison
+    ]
+    if smallest:
+        yield "Smallest detectable with these samples", f"{', '.join(smallest)}."
