@@ -41,7 +41,7 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
 
 
 def check_names(values: Mapping[str, Any], names: Iterable[str], where: str) -> None:
-    """Raise SettingsError for the first name in `values` that is none of `names`, and for secrets."""
+    """Raise SettingsError for the first name in `values` not among `names`, and for secrets."""
     names = sorted(names)
     for name in values:
         if name in names:
