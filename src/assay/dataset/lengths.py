@@ -84,6 +84,8 @@ def _missing(model: str) -> str:
     """Why there is no need to try, "" where there is."""
     if importlib.util.find_spec("llamafactory") is None:
         return "LLaMA-Factory is not installed here"
+    if Path(model).is_file():
+        return f"{model} is a file and has no tokenizer"
     if Path(model).is_dir() and not any(Path(model).glob("token*")):
         return f"{model} has no tokenizer"
     return ""
@@ -127,7 +129,12 @@ def _form(model: str, template: str, download: bool) -> tuple[Any, Any]:
             )
             arguments = DataArguments(template=template or None)
             return get_template_and_fix_tokenizer(tokenizer, arguments), tokenizer
-        except (OSError, ValueError) as error:
+        except (
+            AttributeError,
+            OSError,
+            TypeError,
+            ValueError,
+        ) as error:  # config.json may hold anything
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise ModelError(
                 f"{model} has no usable tokenizer or template: {reason}",
