@@ -236,8 +236,8 @@ def _resolved(value: str, folder: Path) -> str:
 def _difference(left: Any, right: Any, name: str) -> str:
     if isinstance(left, dict) and isinstance(right, dict):
         for key in [*left, *(key for key in right if key not in left)]:
-            found = _difference(left.get(key), right.get(key), f"{name}.{key}" if name else key)
-            if found:
-                return found
+            differing = _difference(left.get(key), right.get(key), f"{name}.{key}" if name else key)
+            if differing:
+                return differing
         return ""
     return "" if left == right else name

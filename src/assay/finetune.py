@@ -6,7 +6,6 @@ gets its final name, whole and with its manifest, when training has succeeded.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,12 +14,10 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt
 
-from assay import dataset, llamafactory, model, placement, process, progress, store
+from assay import dataset, llamafactory, model, placement, process, progress, resume, store
 from assay.errors import StageError
+from assay.folder import LOSSES, MANIFEST, TRAIN_LOG
 from assay.records import ModelManifest, Sample
-
-LOSS_LOG = "trainer_log.jsonl"
-LOG = "train.log"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +71,7 @@ def finetune(
     digest = model.base_digest(base)  # now: the store may be away when training ends
     work = out.with_name(f"{out.name}.partial")
     identity = {"settings": asdict(settings), "base": base, "samples": store.hash_rows(rows)}
-    _start_or_resume(work, identity)
+    resume.take_up(work / "identity.json", identity)
     dataset.to_llamafactory(rows, work / "data", "train")
     resumed = any((work / "trained").glob("checkpoint-*"))
     _train(work, base, settings, len(rows), listen)
@@ -108,7 +105,7 @@ def _train(
     with progress.track(
         listen, "finetune", total=0, unit="steps", note="loading the model"
     ) as tracker:
-        losses = store.tail(work / "trained" / LOSS_LOG)
+        losses = store.tail(work / "trained" / LOSSES)
 
         def show() -> None:
             for row in losses():
@@ -117,7 +114,7 @@ def _train(
 
         process.run(
             process.python("assay.llamafactory.train", str(config)),
-            log=work / LOG,
+            log=work / TRAIN_LOG,
             what="LLaMA-Factory's training",
             on_tick=show,
         )
@@ -152,14 +149,6 @@ def _config(work: Path, base: str, settings: FinetuneSettings, samples: int) -> 
     return {**defaults, **settings.llamafactory, **decided}
 
 
-def _start_or_resume(work: Path, identity: Mapping[str, Any]) -> None:
-    path = work / "identity.json"
-    wanted = json.loads(store.to_json(identity))
-    if work.exists() and not (path.is_file() and store.read_json(path) == wanted):
-        shutil.rmtree(work)
-    store.write_json(path, wanted)
-
-
 def _drop_conversion(trained: Path) -> None:
     """Remove what LLaMA-Factory's pissa_convert made: of a training that was resumed it takes the
     checkpoint for the beginning, so its plain LoRA has only what was learned since."""
@@ -173,7 +162,7 @@ def _finish(
     trained = work / "trained"
     digest = store.digest_weights(trained)
     if not digest:
-        raise StageError(f"LLaMA-Factory wrote no weights to {trained}", f"See {work / LOG}")
+        raise StageError(f"LLaMA-Factory wrote no weights to {trained}", f"See {work / TRAIN_LOG}")
     manifest = ModelManifest(
         base_model=settings.base_model,
         base_digest=base_digest,
@@ -188,8 +177,8 @@ def _finish(
     )
     for checkpoint in trained.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)
-    (work / LOG).rename(trained / LOG)
-    store.write_json(trained / model.MANIFEST, manifest)
+    (work / TRAIN_LOG).rename(trained / TRAIN_LOG)
+    store.write_json(trained / MANIFEST, manifest)
     if out.exists():  # an empty directory that was made for the result
         out.rmdir()
     trained.rename(out)

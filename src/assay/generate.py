@@ -1,6 +1,6 @@
 """Answer the samples with one model: samples + model -> predictions, eval_loss, accuracy.
 
-A child process (assay.llamafactory.predict) holds the model. Its answers land in an append-only
+A child process (assay.engine.child) holds the model. Its answers land in an append-only
 partial file, so a killed stage resumes where it was; predictions.jsonl appears whole, in the order
 of the samples, and generation.json after it says how it came to be.
 """
@@ -18,14 +18,12 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le
 
-from assay import dataset, llamafactory, model, placement, process, progress, store
+from assay import dataset, llamafactory, model, placement, process, progress, resume, store
 from assay.errors import SettingsError
+from assay.folder import GENERATE_LOG, GENERATION, PREDICTIONS, PROGRESS, RESULTS
+from assay.llamafactory.job import JOB, SECONDS, Job
 from assay.model import Model
 from assay.records import Generation, ModelManifest, Prediction, Sample
-
-PREDICTIONS = "predictions.jsonl"
-GENERATION = "generation.json"
-ALL_RESULTS = "all_results.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,45 +112,37 @@ def generate(
     if done := _finished(out, job):
         return done
     work = out / "partial"
-    _start_or_resume(work, job)
+    resume.take_up(work / JOB, job)
+    (work / PROGRESS).unlink(missing_ok=True)
     dataset.to_llamafactory(rows, work / "data", "eval")
     _predict(samples, work, side, settings, listen)
     return _finish(work, out, resolved, job, rows)
 
 
-def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> dict[str, Any]:
-    return {
-        "base": resolved.base,
-        "base_name": resolved.base_name,
-        "adapter": resolved.adapter,
-        "digest": resolved.digest,
-        "load_seed": settings.seed if resolved.seed is None else resolved.seed,
-        "dataset_hash": store.hash_rows(rows),
-        "settings": asdict(settings),
-    }
+def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> Job:
+    return Job(
+        base=resolved.base,
+        base_name=resolved.base_name,
+        adapter=resolved.adapter,
+        digest=resolved.digest,
+        load_seed=settings.seed if resolved.seed is None else resolved.seed,
+        dataset_hash=store.hash_rows(rows),
+        settings=asdict(settings),
+    )
 
 
-def _finished(out: Path, job: Mapping[str, Any]) -> Generation | None:
+def _finished(out: Path, job: Job) -> Generation | None:
     path = out / GENERATION
     if not path.is_file():
         return None
     done = store.read_record(path, Generation)
     same = (
-        done.digest == job["digest"]
-        and done.base_model == job["base_name"]
-        and done.dataset_hash == job["dataset_hash"]
-        and dict(done.settings) == json.loads(store.to_json(job["settings"]))
+        done.digest == job.digest
+        and done.base_model == job.base_name
+        and done.dataset_hash == job.dataset_hash
+        and dict(done.settings) == json.loads(store.to_json(job.settings))
     )
     return done if same else None
-
-
-def _start_or_resume(work: Path, job: Mapping[str, Any]) -> None:
-    path = work / "job.json"
-    wanted = json.loads(store.to_json(job))
-    if work.exists() and not (path.is_file() and store.read_json(path) == wanted):
-        shutil.rmtree(work)
-    (work / "progress.jsonl").unlink(missing_ok=True)
-    store.write_json(path, wanted)
 
 
 def _predict(
@@ -160,7 +150,7 @@ def _predict(
 ) -> None:
     latest = progress.Progress(stage="generate", side=side, note="loading the model")
     listen(latest)
-    rows = store.tail(work / "progress.jsonl")
+    rows = store.tail(work / PROGRESS)
 
     def relay() -> None:
         nonlocal latest
@@ -170,8 +160,8 @@ def _predict(
 
     try:
         process.run(
-            process.python("assay.llamafactory.predict", str(samples), str(work), side),
-            log=work / "generate.log",
+            process.python("assay.engine.child", str(samples), str(work), side),
+            log=work / GENERATE_LOG,
             what="Generation",
             # a model that is only asked for answers may lie on several devices
             environment=llamafactory.one_device(os.environ) if settings.evaluate_loss else None,
@@ -182,29 +172,27 @@ def _predict(
         raise
 
 
-def _finish(
-    work: Path, out: Path, resolved: Model, job: Mapping[str, Any], rows: list[Sample]
-) -> Generation:
+def _finish(work: Path, out: Path, resolved: Model, job: Job, rows: list[Sample]) -> Generation:
     by_id = {row.id: row for row in store.read_rows(work / PREDICTIONS, Prediction)}
     store.write_rows(out / PREDICTIONS, (by_id[row.id] for row in rows))
-    results = store.read_json(work / ALL_RESULTS) if (work / ALL_RESULTS).is_file() else {}
+    results = store.read_json(work / RESULTS) if (work / RESULTS).is_file() else {}
     if results:
-        store.write_json(out / ALL_RESULTS, results)
+        store.write_json(out / RESULTS, results)
     generation = Generation(
         model=resolved.name,
         base_model=resolved.base_name,
         digest=resolved.digest,
-        template=job["settings"]["template"],
-        dataset_hash=job["dataset_hash"],
+        template=job.settings["template"],
+        dataset_hash=job.dataset_hash,
         samples=len(rows),
-        seconds=store.read_json(work / "seconds.json"),
-        settings=job["settings"],
+        seconds=store.read_json(work / SECONDS),
+        settings=job.settings,
         results=results,
         versions=llamafactory.versions(),
         runner=placement.runner(),
         finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
     store.write_json(out / GENERATION, generation)
-    (work / "generate.log").replace(out / "generate.log")
+    (work / GENERATE_LOG).replace(out / GENERATE_LOG)
     shutil.rmtree(work)
     return generation

@@ -43,8 +43,10 @@ def run_pipeline(
         contextlib.redirect_stderr(log),
     ):
         _run(compiled.pipeline(name), arguments, folder)
-    found = sorted((folder / ARTIFACTS).glob("*/report/run"), key=lambda path: path.stat().st_mtime)
-    return found[-1] if found else folder / ARTIFACTS
+    folders = sorted(
+        (folder / ARTIFACTS).glob("*/report/run"), key=lambda path: path.stat().st_mtime
+    )
+    return folders[-1] if folders else folder / ARTIFACTS
 
 
 def forget(folder: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from assay import progress, store
 from assay.errors import ModelError
+from assay.folder import MANIFEST
 from assay.records import ModelManifest
 
-MANIFEST = "manifest.json"
 _ADAPTER = "adapter_config.json"
 LATEST = "latest"
 _MARKERS = ("config.json", _ADAPTER)
@@ -92,10 +92,10 @@ def newest(name: str) -> str:
     prefix, _, last = name.rstrip("/").rpartition("/")
     if last != LATEST or not prefix or store.exists(name):
         return name
-    found = store.newest(prefix, _MARKERS)
-    if not found:
+    latest = store.newest(prefix, _MARKERS)
+    if not latest:
         raise ModelError(f"there is no model under {prefix}", "Correct it, or wait for the first")
-    return found
+    return latest
 
 
 def is_latest_of(asked: str, model: str) -> bool:

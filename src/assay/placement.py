@@ -89,10 +89,10 @@ def quantity(amount: object) -> Decimal:
     custom resource such as a queue may have instead. Raises ValueError for anything else."""
     number = isinstance(amount, (int, float)) and not isinstance(amount, bool)
     text = str(amount) if number else amount
-    found = _QUANTITY.fullmatch(text) if isinstance(text, str) and len(text) < _LONGEST else None
-    if not found:
+    match = _QUANTITY.fullmatch(text) if isinstance(text, str) and len(text) < _LONGEST else None
+    if not match:
         raise ValueError(f"{text!r} is no quantity of Kubernetes")
-    digits, exponent, unit = found.groups()
+    digits, exponent, unit = match.groups()
     value = Decimal(digits + (exponent or ""))
     if unit:
         value = _EXACT.multiply(value, _UNITS[unit])

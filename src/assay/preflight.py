@@ -151,15 +151,15 @@ def _checks(plan: Plan, artifacts: str) -> list[Callable[[], object]]:
 def _check_gate(config: Config, policy: GatePolicy) -> None:
     """Refuse a rule that this run cannot prove, before anything is spent on it."""
     specs = measuring.specs(config.metrics) if config.auto else ()
-    known = [spec.name for spec in specs if spec.kind != "total"]
+    metrics = [spec.name for spec in specs if spec.kind != "total"]
     if config.judged and config.judge:
-        known = [*known, *judging.dimensions(config.judge.rubric)]
-        known += [judging.WIN_RATE] if config.judge.pairwise else []
+        metrics = [*metrics, *judging.dimensions(config.judge.rubric)]
+        metrics += [judging.WIN_RATE] if config.judge.pairwise else []
     for name in policy.rules:
-        if name not in known:
+        if name not in metrics:
             raise SettingsError(
                 f"gate.rules.{name} is no metric of this run that has an interval",
-                f"Use one of {', '.join(known)}",
+                f"Use one of {', '.join(metrics)}",
             )
     for spec in specs:
         if spec.name in policy.rules and spec.direction == "unknown":

@@ -41,21 +41,10 @@ def run(
     Raises StageError with the last lines of the log when it fails. However this function is left,
     the child's whole process group is gone by then.
     """
-    with log.open("ab") as output:
-        child = subprocess.Popen(
-            argv,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env=_environment(environment),
-            start_new_session=True,
-        )
-        try:
-            while child.poll() is None:
-                on_tick()
-                time.sleep(POLL_SECONDS)
-        finally:
-            stop(child)
+    with background(argv, log=log, environment=environment) as child:
+        while child.poll() is None:
+            on_tick()
+            time.sleep(POLL_SECONDS)
     on_tick()
     if child.returncode != 0:
         raise _failure(what, child.returncode, log)
@@ -65,7 +54,8 @@ def run(
 def background(
     argv: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `argv` while the body runs, its output appended to `log`."""
+    """Run `argv` while the body runs, its output appended to `log`. Afterwards its whole process
+    group is gone, too."""
     with log.open("ab") as output:
         child = subprocess.Popen(
             argv,

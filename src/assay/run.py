@@ -102,8 +102,8 @@ def generate(wanted: Plan, folder: Path, side: Side, listen: progress.Listener) 
 
 def compute_metrics(settings: Config, folder: Path, listen: progress.Listener) -> None:
     """Score the predictions of each side that has some."""
-    found = _predictions(folder)
-    measuring.compute_sides(folder / SAMPLES, found, folder, settings.metrics, listen=listen)
+    predictions = _predictions(folder)
+    measuring.compute_sides(folder / SAMPLES, predictions, folder, settings.metrics, listen=listen)
 
 
 def judge(
@@ -123,10 +123,10 @@ def judge(
 
 
 def _predictions(folder: Path) -> dict[str, Path]:
-    found = answered({side: folder / side for side in SIDES})
-    if not found:
+    files = answered({side: folder / side for side in SIDES})
+    if not files:
         raise InputError(f"{folder} holds no predictions", f"Run: assay generate {folder}")
-    return found
+    return files
 
 
 def answered(folders: Mapping[str, Path]) -> dict[str, Path]:

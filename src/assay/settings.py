@@ -40,18 +40,18 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     return _validate(cls, values, where)
 
 
-def check_names(values: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    """Raise SettingsError for the first name in `values` that is not `known`, and for secrets."""
-    known = sorted(known)
+def check_names(values: Mapping[str, Any], names: Iterable[str], where: str) -> None:
+    """Raise SettingsError for the first name in `values` not among `names`, and for secrets."""
+    names = sorted(names)
     for name in values:
-        if name in known:
+        if name in names:
             continue
-        if _SECRET.search(str(name)) and not difflib.get_close_matches(name, known, cutoff=0.9):
+        if _SECRET.search(str(name)) and not difflib.get_close_matches(name, names, cutoff=0.9):
             raise SettingsError(
                 f"{where}.{name} looks like a secret, which no setting may hold",
                 "Remove it and pass it by environment variable or Kubernetes Secret",
             )
-        raise SettingsError(f"{where}.{name} is not a setting", _nearest(str(name), known))
+        raise SettingsError(f"{where}.{name} is not a setting", _nearest(str(name), names))
 
 
 def check_mapping(value: object, where: str) -> dict[str, Any]:
@@ -145,11 +145,11 @@ def _required(cls: type) -> list[str]:
     ]
 
 
-def _nearest(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
+def _nearest(name: str, names: list[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=1)
     if close:
         return f"Did you mean {close[0]}?"
-    return f"Known: {', '.join(known)}" if 0 < len(known) <= 30 else "Check its spelling"
+    return f"Known: {', '.join(names)}" if 0 < len(names) <= 30 else "Check its spelling"
 
 
 def _validate(cls: type[T], values: Mapping[str, Any], where: str) -> T:

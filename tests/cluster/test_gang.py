@@ -10,7 +10,7 @@ import pytest
 from assay import dataset, model, store
 from assay.dataset import DatasetSettings
 from assay.demo.base_model import TEMPLATE
-from assay.finetune import LOSS_LOG
+from assay.folder import LOSSES
 from assay.queues import Work
 from tests.cluster.data import BASE, EVALUATION, TRAINING
 from tests.cluster.kube import Space
@@ -44,7 +44,7 @@ def test_a_gang_of_two_waits_until_both_fit_and_trains_one_model(
     assert "[worker-0] " in launcher.output
     assert "(2 pods, " in last_line(launcher)["runner"]
     training = store.fetch(f"{root}/training", tmp_path)
-    losses = [row["loss"] for row in store.tail(training / LOSS_LOG)() if "loss" in row]
+    losses = [row["loss"] for row in store.tail(training / LOSSES)() if "loss" in row]
     assert losses[-1] < losses[0]
     trained = model.resolve(f"{root}/model")
     assert trained.manifest is not None

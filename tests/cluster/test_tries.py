@@ -58,6 +58,6 @@ def predicting() -> int:
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             command = (path / "cmdline").read_bytes()
-            if b"assay.llamafactory.predict" in command and (path / "cwd").readlink() == SCRATCH:
+            if b"assay.engine.child" in command and (path / "cwd").readlink() == SCRATCH:
                 return int(path.name)
     raise AssertionError("no process answers")

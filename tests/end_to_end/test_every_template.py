@@ -17,11 +17,10 @@ from hypothesis import strategies as st
 from assay import llamafactory
 from assay.errors import InputError
 from assay.llamafactory.answer import Answer, Reader, read, reader
-from assay.llamafactory.predict import _ROLES, _prediction, encode
+from assay.llamafactory.prompts import ROLES, encode
+from assay.llamafactory.prompts import prediction as predicted
 from assay.metrics.exact_match import exact_match
 from assay.records import Message, Prediction, Sample, as_wanted
-
-pytestmark = pytest.mark.slow
 
 NAMES = llamafactory.names()["templates"]
 USER = (Message(role="user", content="Start the lamp in the nursery."),)
@@ -125,11 +124,11 @@ def trained(reading: Reader, sample: Sample, thinking: bool | None) -> list[int]
 def conversation(sample: Sample) -> tuple[list[dict[str, str]], list[dict[str, str]], str, str]:
     """Return prompt, response, system prompt and tools as LLaMA-Factory's processors take them."""
     turns = [
-        {"role": _ROLES[turn.role], "content": turn.content}
+        {"role": ROLES[turn.role], "content": turn.content}
         for turn in sample.messages
         if turn.role != "system"
     ]
-    target = [{"role": _ROLES[sample.target_role], "content": sample.target}]
+    target = [{"role": ROLES[sample.target_role], "content": sample.target}]
     system = "".join(turn.content for turn in sample.messages if turn.role == "system")
     return turns, target, system, sample.tools
 
@@ -141,7 +140,7 @@ def test_what_llamafactory_trains_is_what_is_wanted(blank: Any, name: str) -> No
         reading = prepare(tokenizer, name, thinking)
         for sample in samples(reading):
             ids = trained(reading, sample, thinking)
-            prediction = _prediction(encode(sample, reading, 4096), ids, reading)
+            prediction = predicted(encode(sample, reading, 4096), ids, reading)
             wanted, case = as_wanted(sample, prediction), (sample.id, thinking)
             assert prediction.output == wanted.target, case
             assert exact_match(wanted, prediction) == 100, case

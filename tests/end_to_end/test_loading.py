@@ -14,8 +14,8 @@ import pytest
 from assay import progress, store
 from assay.demo.base_model import TEMPLATE
 from assay.finetune import FinetuneSettings, finetune
+from assay.folder import MANIFEST
 from assay.generate import GenerateSettings, generate
-from assay.model import MANIFEST
 from assay.records import Message, ModelManifest, Prediction, Sample
 from tests.end_to_end.two_layers import cut
 
@@ -93,7 +93,6 @@ def stopping(out: Path, more: Mapping[str, Any]) -> progress.Listener:
     return listen
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_a_pissa_adapter_answers_as_it_was_trained(
     interrupted: bool, tiny: Path, samples: Path, tmp_path: Path
@@ -118,7 +117,6 @@ def test_a_pissa_adapter_answers_as_it_was_trained(
         assert results["eval_token_loss"] == pytest.approx(same["eval_token_loss"], rel=1e-3)
 
 
-@pytest.mark.slow
 def test_two_devices_in_sight(
     tiny: Path, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,7 +127,6 @@ def test_two_devices_in_sight(
     assert same["eval_token_loss"] == results["eval_token_loss"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("trusted", [False, True])
 def test_the_code_in_a_model_folder_runs_only_at_the_users_word(
     trusted: bool, tiny: Path, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

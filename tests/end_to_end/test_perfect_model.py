@@ -16,8 +16,6 @@ from assay.generate import GenerateSettings, generate
 from assay.metrics import MetricsSettings, compute_metrics, totals
 from assay.records import Message, Prediction, Sample, Score
 
-pytestmark = pytest.mark.slow
-
 HUNDRED = ("exact-match", "token-f1", "bleu-4", "chrf", "rouge-1", "rouge-l", "corpus-chrf")
 PLACES = ("hall", "attic")
 TOOLS = (

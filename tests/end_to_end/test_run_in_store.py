@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from assay import model, store
+from assay import store
 from assay.demo.base_model import TEMPLATE
 from assay.demo.run import DATA
+from assay.folder import MANIFEST
 from assay.records import Generation, ModelManifest
 
 
@@ -60,7 +61,7 @@ def test_everything_in_the_store_and_taken_up_elsewhere(
     assert not [name for name in store.listed(run) if "partial" in name]
 
     here = tmp_path / "here"
-    manifest_file = store.fetch(f"{run}/model", here, weights=False) / model.MANIFEST
+    manifest_file = store.fetch(f"{run}/model", here, weights=False) / MANIFEST
     manifest = store.read_record(manifest_file, ModelManifest)
     assert manifest.base_model == f"{bucket}/models/base"
     for side, digest in (("baseline", manifest.base_digest), ("candidate", manifest.digest)):

@@ -8,6 +8,7 @@ import pytest
 
 from assay import model, store
 from assay.errors import ModelError, StoreError
+from assay.folder import MANIFEST
 from assay.records import ModelManifest
 
 
@@ -35,7 +36,7 @@ def write_adapter(folder: Path, base: Path, *, manifest: bool = True) -> Path:
             settings={},
             versions={},
         )
-        store.write_json(folder / model.MANIFEST, written)
+        store.write_json(folder / MANIFEST, written)
     return folder
 
 
@@ -109,7 +110,7 @@ def test_models_in_a_store_are_what_they_are_here(
     adapter = write_adapter(tmp_path / "adapter", base)
     manifest = model.read_manifest(adapter)
     assert manifest
-    store.write_json(adapter / model.MANIFEST, replace(manifest, base_model=f"{bucket}/base"))
+    store.write_json(adapter / MANIFEST, replace(manifest, base_model=f"{bucket}/base"))
     store.publish(adapter, f"{bucket}/adapter")
     found = model.resolve(f"{bucket}/adapter")
     assert (found.name, found.base_name) == (f"{bucket}/adapter", f"{bucket}/base")
@@ -166,7 +167,7 @@ def test_an_adapter_whose_beginning_cannot_be_made_again_is_refused(
         if seeded:
             manifest = model.read_manifest(adapter)
             assert manifest
-            store.write_json(adapter / model.MANIFEST, replace(manifest, settings={"seed": 7}))
+            store.write_json(adapter / MANIFEST, replace(manifest, settings={"seed": 7}))
         if wrong:
             with pytest.raises(ModelError, match=f"init_lora_weights: {start}.*pissa_converted"):
                 model.resolve(str(adapter))

@@ -11,7 +11,7 @@ import pytest
 
 from assay import metrics, store, task
 from assay.errors import InputError
-from assay.model import MANIFEST
+from assay.folder import MANIFEST
 from assay.records import ModelManifest
 from components.preflight import preflight
 

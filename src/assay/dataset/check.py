@@ -63,7 +63,7 @@ def check(
         characters=spread("characters", map(characters, samples)),
         tokens=spread("tokens", tokens) if tokens else None,
         invalid=reading.invalid,
-        findings=tuple(one for one in findings if one.count),
+        findings=tuple(finding for finding in findings if finding.count),
         against=against,
         overlap=_overlap(reading, against, format) if against else None,
     )

@@ -113,7 +113,9 @@ def _refuse_parts(content: object, name: str) -> None:
 def _calls(calls: object) -> str:
     if isinstance(calls, Sequence) and not isinstance(calls, str):
         functions = [call.get("function") for call in calls if isinstance(call, Mapping)]
-        if len(functions) == len(calls) and all(isinstance(one, Mapping) for one in functions):
+        if len(functions) == len(calls) and all(
+            isinstance(function, Mapping) for function in functions
+        ):
             return json.dumps(functions, ensure_ascii=False)
     raise DatasetError(f"tool_calls is {show(calls)}", "Write a list of {function: {...}}")
 
@@ -150,8 +152,8 @@ def _thinking(system: str, tools: str) -> str:
         return system + "\n" if system else ""
     if not system:
         return switch
-    said = switch in system or "detailed thinking on" in system
-    return system if said else f"{system}\n{switch}"
+    switched = switch in system or "detailed thinking on" in system
+    return system if switched else f"{system}\n{switch}"
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:

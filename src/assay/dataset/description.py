@@ -45,9 +45,9 @@ def sum_up(summary: Summary) -> str:
     if summary.train:
         parts.append(f"{summary.train.samples:,} to train on")
         used.append(summary.train)
-    if skipped := sum(one.skipped for one in used):
+    if skipped := sum(source.skipped for source in used):
         parts.append(f"{skipped:,} rows skipped")
-    if cut := sum(one.lengths.truncated for one in used if one.lengths):
+    if cut := sum(source.lengths.truncated for source in used if source.lengths):
         parts.append(f"{cut:,} longer than cutoff_len")
     if summary.overlap and (summary.overlap.exact or summary.overlap.near):
         parts.append(f"prompts in both: {_shared(summary.overlap)}")

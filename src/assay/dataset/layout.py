@@ -76,9 +76,9 @@ def detect(row: Mapping[str, Any], stated: Format) -> Layout | None:
         alpaca = stated == "alpaca" or "instruction" in row or "output" in row
         return Layout(format="alpaca") if alpaca else None
     role, content = _tags(row.get(messages))
-    found: Found = "openai" if role == "role" and stated != "sharegpt" else "sharegpt"
+    format_name: Found = "openai" if role == "role" and stated != "sharegpt" else "sharegpt"
     return Layout(
-        format=found, messages=messages or "conversations", role_tag=role, content_tag=content
+        format=format_name, messages=messages or "conversations", role_tag=role, content_tag=content
     )
 
 
@@ -114,12 +114,12 @@ def from_entry(entry: Mapping[str, Any], where: str) -> Layout:
 
 
 def _names(
-    entry: Mapping[str, Any], section: str, known: tuple[str, ...], where: str
+    entry: Mapping[str, Any], section: str, allowed: tuple[str, ...], where: str
 ) -> dict[str, str]:
     value = entry.get(section) or {}
     if not isinstance(value, Mapping):
         raise DatasetError(f"{where}: {section} is {value!r}, not an object", "Write name: column")
-    check_names(value, known, f"{where}: {section}")
+    check_names(value, allowed, f"{where}: {section}")
     for name, column in value.items():
         if column is not None and not isinstance(column, str):
             raise DatasetError(

@@ -44,7 +44,14 @@ class Lengths:
     truncated: int
 
 
-def measure(asked: Sequence[tuple[Sequence[Sample], Tokens]]) -> list[Lengths | str]:
+@dataclass(frozen=True, kw_only=True)
+class Unmeasured:
+    """Lengths that cannot be told on this machine, and the `cause`."""
+
+    cause: str
+
+
+def measure(asked: Sequence[tuple[Sequence[Sample], Tokens]]) -> list[Lengths | Unmeasured]:
     """Return the lengths of each of the samples `asked` for, at most 10,000 of them drawn, or why
     they cannot be told on this machine: nothing is downloaded from a hub.
 
@@ -57,12 +64,13 @@ def measure(asked: Sequence[tuple[Sequence[Sample], Tokens]]) -> list[Lengths | 
         return [_measure(samples, how, pool) for samples, how in asked]
 
 
-def _measure(samples: Sequence[Sample], how: Tokens, pool: Executor) -> Lengths | str:
+def _measure(samples: Sequence[Sample], how: Tokens, pool: Executor) -> Lengths | Unmeasured:
     if missing := _missing(how.model):
-        return missing
-    some = [samples[place] for place in draw([one.id for one in samples], MEASURED, SEED)]
-    counts = pool.submit(_count_or_cause, some, how).result()
-    if isinstance(counts, str):
+        return Unmeasured(cause=missing)
+    places = draw([sample.id for sample in samples], MEASURED, SEED)
+    drawn = [samples[place] for place in places]
+    counts = pool.submit(_count_or_cause, drawn, how).result()
+    if isinstance(counts, Unmeasured):
         return counts
     return Lengths(
         tokens=spread("tokens", counts),
@@ -76,16 +84,18 @@ def _missing(model: str) -> str:
     """Why there is no need to try, "" where there is."""
     if importlib.util.find_spec("llamafactory") is None:
         return "LLaMA-Factory is not installed here"
+    if Path(model).is_file():
+        return f"{model} is a file and has no tokenizer"
     if Path(model).is_dir() and not any(Path(model).glob("token*")):
         return f"{model} has no tokenizer"
     return ""
 
 
-def _count_or_cause(samples: Sequence[Sample], how: Tokens) -> list[int] | str:
+def _count_or_cause(samples: Sequence[Sample], how: Tokens) -> list[int] | Unmeasured:
     try:
         return count_tokens(samples, how.model, how.template, download=False)
     except InputError as error:
-        return error.what
+        return Unmeasured(cause=error.what)
 
 
 def count_tokens(
@@ -119,7 +129,12 @@ def _form(model: str, template: str, download: bool) -> tuple[Any, Any]:
             )
             arguments = DataArguments(template=template or None)
             return get_template_and_fix_tokenizer(tokenizer, arguments), tokenizer
-        except (OSError, ValueError) as error:
+        except (
+            AttributeError,
+            OSError,
+            TypeError,
+            ValueError,
+        ) as error:  # config.json may hold anything
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise ModelError(
                 f"{model} has no usable tokenizer or template: {reason}",

@@ -37,4 +37,7 @@ def content_id(conversation: Conversation) -> str:
 
 def shown(text: str, most: int) -> str:
     """The first `most` characters, with those that are not seen written as their numbers."""
-    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text[:most])
+    return "".join(
+        character if character.isprintable() else f"\\u{ord(character):04x}"
+        for character in text[:most]
+    )

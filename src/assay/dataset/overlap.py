@@ -27,7 +27,7 @@ _WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
+class Match:
     """An evaluation sample and the training sample most like it, by id. `exact`: their prompts
     are the same but for case and white space; `similarity` is the Jaccard similarity of the
     prompts; `same_target`: the answer was trained on, too."""
@@ -46,20 +46,20 @@ class Overlap:
 
     exact: int
     near: int
-    pairs: tuple[Pair, ...]
+    pairs: tuple[Match, ...]
 
 
 def compare(training: Iterable[Sample], evaluation: Sequence[Sample]) -> Overlap:
     """Return the overlap of two sets of samples."""
     index = _Index(evaluation)
-    best: dict[int, Pair] = {}
+    best: dict[int, Match] = {}
     for sample in training:
-        for place, pair in index.pairs(sample):
-            if place not in best or _rank(pair) > _rank(best[place]):
-                best[place] = pair
-    pairs = sorted(best.values(), key=_rank, reverse=True)
-    exact = sum(pair.exact for pair in pairs)
-    return Overlap(exact=exact, near=len(pairs) - exact, pairs=tuple(pairs))
+        for place, match in index.matches(sample):
+            if place not in best or _rank(match) > _rank(best[place]):
+                best[place] = match
+    matches = sorted(best.values(), key=_rank, reverse=True)
+    exact = sum(match.exact for match in matches)
+    return Overlap(exact=exact, near=len(matches) - exact, pairs=tuple(matches))
 
 
 class _Index:
@@ -73,28 +73,28 @@ class _Index:
         self.alike = rensa.RMinHashLSH(SIMILAR, _PERMUTATIONS, _BANDS)
         every = [_shingles(sample) for sample in samples]
         self.common = _common(every)
-        self.shingles = [one - self.common for one in every]
+        self.shingles = [shingles - self.common for shingles in every]
         for place, sample in enumerate(samples):
             self.by_prompt.setdefault(prompt_key(sample), []).append(place)
             if self.shingles[place]:
                 self.alike.insert(place, _minhash(self.shingles[place]))
 
-    def pairs(self, sample: Sample) -> list[tuple[int, Pair]]:
+    def matches(self, sample: Sample) -> list[tuple[int, Match]]:
         """Return the evaluation samples, by place, that a training sample is like."""
         same = self.by_prompt.get(prompt_key(sample), [])
-        found = [(place, self._pair(place, sample, 1.0, exact=True)) for place in same]
+        matches = [(place, self._match(place, sample, 1.0, exact=True)) for place in same]
         shingles = _shingles(sample) - self.common
         near = self.alike.query(_minhash(shingles)) if shingles else []
         for place in set(near) - set(same):
             other = self.shingles[place]
             similarity = len(shingles & other) / len(shingles | other)
             if similarity >= SIMILAR:
-                found.append((place, self._pair(place, sample, similarity, exact=False)))
-        return found
+                matches.append((place, self._match(place, sample, similarity, exact=False)))
+        return matches
 
-    def _pair(self, place: int, trained: Sample, similarity: float, *, exact: bool) -> Pair:
+    def _match(self, place: int, trained: Sample, similarity: float, *, exact: bool) -> Match:
         evaluated = self.samples[place]
-        return Pair(
+        return Match(
             eval_id=evaluated.id,
             train_id=trained.id,
             exact=exact,
@@ -103,8 +103,8 @@ class _Index:
         )
 
 
-def _rank(pair: Pair) -> tuple[bool, float, bool]:
-    return pair.exact, pair.similarity, pair.same_target
+def _rank(match: Match) -> tuple[bool, float, bool]:
+    return match.exact, match.similarity, match.same_target
 
 
 def _shingles(sample: Sample) -> set[str]:
@@ -114,7 +114,7 @@ def _shingles(sample: Sample) -> set[str]:
 
 
 def _common(every: Sequence[set[str]]) -> set[str]:
-    counts = Counter(shingle for one in every for shingle in one)
+    counts = Counter(shingle for shingles in every for shingle in shingles)
     limit = max(_COMMON_LEAST, _COMMON_SHARE * len(every))
     return {shingle for shingle, count in counts.items() if count > limit}
 

@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 from assay import store
 from assay.dataset.findings import Finding, doubtful
-from assay.dataset.lengths import Lengths, Tokens, measure
+from assay.dataset.lengths import Lengths, Tokens, Unmeasured, measure
 from assay.dataset.overlap import Overlap, compare
 from assay.dataset.reading import Reading, read
 from assay.dataset.selection import draw, held_out_count, hold_out
 from assay.dataset.settings import DatasetSettings
 from assay.errors import SettingsError
+from assay.folder import SAMPLES, SUMMARY, TRAINING
 from assay.records import Sample
 
-EVALUATION, TRAINING, SUMMARY = "dataset.jsonl", "train.jsonl", "dataset.json"
 NAMED = 20
 
 
@@ -85,7 +85,7 @@ def prepare(
     )
     if training:
         store.write_rows(out / TRAINING, training.samples)
-    store.write_rows(out / EVALUATION, evaluation.samples)
+    store.write_rows(out / SAMPLES, evaluation.samples)
     store.write_json(out / SUMMARY, summary)
     return summary
 
@@ -123,13 +123,13 @@ def _drawn(samples: list[Sample], settings: DatasetSettings) -> list[Sample]:
     return [samples[place] for place in places]
 
 
-def _lengths(*sides: tuple[_Side | None, Tokens | None]) -> list[Lengths | str]:
-    """Return the lengths of each side's samples, or "" where nobody asks."""
-    known = iter(measure([(side.samples, how) for side, how in sides if side and how]))
-    return [next(known) if side and how else "" for side, how in sides]
+def _lengths(*sides: tuple[_Side | None, Tokens | None]) -> list[Lengths | Unmeasured | None]:
+    """Return the lengths of each side's samples, or None where nobody asks."""
+    measured = iter(measure([(side.samples, how) for side, how in sides if side and how]))
+    return [next(measured) if side and how else None for side, how in sides]
 
 
-def _used(side: _Side, lengths: Lengths | str) -> Used:
+def _used(side: _Side, lengths: Lengths | Unmeasured | None) -> Used:
     return Used(
         source=side.source,
         format=side.reading.format,
@@ -138,9 +138,9 @@ def _used(side: _Side, lengths: Lengths | str) -> Used:
         invalid=side.reading.invalid[:NAMED],
         samples=len(side.samples),
         hash=store.hash_rows(side.samples),
-        findings=tuple(one for one in doubtful(side.reading) if one.count),
-        lengths=None if isinstance(lengths, str) else lengths,
-        no_lengths=lengths if isinstance(lengths, str) else "",
+        findings=tuple(finding for finding in doubtful(side.reading) if finding.count),
+        lengths=lengths if isinstance(lengths, Lengths) else None,
+        no_lengths=lengths.cause if isinstance(lengths, Unmeasured) else "",
     )
 
 

@@ -162,7 +162,7 @@ class _Reader:
         if not self.every_turn:
             return [_sample(name, conversation, ends[-1])]
         names = [f"{name}:{number}" for number in range(1, len(ends) + 1)]
-        return [_sample(one, conversation, end) for one, end in zip(names, ends, strict=True)]
+        return [_sample(id_, conversation, end) for id_, end in zip(names, ends, strict=True)]
 
     def _id(self, row: Row, conversation: Conversation) -> str:
         given = given_id(row.value)

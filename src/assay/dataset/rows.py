@@ -85,8 +85,8 @@ def _refuse_object(file: Path, text: str) -> None:
 
 def _csv(file: Path) -> Iterator[Row]:
     for number, row in enumerate(tables.csv_rows(str(file), _decode(file)), 2):
-        if isinstance(row, str):
-            yield Row(source=str(file), number=number, fault=f"the row has {row}")
+        if isinstance(row, tables.Invalid):
+            yield Row(source=str(file), number=number, fault=row.cause)
         else:
             yield Row(source=str(file), number=number, value=row)
 

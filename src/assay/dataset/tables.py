@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,15 @@ UNPACKED_BYTES, UNPACKED_TIMES = 512 << 20, 50
 _BATCH_ROWS, _FEW_ROWS = 256, 16
 
 
-def csv_rows(name: str, text: str) -> Iterator[dict[str, str] | str]:
-    """Yield the rows of a csv file's `text`; a str says what is wrong with a row."""
+@dataclass(frozen=True, kw_only=True)
+class Invalid:
+    """A row that has no value, and the `cause`."""
+
+    cause: str
+
+
+def csv_rows(name: str, text: str) -> Iterator[dict[str, str] | Invalid]:
+    """Yield the rows of a csv file's `text`."""
     csv.field_size_limit(MAX_CHARACTERS + 1)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -28,7 +36,7 @@ def csv_rows(name: str, text: str) -> Iterator[dict[str, str] | str]:
             if len(cells) == len(header):
                 yield dict(zip(header, cells, strict=True))
             else:
-                yield f"{len(cells)} cells under {len(header)} columns"
+                yield Invalid(cause=f"the row has {len(cells)} cells under {len(header)} columns")
     except csv.Error as error:
         raise DatasetError(
             f"{name}:{reader.line_num} is not csv: {error}", "Correct its quotes and commas"
@@ -43,7 +51,7 @@ def parquet_rows(file: Path) -> Iterator[dict[str, Any]]:
     try:
         with parquet.ParquetFile(file) as table:
             groups = range(table.metadata.num_row_groups)
-            _limit(file, sum(table.metadata.row_group(one).total_byte_size for one in groups))
+            _limit(file, sum(table.metadata.row_group(group).total_byte_size for group in groups))
             yield from _rows(file, table.iter_batches(_BATCH_ROWS, use_threads=False))
     except (pyarrow.ArrowException, OSError) as error:
         raise _unreadable(file, "parquet", error) from None
@@ -58,7 +66,7 @@ def arrow_rows(file: Path) -> Iterator[dict[str, Any]]:
         with pyarrow.memory_map(str(file)) as source:
             if source.read(6) == b"ARROW1":
                 reader = ipc.open_file(source)
-                batches = (reader.get_batch(one) for one in range(reader.num_record_batches))
+                batches = (reader.get_batch(index) for index in range(reader.num_record_batches))
             else:
                 source.seek(0)
                 batches = iter(ipc.open_stream(source))

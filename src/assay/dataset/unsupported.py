@@ -42,7 +42,7 @@ def _media(row: Mapping[str, Any]) -> DatasetError | None:
 def _holds(value: object) -> bool:
     """Whether there is anything in it; in csv an empty list is text."""
     values = value if isinstance(value, list) else [value]
-    return any(one not in (None, "", "[]", []) for one in values)
+    return any(item not in (None, "", "[]", []) for item in values)
 
 
 def _mentions(row: Mapping[str, Any], mark: str) -> bool:
@@ -67,7 +67,9 @@ def _verdict(row: Mapping[str, Any], source: str) -> DatasetError | None:
 def _ranking(row: Mapping[str, Any]) -> DatasetError | None:
     """Two answers beside one that is the row's own are left alone."""
     pair = [row.get("chosen"), row.get("rejected")]
-    if _has_answer(row) or not all(one and isinstance(one, (str, list, Mapping)) for one in pair):
+    if _has_answer(row) or not all(
+        answer and isinstance(answer, (str, list, Mapping)) for answer in pair
+    ):
         return None
     return DatasetError(
         "chosen and rejected are ranking data, and the row has no answer of its own",

@@ -10,6 +10,7 @@ from pathlib import Path
 from assay import progress, store
 from assay.demo import minio_server
 from assay.errors import SettingsError
+from assay.folder import MODEL
 
 OWN, BUCKET = "minio", "assay-demo"
 
@@ -47,7 +48,7 @@ def send(path: Path, uri: str, listen: progress.Listener) -> str:
 def send_run(run: Path, model: Path, uri: str, listen: progress.Listener) -> None:
     """Publish a run folder, as `assay run --out URI` does, with the tuned model whole."""
     for path in sorted(run.iterdir()):
-        send(model if path.name == "model" else path, f"{uri}/{path.name}", listen)
+        send(model if path.name == MODEL else path, f"{uri}/{path.name}", listen)
 
 
 def describe(uri: str) -> str:

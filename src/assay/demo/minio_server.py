@@ -35,12 +35,12 @@ class Minio:
 
 def program() -> str:
     """Return the path of `minio`. Raises InputError where there is none on PATH."""
-    found = shutil.which("minio")
-    if not found:
+    path = shutil.which("minio")
+    if not path:
         raise InputError(
             "there is no minio on PATH", "Install MinIO, or run: make demo STORE=minio"
         )
-    return found
+    return path
 
 
 @contextmanager

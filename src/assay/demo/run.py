@@ -19,6 +19,7 @@ from assay.demo import artifacts
 from assay.demo.base_model import TEMPLATE, base_model
 from assay.demo.judge_model import MODEL
 from assay.errors import StageError
+from assay.folder import REPORT_HTML
 
 DATA = Path(__file__).parent / "data"
 START_SECONDS = 60.0
@@ -48,7 +49,7 @@ def run_demo(folder: Path, where: str = "") -> Path:
         if uri:
             print(artifacts.describe(uri))
     (folder / FINISHED).touch()
-    report = run / "report.html"
+    report = run / REPORT_HTML
     terminal.print_summary(run)
     if ENDPOINT not in os.environ:
         print(CAUTION)

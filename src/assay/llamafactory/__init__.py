@@ -85,9 +85,9 @@ def names() -> Mapping[str, Any]:
 
 def check_template(template: str, where: str) -> None:
     """Raise SettingsError unless LLaMA-Factory has this chat template."""
-    known: Iterable[str] = names()["templates"]
-    if template not in known:
-        check_names({template: None}, known, f"{where}.template")
+    templates: Iterable[str] = names()["templates"]
+    if template not in templates:
+        check_names({template: None}, templates, f"{where}.template")
 
 
 def check_settings(values: Mapping[str, Any], where: str) -> None:
@@ -95,8 +95,8 @@ def check_settings(values: Mapping[str, Any], where: str) -> None:
     for name in values:
         if name in RESERVED:
             raise SettingsError(f"{where}.{name} is set by Assay", f"Use {RESERVED[name]}")
-    known = [name for name in names()["settings"] if not _secret(name)]
-    check_names(values, known, where)
+    settable = [name for name in names()["settings"] if not _secret(name)]
+    check_names(values, settable, where)
 
 
 def inherited(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -89,10 +89,10 @@ def read(reader: Reader, ids: Sequence[int], calls: bool) -> Answer:
     thought, text, unended = _split(reader, text)
     if unended:
         return Answer(text="", thought=thought, unanswered=THOUGHT_UNENDED)
-    found = _calls(reader, ids, text) if calls else None
-    if found is None:
+    call = _calls(reader, ids, text) if calls else None
+    if call is None:
         return Answer(text=text, thought=thought)
-    return Answer(text=found, thought=thought, is_call=True, written=text)
+    return Answer(text=call, thought=thought, is_call=True, written=text)
 
 
 def _decode(reader: Reader, ids: Sequence[int]) -> str:
@@ -120,9 +120,9 @@ def _calls(reader: Reader, ids: Sequence[int], text: str) -> str | None:
         try:
             calls = reader.template.extract_tool(written)
             if not isinstance(calls, str) and calls:
-                found = _canonical(calls)
-                found.encode()  # a lone surrogate is no text
-                return found
+                canonical = _canonical(calls)
+                canonical.encode()  # a lone surrogate is no text
+                return canonical
         except _NO_CALL:
             continue
     return None

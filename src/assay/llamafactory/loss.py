@@ -18,11 +18,11 @@ def watch_token_loss(model: Any) -> Callable[[], float | None]:
     `model` has been asked since; None where that was nothing."""
     seen: list[tuple[float, int]] = []
 
-    def note(_module: Any, _arguments: Any, given: Mapping[str, Any], said: Any) -> None:
+    def note(_module: Any, _arguments: Any, given: Mapping[str, Any], output: Any) -> None:
         labels = given.get("labels")
         if labels is not None:
             count = int((labels[:, 1:] != IGNORED).sum())
-            seen.append((float(said.loss) * count, count))
+            seen.append((float(output.loss) * count, count))
 
     model.register_forward_hook(note, with_kwargs=True)
 

@@ -19,8 +19,8 @@ from assay.store.upload import Advance, Published, head, ignore, upload
 
 def is_remote(uri: str) -> bool:
     """Return whether `uri` lies in a store rather than on a local path."""
-    scheme, found, _ = uri.partition("://")
-    return bool(found) and scheme in SCHEMES
+    scheme, separator, _ = uri.partition("://")
+    return bool(separator) and scheme in SCHEMES
 
 
 def exists(uri: str) -> bool:
@@ -41,7 +41,7 @@ def make_bucket(uri: str) -> None:
     scheme, _, name = uri.partition("://")
     s3 = client(scheme)
     with explained(uri):
-        if name not in {one["Name"] for one in s3.list_buckets()["Buckets"]}:
+        if name not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
             s3.create_bucket(Bucket=name)
 
 
@@ -60,8 +60,8 @@ def listed(uri: str) -> list[str]:
     at = locate(uri)
     s3 = client(at.scheme)
     with explained(at):
-        found = folders.names(s3, at)
-    return [name for name in found if not name.rpartition("/")[2].startswith(".")]
+        names = folders.names(s3, at)
+    return [name for name in names if not name.rpartition("/")[2].startswith(".")]
 
 
 def size(uri: str) -> int:
@@ -69,10 +69,10 @@ def size(uri: str) -> int:
     at = locate(uri)
     s3 = client(at.scheme)
     with explained(at):
-        found = folders.under(s3, at)
-        if not found:
+        objects = folders.under(s3, at)
+        if not objects:
             return int((head(s3, at) or {}).get("ContentLength", 0))
-    return sum(one["Size"] for one in found.values())
+    return sum(entry["Size"] for entry in objects.values())
 
 
 def publish(
@@ -113,9 +113,9 @@ def fetch(uri: str, directory: Path, advance: Advance = ignore, *, weights: bool
     with explained(at):
         single = None if folders.read_index(s3, at) else look_up(s3, at)
     if single is None:
-        found = folders.objects(s3, at, everything if weights else _no_weights)
-        _check_room(directory, at, sum(one.size for one in found.values()))
-        return folders.fetch(s3, target, found, advance)
+        objects = folders.objects(s3, at, everything if weights else _no_weights)
+        _check_room(directory, at, sum(source.size for source in objects.values()))
+        return folders.fetch(s3, target, objects, advance)
     if not is_here(target, single):
         _check_room(directory, at, single.size)
         download(s3, single, target, advance)

@@ -32,12 +32,12 @@ def place(kind: str, *parts: str) -> Path:
 def cached(uri: str, advance: Advance = ignore, *, weights: bool = True) -> Path:
     """Return a verified copy in the cache of the artifact at `uri` as it is now; without
     `weights` one that lacks the weight files. Raises StoreError."""
-    found = version(uri)
-    if not found:
+    content = version(uri)
+    if not content:
         raise StoreError(
             f"{uri} is not there, or its upload was cut off", "Check the bucket and the key"
         )
-    folder = place("artifacts" if weights else "described", uri, found)
+    folder = place("artifacts" if weights else "described", uri, content)
     path = folder / uri.rstrip("/").rpartition("/")[2]
     with locked(folder):
         if folder not in _verified or not path.exists():

@@ -44,28 +44,28 @@ class Object(NamedTuple):
     guard: Checksum | None
 
 
-def look_up(s3: Any, at: Location, known: Sums | None = None) -> Object | None:
-    """Return the object `at`, or None. Its checksums are those `known` of it, or else what the
-    store says. Raises StoreError."""
+def look_up(s3: Any, at: Location, sums: Sums | None = None) -> Object | None:
+    """Return the object `at`, or None. Its checksums are `sums`, or else what the store
+    says. Raises StoreError."""
     with explained(at):
-        found = head(s3, at)
-        if not found:
+        headers = head(s3, at)
+        if not headers:
             return None
-        stated = known.checksum if known else _stated(s3, at, found)
-    guard = known.guard if known else stated
-    return Object(at, found["ContentLength"], found["ETag"], stated, guard)
+        stated = sums.checksum if sums else _stated(s3, at, headers)
+    guard = sums.guard if sums else stated
+    return Object(at, headers["ContentLength"], headers["ETag"], stated, guard)
 
 
-def _stated(s3: Any, at: Location, found: dict[str, Any]) -> Checksum | None:
+def _stated(s3: Any, at: Location, headers: dict[str, Any]) -> Checksum | None:
     """The object's sha256, or its ETag where that is an md5: not where a key server encrypts."""
-    etag = found["ETag"].strip('"')
-    value = found.get("ChecksumSHA256", "")
-    if not value and "aws:kms" in found.get("ServerSideEncryption", ""):
+    etag = headers["ETag"].strip('"')
+    value = headers.get("ChecksumSHA256", "")
+    if not value and "aws:kms" in headers.get("ServerSideEncryption", ""):
         return None
     _, _, parts = (value or etag).partition("-")
-    first = s3.head_object(Bucket=at.bucket, Key=at.key, PartNumber=1) if parts else found
+    first = s3.head_object(Bucket=at.bucket, Key=at.key, PartNumber=1) if parts else headers
     part = first["ContentLength"] if parts else 0
-    if parts and len(spans(found["ContentLength"], part)) != int(parts):
+    if parts and len(spans(headers["ContentLength"], part)) != int(parts):
         return None
     return Checksum("sha256", value, part) if value else Checksum("md5", etag, part)
 
@@ -84,9 +84,9 @@ def download(s3: Any, source: Object, path: Path, advance: Advance) -> None:
 
 def _fill(s3: Any, source: Object, file: int, advance: Advance) -> list[bytes]:
     """Copy all parts into the file, several streams side by side, and return their digests."""
-    known = source.guard
-    part = known.part_size if known and known.part_size else _RANGE_BYTES
-    algorithm = known.algorithm if known else "md5"
+    guard = source.guard
+    part = guard.part_size if guard and guard.part_size else _RANGE_BYTES
+    algorithm = guard.algorithm if guard else "md5"
 
     def copy(stream: Sequence[Span]) -> list[bytes]:
         return [
@@ -153,23 +153,23 @@ def _open(s3: Any, source: Object, first: int, last: Span) -> Any:
 
 
 def _verify(source: Object, path: Path, digests: list[bytes]) -> None:
-    known = source.guard
-    if known is None:
+    guard = source.guard
+    if guard is None:
         return
-    if known.part_size or len(digests) == 1:
-        value = combine(known.algorithm, digests, known.part_size)
+    if guard.part_size or len(digests) == 1:
+        value = combine(guard.algorithm, digests, guard.part_size)
     else:
-        value = of_file(path, known.algorithm, 0).value
-    if value != known.value:
+        value = of_file(path, guard.algorithm, 0).value
+    if value != guard.value:
         path.unlink()
         raise StoreError(
-            f"{source.at} is damaged: its {known.algorithm} is {value}, not {known.value}",
+            f"{source.at} is damaged: its {guard.algorithm} is {value}, not {guard.value}",
             "Run the stage that writes it again",
         )
 
 
-def is_here(path: Path, one: Object) -> bool:
+def is_here(path: Path, source: Object) -> bool:
     """Return whether the file `path` is known to be the object."""
-    if not path.is_file() or path.stat().st_size != one.size or one.checksum is None:
+    if not path.is_file() or path.stat().st_size != source.size or source.checksum is None:
         return False
-    return of_file(path, one.checksum.algorithm, one.checksum.part_size) == one.checksum
+    return of_file(path, source.checksum.algorithm, source.checksum.part_size) == source.checksum

@@ -65,9 +65,9 @@ def _replace(
     sent = _send(s3, files, at, advance)
     for name in sorted(before - set(files)):
         s3.delete_object(Bucket=at.bucket, Key=_under(at, name).key)
-    sums = {name: one.sums for name, one in sent.items()}
+    sums = {name: file.sums for name, file in sent.items()}
     _write_index(s3, at, Index(state="complete", files=sums))
-    return sum(one.size for one in sent.values())
+    return sum(file.size for file in sent.values())
 
 
 def _send(s3: Any, files: Mapping[str, Path], at: Location, advance: Advance) -> dict[str, Sent]:
@@ -105,42 +105,42 @@ def objects(s3: Any, at: Location, wanted: Wanted = everything) -> dict[str, Obj
                 f"{at} is not complete: its upload was cut off or still runs",
                 "Wait for it, or run the stage that writes it again",
             )
-        known: Mapping[str, Sums | None]
-        known = index.files if index else dict.fromkeys(names(s3, at))
-        if not index and not known:
+        sums_of: Mapping[str, Sums | None]
+        sums_of = index.files if index else dict.fromkeys(names(s3, at))
+        if not index and not sums_of:
             raise StoreError(f"{at} does not exist", "Check the bucket and the key")
-        known = {name: sums for name, sums in known.items() if wanted(name)}
-        for name in known:
+        sums_of = {name: sums for name, sums in sums_of.items() if wanted(name)}
+        for name in sums_of:
             if any(part in ("", ".", "..") for part in name.split("/")):
                 raise StoreError(f"{_under(at, name)} leads out of its folder", "Rename it")
-        found = in_threads(lambda name: look_up(s3, _under(at, name), known[name]), known)
-    return {name: _present(at, name, one) for name, one in zip(known, found, strict=True)}
+        sources = in_threads(lambda name: look_up(s3, _under(at, name), sums_of[name]), sums_of)
+    return {name: _present(at, name, source) for name, source in zip(sums_of, sources, strict=True)}
 
 
-def _present(at: Location, name: str, found: Object | None) -> Object:
-    if found is None:
+def _present(at: Location, name: str, source: Object | None) -> Object:
+    if source is None:
         raise StoreError(f"{_under(at, name)} is missing", "Write the whole folder again")
-    return found
+    return source
 
 
-def fetch(s3: Any, target: Path, found: Mapping[str, Object], advance: Advance) -> Path:
+def fetch(s3: Any, target: Path, sources: Mapping[str, Object], advance: Advance) -> Path:
     """Fill a neighbour of `target`, which takes its place when all of it is there."""
-    if _is_all_here(target, found):
+    if _is_all_here(target, sources):
         return target
     partial = target.with_name(f".{target.name}.partial")
     with disk(partial):
         partial.mkdir(parents=True, exist_ok=True)
-        for name in _files(partial) - set(found):
+        for name in _files(partial) - set(sources):
             (partial / name).unlink()
 
     def bring(name: str) -> None:
-        one = found[name]
-        if is_here(partial / name, one):
-            advance(one.size)
+        source = sources[name]
+        if is_here(partial / name, source):
+            advance(source.size)
         else:
-            download(s3, one, partial / name, advance)
+            download(s3, source, partial / name, advance)
 
-    _each(bring, {name: one.size for name, one in found.items()})
+    _each(bring, {name: source.size for name, source in sources.items()})
     with disk(target):
         replace(partial, target)
     return target
@@ -156,10 +156,10 @@ def replace(new: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _is_all_here(folder: Path, found: Mapping[str, Object]) -> bool:
-    if not folder.is_dir() or _files(folder) != set(found):
+def _is_all_here(folder: Path, sources: Mapping[str, Object]) -> bool:
+    if not folder.is_dir() or _files(folder) != set(sources):
         return False
-    return all(is_here(folder / name, one) for name, one in found.items())
+    return all(is_here(folder / name, source) for name, source in sources.items())
 
 
 def _files(folder: Path) -> set[str]:
@@ -183,8 +183,12 @@ def under(s3: Any, at: Location, limit: int | None = None) -> dict[str, dict[str
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=at.bucket, Prefix=prefix, PaginationConfig={"MaxItems": limit}
     )
-    found = [one for page in pages for one in page.get("Contents", [])]
-    return {one["Key"].removeprefix(prefix): one for one in found if not one["Key"].endswith("/")}
+    entries = [entry for page in pages for entry in page.get("Contents", [])]
+    return {
+        entry["Key"].removeprefix(prefix): entry
+        for entry in entries
+        if not entry["Key"].endswith("/")
+    }
 
 
 def version(s3: Any, at: Location) -> str:
@@ -193,10 +197,14 @@ def version(s3: Any, at: Location) -> str:
     if index and index.state != "complete":
         return ""
     files: Mapping[str, object]
-    files = index.files if index else {name: one["ETag"] for name, one in under(s3, at).items()}
+    files = index.files if index else _etags(s3, at)
     if not index and not files:
         return ""
     return hashlib.sha256(to_json(sorted(files.items()))).hexdigest()
+
+
+def _etags(s3: Any, at: Location) -> dict[str, object]:
+    return {name: entry["ETag"] for name, entry in under(s3, at).items()}
 
 
 def read_index(s3: Any, at: Location) -> Index | None:

@@ -45,14 +45,14 @@ def mirrored(uri: str, *, weights: bool = True, advance: Advance = ignore) -> It
     uri = uri.rstrip("/")
     home = place("mirrors", address(), uri)
     with locked(home, wait=False):
-        one = _Mirrored(uri, home, advance)
-        one.bring(weights)
+        mirror = _Mirrored(uri, home, advance)
+        mirror.bring(weights)
         try:
-            yield Mirror(folder=one.folder, send=one.send)
+            yield Mirror(folder=mirror.folder, send=mirror.send)
         except StageError:  # it keeps what it had finished, such as verdicts that were paid for
-            one.send()
+            mirror.send()
             raise
-        one.send()
+        mirror.send()
 
 
 class _Mirrored:
@@ -80,19 +80,19 @@ class _Mirrored:
             self._bring_one(name, light=heavy and not weights)
 
     def _bring_one(self, name: str, *, light: bool) -> None:
-        found = artifacts.version(f"{self.uri}/{name}")
-        known = self.state.get(name, [""])[0]
-        if not found or known == found or (light and known == found + _LIGHT):
+        there = artifacts.version(f"{self.uri}/{name}")
+        here = self.state.get(name, [""])[0]
+        if not there or here == there or (light and here == there + _LIGHT):
             return
         artifacts.fetch(f"{self.uri}/{name}", self.folder, self.advance, weights=not light)
-        self._remember(name, found + _LIGHT if light else found)
+        self._remember(name, there + _LIGHT if light else there)
 
     def send(self) -> None:
         """Send what has changed, in the order in which it was written, so that a file that says
         that others are complete comes after them."""
         for path in sorted(filter(_is_finished, self.folder.iterdir()), key=_written):
-            known, looked = self.state.get(path.name, ["", ""])
-            if known.endswith(_LIGHT) or looked == _look(path) or not any(_files(path)):
+            version, looked = self.state.get(path.name, ["", ""])
+            if version.endswith(_LIGHT) or looked == _look(path) or not any(_files(path)):
                 continue
             uri = f"{self.uri}/{path.name}"
             artifacts.publish(path, uri, self.advance, wanted=_is_finished_name)

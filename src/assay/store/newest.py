@@ -26,8 +26,8 @@ def newest(prefix: str, markers: Collection[str]) -> str:
             times[folder] = max(times.get(folder, changed), changed)
         if path.name in markers:
             marked.add(path.parent)
-    outermost = [one for one in marked if not marked.intersection(one.parents)]
-    for folder in sorted(outermost, key=lambda one: (times[one], str(one)), reverse=True):
+    outermost = [folder for folder in marked if not marked.intersection(folder.parents)]
+    for folder in sorted(outermost, key=lambda path: (times[path], str(path)), reverse=True):
         uri = f"{prefix.rstrip('/')}/{folder}" if str(folder) != "." else prefix
         if not is_remote(uri) or _is_whole(locate(uri)):
             return uri
@@ -40,8 +40,8 @@ def _remote(at: Location) -> Iterator[tuple[str, datetime]]:
     with explained(at):
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=at.bucket, Prefix=start)
         for page in pages:
-            for one in page.get("Contents", []):
-                yield one["Key"][len(start) :], one["LastModified"]
+            for entry in page.get("Contents", []):
+                yield entry["Key"][len(start) :], entry["LastModified"]
 
 
 def _local(folder: Path) -> Iterator[tuple[str, datetime]]:

@@ -82,12 +82,14 @@ def client(scheme: str) -> Any:
     if bundle and not Path(bundle).is_file():
         raise StoreError(f"AWS_CA_BUNDLE is {bundle}, which is no file", "Name the CA's PEM file")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    said = tuple(value for name, value in sorted(os.environ.items()) if name.startswith("AWS_"))
-    return _client(address(), region, said)
+    variables = tuple(
+        value for name, value in sorted(os.environ.items()) if name.startswith("AWS_")
+    )
+    return _client(address(), region, variables)
 
 
 @lru_cache(maxsize=4)
-def _client(address: str, region: str, _said: tuple[str, ...]) -> Any:
+def _client(address: str, region: str, _variables: tuple[str, ...]) -> Any:
     """Making a client takes a tenth of a second, so it is kept while the environment is."""
     try:
         import awscrt  # noqa: F401 - for the checksums

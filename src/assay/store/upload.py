@@ -78,15 +78,15 @@ def upload(s3: Any, path: Path, at: Location, advance: Advance) -> Sent:
 
 def _same_object(s3: Any, path: Path, at: Location, size: int) -> Sums | None:
     """What is known of the object if it is what the file is, else None."""
-    found = head(s3, at)
-    if not found or found["ContentLength"] != size:
+    headers = head(s3, at)
+    if not headers or headers["ContentLength"] != size:
         return None
     part = part_size(size)
     sha256 = of_file(path, "sha256", part).value
-    if "ChecksumSHA256" in found:
-        same = found["ChecksumSHA256"] == sha256
+    if "ChecksumSHA256" in headers:
+        same = headers["ChecksumSHA256"] == sha256
     else:
-        same = found["ETag"].strip('"') == of_file(path, "md5", part).value
+        same = headers["ETag"].strip('"') == of_file(path, "md5", part).value
     return Sums(sha256, of_file(path, "crc64nvme", part).value, part) if same else None
 
 
@@ -95,14 +95,14 @@ def head(s3: Any, at: Location) -> dict[str, Any] | None:
     from botocore.exceptions import ClientError
 
     try:
-        found = s3.head_object(Bucket=at.bucket, Key=at.key, ChecksumMode="ENABLED")
+        headers = s3.head_object(Bucket=at.bucket, Key=at.key, ChecksumMode="ENABLED")
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
             return None
         # The answer to HEAD has no body, so only the answer to GET says why.
         s3.get_object(Bucket=at.bucket, Key=at.key, Range="bytes=0-0")
         raise
-    return dict(found)
+    return dict(headers)
 
 
 def _send_whole(s3: Any, path: Path, at: Location, advance: Advance) -> Sent:
@@ -130,18 +130,20 @@ def _send_parts(s3: Any, path: Path, at: Location, size: int, advance: Advance) 
         data = _read(path, span)
         digest, guard = digest_of("sha256", data), digest_of("crc64nvme", data)
         checksum, number = base64.b64encode(digest).decode(), span.number
-        found, sent = held.get(number), 0
-        if not found or not _same_part(found, data, checksum):
-            found = s3.upload_part(**target, PartNumber=number, Body=data, ChecksumSHA256=checksum)
+        arrived, sent = held.get(number), 0
+        if not arrived or not _same_part(arrived, data, checksum):
+            arrived = s3.upload_part(
+                **target, PartNumber=number, Body=data, ChecksumSHA256=checksum
+            )
             sent = len(data)
         advance(len(data))
-        return _Part(digest, guard, _named(number, found, checksum), sent)
+        return _Part(digest, guard, _named(number, arrived, checksum), sent)
 
     parts = in_threads(send, spans(size, part))
-    _join(s3, path, at, upload_id, [one.named for one in parts])
-    sha256 = combine("sha256", [one.sha256 for one in parts], part)
-    crc64nvme = combine("crc64nvme", [one.crc64nvme for one in parts], part)
-    return Sent(Sums(sha256, crc64nvme, part), sum(one.sent for one in parts))
+    _join(s3, path, at, upload_id, [part_sent.named for part_sent in parts])
+    sha256 = combine("sha256", [part_sent.sha256 for part_sent in parts], part)
+    crc64nvme = combine("crc64nvme", [part_sent.crc64nvme for part_sent in parts], part)
+    return Sent(Sums(sha256, crc64nvme, part), sum(part_sent.sent for part_sent in parts))
 
 
 def _join(s3: Any, path: Path, at: Location, upload_id: str, parts: list[dict[str, Any]]) -> None:
@@ -167,9 +169,9 @@ def _read(path: Path, span: Span) -> bytes:
 def _resumable(s3: Any, at: Location) -> tuple[str, dict[int, dict[str, Any]]]:
     """The upload of this object that was begun last, with the parts that arrived; or a new one."""
     listed = s3.list_multipart_uploads(Bucket=at.bucket, Prefix=at.key).get("Uploads", [])
-    begun = [one for one in listed if one["Key"] == at.key and _is_ours(one)]
+    begun = [entry for entry in listed if entry["Key"] == at.key and _is_ours(entry)]
     if begun:
-        upload_id = max(begun, key=lambda one: one["Initiated"])["UploadId"]
+        upload_id = max(begun, key=lambda entry: entry["Initiated"])["UploadId"]
         pages = s3.get_paginator("list_parts").paginate(
             Bucket=at.bucket, Key=at.key, UploadId=upload_id
         )
@@ -194,5 +196,5 @@ def _same_part(part: dict[str, Any], data: bytes, checksum: str) -> bool:
 
 def _named(number: int, part: dict[str, Any], checksum: str) -> dict[str, Any]:
     """A part as the request that joins them wants it."""
-    known = {"ChecksumSHA256": checksum} if "ChecksumSHA256" in part else {}
-    return {"PartNumber": number, "ETag": part["ETag"], **known}
+    checksums = {"ChecksumSHA256": checksum} if "ChecksumSHA256" in part else {}
+    return {"PartNumber": number, "ETag": part["ETag"], **checksums}

@@ -91,10 +91,16 @@ def test_a_run_knows_what_would_be_cut(model: str, tmp_path: Path) -> None:
     assert f"{lengths.truncated} longer than cutoff_len" in sum_up(summary)
 
 
-@pytest.mark.parametrize("model_name", ["nobody/no-such-model", "."])
+@pytest.mark.parametrize("model_name", ["nobody/no-such-model", ".", "data.json", "list", "text"])
 def test_lengths_that_cannot_be_told_are_named_not_invented(
-    model_name: str, tmp_path: Path
+    model_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name, config in (("list", "[1]"), ("text", '"llama"')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(config)
+        (tmp_path / name / "tokenizer.json").write_text("{}")
+    (tmp_path / "data.json").write_text("[]")
+    monkeypatch.chdir(tmp_path)
     how = Tokens(model=model_name, template="qwen", cutoff_len=8)
     summary = prepare(DatasetSettings(eval=DATA), tmp_path / "run", eval_tokens=how)
     assert summary.eval.lengths is None

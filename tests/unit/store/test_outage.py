@@ -14,6 +14,7 @@ import pytest
 
 from assay import finetune, model, store
 from assay.errors import InputError, StoreError, StoreUnavailableError
+from assay.folder import TRAIN_LOG
 from assay.records import Message, Sample
 from assay.store import checksums, outage
 from tests import faulty, minio
@@ -200,7 +201,7 @@ def test_a_store_that_goes_while_training_does_not_cost_the_model(
     def train(work: Path, *_: object) -> None:
         (work / "trained").mkdir()
         (work / "trained" / "adapter_model.safetensors").write_bytes(b"tuned")
-        (work / finetune.LOG).touch()
+        (work / TRAIN_LOG).touch()
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", NOWHERE)
 
     monkeypatch.setattr(finetune, "_train", train)

@@ -1,0 +1,36 @@
+"""Who answers the prompts: each engine behind one protocol.
+
+What a prompt is and how an answer is read is LLaMA-Factory's, whoever answers: an engine is given
+token ids and gives token ids. A new one is a module that has `find`, and a line in ENGINES.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from assay.llamafactory.job import Job
+from assay.llamafactory.prompts import Coder, Prompt
+
+# An engine by its name -> the module whose `find` returns it, or None for a job that it cannot do
+# or where it is not installed. The first that can answers; the last one always can.
+ENGINES = {"transformers": "assay.engine.transformers"}
+
+
+class Engine(Protocol):
+    """Answers prompts with the model and the decoding settings of one job."""
+
+    def answer(
+        self, coder: Coder, prompts: Sequence[Prompt]
+    ) -> Iterator[list[tuple[Prompt, list[int]]]]:
+        """Yield each prompt, in any order, with the ids that the model wrote after it, up to and
+        with the first that ends an answer; whatever stands after that is not looked at. What is
+        yielded together is stored together, and never asked again."""
+
+
+def find(job: Job) -> Engine:
+    """Return the first engine that can do `job`."""
+    able = (importlib.import_module(module).find(job) for module in ENGINES.values())
+    first: Engine = next(engine for engine in able if engine)
+    return first

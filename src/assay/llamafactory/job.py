@@ -1,0 +1,43 @@
+"""What a model is asked: as the child process that holds it is told, and as LLaMA-Factory is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+JOB, SECONDS = "job.json", "seconds.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A model (`base` and `adapter` as in model.Model, `digest` of its weights), the seed that it
+    is loaded with, the samples by their hash and GenerateSettings as plain `settings`: all that
+    the answers depend on."""
+
+    base: str
+    base_name: str
+    adapter: str
+    digest: str
+    load_seed: int
+    dataset_hash: str
+    settings: Mapping[str, Any]
+
+
+def loading(job: Job) -> dict[str, Any]:
+    """Return the arguments by which LLaMA-Factory loads the model."""
+    arguments = {
+        **job.settings["llamafactory"],
+        "model_name_or_path": job.base,
+        "template": job.settings["template"],
+        "cutoff_len": job.settings["cutoff_len"],
+    }
+    if job.adapter:
+        arguments |= {"adapter_name_or_path": job.adapter, "finetuning_type": "lora"}
+    return arguments
+
+
+def decoding(job: Job) -> dict[str, Any]:
+    """Return the arguments by which LLaMA-Factory has it answer."""
+    names = ("max_new_tokens", "do_sample", "temperature", "top_p", "top_k", "repetition_penalty")
+    return {name: job.settings[name] for name in names}

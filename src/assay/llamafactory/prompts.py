@@ -1,0 +1,124 @@
+"""Samples -> token ids -> predictions: LLaMA-Factory's tokenizer, template and truncation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from assay.errors import InputError
+from assay.llamafactory.answer import Reader, read, reader, until_end
+from assay.llamafactory.job import Job, decoding, loading
+from assay.records import Prediction, Sample
+
+ROLES = {
+    "user": "user",
+    "assistant": "assistant",
+    "function_call": "function",
+    "observation": "observation",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coder:
+    """How one model's prompts are written and its answers read: `reading`, and the ids that `ends`
+    an answer, the tokenizer's own first. `model`, `finetuning` and `generating` are the arguments
+    that LLaMA-Factory loads it with."""
+
+    reading: Reader
+    ends: tuple[int, ...]
+    model: Any
+    finetuning: Any
+    generating: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """One sample as the model sees it: token ids, and whether cutoff_len cut any off. `wanted` is
+    its target as the template makes it, None where that is the sample's own text."""
+
+    id: str
+    tokens: list[int]
+    truncated: bool
+    calls: bool
+    wanted: str | None
+
+
+def coder(job: Job) -> Coder:
+    """Return what LLaMA-Factory makes of a job before it loads any weights."""
+    from llamafactory.data import get_template_and_fix_tokenizer
+    from llamafactory.hparams import get_infer_args
+    from llamafactory.model import load_tokenizer
+
+    model, data, finetuning, generating = get_infer_args(loading(job) | decoding(job))
+    tokenizer = load_tokenizer(model)["tokenizer"]
+    template = get_template_and_fix_tokenizer(tokenizer, data)
+    added = model.add_special_tokens or []
+    ends = _ends(tokenizer, added)
+    return Coder(
+        reading=reader(tokenizer, template, ends, added, generating.skip_special_tokens),
+        ends=ends,
+        model=model,
+        finetuning=finetuning,
+        generating=generating,
+    )
+
+
+def encode(row: Sample, reading: Reader, cutoff_len: int) -> Prompt:
+    """Return the prompt's token ids as LLaMA-Factory's UnsupervisedDatasetProcessor makes them,
+    its truncation (which leaves room for the target) included, and what its target comes to."""
+    from llamafactory.data.processor.processor_utils import infer_seqlen
+
+    system = "".join(turn.content for turn in row.messages if turn.role == "system")
+    turns = [
+        {"role": ROLES[turn.role], "content": turn.content}
+        for turn in row.messages
+        if turn.role != "system"
+    ]
+    turns.append({"role": ROLES[row.target_role], "content": row.target})
+    tokenizer, template = reading.tokenizer, reading.template
+    try:
+        tokens, target = template.encode_oneturn(tokenizer, turns, system, row.tools)
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"id={row.id}: the template cannot write this function call: {error}",
+            "Correct the call, use a template that can, or leave the sample out",
+        ) from error
+    if template.efficient_eos:
+        target = [*target, tokenizer.eos_token_id]
+    length, _ = infer_seqlen(len(tokens), len(target), cutoff_len)
+    calls = row.target_role == "function_call"
+    wanted = read(reading, until_end(target, reading.ends), calls)
+    return Prompt(
+        id=row.id,
+        tokens=tokens[:length],
+        truncated=length < len(tokens),
+        calls=wanted.is_call,
+        wanted=None if wanted.text == row.target else wanted.text,
+    )
+
+
+def prediction(prompt: Prompt, ids: list[int], reading: Reader) -> Prediction:
+    """Return what the ids that a model wrote after a prompt, its end among them, come to."""
+    written = until_end(ids, reading.ends)
+    answer = read(reading, written, prompt.calls)
+    return Prediction(
+        id=prompt.id,
+        output=answer.text,
+        finish="stop" if len(written) < len(ids) else "length",
+        prompt_tokens=len(prompt.tokens),
+        output_tokens=len(written),
+        prompt_truncated=prompt.truncated,
+        thought=answer.thought,
+        written=answer.written,
+        unanswered=answer.unanswered,
+        wanted=prompt.wanted,
+    )
+
+
+def _ends(tokenizer: Any, added: Sequence[str]) -> tuple[int, ...]:
+    """Return all end tokens, as LLaMA-Factory passes them to `model.generate`. A token that the
+    settings `added` is a word of the data, no end."""
+    words = [str(token) for token in tokenizer._extra_special_tokens if str(token) not in added]
+    extra = tokenizer.convert_tokens_to_ids(words)
+    return tuple(dict.fromkeys([tokenizer.eos_token_id, *(i for i in extra if i != -1)]))

@@ -1,0 +1,60 @@
+"""An engine gives ids for ids: what they come to, and what is asked again, is not its business."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from assay import engine, progress, store
+from assay.demo.base_model import TEMPLATE
+from assay.engine import child
+from assay.folder import PREDICTIONS
+from assay.generate import GenerateSettings
+from assay.llamafactory.job import Job
+from assay.records import Message, Prediction, Sample
+
+ECHO = """
+class Echo:
+    def answer(self, coder, prompts):
+        for prompt in reversed(prompts):
+            ids = coder.reading.tokenizer.encode(f"I am {prompt.id}.")
+            yield [(prompt, ids + [coder.ends[0], 1, 1])]
+
+def find(job):
+    return Echo()
+"""
+
+
+def test_any_engines_ids_become_the_predictions(
+    tmp_path: Path, smollm2: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "engine_that_echoes.py").write_text(ECHO)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(engine, "ENGINES", {"echo": "engine_that_echoes", **engine.ENGINES})
+    turn = Message(role="user", content="Who are you?")
+    rows = [Sample(id=id_, messages=(turn,), target="I am b.") for id_ in "abc"]
+    earlier = Prediction(id="a", output="Kept.", finish="stop", prompt_tokens=9, output_tokens=2)
+    store.write_rows(tmp_path / PREDICTIONS, [earlier])
+
+    child.answer(job_of(smollm2), rows, tmp_path, "", progress.ignore)
+
+    kept, *answered = store.read_rows(tmp_path / PREDICTIONS, Prediction)
+    assert kept == earlier
+    assert [row.output for row in answered] == ["I am c.", "I am b."]
+    assert {row.finish for row in answered} == {"stop"}
+    assert len({row.prompt_tokens for row in answered}) == 1
+
+
+def job_of(base: Path) -> Job:
+    """Return the job of answering with a base model."""
+    return Job(
+        base=str(base),
+        base_name=str(base),
+        adapter="",
+        digest="",
+        load_seed=1,
+        dataset_hash="",
+        settings=asdict(GenerateSettings(template=TEMPLATE)),
+    )
