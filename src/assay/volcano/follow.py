@@ -111,8 +111,10 @@ def _ending(state: State) -> Answer:
     for pod in left["items"]:
         if pod["metadata"]["ownerReferences"][0]["uid"] == state.job["metadata"]["uid"]:
             take_pod(state, pod)
-    for _, thread in state.relays.values():
+    for relay, thread in state.relays.values():
         thread.join(DRAIN_SECONDS)
+        if thread.is_alive():
+            relay.give_up(f"it did not end within {DRAIN_SECONDS:.0f} s of the Job")
     check_relays(state)
     if state.phase == "Completed":
         answers = (explain.answer_of(pod) for pod in state.pods.values())
