@@ -13,7 +13,6 @@ import runpy
 from pathlib import Path
 
 from assay import config, exits
-
 from assay.cli.main import main
 from assay.llamafactory.totals import LIKELIHOOD
 from assay.metrics import CATALOGUE
