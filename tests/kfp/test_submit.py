@@ -163,11 +163,11 @@ def test_a_canceled_run_is_told_from_a_failed_one(
     server.task(run, "judge", "FAILED")  # as KFP 2.17 does, as to the run
     server.end(run, "FAILED", "retry exceeded workflow deadline")
     capsys.readouterr()
-    assert main(["status", run]) == 3
+    assert main(["status", run]) == 5
     states = dict(line.split()[:2] for line in capsys.readouterr().out.splitlines()[1:-2])
     assert (states["Preflight"], states["Judge"]) == ("succeeded", "canceled")
     assert states["Report"] == "skipped"
-    assert main(["watch", run]) == 3
+    assert main(["watch", run]) == 5
     assert re.search(r"^Judge, failed in [\d:]+, canceled$", capsys.readouterr().err, re.MULTILINE)
     assert main(["cancel", run]) == 2
     assert "has ended" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from assay import __version__, config, parameters
+from assay import __version__, config, parameters, plan, task
 from assay.compiled import pipeline
 from assay.kubeflow.parameters import PYTHON_TYPES
 from components.preflight import preflight
@@ -164,6 +164,15 @@ def test_preflight_takes_every_parameter_as_the_table_has_it() -> None:
         absent = [] if everywhere else [parameter.annotation()]
         assert {parameter.annotation} == {row.type for row in own}, name
         assert parameter.default in (defaults or absent), name
+
+
+def test_preflight_says_what_the_plan_tells_the_tasks() -> None:
+    asked = {"dataset": {"eval": "e.json"}, "model": "org/m", "mode": "auto"}
+    told = task.outputs(plan.draft(config.parse(asked)))
+    outputs = preflight.component_spec.outputs
+    assert {name: given.type for name, given in outputs.items() if name != "samples"} == {
+        name: "Dict" if isinstance(value, dict) else "String" for name, value in told.items()
+    }
 
 
 def test_every_setting_that_a_parameter_stands_for_exists() -> None:
