@@ -19,7 +19,6 @@ def preflight(
     template: str = "",
     learning_rate: float = 1e-4,
     num_epochs: float = 3.0,
-    train_batch_size: int = 8,
     finetune_settings: dict = {},  # noqa: B006  KFP reads the default, nothing changes it
     enable_auto_eval: bool = True,
     mode: str = "both",

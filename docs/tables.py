@@ -12,12 +12,11 @@ import re
 import runpy
 from pathlib import Path
 
-import yaml
-
-from assay import compiled, config, exits
+from assay import config, exits
 from assay.cli.main import main
 from assay.llamafactory.totals import LIKELIHOOD
 from assay.metrics import CATALOGUE
+from assay.parameters import NEEDED, TABLE
 from assay.records import MetricSpec
 
 DOCS = Path(__file__).parent
@@ -38,17 +37,12 @@ def settings() -> str:
 
 def parameters() -> str:
     """Return the parameters of both pipelines."""
-    inputs = {}
-    for name in ("finetune_and_evaluate", "evaluate"):
-        spec = next(yaml.safe_load_all(compiled.pipeline(name).read_text()))
-        for parameter, definition in spec["root"]["inputDefinitions"]["parameters"].items():
-            inputs.setdefault(parameter, definition)
-    rows = [
-        f"| `{name}` | {_value(i['defaultValue']) if 'defaultValue' in i else 'needed'} "
-        f"| {' '.join(i['description'].split())} |"
-        for name, i in sorted(inputs.items())
-    ]
-    return "\n".join(["| parameter | default | |", "|---|---|---|", *rows])
+    rows = []
+    for row in sorted(TABLE, key=lambda row: row.name):
+        pipelines = "both" if len(row.pipelines) > 1 else f"`{row.pipelines[0]}`"
+        default = "needed" if row.default is NEEDED else _value(row.default)
+        rows.append(f"| `{row.name}` | {pipelines} | {default} | {row.meaning} |")
+    return "\n".join(["| parameter | of | default | |", "|---|---|---|---|", *rows])
 
 
 def exit_codes() -> str:

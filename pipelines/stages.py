@@ -1,4 +1,4 @@
-"""What both pipelines share: the evaluation of a candidate against a baseline."""
+"""What both pipelines share: preflight, and the evaluation of a candidate against a baseline."""
 
 from typing import Any
 
@@ -8,7 +8,9 @@ from components.auto_metrics import auto_metrics
 from components.gate import gate
 from components.generate import generate
 from components.judge import judge
+from components.preflight import preflight
 from components.report import report
+from pipelines.form import Given
 
 JUDGE_KEY = {"api-key": "ASSAY_JUDGE_API_KEY"}
 STORE_SECRET = "assay-store"  # noqa: S105  its name
@@ -34,6 +36,14 @@ def give_store(task: dsl.PipelineTask) -> dsl.PipelineTask:
     """Pass the store's address and credentials to `task` from the Secret, where there is one."""
     kubernetes.use_secret_as_env(task, STORE_SECRET, STORE, optional=True)
     return task
+
+
+def check(given: Given) -> dsl.PipelineTask:
+    """Add the task that refuses what cannot work and plans the rest."""
+    task = preflight(**{name: given[name] for name in given if name != "judge_secret"})
+    # what is behind a URI, or newest under a prefix, or free in the cluster, may have changed
+    task.set_display_name("Preflight").set_caching_options(False)
+    return give_store(give_judge_key(task, given["judge_secret"]))
 
 
 def answer(side: str, plan: dsl.PipelineTask, model: str, base_model: str = "") -> dsl.PipelineTask:

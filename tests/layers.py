@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "assay"
 LAYERS = (
     {"text", "exits"},
     {"errors"},
-    {"records", "settings", "compiled", "folder"},
+    {"records", "settings", "compiled", "folder", "parameters"},
     {"placement"},
     {"store", "process"},
     {"progress", "queues", "resume"},

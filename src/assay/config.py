@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from assay import placement, settings, store
+from assay import parameters, placement, settings, store
 from assay.dataset import DatasetSettings
 from assay.errors import InputError, SettingsError
 from assay.finetune import FinetuneSettings
@@ -92,52 +92,23 @@ def parse(values: Mapping[str, Any]) -> Config:
     return config
 
 
-# A pipeline's parameter -> the setting it stands for.
-PARAMETERS = {
-    "mode": "mode",
-    "baseline_model": "baseline",
-    "history": "history",
-    "train_dataset": "dataset.train",
-    "eval_dataset": "dataset.eval",
-    "max_samples": "dataset.max_samples",
-    "template": "generate.template",
-    "batch_size": "generate.batch_size",
-    "judge_endpoint": "judge.endpoint",
-    "judge_model": "judge.model",
-    "judge_temperature": "judge.temperature",
-    "judge_max_tokens": "judge.max_tokens",
-    "gate": "gate",
-}
-EVALUATE_PARAMETERS = {"model": "model", "base_model": "base_model"}
-FINETUNE_PARAMETERS = {
-    "base_model": "finetune.base_model",
-    "template": "finetune.template",
-    "learning_rate": "finetune.learning_rate",
-    "num_epochs": "finetune.epochs",
-    "train_batch_size": "finetune.batch_size",
-}
 # What the parameter more_settings holds: all that is in no parameter or dict of its own.
 MORE = ("cluster", "dataset", "metrics", "baseline", "base_model", "history")
 
 
-def from_parameters(parameters: Mapping[str, Any]) -> Config:
-    """Return the configuration that a pipeline's flat parameters stand for; `train_dataset` says
-    that there is a fine-tune, and what a dict holds wins over a parameter. Raises SettingsError."""
+def from_parameters(given: Mapping[str, Any]) -> Config:
+    """Return the configuration that a pipeline's parameters stand for; `train_dataset` says that
+    there is a fine-tune, and what a dict holds wins over a parameter. Raises SettingsError."""
     values: dict[str, Any] = {}
-    trains = bool(parameters["train_dataset"])
-    models = FINETUNE_PARAMETERS if trains else EVALUATE_PARAMETERS
-    for name, place in (PARAMETERS | models).items():
-        _override(values, place, parameters[name])
-    for section in ("generate", "judge", *(("finetune",) if trains else ())):
-        name = f"{section}_settings"
-        values[section]["seed"] = parameters["seed"]
-        values[section] |= settings.check_mapping(parameters[name], name)
-    values["dataset"]["seed"] = parameters["seed"]
-    if parameters["mode"] == "auto":
+    pipeline = parameters.FINETUNE if given["train_dataset"] else parameters.EVALUATE
+    for name, places in parameters.single(pipeline).items():
+        for place in places:
+            _override(values, place, given[name])
+    for name, section in parameters.sections(pipeline).items():
+        values[section] = {**values.get(section, {}), **settings.check_mapping(given[name], name)}
+    if given["mode"] == "auto":
         del values["judge"]
-    else:
-        del values["judge"]["seed"]
-    return parse(_with_more(values, parameters["more_settings"]))
+    return parse(_with_more(values, given["more_settings"]))
 
 
 def _with_more(values: dict[str, Any], given: object) -> dict[str, Any]:

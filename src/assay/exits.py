@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-DONE, FAILED, REFUSED, INCONCLUSIVE, GOES_ON, CANCELED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+DONE, FAILED, REFUSED, INCONCLUSIVE, GOES_ON, CANCELED = 0, 1, 2, 3, 4, 5
+INTERRUPTED, UNREAD = 130, 141  # as shells say it: 128 and the number of SIGINT, of SIGPIPE
 
 MEANINGS: Mapping[int, str] = {
     DONE: "done; of a run on a cluster: it succeeded; of a gate: GO",
@@ -14,4 +15,5 @@ MEANINGS: Mapping[int, str] = {
     GOES_ON: "`status`: the run on the cluster goes on",
     CANCELED: "the run on the cluster was canceled",
     INTERRUPTED: "interrupted: the same command takes it up again; a run on a cluster goes on",
+    UNREAD: "whoever read the output went away first, as `| head` does",
 }

@@ -103,10 +103,11 @@ def outputs(plan: Plan) -> dict[str, Any]:
     """Return what a plan tells the pipeline's tasks: the configuration, the settings of each stage
     ({} for one that the run does not have), and the models."""
     plain = configuration.plain(plan.config)
-    sections = ("finetune", "metrics", "judge", "cluster")
+    # preflight itself prepares the samples, and the report, which has the whole, decides
+    stages = [name for name in configuration.SECTIONS if name not in ("dataset", "gate")]
     return {
         "config": plain,
-        **{name: plain.get(name, {}) for name in sections},
+        **{name: plain.get(name, {}) for name in stages},
         "generate": asdict(plan.generate),
         "baseline_model": plan.baseline,
         "model": plan.candidate,

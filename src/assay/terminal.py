@@ -6,10 +6,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assay import progress, store
 from assay.folder import METRICS
 from assay.progress import Pace, Progress
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 @contextmanager
@@ -50,7 +54,6 @@ def live() -> Iterator[progress.Listener]:
 
 def print_summary(folder: Path) -> None:
     """Print a run's metrics as a table: baseline against candidate, from its metrics.json."""
-    from rich.console import Console
     from rich.table import Table
 
     contents = store.read_json(folder / METRICS)
@@ -74,4 +77,15 @@ def print_summary(folder: Path) -> None:
             else ("", "", "")
         )
         table.add_row(metric, sides.get("baseline", "-"), sides.get("candidate", "-"), *interval)
-    Console().print(table)
+    print_table(table)
+
+
+def print_table(table: Table) -> None:
+    """Print a table as wide as the terminal. A reader who went away is the command's to handle:
+    rich itself would end the process with exit code 1."""
+    from rich.console import Console
+
+    console = Console()
+    with console.capture() as shown:
+        console.print(table)
+    print(shown.get(), end="")

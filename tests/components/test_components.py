@@ -34,7 +34,7 @@ def parameters(smollm2: Path, judge_model: Path, folder: Path) -> Iterator[Mappi
             "train_dataset": f"{DATA / 'train.json'}",
             "eval_dataset": f"{DATA / 'eval.json'}",
             "max_samples": SAMPLES,
-            "train_batch_size": 1,
+            "batch_size": 1,
             "finetune_settings": {"llamafactory": {"max_steps": 1}},
             "generate_settings": {"max_new_tokens": 8},
             **MODE,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,8 @@ import yaml
 
 from assay import __version__
 from assay.cli.main import main
+
+DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.fixture
@@ -136,3 +140,39 @@ def test_the_command_starts(command: list[str]) -> None:
     asked = [sys.executable, *command, "--version"]
     done = subprocess.run(asked, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == f"assay {__version__}"
+
+
+CHECK = ["dataset", "check", "data.json"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "unbuffered"),
+    [(["--help"], ""), (["--version"], ""), (CHECK, ""), (CHECK, "1"), (["report", "run"], "")],
+)
+def test_a_reader_who_goes_away_is_no_error(
+    tmp_path: Path, setup: dict[str, Any], asked: list[str], unbuffered: str
+) -> None:
+    shutil.copytree(DATA / "run", tmp_path / "run")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "assay", *asked],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_another_pipe_that_breaks_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object) -> int:
+        raise BrokenPipeError("of something else")
+
+    monkeypatch.setattr("assay.cli.main._run", broken)
+    monkeypatch.setattr("assay.cli.main._reader_is_gone", lambda: False)
+    with pytest.raises(BrokenPipeError, match="of something else"):
+        main(["--version"])

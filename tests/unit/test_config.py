@@ -87,7 +87,7 @@ PARAMETERS = {
     "mode": "both",
     "model": "",
     "baseline_model": "",
-    "history": "s3://team/nightly",
+    "history": "",
     "base_model": "org/model",
     "train_dataset": "t.json",
     "eval_dataset": "e.json",
@@ -95,7 +95,6 @@ PARAMETERS = {
     "template": "qwen3",
     "learning_rate": 0.1,
     "num_epochs": 2,
-    "train_batch_size": 4,
     "batch_size": 3,
     "judge_endpoint": "http://127.0.0.1:1/v1",
     "judge_model": "m",
@@ -110,6 +109,7 @@ PARAMETERS = {
         "dataset": {"every_turn": True},
         "metrics": {"processes": 1},
         "baseline": "org/other",
+        "history": "s3://team/nightly",
     },
     "seed": 7,
 }
@@ -121,11 +121,11 @@ def test_a_pipelines_parameters_become_the_same_configuration() -> None:
     assert built.judge is not None
     tuning, judging = built.finetune, built.judge
     assert (tuning.base_model, tuning.finetuning_type, tuning.epochs) == ("org/model", "full", 2)
-    assert (tuning.batch_size, tuning.cutoff_len, tuning.seed) == (4, 128, 7)
+    assert (tuning.batch_size, tuning.cutoff_len, tuning.seed) == (3, 128, 42)
     assert (built.generate.batch_size, built.generate.do_sample) == (3, True)
     assert (judging.temperature, judging.max_tokens, judging.concurrency) == (0.5, 99, 2)
     assert (built.cluster.queue, built.cluster.nodes) == ("research", 2)
-    assert (built.dataset.max_samples, built.dataset.seed, built.base_model) == (5, 7, "")
+    assert (built.dataset.max_samples, built.dataset.seed, built.base_model) == (5, 42, "")
     assert (built.dataset.every_turn, built.metrics.processes) == (True, 1)
     assert built.baseline == "org/other"
     assert built.history == "s3://team/nightly"
@@ -136,3 +136,4 @@ def test_without_training_data_the_parameters_name_a_model() -> None:
     built = config.from_parameters(given)
     assert (built.finetune, built.judge) == (None, None)
     assert (built.model, built.base_model) == ("org/tuned", "org/model")
+    assert (built.dataset.seed, built.generate.seed) == (7, 7)

@@ -73,9 +73,10 @@ def _freeze(arguments: argparse.Namespace) -> None:
 
 def _import(arguments: argparse.Namespace) -> None:
     with _run(arguments) as run:
-        found = _agreements(arguments, run)
-        store.write_json(run / CALIBRATION, found)
-    print("\n".join(line for name, one in found.items() for line in describe(name, one)))
+        agreements = _agreements(arguments, run)
+        store.write_json(run / CALIBRATION, agreements)
+    for name, agreement in agreements.items():
+        print("\n".join(describe(name, agreement)))
 
 
 def _agreements(arguments: argparse.Namespace, run: Path) -> dict[str, Agreement]:
@@ -128,20 +129,22 @@ def _compare(
     return compare(pairs, scores, pass_at, scale)
 
 
-def describe(name: str, one: Agreement) -> list[str]:
+def describe(name: str, agreement: Agreement) -> list[str]:
     """Return what the labels say of one dimension, as lines of text."""
-    reach = "" if one.bias_low is None else f" (95% {one.bias_low:+.2f} to {one.bias_high:+.2f})"
+    low, high = agreement.bias_low, agreement.bias_high
+    reach = "" if low is None else f" (95% {low:+.2f} to {high:+.2f})"
+    kappa, weighted = _said(agreement.kappa), _said(agreement.weighted_kappa)
     lines = [
-        f"{name}: {one.n} labels",
-        f"  agreement       {one.exact:.0%} exact, {one.within_one:.0%} within one",
-        f"  Cohen's kappa   {_said(one.kappa)}, with quadratic weights {_said(one.weighted_kappa)}",
-        f"  Spearman        {_said(one.spearman)}",
-        f"  bias            {one.bias:+.2f}{reach}, judge minus people",
+        f"{name}: {agreement.n} labels",
+        f"  agreement       {agreement.exact:.0%} exact, {agreement.within_one:.0%} within one",
+        f"  Cohen's kappa   {kappa}, with quadratic weights {weighted}",
+        f"  Spearman        {_said(agreement.spearman)}",
+        f"  bias            {agreement.bias:+.2f}{reach}, judge minus people",
     ]
-    for side, mean in one.means.items():
+    for side, mean in agreement.means.items():
         lines.append(f"  {side:10} mean {_corrected(mean, '.2f')}")
-        rate = _corrected(one.rates[side], ".1%")
-        lines.append(f"  {side:10} share of {one.pass_at:g} and more {rate}")
+        rate = _corrected(agreement.rates[side], ".1%")
+        lines.append(f"  {side:10} share of {agreement.pass_at:g} and more {rate}")
     return lines
 
 

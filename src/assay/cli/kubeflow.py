@@ -118,9 +118,9 @@ def _follow(kfp: Kfp, run_id: str) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
     from rich.table import Table
 
+    from assay import terminal
     from assay.kubeflow import runs
 
     kfp = connected(arguments)
@@ -128,7 +128,7 @@ def _status(arguments: argparse.Namespace) -> int:
     table = Table("task", "state", "took", box=None)
     for task in run.tasks:
         table.add_row(task.name, task.state.lower(), took(task.started, task.finished))
-    Console().print(table)
+    terminal.print_table(table)
     return _print_ending(kfp, run)
 
 

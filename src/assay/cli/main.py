@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import select
 import sys
 from collections.abc import Sequence
 
@@ -16,6 +18,20 @@ GROUPS = (run, gate, calibrate, dataset, kubeflow, schedule)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code, which assay.exits explains."""
+    try:
+        try:
+            return _run(argv)
+        finally:
+            sys.stdout.flush()  # what is left to write fails here, where it is handled
+    except BrokenPipeError:
+        if not _reader_is_gone():
+            raise
+        # or Python's own flush at its end says so once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.UNREAD
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = parser().parse_args(argv)
     from assay.process import interruptible
 
@@ -28,6 +44,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("assay: interrupted; run the same command again to resume", file=sys.stderr)
         return exits.INTERRUPTED
+
+
+def _reader_is_gone() -> bool:
+    """Return whether nobody reads the output any more, as after `| head`; any other pipe that
+    broke is a fault."""
+    output = select.poll()
+    output.register(sys.stdout.fileno(), 0)
+    return any(state & select.POLLERR for _, state in output.poll(0))
 
 
 def parser() -> argparse.ArgumentParser:

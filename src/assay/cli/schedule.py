@@ -30,10 +30,10 @@ def add_parsers(commands: Any) -> None:
         ("delete", "remove it; its runs go on"),
         ("trigger", "start a run of it now"),
     ):
-        one = choices.add_parser(name, help=text)
-        one.add_argument("name", metavar="NAME")
-        add_connection(one)
-        one.set_defaults(command=_change, change=name)
+        choice = choices.add_parser(name, help=text)
+        choice.add_argument("name", metavar="NAME")
+        add_connection(choice)
+        choice.set_defaults(command=_change, change=name)
 
 
 def _apply(arguments: argparse.Namespace) -> None:
@@ -52,12 +52,12 @@ def _list(arguments: argparse.Namespace) -> None:
     from assay.kubeflow import schedule
 
     kfp = connected(arguments)
-    for one in schedule.list_all(kfp):
-        state = "" if one.enabled else ", paused"
-        print(f"{one.name}: {one.cron} ({one.time_zone}){state}")
-        if run := schedule.last_run(kfp, one):
+    for applied in schedule.list_all(kfp):
+        state = "" if applied.enabled else ", paused"
+        print(f"{applied.name}: {applied.cron} ({applied.time_zone}){state}")
+        if run := schedule.last_run(kfp, applied):
             print(f"  last {run.created:%a %Y-%m-%d %H:%M:%S UTC}: {run.state.lower()}, {run.link}")
-        _print_upcoming(one)
+        _print_upcoming(applied)
 
 
 def _change(arguments: argparse.Namespace) -> None:

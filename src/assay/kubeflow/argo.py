@@ -16,22 +16,22 @@ _POD = re.compile(r"\.(?P<task>[^.()]+)\(\d+\)\.executor\((?P<attempt>\d+)\)$")
 def pods(details: Sequence[Any]) -> dict[str, list[str]]:
     """Return the names that the pods of each task may have, by KFP's name of the task, the last
     attempt first."""
-    ids = {child.pod_name for one in details for child in one.child_tasks or []}
+    ids = {child.pod_name for detail in details for child in detail.child_tasks or []}
     if not ids:
         return {}
     workflow = next(iter(ids)).rpartition("-")[0]
-    titles = {_ATTEMPT.sub("", one.display_name) for one in details}
-    found: dict[str, list[tuple[int, str]]] = {}
+    titles = {_ATTEMPT.sub("", detail.display_name) for detail in details}
+    attempts: dict[str, list[tuple[int, str]]] = {}
     for path in _paths(workflow, titles, ids):
         if pod := _POD.search(path):
-            found.setdefault(pod["task"], []).append((int(pod["attempt"]), path))
+            attempts.setdefault(pod["task"], []).append((int(pod["attempt"]), path))
     return {
         task: [
             f"{workflow}-{template}-{node_hash(path)}"
             for _, path in sorted(paths, reverse=True)
             for template in TEMPLATES
         ]
-        for task, paths in found.items()
+        for task, paths in attempts.items()
     }
 
 
@@ -45,12 +45,12 @@ def node_hash(path: str) -> int:
 
 def _paths(workflow: str, titles: set[str], ids: set[str]) -> list[str]:
     """Return the paths of all nodes below the workflow's own whose ids there are."""
-    found, open_ends = [], [workflow]
+    nodes, open_ends = [], [workflow]
     while open_ends:
         parent = open_ends.pop()
         below = [f"{parent}.{title}" for title in titles]
         below += [f"{parent}({number})" for number in range(ATTEMPTS)]
         there = [path for path in below if f"{workflow}-{node_hash(path)}" in ids]
-        found += there
+        nodes += there
         open_ends += there
-    return found
+    return nodes

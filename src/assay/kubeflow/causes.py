@@ -43,7 +43,7 @@ def _cause(kfp: Kfp, run: Run, task: Task) -> str:
 
 def of_log(lines: Sequence[str]) -> str:
     """Return the error that ends a log: what Assay says, or else the last line."""
-    said = [number for number, line in enumerate(lines) if line.startswith(RAISED)]
-    if said:
-        return "\n".join(lines[said[-1] :][:MOST_LINES]).removeprefix(RAISED)
+    raised = [number for number, line in enumerate(lines) if line.startswith(RAISED)]
+    if raised:
+        return "\n".join(lines[raised[-1] :][:MOST_LINES]).removeprefix(RAISED)
     return lines[-1] if lines else "its log is empty"

@@ -40,14 +40,14 @@ class Kfp:
 
     def every(self, what: str, function: Callable[..., Any], key: str, **kwargs: Any) -> list[Any]:
         """Return all items of a listing, whose answer has them under `key`, page by page."""
-        found: list[Any] = []
+        entries: list[Any] = []
         page = ""
         while True:
             answer = self.call(what, function, page_token=page, page_size=PAGE, **kwargs)
-            found += getattr(answer, key) or []
+            entries += getattr(answer, key) or []
             page = answer.next_page_token or ""
             if not page:
-                return found
+                return entries
 
     @property
     def namespace(self) -> str | None:
@@ -205,7 +205,7 @@ def _told(error: Any) -> str:
         body = json.loads(error.body or "{}")
     except ValueError:  # a proxy's page
         body = {}
-    found = [body.get(key) for key in ("message", "error_message", "error")] if body else []
-    text = next((str(text) for text in found if text), str(error.reason or "no reason given"))
+    texts = [body.get(key) for key in ("message", "error_message", "error")] if body else []
+    text = next((str(text) for text in texts if text), str(error.reason or "no reason given"))
     # Go's errors name every caller before the cause
     return text.strip().splitlines()[0].rpartition(": ")[2][:300].rstrip(". ")

@@ -78,9 +78,9 @@ def _from_file(file: Path | None) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError) as error:
         line = settings.yaml_problem(error)
         raise SettingsError(f"{path} is not YAML: {line}", "Correct the file") from None
-    found = settings.check_mapping(values, str(path))
-    settings.check_names(found, [field.name for field in fields(Connection)], str(path))
-    return found
+    given = settings.check_mapping(values, str(path))
+    settings.check_names(given, [field.name for field in fields(Connection)], str(path))
+    return given
 
 
 def _default() -> Path:
@@ -89,11 +89,11 @@ def _default() -> Path:
 
 
 def _from_environment() -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     for field in fields(Connection):
         if value := os.environ.get(f"{PREFIX}{field.name.upper()}"):
-            found[field.name] = _flag(value, field.name) if field.type == "bool" else value
-    return found
+            given[field.name] = _flag(value, field.name) if field.type == "bool" else value
+    return given
 
 
 def _flag(value: str, name: str) -> bool:

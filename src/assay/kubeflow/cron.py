@@ -94,7 +94,7 @@ def parse(expression: str) -> Cron:
         days=values[3],
         months=values[4],
         weekdays=frozenset(value % 7 for value in values[5]),
-        any_day=any(one in parts[3] + parts[5] for one in "*?"),
+        any_day=any(sign in parts[3] + parts[5] for sign in "*?"),
     )
     if not any(map(cron.on, _days(date(2000, 1, 1), 366 * YEARS))):
         raise SettingsError(
@@ -108,7 +108,7 @@ def firings(cron: Cron, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
     local = after.astimezone(zone)
     for day in filter(cron.on, _days(local.date(), CENTURY)):
         for hour in sorted(cron.hours):
-            yield from (found for found in _in_hour(cron, day, hour, zone) if found > after)
+            yield from (firing for firing in _in_hour(cron, day, hour, zone) if firing > after)
 
 
 def upcoming(cron: Cron, zone: ZoneInfo, after: datetime, count: int = 3) -> list[datetime]:
@@ -136,15 +136,15 @@ def _days(first: date, count: int) -> Iterator[date]:
 
 
 def _values(text: str, field: Field, expression: str) -> frozenset[int]:
-    found: set[int] = set()
+    values: set[int] = set()
     parts = text.split(",")
     if len(parts) > 1 and any(part[:1] in ("*", "?") for part in parts):
         raise SettingsError(
             f"cron {expression!r}: {text!r} has a star in a list", "Remove the rest"
         )
     for part in parts:
-        found |= _range(part, field, expression)
-    return frozenset(found)
+        values |= _range(part, field, expression)
+    return frozenset(values)
 
 
 def _range(part: str, field: Field, expression: str) -> set[int]:
@@ -190,7 +190,7 @@ def _number(text: str, field: Field) -> int | None:
 
 def _for_kfp(part: str, field: Field, values: frozenset[int]) -> str:
     """Return a field in the form that KFP reads the same: numbers, and stars where they were."""
-    if any(one in part for one in "*?"):
+    if any(sign in part for sign in "*?"):
         return part.replace("?", "*")
     return ",".join(
         map(str, sorted({value % 7 if field.names is DAYS else value for value in values}))

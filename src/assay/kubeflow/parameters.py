@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import preflight, settings, store, task
-from assay.config import EVALUATE_PARAMETERS, FINETUNE_PARAMETERS, NO_BASELINE, PARAMETERS, Config
+from assay import parameters, preflight, settings, store, task
+from assay.config import NO_BASELINE, Config
 from assay.errors import SettingsError
 from assay.judge import JudgeSettings
 from assay.judge.panel import seats
@@ -29,7 +29,7 @@ HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 def pipeline_of(config: Config) -> str:
     """Return the name of the pipeline that does what `config` asks for."""
-    return "finetune_and_evaluate" if config.finetune else "evaluate"
+    return parameters.FINETUNE if config.finetune else parameters.EVALUATE
 
 
 def to_parameters(
@@ -109,18 +109,18 @@ def _arguments(config: Config, spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return `config` under the pipeline's names: first the parameters, and then, in a dict, each
     setting that the pipeline would not have from them."""
     inputs, plain = inputs_of(spec), configuration.plain(config)
-    models = FINETUNE_PARAMETERS if config.finetune else EVALUATE_PARAMETERS
-    arguments = {}
-    for name, place in (PARAMETERS | models | {"seed": "dataset.seed"}).items():
+    pipeline, arguments = pipeline_of(config), {}
+    for name, (place, *_) in parameters.single(pipeline).items():
         value = _at(plain, place)
-        if name in inputs and value is not None and value != inputs[name].get("defaultValue"):
+        if value is not None and value != inputs[name].get("defaultValue"):
             arguments[name] = value
+    dicts = {section: name for name, section in parameters.sections(pipeline).items()}
     received, more = _received(spec, arguments), {}
     for name, value in plain.items():
         if not (differing := _differing(value, received.get(name))):
             continue
-        if f"{name}_settings" in inputs:
-            arguments[f"{name}_settings"] = differing
+        if name in dicts:
+            arguments[dicts[name]] = differing
         elif name in configuration.MORE:
             more[name] = differing
     return {**arguments, "more_settings": more} if more else arguments
@@ -140,21 +140,24 @@ def _at(plain: Mapping[str, Any], place: str) -> Any:
 
 
 def _received(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    found = configuration.from_parameters(task.whole(preflight_receives(spec, arguments)))
-    return configuration.plain(found)
+    received = task.whole(preflight_receives(spec, arguments))
+    return configuration.plain(configuration.from_parameters(received))
 
 
 def preflight_receives(spec: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the pipeline's first task gets when the pipeline is run with `arguments`."""
     inputs = inputs_of(spec)
-    whole = {name: arguments.get(name, one.get("defaultValue", "")) for name, one in inputs.items()}
+    whole = {
+        name: arguments.get(name, definition.get("defaultValue", ""))
+        for name, definition in inputs.items()
+    }
     first = spec["root"]["dag"]["tasks"]["preflight"]
     component = spec["components"][first["componentRef"]["name"]]
     received = {}
-    for name, one in component["inputDefinitions"]["parameters"].items():
+    for name, definition in component["inputDefinitions"]["parameters"].items():
         source = first["inputs"]["parameters"].get(name)
         if source is None:
-            received[name] = one["defaultValue"]
+            received[name] = definition["defaultValue"]
         elif "componentInputParameter" in source:
             received[name] = whole[source["componentInputParameter"]]
         else:

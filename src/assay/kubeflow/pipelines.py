@@ -122,14 +122,14 @@ def _upload(kfp: Kfp, text: str, title: str, pipeline_id: str, note: str, digest
 
 def _pipeline_id(kfp: Kfp, title: str) -> str:
     space = {"namespace": kfp.namespace} if kfp.namespace else {}
-    found = kfp.every(
+    named = kfp.every(
         "pipelines",
         kfp.client.pipelines.pipeline_service_list_pipelines,
         "pipelines",
         filter=equals("display_name", title),
         **space,
     )
-    return str(found[0].pipeline_id) if found else ""
+    return str(named[0].pipeline_id) if named else ""
 
 
 def _version_id(kfp: Kfp, pipeline_id: str, digest: str) -> str:
@@ -139,7 +139,9 @@ def _version_id(kfp: Kfp, pipeline_id: str, digest: str) -> str:
         "pipeline_versions",
         pipeline_id=pipeline_id,
     )
-    marked = [one for one in versions if f"content {digest}." in (one.description or "")]
+    marked = [
+        version for version in versions if f"content {digest}." in (version.description or "")
+    ]
     return str(marked[0].pipeline_version_id) if marked else ""
 
 
@@ -161,13 +163,13 @@ def titles(spec: Mapping[str, Any]) -> dict[str, str]:
     def inside(dag: Mapping[str, Any]) -> dict[str, str]:
         tasks = dag["tasks"]
         needs = {key: task.get("dependentTasks", []) for key, task in sorted(tasks.items())}
-        found: dict[str, str] = {}
+        named: dict[str, str] = {}
         for key in TopologicalSorter(needs).static_order():
             component = components.get(tasks[key]["componentRef"]["name"], {})
             if "dag" in component:
-                found |= inside(component["dag"])
+                named |= inside(component["dag"])
             else:
-                found[key] = tasks[key].get("taskInfo", {}).get("name", key)
-        return found
+                named[key] = tasks[key].get("taskInfo", {}).get("name", key)
+        return named
 
     return inside(spec["root"]["dag"])

@@ -107,7 +107,7 @@ def read_run(kfp: Kfp, answer: Any, titles: Mapping[str, str]) -> Run:
     """Return the server's `answer` as a Run."""
     nodes = answer.run_details.task_details if answer.run_details else None
     # among them is a record of each result that KFP may reuse, without a name
-    details = [one for one in nodes or [] if one.display_name]
+    details = [detail for detail in nodes or [] if detail.display_name]
     state = state_of(answer)
     error = answer.error.message if answer.error else ""
     return Run(
@@ -125,7 +125,7 @@ def read_run(kfp: Kfp, answer: Any, titles: Mapping[str, str]) -> Run:
 
 def _driver_error(details: Sequence[Any]) -> str:
     """Return which of KFP's own steps before the tasks failed, "" where none did."""
-    failed = (one.display_name for one in details if one.state == "FAILED")
+    failed = (detail.display_name for detail in details if detail.state == "FAILED")
     name = next((name for name in failed if name.endswith("driver")), "")
     return f"KFP's own step {name} failed" if name else ""
 
@@ -148,7 +148,7 @@ def state_of(answer: Any) -> State:
 def _canceled_at(answer: Any) -> datetime | None:
     """Return when somebody canceled the run, None where nobody did."""
     history = answer.state_history or []
-    return next((one.update_time for one in history if one.state == "CANCELING"), None)
+    return next((change.update_time for change in history if change.state == "CANCELING"), None)
 
 
 def _time(value: datetime | None) -> datetime | None:
@@ -161,23 +161,23 @@ def _tasks(
 ) -> list[Task]:
     """Return the tasks that people know out of Argo's nodes, which are more; those that have no
     node, or one that tells no state, are yet to come or never will."""
-    nodes, pods = {one.display_name: one for one in details}, argo.pods(details)
+    nodes, pods = {node.display_name: node for node in details}, argo.pods(details)
     absent = "SKIPPED" if state in FINAL else "PENDING"
-    found = []
+    tasks = []
     for key, title in titles.items():
-        one = nodes.get(key)
-        known = one if one and one.state else None  # a node that never came about has none
-        found.append(
+        node = nodes.get(key)
+        reached = node if node and node.state else None  # a node that never came about has none
+        tasks.append(
             Task(
                 key=key,
                 name=title,
-                state=_state_of_task(known, canceled) if known else absent,
-                started=_time(known.start_time) if known else None,
-                finished=_time(known.end_time) if known else None,
+                state=_state_of_task(reached, canceled) if reached else absent,
+                started=_time(reached.start_time) if reached else None,
+                finished=_time(reached.end_time) if reached else None,
                 pods=pods.get(key, ()),
             )
         )
-    return found
+    return tasks
 
 
 def _state_of_task(node: Any, canceled: datetime | None) -> str:

@@ -68,14 +68,15 @@ def load(path: Path) -> tuple[Schedule, Config]:
     """Return the schedule in a YAML file and the configuration that it runs. Raises InputError
     and SettingsError."""
     values = configuration.read_yaml(path)
-    found = settings.build(Schedule, values, "schedule")
-    if not _NAME.fullmatch(found.name):
+    schedule = settings.build(Schedule, values, "schedule")
+    if not _NAME.fullmatch(schedule.name):
         raise SettingsError(
-            f"schedule.name = {found.name!r}", "Use lower-case letters, digits and hyphens, 2 to 52"
+            f"schedule.name = {schedule.name!r}",
+            "Use lower-case letters, digits and hyphens, 2 to 52",
         )
-    if isinstance(found.config, str):
-        return found, configuration.load(path.parent / found.config)
-    return found, configuration.parse(found.config)
+    if isinstance(schedule.config, str):
+        return schedule, configuration.load(path.parent / schedule.config)
+    return schedule, configuration.parse(schedule.config)
 
 
 def apply(kfp: Kfp, schedule: Schedule, config: Config) -> tuple[Applied, Change]:
@@ -86,9 +87,9 @@ def apply(kfp: Kfp, schedule: Schedule, config: Config) -> tuple[Applied, Change
     """
     wanted = _wanted(kfp, schedule, config)
     before = _named(kfp, schedule.name)
-    same = [one for one in before if one.content == wanted["content"]]
+    same = [applied for applied in before if applied.content == wanted["content"]]
     if not same:
-        paused = bool(before) and not any(one.enabled for one in before)
+        paused = bool(before) and not any(applied.enabled for applied in before)
         _create(kfp, schedule, wanted, enabled=not paused)
     kept = _settle(kfp, schedule.name, wanted["content"])
     return kept, "unchanged" if same else "replaced" if before else "created"
@@ -96,7 +97,7 @@ def apply(kfp: Kfp, schedule: Schedule, config: Config) -> tuple[Applied, Change
 
 def list_all(kfp: Kfp) -> list[Applied]:
     """Return the schedules on the server, by name."""
-    return sorted(_applied(kfp), key=lambda one: (one.name, one.created, one.id))
+    return sorted(_applied(kfp), key=lambda applied: (applied.name, applied.created, applied.id))
 
 
 def last_run(kfp: Kfp, applied: Applied) -> runs.Run | None:
@@ -114,10 +115,10 @@ def last_run(kfp: Kfp, applied: Applied) -> runs.Run | None:
 
 def get(kfp: Kfp, name: str) -> Applied:
     """Return a schedule by its name. Raises KfpError where there is none."""
-    found = _named(kfp, name)
-    if not found:
+    applied = _named(kfp, name)
+    if not applied:
         raise KfpError(f"there is no schedule {name}", "See: assay schedule list", runs.NOT_FOUND)
-    return found[0]
+    return applied[0]
 
 
 def pause(kfp: Kfp, name: str) -> None:
@@ -133,24 +134,26 @@ def resume(kfp: Kfp, name: str) -> None:
 def delete(kfp: Kfp, name: str) -> None:
     """Remove a schedule; its runs go on."""
     get(kfp, name)
-    for one in _named(kfp, name):
-        _delete(kfp, one)
+    for applied in _named(kfp, name):
+        _delete(kfp, applied)
 
 
 def trigger(kfp: Kfp, name: str) -> runs.Run:
     """Start a run of a schedule now, paused or not, and return it."""
-    one = get(kfp, name)
+    applied = get(kfp, name)
     service = kfp.client.recurring_runs
-    known = kfp.call(f"schedule {name}", service.recurring_run_service_get_recurring_run, one.id)
+    recurring = kfp.call(
+        f"schedule {name}", service.recurring_run_service_get_recurring_run, applied.id
+    )
     models = kfp.client.api_models
     run = models.V2beta1Run(
-        experiment_id=known.experiment_id,
+        experiment_id=recurring.experiment_id,
         display_name=f"{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}",
         description=f"Schedule {name}, triggered by hand.",
-        pipeline_spec=known.pipeline_spec,
-        runtime_config=known.runtime_config,
-        service_account=known.service_account,
-        recurring_run_id=one.id,
+        pipeline_spec=recurring.pipeline_spec,
+        runtime_config=recurring.runtime_config,
+        service_account=recurring.service_account,
+        recurring_run_id=applied.id,
     )
     made = kfp.call(f"a run of {name}", kfp.client.runs.run_service_create_run, run=run)
     return runs.read_run(kfp, made, {})
@@ -176,7 +179,11 @@ def _wanted(kfp: Kfp, schedule: Schedule, config: Config) -> dict[str, Any]:
 
 
 def _without_caching(spec: dict[str, Any]) -> None:
-    dags = [one["dag"] for one in (spec["root"], *spec["components"].values()) if "dag" in one]
+    dags = [
+        component["dag"]
+        for component in (spec["root"], *spec["components"].values())
+        if "dag" in component
+    ]
     for dag in dags:
         for task in dag["tasks"].values():
             task["cachingOptions"] = {}
@@ -212,24 +219,24 @@ def _settle(kfp: Kfp, name: str, content: str) -> Applied:
 
     All who apply at the same time keep the same one, since each looks after it has created.
     """
-    found = _named(kfp, name)
-    kept = next((one for one in found if one.content == content), None)
+    same_name = _named(kfp, name)
+    kept = next((applied for applied in same_name if applied.content == content), None)
     if kept is None:
         raise InputError(f"schedule {name} was changed by someone else meanwhile", "Apply it again")
-    for one in found:
-        if one.id != kept.id:
-            _delete(kfp, one)
+    for applied in same_name:
+        if applied.id != kept.id:
+            _delete(kfp, applied)
     return kept
 
 
-def _delete(kfp: Kfp, one: Applied) -> None:
+def _delete(kfp: Kfp, applied: Applied) -> None:
     """Remove a recurring run and leave its runs: KFP would otherwise end them with it."""
     service, orphan = kfp.client.recurring_runs, "ORPHAN"
     try:
         kfp.call(
-            f"schedule {one.name}",
+            f"schedule {applied.name}",
             service.recurring_run_service_delete_recurring_run,
-            one.id,
+            applied.id,
             propagation_policy=orphan,
         )
     except KfpError as error:
@@ -243,12 +250,12 @@ def _switch(kfp: Kfp, name: str, function: Any) -> None:
 
 def _named(kfp: Kfp, name: str) -> list[Applied]:
     """Return the schedules of this name, the first created first."""
-    found = _applied(kfp, filter=pipelines.equals("display_name", name))
-    return sorted(found, key=lambda one: (one.created, one.id))
+    applied = _applied(kfp, filter=pipelines.equals("display_name", name))
+    return sorted(applied, key=lambda schedule: (schedule.created, schedule.id))
 
 
 def _applied(kfp: Kfp, **filters: str) -> list[Applied]:
-    found = kfp.every(
+    recurring = kfp.every(
         "schedules",
         kfp.client.recurring_runs.recurring_run_service_list_recurring_runs,
         "recurring_runs",
@@ -257,14 +264,14 @@ def _applied(kfp: Kfp, **filters: str) -> list[Applied]:
     )
     return [
         Applied(
-            id=one.recurring_run_id,
-            name=one.display_name,
+            id=run.recurring_run_id,
+            name=run.display_name,
             cron=marked["cron"],
             time_zone=marked["zone"],
             content=marked["hash"],
-            enabled=one.status == "ENABLED",
-            created=one.created_at,
+            enabled=run.status == "ENABLED",
+            created=run.created_at,
         )
-        for one in found
-        if (marked := _MARKED.fullmatch(one.description or ""))
+        for run in recurring
+        if (marked := _MARKED.fullmatch(run.description or ""))
     ]

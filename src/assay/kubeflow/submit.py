@@ -34,8 +34,8 @@ def submit(
     arguments = parameters.to_parameters(config, pipelines.spec(text), given)
     marker = f"content {_digest(text, arguments)}"
     experiment = experiment_id(kfp)
-    if once and (known := _first(kfp, experiment, marker)):
-        return runs.get(kfp, known)
+    if once and (first := _first(kfp, experiment, marker)):
+        return runs.get(kfp, first)
     version = pipelines.upload(kfp, text)
     created = _create(kfp, version, experiment, name, marker, arguments)
     if once:
@@ -51,15 +51,15 @@ def experiment_id(kfp: Kfp) -> str:
     """Return the id of the connection's experiment, made where there is none yet."""
     name, experiments = kfp.connection.experiment, kfp.client.experiments
     while True:
-        found = kfp.every(
+        existing = kfp.every(
             "experiments",
             experiments.experiment_service_list_experiments,
             "experiments",
             filter=pipelines.equals("display_name", name),
             **runs.space(kfp),
         )
-        if found:
-            return str(found[0].experiment_id)
+        if existing:
+            return str(existing[0].experiment_id)
         wanted = kfp.client.api_models.V2beta1Experiment(display_name=name, namespace=kfp.namespace)
         try:
             made = kfp.call(
@@ -112,7 +112,7 @@ def _first(kfp: Kfp, experiment: str, marker: str) -> str:
 
 def _live(kfp: Kfp, experiment: str, marker: str) -> list[Any]:
     """Return the runs with this content that go on or have succeeded, the oldest first."""
-    found = kfp.every(
+    marked = kfp.every(
         "runs",
         kfp.client.runs.run_service_list_runs,
         "runs",
@@ -120,5 +120,5 @@ def _live(kfp: Kfp, experiment: str, marker: str) -> list[Any]:
         filter=pipelines.equals("description", marker, storage_state="AVAILABLE"),
         **runs.space(kfp),
     )
-    live = [run for run in found if runs.state_of(run) not in ("FAILED", "CANCELED")]
+    live = [run for run in marked if runs.state_of(run) not in ("FAILED", "CANCELED")]
     return sorted(live, key=lambda run: (run.created_at, run.run_id))

@@ -39,8 +39,8 @@ def moved(cron: Cron, here: ZoneInfo, there: ZoneInfo) -> Cron:
     rests = frozenset(rest % 60 for _, rest in pairs)
     if len(set(pairs)) != len(hours) * len(rests):
         raise _impossible(here, there, "its hours and minutes cannot be moved so far")
-    found = replace(cron, hours=hours, minutes=rests)
-    return _written(_on_other_days(found, {day for day, _ in pairs}, here, there))
+    shifted = replace(cron, hours=hours, minutes=rests)
+    return _written(_on_other_days(shifted, {day for day, _ in pairs}, here, there))
 
 
 def _times(cron: Cron) -> list[tuple[int, int]]:
@@ -50,14 +50,14 @@ def _times(cron: Cron) -> list[tuple[int, int]]:
 def _distance(here: ZoneInfo, there: ZoneInfo) -> int | None:
     """Return how many minutes `there` is ahead, None where that changes in the coming years."""
     start = datetime.now(UTC)
-    found = set()
+    offsets = set()
     for day in range(366 * YEARS):
         at = start + timedelta(days=day)
         ahead = (at.astimezone(there).utcoffset() or timedelta()) - (
             at.astimezone(here).utcoffset() or timedelta()
         )
-        found.add(round(ahead.total_seconds() / 60))
-    return found.pop() if len(found) == 1 else None
+        offsets.add(round(ahead.total_seconds() / 60))
+    return offsets.pop() if len(offsets) == 1 else None
 
 
 def _on_other_days(cron: Cron, days: set[int], here: ZoneInfo, there: ZoneInfo) -> Cron:

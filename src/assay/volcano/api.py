@@ -83,10 +83,10 @@ def request(
     with _answer(api, method, path, body, seconds, query or {}) as response:
         text = response.read()
     try:
-        found: Object = json.loads(text)
+        answer: Object = json.loads(text)
     except ValueError:
         raise ApiError(0, "the API server's answer was cut off") from None
-    return found
+    return answer
 
 
 def patiently(ask: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
@@ -110,10 +110,10 @@ def watch(api: Api, path: str, query: Mapping[str, str]) -> Iterator[tuple[str, 
     since = {"watch": "1", "resourceVersion": version, "timeoutSeconds": str(WATCH_SECONDS)}
     for lines in stream(api, path, {**query, **since}, WATCH_SECONDS + 15.0):
         for line in lines:
-            kind, found = _event(line)
+            kind, subject = _event(line)
             if kind == "ERROR":
-                raise ApiError(found.get("code", GONE), found.get("message", ""))
-            yield kind, found
+                raise ApiError(subject.get("code", GONE), subject.get("message", ""))
+            yield kind, subject
 
 
 def stream(api: Api, path: str, query: Mapping[str, str], seconds: float) -> Iterator[list[bytes]]:

@@ -44,16 +44,20 @@ def _check_store(settings: ClusterSettings, artifacts: str) -> None:
         store.exists(artifacts)
 
 
-def _check_queue(found: Object | None, name: str, workers: int, each: Amounts) -> None:
-    if found is None:
+def _check_queue(answer: Object | None, name: str, workers: int, each: Amounts) -> None:
+    if answer is None:
         return
-    if not found:
+    if not answer:
         raise InputError(f"the cluster has no queue {name}", "Correct cluster.queue")
-    state = found.get("status", {}).get("state") or "Open"
+    state = answer.get("status", {}).get("state") or "Open"
     if state != "Open":
         raise InputError(f"the queue {name} is {state}", "Correct cluster.queue, or open it")
-    given = (found.get("spec") or {}).get("capability") or {}
-    limits = {one: _checked(given, one, f"queue {name}") for one in each if one in given}
+    given = (answer.get("spec") or {}).get("capability") or {}
+    limits = {
+        resource: _checked(given, resource, f"queue {name}")
+        for resource in each
+        if resource in given
+    }
     over = [
         f"{workers} x {each[resource]} {resource}, and its capability is {limit}"
         for resource, limit in limits.items()
@@ -79,12 +83,15 @@ def _check_nodes(api: Api, settings: ClusterSettings, workers: int, each: Amount
     if settings.autoscaled or not each:
         return
     # from the server's cache, which is enough and costs it little
-    if (found := _look(api, nodes(), {"resourceVersion": "0"})) is None:
+    if (listed := _look(api, nodes(), {"resourceVersion": "0"})) is None:
         return
-    rooms = [_room(node, each) for node in found["items"]]
-    room = sum(_holds(one, each) for one in rooms)
+    rooms = [_room(node, each) for node in listed["items"]]
+    room = sum(_holds(node_room, each) for node_room in rooms)
     if room < workers:
-        most = {name: max((one[name] for one in rooms), key=quantity, default="0") for name in each}
+        most = {
+            name: max((node_room[name] for node_room in rooms), key=quantity, default="0")
+            for name in each
+        }
         raise InputError(
             f"the Job would have {workers} x ({_said(each)}), and the cluster's nodes hold {room}; "
             f"the most that one has is {_said(most)}",

@@ -19,16 +19,18 @@ _SIGNALS = {137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
 
 def refused(message: str, status: int) -> AssayError:
     """Return the error of a request that the API server refused or did not answer."""
-    said = message.removeprefix('admission webhook "validatejob.volcano.sh" denied the request: ')
-    if status == 403 and "cannot" in said:
-        return InputError(said, "Apply manifests/: its Role has every right that a launcher needs")
-    if "queue" in said:
-        return InputError(f"Volcano refuses the Job: {said}", "Correct cluster.queue, or open it")
-    if "priorityclass" in said.lower():
-        return InputError(f"Volcano refuses the Job: {said}", "Correct cluster.priority_class")
+    reason = message.removeprefix('admission webhook "validatejob.volcano.sh" denied the request: ')
+    if status == 403 and "cannot" in reason:
+        return InputError(
+            reason, "Apply manifests/: its Role has every right that a launcher needs"
+        )
+    if "queue" in reason:
+        return InputError(f"Volcano refuses the Job: {reason}", "Correct cluster.queue, or open it")
+    if "priorityclass" in reason.lower():
+        return InputError(f"Volcano refuses the Job: {reason}", "Correct cluster.priority_class")
     if status in (400, 403, 422):
-        return InputError(f"the cluster refuses the Job: {said}", "Correct the cluster section")
-    return StageError(said, "Try again: a Job that still runs is taken up")
+        return InputError(f"the cluster refuses the Job: {reason}", "Correct the cluster section")
+    return StageError(reason, "Try again: a Job that still runs is taken up")
 
 
 def failed(
@@ -39,8 +41,8 @@ def failed(
     guilty = first_failed(pods)
     if guilty is None:
         state = job.get("status", {}).get("state", {})
-        said = state.get("message") or state.get("reason") or "no pod of it is left"
-        return StageError(f"{stage}: the Job ended as {state.get('phase')}: {said}")
+        ending = state.get("message") or state.get("reason") or "no pod of it is left"
+        return StageError(f"{stage}: the Job ended as {state.get('phase')}: {ending}")
     name = guilty["metadata"]["name"]
     answer, end = answer_of(guilty), ended(guilty)
     code = end.get("exitCode")
@@ -56,8 +58,8 @@ def failed(
 
 def first_failed(pods: Iterable[Object]) -> Object | None:
     """Return the pod that failed first: the others of a gang are stopped because of it."""
-    found = [pod for pod in pods if _is_failed(pod)]
-    return min(found, key=_when, default=None)
+    failures = [pod for pod in pods if _is_failed(pod)]
+    return min(failures, key=_when, default=None)
 
 
 def is_lost(pods: Iterable[Object]) -> bool:
@@ -93,11 +95,11 @@ def _cause(pod: Object, end: Object) -> tuple[str, str]:
             "Raise the memory, or lower batch_size or cutoff_len",
         )
     if status.get("reason"):  # Evicted, NodeLost, Preempting
-        said = f"{status['reason']}: {status.get('message', '')}".strip()
-        return f"the pod was lost on {node} ({said})", "Run it again, or set cluster.retries"
+        reason = f"{status['reason']}: {status.get('message', '')}".strip()
+        return f"the pod was lost on {node} ({reason})", "Run it again, or set cluster.retries"
     if disruption := condition(pod, "DisruptionTarget"):
-        said = f"{disruption.get('reason')}: {disruption.get('message', '')}"
-        return f"the pod was taken off {node} ({said})", "Run it again, or set cluster.retries"
+        reason = f"{disruption.get('reason')}: {disruption.get('message', '')}"
+        return f"the pod was taken off {node} ({reason})", "Run it again, or set cluster.retries"
     if not end:
         return f"the pod was deleted while it ran on {node}", "Run it again"
     code = end.get("exitCode", 0)

@@ -80,7 +80,7 @@ def _check_silence(state: State, seconds: float) -> None:
 
 
 def _too_late(state: State, timeout: float) -> StageError:
-    why = f": {state.said}" if state.said else ""
+    why = f": {state.told}" if state.told else ""
     return StageError(
         f"{state.stage}: the Job was not done within {timeout:.0f} s{why}",
         "Raise cluster.timeout_s, or ask for less",
@@ -90,16 +90,16 @@ def _too_late(state: State, timeout: float) -> StageError:
 def _look_at_events(state: State) -> None:
     """Read what Volcano says of a Job that has no pods. Raises InputError for a hopeless one."""
     group = f"{state.name}-{state.job['metadata']['uid']}"
-    found = []
+    listed = []
     try:
         for name in (state.name, group):
             query = {"fieldSelector": f"involvedObject.name={name}"}
-            found += request(state.api, "GET", events(state.api), query=query)["items"]
+            listed += request(state.api, "GET", events(state.api), query=query)["items"]
     except ApiError as error:
         if error.passing:
             return
         raise
-    state.events = waiting.said_by(found)
+    state.events = waiting.said_by(listed)
     if hopeless := waiting.hopeless(state.events):
         raise hopeless
 
@@ -111,11 +111,13 @@ def _ending(state: State) -> Answer:
     for pod in left["items"]:
         if pod["metadata"]["ownerReferences"][0]["uid"] == state.job["metadata"]["uid"]:
             take_pod(state, pod)
-    for _, thread in state.relays.values():
+    for relay, thread in state.relays.values():
         thread.join(DRAIN_SECONDS)
+        if thread.is_alive():
+            relay.give_up(f"it did not end within {DRAIN_SECONDS:.0f} s of the Job")
     check_relays(state)
     if state.phase == "Completed":
         answers = (explain.answer_of(pod) for pod in state.pods.values())
-        found = [answer for answer in answers if answer and answer.metadata]
-        return found[-1] if found else Answer()
+        complete = [answer for answer in answers if answer and answer.metadata]
+        return complete[-1] if complete else Answer()
     raise explain.failed(state.stage, state.job, state.pods.values(), last_lines(state))

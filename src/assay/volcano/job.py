@@ -188,7 +188,7 @@ def _image(settings: ClusterSettings, launcher: Object) -> tuple[str, str]:
     if settings.image:
         return settings.image, ""
     containers = launcher.get("containers", [])
-    main = next((one for one in containers if one["name"] == "main"), None)
+    main = next((container for container in containers if container["name"] == "main"), None)
     if not (main or containers):
         raise SettingsError(
             "cluster.image is missing, and this process is in no pod whose image would do",

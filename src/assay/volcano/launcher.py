@@ -91,16 +91,16 @@ def _settle(api: Api, wanted: Object) -> tuple[Object, bool]:
         else:
             print(f"{stage}: Volcano Job {name} in queue {wanted['spec']['queue']}", flush=True)
             return made, False
-        found = _get(api, name)
-        if found is None:
+        job = _get(api, name)
+        if job is None:
             continue
-        phase = found.get("status", {}).get("state", {}).get("phase", "new")
-        if phase in DEAD or "deletionTimestamp" in found["metadata"]:
+        phase = job.get("status", {}).get("state", {}).get("phase", "new")
+        if phase in DEAD or "deletionTimestamp" in job["metadata"]:
             print(f"{stage}: replacing Job {name} of an earlier try ({phase})", flush=True)
             _replace(api, name)
             continue
         print(f"{stage}: going on with Job {name} of an earlier try ({phase})", flush=True)
-        return found, True
+        return job, True
     raise StageError(
         f"Job {name} of an earlier try did not end within {REPLACE_SECONDS:.0f} s",
         f"See: kubectl describe vcjob {name}",
@@ -110,8 +110,8 @@ def _settle(api: Api, wanted: Object) -> tuple[Object, bool]:
 def _replace(api: Api, name: str) -> None:
     """Delete the Job and wait until it and its pods are gone."""
     until = time.monotonic() + REPLACE_SECONDS
-    while time.monotonic() < until and (found := _get(api, name)):
-        if "deletionTimestamp" not in found["metadata"]:
+    while time.monotonic() < until and (job := _get(api, name)):
+        if "deletionTimestamp" not in job["metadata"]:
             patiently(lambda: _delete(api, name))
         time.sleep(0.5)
 

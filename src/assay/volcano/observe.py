@@ -42,8 +42,8 @@ def _watch(
     silent = False
     while not stop.is_set():
         try:
-            for change, found in watch(api, path, query):
-                changes.put((kind, change, found))
+            for change, subject in watch(api, path, query):
+                changes.put((kind, change, subject))
                 silent = False
         except ApiError as error:
             if not error.passing and error.status != GONE:

@@ -9,12 +9,12 @@ Object = dict[str, Any]
 
 def condition(owner: Object, kind: str, status: str = "True") -> Object | None:
     """Return the last condition of that kind: Volcano appends them."""
-    found = [
-        one
-        for one in owner.get("status", {}).get("conditions") or ()
-        if one["type"] == kind and one["status"] == status
+    of_kind = [
+        entry
+        for entry in owner.get("status", {}).get("conditions") or ()
+        if entry["type"] == kind and entry["status"] == status
     ]
-    return found[-1] if found else None
+    return of_kind[-1] if of_kind else None
 
 
 def containers(pod: Object) -> list[Object]:
@@ -25,6 +25,6 @@ def containers(pod: Object) -> list[Object]:
 def ended(pod: Object) -> Object:
     """Return how the pod's container ended, {} where it has not."""
     for container in containers(pod):
-        if found := container.get("state", {}).get("terminated"):
-            return dict(found)
+        if end := container.get("state", {}).get("terminated"):
+            return dict(end)
     return {}

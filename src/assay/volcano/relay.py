@@ -15,8 +15,10 @@ LAST_LINE_BYTES = 300
 SILENCE_SECONDS = 3_600.0  # a stage may say nothing for long
 RETRY_SECONDS = 1.0
 TRIES = 40  # to read the rest of a log whose pod is over: its node may be gone
+NO_RIGHT, NOT_THERE = 403, 404
 SECOND = len("2026-01-01T00:00:00")
 
+_UNREAD: ApiError | None = ApiError(NOT_THERE, "the pod was gone before any of it was read")
 _stdout = threading.Lock()
 
 
@@ -63,6 +65,7 @@ class Relay:
     last: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
     position: Position = field(default_factory=Position)
     error: ApiError | None = None
+    unread: str = ""
 
     def start(self) -> threading.Thread:
         """Relay in a thread until the pod's container is `over` and its log is read to the end."""
@@ -70,23 +73,47 @@ class Relay:
         thread.start()
         return thread
 
+    def give_up(self, why: str) -> None:
+        """Say, once, that the log was not read to its end, here and where a failure's cause is
+        looked for: among the log's last lines."""
+        if self.unread:
+            return
+        self.unread = why
+        self.last.append(f"(the rest could not be read: {why})")
+        write(
+            f"the log of pod {self.pod} could not be read to its end: {why}; the Job is not "
+            "affected\n".encode()
+        )
+
     def _run(self) -> None:
-        pause, tries = threading.Event(), TRIES
+        try:
+            if cut := self._read():
+                self.give_up(cut.message)
+        except ApiError as refusal:
+            self.error = refusal
+
+    def _read(self) -> ApiError | None:
+        """Read the log to its end, or return what kept it from being read. Raises ApiError where
+        there is no right to it."""
+        pause, tries, cut = threading.Event(), TRIES, _UNREAD
         while tries:
             last_time = self.over()
             try:
                 if not self._is_there():
-                    return
+                    return cut
                 self._follow()
+                cut = None
                 if last_time:
-                    return
+                    return None
             except ApiError as error:
-                if error.status == 403:
-                    self.error = error
-                if error.status in (403, 404):
-                    return  # there is no right to it, or no pod and log any more
+                if error.status == NO_RIGHT:
+                    raise
+                if error.status == NOT_THERE:
+                    return cut
+                cut = error
                 tries -= last_time
             pause.wait(RETRY_SECONDS)
+        return cut
 
     def _is_there(self) -> bool:
         pod = request(self.api, "GET", f"{pods(self.api)}/{self.pod}")

@@ -24,7 +24,7 @@ class State:
     group: Object | None = None
     events: list[str] = field(default_factory=list)
     relays: dict[str, tuple[Relay, threading.Thread]] = field(default_factory=dict)
-    said: str = ""
+    told: str = ""
 
     @property
     def name(self) -> str:
@@ -45,13 +45,13 @@ class State:
 def take(state: State, message: Message) -> None:
     """Take in one change. Raises what the API server refused, and StageError for a Job that
     somebody deleted."""
-    kind, change, found = message
+    kind, change, subject = message
     if change == "ERROR":
-        raise found
+        raise subject
     if change == "NOTE":
-        write(f"{found}\n".encode())
+        write(f"{subject}\n".encode())
         return
-    items = found.get("items") or [] if change == "LIST" else [found]
+    items = subject.get("items") or [] if change == "LIST" else [subject]
     if kind == "job" and (change == "DELETED" or (change == "LIST" and not items)):
         raise StageError(f"{state.stage}: the Job {state.name} was deleted", "Run it again")
     if kind == "pod" and change == "LIST":
@@ -120,8 +120,8 @@ def tell(state: State) -> None:
     if state.relays:
         return
     why = waiting.reason(state.group, state.pods.values(), state.events)
-    if why and why != state.said:
-        state.said = why
+    if why and why != state.told:
+        state.told = why
         _say(f"{state.stage}: waiting: {why}")
 
 

@@ -35,7 +35,7 @@ def reason(group: Object | None, pods: Iterable[Object], events: Sequence[str]) 
         return starting[0]
     unschedulable = condition(group or {}, "Unschedulable")
     parts = [str(unschedulable.get("message", ""))] if unschedulable else []
-    parts += [str(said["message"]) for pod in pods if (said := _unscheduled(pod))][:1]
+    parts += [str(unscheduled["message"]) for pod in pods if (unscheduled := _unscheduled(pod))][:1]
     parts += [event for event in events if not event.startswith("0/0 tasks")][-2:]
     told: list[str] = []
     for part in parts:
@@ -47,8 +47,10 @@ def reason(group: Object | None, pods: Iterable[Object], events: Sequence[str]) 
 def said_by(events: Iterable[Object]) -> list[str]:
     """Return the messages of events in the order in which they were last seen, without the dump of
     Go's structures that Volcano puts around what the API server said."""
-    ordered = sorted(events, key=lambda one: str(one.get("lastTimestamp")))
-    messages = (str(one.get("message", "")) for one in ordered if one.get("reason") in _TELLING)
+    ordered = sorted(events, key=lambda event: str(event.get("lastTimestamp")))
+    messages = (
+        str(event.get("message", "")) for event in ordered if event.get("reason") in _TELLING
+    )
     plain = (re.sub(r'.*?Message:"((?:[^"\\]|\\.)*)".*', r"\1", message) for message in messages)
     return list(dict.fromkeys(message.replace('\\"', '"') for message in plain))
 
@@ -59,25 +61,28 @@ def cannot_start(pods: Iterable[Object]) -> InputError | None:
         for container in containers(pod):
             state = container.get("state", {}).get("waiting") or {}
             if remedy := _CANNOT_START.get(state.get("reason", "")):
-                said = state.get("message", "") or container["image"]
+                why = state.get("message", "") or container["image"]
                 name = pod["metadata"]["name"]
-                return InputError(f"pod {name} cannot start: {state['reason']}: {said}", remedy)
+                return InputError(f"pod {name} cannot start: {state['reason']}: {why}", remedy)
     return None
 
 
 def hopeless(events: Iterable[str]) -> InputError | None:
     """Return the error of pods that the namespace will never let be made, from the events."""
     for event in events:
-        if found := re.search(r"no PriorityClass with name (\S+) was found", event):
+        if match := re.search(r"no PriorityClass with name (\S+) was found", event):
+            name = match[1]
             return InputError(
-                f"the cluster has no priority class {found[1]}", "Correct cluster.priority_class"
+                f"the cluster has no priority class {name}", "Correct cluster.priority_class"
             )
-        if (found := _QUOTA.search(event)) and _never(found[2], found[3]):
-            return InputError(
-                f"the namespace's quota {found[1]} allows {found[3]}, and a worker asks for "
-                f"{found[2]}",
-                "Ask for less (cluster.gpus, cpu, memory), or have the quota raised",
-            )
+        if match := _QUOTA.search(event):
+            quota, wanted, limits = match.groups()
+            if _never(wanted, limits):
+                return InputError(
+                    f"the namespace's quota {quota} allows {limits}, and a worker asks for "
+                    f"{wanted}",
+                    "Ask for less (cluster.gpus, cpu, memory), or have the quota raised",
+                )
     return None
 
 
@@ -85,14 +90,14 @@ def _starting(pod: Object) -> str:
     for container in containers(pod):
         state = container.get("state", {}).get("waiting") or {}
         if state.get("reason"):
-            said = f": {state['message']}" if state.get("message") else ""
-            return f"pod {pod['metadata']['name']}: {state['reason']}{said}"
+            why = f": {state['message']}" if state.get("message") else ""
+            return f"pod {pod['metadata']['name']}: {state['reason']}{why}"
     return ""
 
 
 def _unscheduled(pod: Object) -> Object | None:
-    said = condition(pod, "PodScheduled", "False")
-    return said if said and said.get("message") else None
+    scheduled = condition(pod, "PodScheduled", "False")
+    return scheduled if scheduled and scheduled.get("message") else None
 
 
 def _never(requested: str, limited: str) -> bool:
@@ -103,7 +108,9 @@ def _never(requested: str, limited: str) -> bool:
 def _amounts(text: str) -> dict[str, Decimal]:
     """Return the quantities in what an event says of a quota: "name=amount,name=amount"."""
     pairs = re.findall(r"([^\s,=]+)=([^\s,=\"']+)", text)
-    return {name: amount for name, said in pairs if (amount := _read(said)) is not None}
+    return {
+        name: amount for name, amount_text in pairs if (amount := _read(amount_text)) is not None
+    }
 
 
 def _read(text: str) -> Decimal | None:
