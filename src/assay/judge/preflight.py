@@ -15,8 +15,8 @@ from assay.judge.cost import price_of
 from assay.judge.health import PROBES
 from assay.judge.log import Case
 from assay.judge.outcome import CallError
-from assay.judge.panel import seats
 from assay.judge.rubric import Rubric
+from assay.judge.seats import seats
 from assay.judge.session import Session
 from assay.judge.settings import JudgeSettings
 from assay.judge.verdict import give

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from assay import progress
-from assay.judge.combine import combine_panel
 from assay.judge.log import carry_over
-from assay.judge.pairwise import judge_pairs
-from assay.judge.panel import log_of, seats
-from assay.judge.run import ANCHORS, SELF_TEST, judge
+from assay.judge.modes.pairwise import judge_pairs
+from assay.judge.modes.panel import combine_panel
+from assay.judge.modes.score import ANCHORS, SELF_TEST, judge
+from assay.judge.seats import log_of, seats
 from assay.judge.settings import JudgeSettings
 from assay.progress import Listener
 from assay.records import SIDES

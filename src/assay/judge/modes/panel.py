@@ -12,8 +12,8 @@ from statistics import median
 from assay import store
 from assay.judge import rubric
 from assay.judge.log import verdicts
-from assay.judge.panel import PANEL, log_of, seats
-from assay.judge.run import SUMMARY as JUDGE
+from assay.judge.modes.score import SUMMARY as JUDGE
+from assay.judge.seats import PANEL, log_of, seats
 from assay.judge.settings import JudgeSettings
 from assay.judge.summary import JudgeSummary
 from assay.records import Metric, Prediction, Score, Side, Verdict
