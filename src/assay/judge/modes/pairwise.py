@@ -1,4 +1,4 @@
-"""The stage: which of the two sides' answers to each sample is better, paid for once."""
+"""Pairwise: which of the two sides' answers to each sample is better, paid for once."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay import progress, store
+from assay.folder import PAIRING, PAIRS
 from assay.judge import cases
 from assay.judge.cost import Price
 from assay.judge.log import Case, not_judged, plan, verdicts
+from assay.judge.mode import Calls, Job, Mode
 from assay.judge.pair_contract import ask_for
 from assay.judge.pair_verdict import WIN_RATE, Preference, give, preference_of
 from assay.judge.session import Session, prompt_tokens
 from assay.judge.settings import JudgeSettings
 from assay.judge.work import Keyed, Work, check_share
 from assay.progress import Listener
-from assay.records import Prediction, Verdict
+from assay.records import SIDES, Prediction, Verdict
 
 VERSION = 2
-SUMMARY = "pairs.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,7 @@ def judge_pairs(
     ) as tracker:
         work.fill(out, todo, keyed(), tracker)
         summary = _summarise(settings, list(verdicts(out).values()), work.price)
-        store.write_json(out.with_name(SUMMARY), summary)
+        store.write_json(out.with_name(PAIRING), summary)
         check_share(summary.unscored, summary.pairs, settings, out)
 
 
@@ -120,3 +121,31 @@ def _summarise(
         cost=price.of(prompt, output) if price else None,
         repeats=settings.repeats,
     )
+
+
+def _judges(settings: JudgeSettings, sides: int) -> list[JudgeSettings]:
+    return [settings] if settings.pairwise and sides == len(SIDES) else []
+
+
+def _calls(settings: JudgeSettings, _sides: int) -> Calls:
+    return Calls(per_sample=2 * settings.repeats)
+
+
+def _judge(job: Job) -> None:
+    judge_pairs(
+        job.samples,
+        job.predictions["baseline"],
+        job.predictions["candidate"],
+        job.out / PAIRS,
+        job.settings,
+        only_failed=job.only_failed,
+        listen=job.listen,
+    )
+
+
+def _summaries(out: Path) -> dict[str, PairSummary]:
+    path = out / PAIRING
+    return {"pairs": store.read_record(path, PairSummary)} if path.is_file() else {}
+
+
+MODE = Mode(name="pairwise", judges=_judges, calls=_calls, judge=_judge, summaries=_summaries)

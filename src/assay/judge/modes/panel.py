@@ -1,4 +1,5 @@
-"""The panel's own score: the median of what its judges gave, with how many of them gave one."""
+"""Panel: further judges score the same predictions, and all of them together have a score: the
+median of what they gave, with how many of them gave one."""
 
 from __future__ import annotations
 
@@ -10,16 +11,17 @@ from pathlib import Path
 from statistics import median
 
 from assay import store
+from assay.folder import COMBINED, JUDGE, PANEL, SCORES
 from assay.judge import rubric
 from assay.judge.log import verdicts
-from assay.judge.modes.score import SUMMARY as JUDGE
-from assay.judge.seats import PANEL, log_of, seats
+from assay.judge.mode import Job, Mode
+from assay.judge.modes import score
+from assay.judge.seats import log_of, seats
 from assay.judge.settings import JudgeSettings
 from assay.judge.summary import JudgeSummary
-from assay.records import Metric, Prediction, Score, Side, Verdict
+from assay.records import SIDES, Metric, Prediction, Score, Side, Verdict
 from assay.stats import collect, summarise
 
-SCORES, SUMMARY = "scores.jsonl", "panel.json"
 TOO_FEW = "too_few_judges"
 
 
@@ -57,7 +59,7 @@ def combine_panel(predictions: Path, log: Path, settings: JudgeSettings, side: S
     positions = {id_: number for number, id_ in enumerate(known)}
     store.write_rows(log.parent / PANEL / SCORES, rows)
     summary = _summarise(summaries, rows, summarise(side, collect(positions, rows), ()))
-    store.write_json(log.parent / PANEL / SUMMARY, summary)
+    store.write_json(log.parent / PANEL / COMBINED, summary)
 
 
 def combine(
@@ -105,3 +107,28 @@ def _summarise(
 
 def _first(predictions: Path, most: int) -> Iterator[Prediction]:
     return islice(store.read_rows(predictions, Prediction), most or None)
+
+
+def _judges(settings: JudgeSettings, _sides: int) -> list[JudgeSettings]:
+    return seats(settings)
+
+
+def _judge(job: Job) -> None:
+    first = {side: score.log_of(job.out, side) for side in job.sides}
+    for seat in seats(job.settings):
+        logs = {side: log_of(seat, log) for side, log in first.items()}
+        score.judge_each_side(job, seat, logs, f", {seat.model}")
+    for side, log in first.items():
+        combine_panel(job.predictions[side], log, job.settings, side)
+
+
+def _summaries(out: Path) -> dict[str, PanelSummary]:
+    paths = {side: score.log_of(out, side).parent / PANEL / COMBINED for side in SIDES}
+    return {
+        side: store.read_record(path, PanelSummary)
+        for side, path in paths.items()
+        if path.is_file()
+    }
+
+
+MODE = Mode(name="panel", judges=_judges, calls=score.calls, judge=_judge, summaries=_summaries)

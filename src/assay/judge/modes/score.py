@@ -1,22 +1,20 @@
-"""The stage: every prediction gets a verdict, paid for once."""
+"""Scores: every prediction gets a verdict on the rubric, paid for once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from assay import progress, store
-from assay.judge import anchors, cases, health
-from assay.judge.log import key, plan, verdicts
-from assay.judge.settings import JudgeSettings
-from assay.judge.summary import summarise
+from assay.folder import ANCHORS, JUDGE, SELF_TEST, VERDICTS
+from assay.judge import anchors, cases, health, rubric
+from assay.judge.log import carry_over, key, plan, verdicts
+from assay.judge.mode import Calls, Job, Mode
+from assay.judge.settings import JudgeSettings, check_access
+from assay.judge.summary import JudgeSummary, summarise
 from assay.judge.work import Keyed, Work, check_share
 from assay.progress import Listener
-from assay.records import Prediction, Verdict
-
-SELF_TEST = "self_test.jsonl"
-ANCHORS = "anchor_verdicts.jsonl"
-SUMMARY = "judge.json"
+from assay.records import SIDES, Prediction, Side, Verdict
 
 
 def judge(
@@ -69,7 +67,7 @@ def judge(
             frozen,
             anchored,
         )
-        store.write_json(out.with_name(SUMMARY), summary)
+        store.write_json(out.with_name(JUDGE), summary)
         check_share(summary.unscored, summary.verdicts, settings, out)
 
 
@@ -78,3 +76,68 @@ def _with_lengths(out: Path, predictions: Path, most: int) -> Iterator[tuple[Ver
     for number, prediction in enumerate(store.read_rows(predictions, Prediction)):
         if prediction.id in rows and (not most or number < most):
             yield rows[prediction.id], len(prediction.output)
+
+
+def log_of(out: Path, side: str) -> Path:
+    """Return the log of a side's verdicts in the run folder `out`."""
+    return out / side / VERDICTS
+
+
+def judge_each_side(
+    job: Job, settings: JudgeSettings, logs: Mapping[Side, Path], seat: str = ""
+) -> None:
+    """Have the judge of `settings` score each side's predictions into its log; the progress names
+    the side with the `seat` behind it. Raises as `judge` does."""
+    before: Path | None = None
+    for side, log in logs.items():
+        if before:
+            _carry_over(before, log)
+        judge(
+            job.samples,
+            job.predictions[side],
+            log,
+            settings,
+            side=f"{side}{seat}",
+            only_failed=job.only_failed,
+            listen=job.listen,
+        )
+        before = log
+
+
+def _carry_over(before: Path, log: Path) -> None:
+    """What a judge says of these beside one side's answers holds beside the other's."""
+    for beside in (SELF_TEST, ANCHORS):
+        carry_over(before.with_name(beside), log.with_name(beside))
+
+
+def calls(settings: JudgeSettings, sides: int) -> Calls:
+    """Return what scoring so many sides asks of one judge. Raises JudgeError where the rubric or
+    the anchors cannot be read."""
+    chosen = rubric.load(settings.rubric)
+    parts = len(chosen.parts()) if settings.one_call_each else 1
+    each = sides * parts * settings.repeats
+    beside = len(anchors.load(settings.anchors, chosen))
+    beside += len(health.PROBES) if settings.self_test else 0
+    return Calls(per_sample=each, beside=each * beside)
+
+
+def summaries(out: Path) -> dict[str, JudgeSummary]:
+    """Return side -> what its scoring came to, from a run folder. Raises InputError."""
+    paths = {side: log_of(out, side).with_name(JUDGE) for side in SIDES}
+    return {
+        side: store.read_record(path, JudgeSummary)
+        for side, path in paths.items()
+        if path.is_file()
+    }
+
+
+def _judges(settings: JudgeSettings, _sides: int) -> list[JudgeSettings]:
+    check_access(settings)
+    return [settings]
+
+
+def _judge(job: Job) -> None:
+    judge_each_side(job, job.settings, {side: log_of(job.out, side) for side in job.sides})
+
+
+MODE = Mode(name="score", judges=_judges, calls=calls, judge=_judge, summaries=summaries)
