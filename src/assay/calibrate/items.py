@@ -14,6 +14,7 @@ from pathlib import Path
 
 from assay import store
 from assay.errors import InputError
+from assay.folder import PREDICTIONS, SAMPLES, VERDICTS
 from assay.judge import verdicts
 from assay.judge.rubric import Rubric
 from assay.records import SIDES, Prediction, Sample, Verdict, as_wanted
@@ -38,13 +39,13 @@ def judged(run: Path) -> Iterator[Item]:
     """Yield every answer of the run folder that the judge scored in every dimension.
 
     Raises InputError where nothing is judged."""
-    samples = {sample.id: sample for sample in store.read_rows(run / "dataset.jsonl", Sample)}
-    sides = [side for side in SIDES if (run / side / "verdicts.jsonl").is_file()]
+    samples = {sample.id: sample for sample in store.read_rows(run / SAMPLES, Sample)}
+    sides = [side for side in SIDES if (run / side / VERDICTS).is_file()]
     if not sides:
         raise InputError(f"{run} holds no verdicts", f"Run: assay judge {run}")
     for side in sides:
-        found = verdicts(run / side / "verdicts.jsonl")
-        for row in store.read_rows(run / side / "predictions.jsonl", Prediction):
+        found = verdicts(run / side / VERDICTS)
+        for row in store.read_rows(run / side / PREDICTIONS, Prediction):
             if row.id in found and row.id in samples and not found[row.id].unscored:
                 yield Item(
                     name=_name(side, row),

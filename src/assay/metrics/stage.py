@@ -14,6 +14,7 @@ from annotated_types import Ge, MinLen
 
 from assay import progress, store
 from assay.errors import AssayError, StageError
+from assay.folder import SCORES, SPECS
 from assay.metrics.catalogue import DEFAULT
 from assay.metrics.contract import MetricFunction, Unscored
 from assay.metrics.pairs import Pair, count_pairs, read_pairs
@@ -23,7 +24,6 @@ from assay.metrics.workers import cores, ordered_map
 from assay.progress import Listener
 from assay.records import MetricSpec, Score
 
-SCORES, SPECS = "scores.jsonl", "specs.jsonl"
 CHUNK = 32
 """Samples that a process takes at once."""
 OF_ANY_OUTPUT = ("empty", "truncated")

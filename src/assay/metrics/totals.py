@@ -8,6 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from assay import store
+from assay.folder import TOTALS
 from assay.metrics.contract import CorpusFunction, Unscored, target_of
 from assay.metrics.pairs import Pair
 from assay.records import Total
@@ -30,7 +31,7 @@ class Sums:
 
 def totals_path(scores: Path) -> Path:
     """Return where the totals that belong to a scores.jsonl are."""
-    return scores.with_name("totals.jsonl")
+    return scores.with_name(TOTALS)
 
 
 def totals(scores: Path) -> dict[str, Total]:
