@@ -17,7 +17,7 @@ LAYERS = (
     {"records", "settings", "compiled", "folder"},
     {"placement"},
     {"store", "process"},
-    {"progress", "queues"},
+    {"cases", "progress", "queues"},
     {"intervals"},
     {"stats"},
     {"gate"},

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from assay import store
+from assay import cases, store
 from assay.errors import InputError
 from assay.folder import PREDICTIONS, SAMPLES, VERDICTS
 from assay.judge import verdicts
 from assay.judge.rubric import Rubric
-from assay.records import SIDES, Prediction, Sample, Verdict, as_wanted
+from assay.records import SIDES, Prediction, Sample, Verdict
 
 SEED = 42
 SHOWN = ("item", "task", "reference", "answer")
@@ -38,21 +38,23 @@ class Item:
 def judged(run: Path) -> Iterator[Item]:
     """Yield every answer of the run folder that the judge scored in every dimension.
 
-    Raises InputError where nothing is judged."""
-    samples = {sample.id: sample for sample in store.read_rows(run / SAMPLES, Sample)}
+    Raises InputError where nothing is judged, or a side's ids are not the dataset's."""
     sides = [side for side in SIDES if (run / side / VERDICTS).is_file()]
     if not sides:
         raise InputError(f"{run} holds no verdicts", f"Run: assay judge {run}")
     for side in sides:
-        found = verdicts(run / side / VERDICTS)
-        for row in store.read_rows(run / side / PREDICTIONS, Prediction):
-            if row.id in found and row.id in samples and not found[row.id].unscored:
+        samples, predictions = run / SAMPLES, run / side / PREDICTIONS
+        cases.count(samples, predictions)
+        given = verdicts(run / side / VERDICTS)
+        for sample, prediction in cases.read(samples, predictions):
+            verdict = given.get(sample.id)
+            if verdict and not verdict.unscored:
                 yield Item(
-                    name=_name(side, row),
+                    name=_name(side, prediction),
                     side=side,
-                    sample=as_wanted(samples[row.id], row),
-                    output=row.output,
-                    verdict=found[row.id],
+                    sample=sample,
+                    output=prediction.output,
+                    verdict=verdict,
                 )
 
 

@@ -17,11 +17,10 @@ from typing import Literal
 
 from assay.judge import contract, specs
 from assay.judge.contract import ReplyError
-from assay.judge.log import Case
 from assay.judge.outcome import CallError
 from assay.judge.pair_contract import ask_for, form_of, parse, schema
 from assay.judge.session import Bill, Session
-from assay.records import Sample, Verdict
+from assay.records import Case, Sample, Verdict
 
 Preference = Literal["candidate", "baseline", "tie", "inconsistent"]
 

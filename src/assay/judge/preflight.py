@@ -14,7 +14,6 @@ from assay.errors import JudgeError
 from assay.judge import contract, rubric
 from assay.judge.cost import price_of
 from assay.judge.estimate import Estimate, add_up, extrapolate
-from assay.judge.log import Case
 from assay.judge.mode import Calls
 from assay.judge.modes import MODES
 from assay.judge.outcome import CallError
@@ -22,7 +21,7 @@ from assay.judge.rubric import Rubric
 from assay.judge.session import Session
 from assay.judge.settings import JudgeSettings
 from assay.judge.verdict import give
-from assay.records import Message, Prediction, Sample, Verdict
+from assay.records import Case, Message, Prediction, Sample, Verdict
 from assay.text import one_line
 
 LONGEST_S = 60.0

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from assay import store
+from assay import cases, store
 from assay.folder import COMBINED, JUDGE, PANEL, SCORES
 from assay.judge import rubric
 from assay.judge.log import verdicts
@@ -19,7 +19,7 @@ from assay.judge.modes import score
 from assay.judge.seats import log_of, seats
 from assay.judge.settings import JudgeSettings
 from assay.judge.summary import JudgeSummary
-from assay.records import SIDES, Metric, Prediction, Score, Side, Verdict
+from assay.records import SIDES, Metric, Score, Side, Verdict
 from assay.stats import collect, summarise
 
 TOO_FEW = "too_few_judges"
@@ -49,14 +49,18 @@ class PanelSummary:
     cost: float | None
 
 
-def combine_panel(predictions: Path, log: Path, settings: JudgeSettings, side: Side) -> None:
+def combine_panel(
+    samples: Path, predictions: Path, log: Path, settings: JudgeSettings, side: Side
+) -> None:
     """Write panel/scores.jsonl (PanelScore) and panel/panel.json (PanelSummary) beside `log`, the
     first judge's, from what each judge of the panel has said of the predictions."""
     logs = [log, *(log_of(seat, log) for seat in seats(settings))]
-    known = [row.id for row in _first(predictions, settings.max_samples)]
-    rows = list(combine([verdicts(one) for one in logs], known, rubric.dimensions(settings.rubric)))
-    summaries = [store.read_record(one.with_name(JUDGE), JudgeSummary) for one in logs]
-    positions = {id_: number for number, id_ in enumerate(known)}
+    joined = islice(cases.read(samples, predictions), settings.max_samples or None)
+    ids = [sample.id for sample, _ in joined]
+    names = rubric.dimensions(settings.rubric)
+    rows = list(combine([verdicts(judge) for judge in logs], ids, names))
+    summaries = [store.read_record(judge.with_name(JUDGE), JudgeSummary) for judge in logs]
+    positions = {id_: number for number, id_ in enumerate(ids)}
     store.write_rows(log.parent / PANEL / SCORES, rows)
     summary = _summarise(summaries, rows, summarise(side, collect(positions, rows), ()))
     store.write_json(log.parent / PANEL / COMBINED, summary)
@@ -105,10 +109,6 @@ def _summarise(
     )
 
 
-def _first(predictions: Path, most: int) -> Iterator[Prediction]:
-    return islice(store.read_rows(predictions, Prediction), most or None)
-
-
 def _judges(settings: JudgeSettings, _sides: int) -> list[JudgeSettings]:
     return seats(settings)
 
@@ -119,7 +119,7 @@ def _judge(job: Job) -> None:
         logs = {side: log_of(seat, log) for side, log in first.items()}
         score.judge_each_side(job, seat, logs, f", {seat.model}")
     for side, log in first.items():
-        combine_panel(job.predictions[side], log, job.settings, side)
+        combine_panel(job.samples, job.predictions[side], log, job.settings, side)
 
 
 def _summaries(out: Path) -> dict[str, PanelSummary]:

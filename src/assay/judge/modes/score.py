@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
-from assay import progress, store
+from assay import cases, progress, store
 from assay.folder import ANCHORS, JUDGE, SELF_TEST, VERDICTS
-from assay.judge import anchors, cases, health, rubric
-from assay.judge.log import carry_over, key, plan, verdicts
+from assay.judge import anchors, health, rubric
+from assay.judge.hearing import Hearing, Keyed, check_share
+from assay.judge.log import carry_over, key, pending, verdicts
 from assay.judge.mode import Calls, Job, Mode
 from assay.judge.settings import JudgeSettings, check_access
 from assay.judge.summary import JudgeSummary, summarise
-from assay.judge.work import Keyed, Work, check_share
 from assay.progress import Listener
-from assay.records import SIDES, Prediction, Side, Verdict
+from assay.records import SIDES, Case, Side, Verdict
 
 
 def judge(
@@ -36,13 +37,14 @@ def judge(
     log with `verdicts`. Raises InputError before anything is paid for, and StageError where more
     than settings.max_unscored of the verdicts have no score, with all that was done kept.
     """
-    work = Work(settings)
-    frozen = anchors.load(settings.anchors, work.rubric)
+    hearing = Hearing(settings)
+    frozen = anchors.load(settings.anchors, hearing.rubric)
+    cases.count(samples, predictions)
 
     def keyed() -> Iterator[Keyed]:
-        return ((key(work.identity, case), case) for case in cases.read(samples, predictions))
+        return ((key(hearing.identity, case), case) for case in cases.read(samples, predictions))
 
-    todo = plan(out, keyed(), work.names, most=settings.max_samples, only_failed=only_failed)
+    todo = pending(out, keyed(), hearing.names, most=settings.max_samples, only_failed=only_failed)
     with progress.track(
         listen,
         "judge",
@@ -52,16 +54,17 @@ def judge(
         done=todo.done,
     ) as tracker:
         known = health.probes() if settings.self_test else []
-        tested = work.beside(out.with_name(SELF_TEST), known)
-        anchored = work.beside(out.with_name(ANCHORS), anchors.cases(frozen))
-        work.fill(out, todo, keyed(), tracker)
-        rows = _with_lengths(out, predictions, settings.max_samples)
+        tested = hearing.beside(out.with_name(SELF_TEST), known)
+        anchored = hearing.beside(out.with_name(ANCHORS), anchors.cases(frozen))
+        hearing.fill(out, todo, keyed(), tracker)
+        joined = islice(cases.read(samples, predictions), settings.max_samples or None)
+        rows = _with_lengths(verdicts(out), joined)
         summary = summarise(
             settings,
-            work.rubric,
-            work.identity,
-            work.dialect,
-            work.price,
+            hearing.rubric,
+            hearing.identity,
+            hearing.dialect,
+            hearing.price,
             rows,
             tested,
             frozen,
@@ -71,11 +74,12 @@ def judge(
         check_share(summary.unscored, summary.verdicts, settings, out)
 
 
-def _with_lengths(out: Path, predictions: Path, most: int) -> Iterator[tuple[Verdict, int]]:
-    rows = verdicts(out)
-    for number, prediction in enumerate(store.read_rows(predictions, Prediction)):
-        if prediction.id in rows and (not most or number < most):
-            yield rows[prediction.id], len(prediction.output)
+def _with_lengths(
+    given: Mapping[str, Verdict], joined: Iterable[Case]
+) -> Iterator[tuple[Verdict, int]]:
+    for sample, prediction in joined:
+        if sample.id in given:
+            yield given[sample.id], len(prediction.output)
 
 
 def log_of(out: Path, side: str) -> Path:
