@@ -90,7 +90,7 @@ def write_form(path: Path, items: Sequence[Item], rubric: Rubric) -> None:
 
 
 def read_labels(
-    source: str, known: Mapping[str, Item], rubric: Rubric
+    source: str, items: Mapping[str, Item], rubric: Rubric
 ) -> dict[str, dict[str, int]]:
     """Return item -> dimension -> label from a CSV that people filled in, a path or URI; empty
     cells are no labels. Raises StoreError, and InputError, by row, for an item that the run does
@@ -99,7 +99,7 @@ def read_labels(
     for number, row in enumerate(_rows(source, rubric), 2):
         name = (row.get("item") or "").strip()
         where = f"{source}:{number}: item {name}"
-        if name not in known:
+        if name not in items:
             raise InputError(f"{where} is not in the run", "Label what `export` wrote for this run")
         if name in labels:
             raise InputError(f"{where} stands twice", "Keep one label for each item")

@@ -69,12 +69,14 @@ class Health:
     @property
     def failed(self) -> tuple[str, ...]:
         """The answers of the self-test that got a score which does not fit."""
-        return tuple(one.name for one in self.self_test if one.score is not None and not one.passed)
+        return tuple(
+            probe.name for probe in self.self_test if probe.score is not None and not probe.passed
+        )
 
     @property
     def untested(self) -> tuple[str, ...]:
         """The answers of the self-test that got no verdict."""
-        return tuple(one.name for one in self.self_test if one.score is None)
+        return tuple(probe.name for probe in self.self_test if probe.score is None)
 
 
 def probes() -> list[Case]:

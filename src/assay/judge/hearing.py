@@ -64,13 +64,13 @@ class Hearing:
         self._causes: Counter[str] = Counter()
         self._given = 0
 
-    def beside(self, log: Path, known: Sequence[Case]) -> dict[str, Verdict]:
+    def beside(self, log: Path, others: Sequence[Case]) -> dict[str, Verdict]:
         """Judge answers that are no predictions of this run, and return their verdicts by id."""
-        if not known:
+        if not others:
             return {}
-        keyed = [(key(self.identity, case), case) for case in known]
+        keyed = [(key(self.identity, case), case) for case in others]
         self.fill(log, pending(log, keyed, self.names), iter(keyed), None)
-        wanted = {one for one, _ in keyed}
+        wanted = {name for name, _ in keyed}
         return {id: row for id, row in verdicts(log).items() if row.key in wanted}  # noqa: A001
 
     def fill(

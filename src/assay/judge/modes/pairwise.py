@@ -105,15 +105,15 @@ def _summarise(
     settings: JudgeSettings, rows: Sequence[Verdict], price: Price | None
 ) -> PairSummary:
     causes = Counter(row.unscored[WIN_RATE] for row in rows if row.unscored)
-    found = Counter[Preference | None](preference_of(row) for row in rows)
+    preferences = Counter[Preference | None](preference_of(row) for row in rows)
     prompt, output = sum(row.prompt_tokens for row in rows), sum(row.output_tokens for row in rows)
     return PairSummary(
         model=settings.model,
         pairs=len(rows),
-        wins=found["candidate"],
-        ties=found["tie"] + found["inconsistent"],
-        losses=found["baseline"],
-        inconsistent=found["inconsistent"],
+        wins=preferences["candidate"],
+        ties=preferences["tie"] + preferences["inconsistent"],
+        losses=preferences["baseline"],
+        inconsistent=preferences["inconsistent"],
         unscored=dict(sorted(causes.items())),
         requests=sum(row.attempts for row in rows),
         prompt_tokens=prompt,

@@ -80,13 +80,13 @@ def combine(
 def _combined(
     id_: str, given: Sequence[Mapping[str, float]], names: Sequence[str], judges: int
 ) -> PanelScore:
-    found = {name: [values[name] for values in given if name in values] for name in names}
-    enough = {name for name, scores in found.items() if 2 * len(scores) >= judges}
+    scores = {name: [values[name] for values in given if name in values] for name in names}
+    enough = {name for name, each in scores.items() if 2 * len(each) >= judges}
     return PanelScore(
         id=id_,
-        values={name: median(scores) for name, scores in found.items() if name in enough},
+        values={name: median(each) for name, each in scores.items() if name in enough},
         unscored={name: TOO_FEW for name in names if name not in enough},
-        judges={name: len(scores) for name, scores in found.items()},
+        judges={name: len(each) for name, each in scores.items()},
     )
 
 
@@ -94,17 +94,17 @@ def _summarise(
     summaries: Sequence[JudgeSummary], rows: Sequence[PanelScore], metrics: Sequence[Metric]
 ) -> PanelSummary:
     names = rows[0].judges if rows else {}
-    costs = [one.cost for one in summaries if one.cost is not None]
+    costs = [judge.cost for judge in summaries if judge.cost is not None]
     return PanelSummary(
-        models=tuple(one.model for one in summaries),
+        models=tuple(judge.model for judge in summaries),
         metrics=tuple(metrics),
         judges={
             name: dict(sorted(Counter(row.judges[name] for row in rows).items(), reverse=True))
             for name in names
         },
-        requests=sum(one.requests for one in summaries),
-        prompt_tokens=sum(one.prompt_tokens for one in summaries),
-        output_tokens=sum(one.output_tokens for one in summaries),
+        requests=sum(judge.requests for judge in summaries),
+        prompt_tokens=sum(judge.prompt_tokens for judge in summaries),
+        output_tokens=sum(judge.output_tokens for judge in summaries),
         cost=sum(costs) if costs else None,
     )
 

@@ -53,8 +53,8 @@ def judge(
         side=side,
         done=todo.done,
     ) as tracker:
-        known = health.probes() if settings.self_test else []
-        tested = hearing.beside(out.with_name(SELF_TEST), known)
+        probes = health.probes() if settings.self_test else []
+        tested = hearing.beside(out.with_name(SELF_TEST), probes)
         anchored = hearing.beside(out.with_name(ANCHORS), anchors.cases(frozen))
         hearing.fill(out, todo, keyed(), tracker)
         joined = islice(cases.read(samples, predictions), settings.max_samples or None)
