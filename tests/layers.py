@@ -17,7 +17,7 @@ LAYERS = (
     {"records", "settings", "compiled", "folder", "parameters"},
     {"placement"},
     {"store", "process"},
-    {"progress", "queues", "resume"},
+    {"cases", "progress", "queues", "resume"},
     {"intervals"},
     {"stats"},
     {"gate"},

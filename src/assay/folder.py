@@ -2,8 +2,9 @@
 
 CONFIG, SAMPLES, TRAINING, SUMMARY     what was asked, and the data
 MODEL/          MANIFEST, LOSSES, TRAIN_LOG beside the weights
-<side>/         PREDICTIONS, GENERATION, RESULTS; SCORES, TOTALS; VERDICTS, JUDGE
-<side>/PANEL/   COMBINED, and the verdicts of each further judge
+<side>/         PREDICTIONS, GENERATION, RESULTS; SCORES, TOTALS, SPECS; VERDICTS, JUDGE,
+                SELF_TEST, ANCHORS
+<side>/PANEL/   SCORES and COMBINED of all judges, and a folder for each further one
 PAIRS, PAIRING  the pairwise verdicts and what they came to
 CALIBRATION     how far the judge agrees with people
 METRICS         totals, intervals, comparison, gate
@@ -28,6 +29,7 @@ GENERATE_LOG = "generate.log"
 
 SCORES = "scores.jsonl"
 TOTALS = "totals.jsonl"
+SPECS = "specs.jsonl"
 
 VERDICTS = "verdicts.jsonl"
 JUDGE = "judge.json"

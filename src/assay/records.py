@@ -77,6 +77,10 @@ def as_wanted(sample: Sample, prediction: Prediction) -> Sample:
     return sample if prediction.wanted is None else replace(sample, target=prediction.wanted)
 
 
+Case = tuple[Sample, Prediction]
+"""A sample with what a side answered."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Score:
     """What one scorer says of one prediction: metric name -> value, and for each metric that has

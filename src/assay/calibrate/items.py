@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from assay import store
+from assay import cases, store
 from assay.errors import InputError
+from assay.folder import PREDICTIONS, SAMPLES, VERDICTS
 from assay.judge import verdicts
 from assay.judge.rubric import Rubric
-from assay.records import SIDES, Prediction, Sample, Verdict, as_wanted
+from assay.records import SIDES, Prediction, Sample, Verdict
 
 SEED = 42
 SHOWN = ("item", "task", "reference", "answer")
@@ -37,21 +38,23 @@ class Item:
 def judged(run: Path) -> Iterator[Item]:
     """Yield every answer of the run folder that the judge scored in every dimension.
 
-    Raises InputError where nothing is judged."""
-    samples = {sample.id: sample for sample in store.read_rows(run / "dataset.jsonl", Sample)}
-    sides = [side for side in SIDES if (run / side / "verdicts.jsonl").is_file()]
+    Raises InputError where nothing is judged, or a side's ids are not the dataset's."""
+    sides = [side for side in SIDES if (run / side / VERDICTS).is_file()]
     if not sides:
         raise InputError(f"{run} holds no verdicts", f"Run: assay judge {run}")
     for side in sides:
-        found = verdicts(run / side / "verdicts.jsonl")
-        for row in store.read_rows(run / side / "predictions.jsonl", Prediction):
-            if row.id in found and row.id in samples and not found[row.id].unscored:
+        samples, predictions = run / SAMPLES, run / side / PREDICTIONS
+        cases.count(samples, predictions)
+        given = verdicts(run / side / VERDICTS)
+        for sample, prediction in cases.read(samples, predictions):
+            verdict = given.get(sample.id)
+            if verdict and not verdict.unscored:
                 yield Item(
-                    name=_name(side, row),
+                    name=_name(side, prediction),
                     side=side,
-                    sample=as_wanted(samples[row.id], row),
-                    output=row.output,
-                    verdict=found[row.id],
+                    sample=sample,
+                    output=prediction.output,
+                    verdict=verdict,
                 )
 
 
@@ -87,7 +90,7 @@ def write_form(path: Path, items: Sequence[Item], rubric: Rubric) -> None:
 
 
 def read_labels(
-    source: str, known: Mapping[str, Item], rubric: Rubric
+    source: str, items: Mapping[str, Item], rubric: Rubric
 ) -> dict[str, dict[str, int]]:
     """Return item -> dimension -> label from a CSV that people filled in, a path or URI; empty
     cells are no labels. Raises StoreError, and InputError, by row, for an item that the run does
@@ -96,7 +99,7 @@ def read_labels(
     for number, row in enumerate(_rows(source, rubric), 2):
         name = (row.get("item") or "").strip()
         where = f"{source}:{number}: item {name}"
-        if name not in known:
+        if name not in items:
             raise InputError(f"{where} is not in the run", "Label what `export` wrote for this run")
         if name in labels:
             raise InputError(f"{where} stands twice", "Keep one label for each item")

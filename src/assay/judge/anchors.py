@@ -11,9 +11,8 @@ from statistics import fmean, stdev
 
 from assay import store
 from assay.errors import JudgeError
-from assay.judge.log import Case
 from assay.judge.rubric import Rubric
-from assay.records import Prediction, Sample, Verdict
+from assay.records import Case, Prediction, Sample, Verdict
 
 LEAST = 5
 Z95 = 1.959963984540054

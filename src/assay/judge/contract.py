@@ -41,7 +41,7 @@ class ReplyError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opinion:
+class Grades:
     """What one valid reply says: dimension -> score within the rubric's scale, and why."""
 
     scores: Mapping[str, int]
@@ -111,7 +111,7 @@ def schema(rubric: Rubric) -> dict[str, Any]:
     }
 
 
-def parse(rubric: Rubric, reply: str, answer: str = "") -> Opinion:
+def parse(rubric: Rubric, reply: str, answer: str = "") -> Grades:
     """Return the verdict in `reply`, which must be exactly one JSON object with exactly the
     rubric's keys and integers on its scale. Raises ReplyError (parse_error, out_of_range).
 
@@ -121,7 +121,7 @@ def parse(rubric: Rubric, reply: str, answer: str = "") -> Opinion:
     values = object_in(reply, answer)
     check_keys([COMMENTARY, *rubric.dimensions], values)
     scores = {name: _score(rubric, name, values[name]) for name in rubric.dimensions}
-    return Opinion(scores=scores, commentary=one_line(values[COMMENTARY]))
+    return Grades(scores=scores, commentary=one_line(values[COMMENTARY]))
 
 
 def fence(*texts: str) -> str:

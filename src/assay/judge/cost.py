@@ -34,9 +34,9 @@ def price_of(model: str, prices: Mapping[str, Price], max_cost: float) -> Price 
     if model in prices:
         return prices[model]
     if prices or max_cost:
-        known = f" (it has {', '.join(sorted(prices))})" if prices else ""
+        table = f" (it has {', '.join(sorted(prices))})" if prices else ""
         raise JudgeError(
-            f"judge.prices has no price for {model!r}{known}",
+            f"judge.prices has no price for {model!r}{table}",
             f"Add judge.prices.{model} with input and output, per million tokens",
         )
     return None

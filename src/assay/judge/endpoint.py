@@ -133,10 +133,10 @@ class Endpoint:
         return self.dialect.learn(texts(error.param), str(error.message))
 
     def _call_error(self, error: openai.APIError) -> CallError:
-        found = call_error(error)
-        told = self._without_key(str(found).encode()).decode()
-        found.args = (told[:MOST_TOLD],)
-        return found
+        failure = call_error(error)
+        told = self._without_key(str(failure).encode()).decode()
+        failure.args = (told[:MOST_TOLD],)
+        return failure
 
     def _without_key(self, content: bytes) -> bytes:
         """Return what the endpoint said without the key, which some endpoints quote; one as short

@@ -3,15 +3,14 @@ verdicts as a whole look like."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from assay.judge.log import Case
 from assay.judge.rubric import Rubric
-from assay.records import Message, Prediction, Sample, Verdict
+from assay.records import Case, Message, Prediction, Sample, Verdict
+from assay.stats import rank_correlation
 
 OVERALL = "overall"
 _TASK = "Explain in two sentences why the sky looks blue on a clear day."
@@ -70,12 +69,14 @@ class Health:
     @property
     def failed(self) -> tuple[str, ...]:
         """The answers of the self-test that got a score which does not fit."""
-        return tuple(one.name for one in self.self_test if one.score is not None and not one.passed)
+        return tuple(
+            probe.name for probe in self.self_test if probe.score is not None and not probe.passed
+        )
 
     @property
     def untested(self) -> tuple[str, ...]:
         """The answers of the self-test that got no verdict."""
-        return tuple(one.name for one in self.self_test if one.score is None)
+        return tuple(probe.name for probe in self.self_test if probe.score is None)
 
 
 def probes() -> list[Case]:
@@ -107,7 +108,7 @@ def examine(
             name: dict(sorted(Counter(round(row.values[name]) for row, _ in rows).items()))
             for name in rubric.dimensions
         },
-        length_correlation=spearman(scores, [length for _, length in rows]),
+        length_correlation=_correlation(scores, [length for _, length in rows]),
         overall_gap=_overall_gap([verdict.values for verdict, _ in rows]),
         within_item_sd=_mean_spread(rubric, [verdict for verdict, _ in rows]),
         unstable=tuple(
@@ -121,32 +122,6 @@ def examine(
 def headline(values: Mapping[str, float]) -> float:
     """Return overall, or the mean of the dimensions where the rubric has no overall."""
     return values[OVERALL] if OVERALL in values else fmean(values.values())
-
-
-def spearman(xs: Sequence[float], ys: Sequence[float]) -> float | None:
-    """Return Spearman's rank correlation (ties get their mean rank), or None where either side
-    has fewer than three values or does not vary."""
-    if len(xs) < 3:
-        return None
-    a, b = _ranks(xs), _ranks(ys)
-    mean_a, mean_b = fmean(a), fmean(b)
-    over = sum((x - mean_a) * (y - mean_b) for x, y in zip(a, b, strict=True))
-    under = math.sqrt(sum((x - mean_a) ** 2 for x in a) * sum((y - mean_b) ** 2 for y in b))
-    return over / under if under else None
-
-
-def _ranks(values: Sequence[float]) -> list[float]:
-    order = sorted(range(len(values)), key=values.__getitem__)
-    ranks = [0.0] * len(values)
-    start = 0
-    while start < len(order):
-        end = start
-        while end < len(order) and values[order[end]] == values[order[start]]:
-            end += 1
-        for index in order[start:end]:
-            ranks[index] = (start + end - 1) / 2
-        start = end
-    return ranks
 
 
 def _self_test(rubric: Rubric, tested: Mapping[str, Verdict]) -> tuple[Probe, ...]:
@@ -170,6 +145,12 @@ def _overall_gap(rows: Sequence[Mapping[str, float]]) -> float | None:
         if OVERALL in values and len(values) > 1
     ]
     return fmean(gaps) if gaps else None
+
+
+def _correlation(scores: Sequence[float], lengths: Sequence[float]) -> float | None:
+    import numpy as np
+
+    return rank_correlation(np.array(scores, dtype=np.float64), np.array(lengths, dtype=np.float64))
 
 
 def _mean_spread(rubric: Rubric, rows: Sequence[Verdict]) -> dict[str, float]:

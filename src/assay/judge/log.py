@@ -1,6 +1,6 @@
 """The verdict log: append-only, one row a verdict, each under the key of all it depends on.
 
-The last row of an id is the one that counts. A plan keeps that true when rubric, model or
+The last row of an id is the one that counts. What is pending keeps that true when rubric, model or
 prediction change: what was paid for under the present key and is shadowed by a later row is
 appended again, and where there is nothing yet, a row says so (not_judged).
 
@@ -19,11 +19,10 @@ from assay import store
 from assay.judge.contract import VERSION
 from assay.judge.rubric import Rubric
 from assay.judge.settings import JudgeSettings
-from assay.records import Prediction, Sample, Verdict
+from assay.records import Case, Verdict
 
 NOT_JUDGED = "not_judged"
 
-Case = tuple[Sample, Prediction]
 Row = tuple[str, str]  # id and key
 
 
@@ -49,7 +48,7 @@ def key(identity: str, case: Case) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Pending:
     """What is still to be judged: the id that is asked about -> its twins, which have the same key
     and get a copy of its verdict. How many ids have their verdict (`done`), and the rows to append
     first so that the last row of each id is true."""
@@ -64,14 +63,14 @@ class Plan:
         return len(self.todo) + sum(map(len, self.todo.values()))
 
 
-def plan(
+def pending(
     path: Path,
     cases: Iterable[tuple[str, Case]],
     names: Iterable[str],
     *,
     most: int = 0,
     only_failed: bool = False,
-) -> Plan:
+) -> Pending:
     """Return what is left to do for the first `most` (0: all) of `cases` (key, case), given the
     log in `path`; `names` are the dimensions.
 
@@ -79,29 +78,29 @@ def plan(
     `only_failed` only where such a row was tried and failed. Raises InputError where the log is
     not one of verdicts.
     """
-    index = _index(path)
+    contents = _contents(path)
     asked: dict[str, str] = {}
     todo: dict[str, list[str]] = {}
     again: list[Row] = []
     stale, done = [], 0
     for number, (key, (sample, _)) in enumerate(cases):
         wanted = not most or number < most
-        last = index.last.get(sample.id)
-        if (sample.id, key) in index.paid or (wanted and key in index.keys):
+        last = contents.last.get(sample.id)
+        if (sample.id, key) in contents.paid or (wanted and key in contents.keys):
             done += wanted
             if last != (key, True):
                 again.append((sample.id, key))
             continue
-        if wanted and (not only_failed or key in index.failed):
+        if wanted and (not only_failed or key in contents.failed):
             first = asked.setdefault(key, sample.id)
             todo.setdefault(first, []).extend([sample.id] if first != sample.id else [])
         if last and last[0] != key:
             stale.append(not_judged(sample.id, key, names))
-    return Plan(todo=todo, done=done, rows=(*stale, *_rows_of(path, again)))
+    return Pending(todo=todo, done=done, rows=(*stale, *_rows_of(path, again)))
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Index:
+class _Contents:
     """What a log has: each id's last row, its key and whether it has every score; the rows that
     have every score, and their keys; and the keys that were only tried."""
 
@@ -111,7 +110,7 @@ class _Index:
     failed: Set[str]
 
 
-def _index(path: Path) -> _Index:
+def _contents(path: Path) -> _Contents:
     last: dict[str, tuple[str, bool]] = {}
     paid: set[Row] = set()
     keys: dict[str, str] = {}
@@ -123,7 +122,7 @@ def _index(path: Path) -> _Index:
             paid.add((verdict.id, keys.setdefault(verdict.key, verdict.key)))
         elif NOT_JUDGED not in verdict.unscored.values():
             failed.add(verdict.key)
-    return _Index(last=last, paid=paid, keys=keys.keys(), failed=failed - keys.keys())
+    return _Contents(last=last, paid=paid, keys=keys.keys(), failed=failed - keys.keys())
 
 
 def _rows_of(path: Path, wanted: Sequence[Row]) -> list[Verdict]:
@@ -147,7 +146,7 @@ def copied(verdict: Verdict, id_: str) -> Verdict:
 
 def carry_over(judged: Path, log: Path) -> None:
     """Append to `log` the verdicts that `judged` has and it lacks: nothing is paid for them."""
-    lacking = _index(judged).paid - _index(log).paid
+    lacking = _contents(judged).paid - _contents(log).paid
     if lacking:
         with store.appending(log) as file:
             for row in _rows_of(judged, sorted(lacking)):

@@ -17,11 +17,10 @@ from typing import Literal
 
 from assay.judge import contract, specs
 from assay.judge.contract import ReplyError
-from assay.judge.log import Case
 from assay.judge.outcome import CallError
 from assay.judge.pair_contract import ask_for, form_of, parse, schema
 from assay.judge.session import Bill, Session
-from assay.records import Sample, Verdict
+from assay.records import Case, Sample, Verdict
 
 Preference = Literal["candidate", "baseline", "tie", "inconsistent"]
 
@@ -52,9 +51,9 @@ async def give(session: Session, case: Case, other: str, key: str) -> Verdict:
     begun, bill = time.monotonic(), Bill()
     repeats = range(session.settings.repeats)
     votes = [await _vote(session, case[0], case[1].output, other, bill) for _ in repeats]
-    found = [vote.preference for vote in votes if vote.preference]
-    chosen = majority(found) if 2 * len(found) > len(votes) else None
-    rates = [_WIN_RATES[one] for one in found]
+    preferences = [vote.preference for vote in votes if vote.preference]
+    chosen = majority(preferences) if 2 * len(preferences) > len(votes) else None
+    rates = [_WIN_RATES[preference] for preference in preferences]
     return Verdict(
         id=case[0].id,
         key=key,
@@ -69,10 +68,10 @@ async def give(session: Session, case: Case, other: str, key: str) -> Verdict:
     )
 
 
-def majority(found: Sequence[Preference]) -> Preference:
+def majority(preferences: Sequence[Preference]) -> Preference:
     """Return what more than half of the repeats say; where nothing does, it is a tie."""
-    preference, count = Counter(found).most_common(1)[0]
-    return preference if 2 * count > len(found) else "tie"
+    preference, count = Counter(preferences).most_common(1)[0]
+    return preference if 2 * count > len(preferences) else "tie"
 
 
 def preference_of(verdict: Verdict) -> Preference | None:
@@ -103,13 +102,13 @@ async def _vote(session: Session, sample: Sample, own: str, other: str, bill: Bi
     (first, why), (second, reason) = await asyncio.gather(
         _choose(session, sample, own, other, bill), _choose(session, sample, other, own, bill)
     )
-    said = f"Candidate first: {why} | Baseline first: {reason}"
+    reasons = f"Candidate first: {why} | Baseline first: {reason}"
     for reply in (first, second):
         if not isinstance(reply, str):
-            return Vote(preference=None, cause=reply.cause, commentary=said)
+            return Vote(preference=None, cause=reply.cause, commentary=reasons)
     same = first == _SWAPPED[str(second)]
     preference = _PREFERENCES[str(first)] if same else "inconsistent"
-    return Vote(preference=preference, cause="", commentary=said)
+    return Vote(preference=preference, cause="", commentary=reasons)
 
 
 async def _choose(

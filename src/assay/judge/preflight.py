@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from assay import progress, store
+from assay import store
 from assay.errors import JudgeError
-from assay.judge import anchors, contract, rubric
+from assay.judge import contract, rubric
 from assay.judge.cost import price_of
-from assay.judge.health import PROBES
-from assay.judge.log import Case
+from assay.judge.estimate import Estimate, add_up, extrapolate
+from assay.judge.mode import Calls
+from assay.judge.modes import MODES
 from assay.judge.outcome import CallError
-from assay.judge.panel import seats
 from assay.judge.rubric import Rubric
 from assay.judge.session import Session
 from assay.judge.settings import JudgeSettings
 from assay.judge.verdict import give
-from assay.records import Message, Prediction, Sample, Verdict
+from assay.records import Case, Message, Prediction, Sample, Verdict
 from assay.text import one_line
 
 LONGEST_S = 60.0
@@ -45,56 +46,22 @@ _REMEDIES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """What judging will take: requests, tokens, wall seconds and cost (None without a price).
-
-    Extrapolated from one verdict, so good to a factor of two: repairs and retries come on top, and
-    an answer is taken to be as long as the target.
-    """
-
-    requests: int
-    prompt_tokens: int
-    output_tokens: int
-    seconds: float
-    cost: float | None
-
-
 def check(settings: JudgeSettings, samples: Path | None = None, *, sides: int = 1) -> Estimate:
-    """Check every judge of the panel as `check_one` does, and return what all of it will take."""
-    estimates = [check_one(one, samples, sides=sides) for one in (settings, *seats(settings))]
-    costs = [one.cost for one in estimates if one.cost is not None]
-    return Estimate(
-        requests=sum(one.requests for one in estimates),
-        prompt_tokens=sum(one.prompt_tokens for one in estimates),
-        output_tokens=sum(one.output_tokens for one in estimates),
-        seconds=sum(one.seconds for one in estimates),
-        cost=sum(costs) if costs else None,
-    )
+    """Check every judge that a mode asks as `check_one` does, and return what judging the `samples`
+    (dataset.jsonl) of so many `sides` will take."""
+    asked: dict[tuple[str, str], tuple[JudgeSettings, list[Calls]]] = {}
+    for mode in MODES:
+        for judge in mode.judges(settings, sides):
+            _, calls = asked.setdefault((judge.model, judge.endpoint), (judge, []))
+            calls.append(mode.calls(judge, sides))
+    return add_up(check_one(judge, calls, samples) for judge, calls in asked.values())
 
 
-def describe_estimate(estimate: Estimate) -> str:
-    """Return an estimate as one line for people."""
-    cost = "" if estimate.cost is None else f", cost {estimate.cost:.3g}"
-    return (
-        f"the judge will take about {estimate.requests:,} requests, {estimate.prompt_tokens:,} + "
-        f"{estimate.output_tokens:,} tokens, {progress.clock(estimate.seconds)}{cost}"
-    )
-
-
-def check_cost(settings: JudgeSettings, estimate: Estimate) -> None:
-    """Raise JudgeError where judging is estimated to cost more than `max_cost`."""
-    if settings.max_cost and estimate.cost is not None and estimate.cost > settings.max_cost:
-        raise JudgeError(
-            f"judge.max_cost = {settings.max_cost:g} does not pay for this run: "
-            f"{describe_estimate(estimate)}",
-            "Raise it, or judge fewer samples with judge.max_samples",
-        )
-
-
-def check_one(settings: JudgeSettings, samples: Path | None = None, *, sides: int = 1) -> Estimate:
-    """Ask for one verdict, before anything is spent, and return what judging the `samples`
-    (dataset.jsonl) of so many `sides` will take.
+def check_one(
+    settings: JudgeSettings, calls: Sequence[Calls], samples: Path | None = None
+) -> Estimate:
+    """Ask one judge for one verdict, before anything is spent, and return what its `calls`, each
+    mode's, will take.
 
     The verdict is on the longest sample with its target as the answer, so that the judge's token
     budget is known to be enough; without samples on a fixed case. Raises JudgeError with the
@@ -103,26 +70,12 @@ def check_one(settings: JudgeSettings, samples: Path | None = None, *, sides: in
     """
     chosen = rubric.load(settings.rubric)
     price = price_of(settings.model, settings.prices, settings.max_cost)
-    frozen = anchors.load(settings.anchors, chosen)
     case, lengths = _survey(settings, chosen, samples)
     quick = replace(
         settings, retries=min(settings.retries, 2), timeout_s=min(settings.timeout_s, LONGEST_S)
     )
-    verdict = asyncio.run(_check(quick, chosen, case))
-    beside = len(PROBES) * settings.self_test + len(frozen)
-    each = sides * (len(chosen.parts()) if settings.one_call_each else 1) * settings.repeats
-    pairs = 2 * (settings.pairwise and sides == 2) * settings.repeats
-    requests = each * (len(lengths) + beside) + pairs * len(lengths)
-    characters = each * (sum(lengths) + min(lengths) * beside) + pairs * sum(lengths)
-    prompt = round(verdict.prompt_tokens / verdict.attempts * characters / max(lengths))
-    output = round(verdict.output_tokens / verdict.attempts * requests)
-    return Estimate(
-        requests=requests,
-        prompt_tokens=prompt,
-        output_tokens=output,
-        seconds=verdict.seconds / verdict.attempts * requests / min(settings.concurrency, requests),
-        cost=price.of(prompt, output) if price else None,
-    )
+    trial = asyncio.run(_check(quick, chosen, case))
+    return extrapolate(trial, lengths, calls, settings, price)
 
 
 def _survey(

@@ -47,7 +47,7 @@ class Rubric:
     def digest(self) -> str:
         """sha256 over everything that a judge is asked by it, so that any change makes it another
         rubric; its directions only say how the scores are read."""
-        asked = {one.name: getattr(self, one.name) for one in fields(self)}
+        asked = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         del asked["directions"]
         return hashlib.sha256(store.to_json(asked)).hexdigest()
 

@@ -12,11 +12,11 @@ from typing import Any, Self
 from assay.judge import contract
 from assay.judge.contract import Chat
 from assay.judge.endpoint import Endpoint
-from assay.judge.log import Case
 from assay.judge.outcome import CallError, Reply
-from assay.judge.pace import Meter, Pace, wait_s
 from assay.judge.rubric import Rubric
 from assay.judge.settings import JudgeSettings
+from assay.judge.throttle import Meter, Throttle, wait_s
+from assay.records import Case
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Session:
         self.rubric = rubric
         self.parts = rubric.parts() if settings.one_call_each else (rubric,)
         self.endpoint = Endpoint(settings)
-        self.pace = Pace(settings.concurrency)
+        self.throttle = Throttle(settings.concurrency)
         self.bill = Bill()
         self._replies = 0
         self._requests = Meter(settings.requests_per_minute)
@@ -72,7 +72,7 @@ class Session:
             attempt += 1
 
     async def _request(self, chat: Chat, form: Mapping[str, Any], bill: Bill) -> Reply:
-        async with self.pace.slot() as epoch:
+        async with self.throttle.slot() as epoch:
             expected = self._expected_tokens(chat)
             await self._requests.take(1)
             await self._tokens.take(expected)
@@ -86,9 +86,9 @@ class Session:
             except CallError as error:
                 self._pay(error.tokens, bill)
                 if error.cause == "rate_limited" or error.wait is not None:
-                    self.pace.slowed(epoch)
+                    self.throttle.slowed(epoch)
                 raise
-            self.pace.passed(epoch)
+            self.throttle.passed(epoch)
         self._pay(reply.tokens, bill)
         self._replies += 1
         self._tokens.correct(sum(reply.tokens) - expected)

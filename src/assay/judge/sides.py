@@ -6,16 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from assay import progress
-from assay.judge.combine import combine_panel
-from assay.judge.log import carry_over
-from assay.judge.pairwise import judge_pairs
-from assay.judge.panel import log_of, seats
-from assay.judge.run import ANCHORS, SELF_TEST, judge
+from assay.judge.mode import Job
+from assay.judge.modes import MODES
 from assay.judge.settings import JudgeSettings
 from assay.progress import Listener
-from assay.records import SIDES
-
-VERDICTS, PAIRS = "verdicts.jsonl", "pairs.jsonl"
 
 
 def judge_sides(
@@ -27,39 +21,18 @@ def judge_sides(
     only_failed: bool = False,
     listen: Listener = progress.ignore,
 ) -> None:
-    """Have each side's `predictions` judged into `out`/<side>/verdicts.jsonl, and by a panel's
-    judges into panel/ beside it, with what they say together; with `pairwise` compare those of both
-    sides in `out`/pairs.jsonl. Raises as `judge` does."""
-    sides = [side for side in SIDES if side in predictions]
-    logs = {side: out / side / VERDICTS for side in sides}
-    for seat in (settings, *seats(settings)):
-        before: Path | None = None
-        for side in sides:
-            first = seat is settings
-            log = logs[side] if first else log_of(seat, logs[side])
-            # what a judge says of these beside one side's answers holds beside the other's
-            if before:
-                for beside in (SELF_TEST, ANCHORS):
-                    carry_over(before.with_name(beside), log.with_name(beside))
-            judge(
-                samples,
-                predictions[side],
-                log,
-                seat,
-                side=side if first else f"{side}, {seat.model}",
-                only_failed=only_failed,
-                listen=listen,
-            )
-            before = log
-    for side in sides if settings.panel else ():
-        combine_panel(predictions[side], logs[side], settings, side)
-    if settings.pairwise and set(predictions) == set(SIDES):
-        judge_pairs(
-            samples,
-            predictions["baseline"],
-            predictions["candidate"],
-            out / PAIRS,
-            settings,
-            only_failed=only_failed,
-            listen=listen,
-        )
+    """Have the `predictions` of the sides judged into the run folder `out` in each mode that the
+    settings want: each side's into <side>/verdicts.jsonl, by a panel's judges into panel/ beside
+    it, and those of both compared in pairs.jsonl. Raises as `judge` does."""
+    job = Job(
+        samples=samples,
+        predictions=predictions,
+        out=out,
+        settings=settings,
+        only_failed=only_failed,
+        listen=listen,
+    )
+    # whom each of them asks is looked at before the first is paid
+    wanted = [mode for mode in MODES if mode.judges(settings, len(job.sides))]
+    for mode in wanted:
+        mode.judge(job)

@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from statistics import fmean, median, stdev
 
 from assay.judge import contract
-from assay.judge.contract import Opinion, ReplyError
-from assay.judge.log import Case
+from assay.judge.contract import Grades, ReplyError
 from assay.judge.outcome import CallError
 from assay.judge.rubric import Rubric
 from assay.judge.session import Bill, Session
-from assay.records import Verdict
+from assay.records import Case, Verdict
 
 
 async def give(session: Session, case: Case, key: str) -> Verdict:
@@ -25,11 +24,11 @@ async def give(session: Session, case: Case, key: str) -> Verdict:
     spread: dict[str, float] = {}
     comments = []
     for part in session.parts:
-        opinions, errors = await _opinions(session, part, case, bill)
-        if len(opinions) > len(errors):
-            values |= _over(opinions, median)
-            spread |= _over(opinions, stdev) if len(opinions) > 1 else {}
-            comments.append(_most_typical(opinions))
+        grades, errors = await _all_grades(session, part, case, bill)
+        if len(grades) > len(errors):
+            values |= _over(grades, median)
+            spread |= _over(grades, stdev) if len(grades) > 1 else {}
+            comments.append(_most_typical(grades))
         else:
             unscored |= dict.fromkeys(part.dimensions, errors[0].cause)
             comments.append(f"{errors[0].cause}: {errors[0]}")
@@ -47,20 +46,20 @@ async def give(session: Session, case: Case, key: str) -> Verdict:
     )
 
 
-async def _opinions(
+async def _all_grades(
     session: Session, part: Rubric, case: Case, bill: Bill
-) -> tuple[list[Opinion], list[CallError | ReplyError]]:
-    opinions: list[Opinion] = []
+) -> tuple[list[Grades], list[CallError | ReplyError]]:
+    grades: list[Grades] = []
     errors: list[CallError | ReplyError] = []
     for _ in range(session.settings.repeats):
         try:
-            opinions.append(await _opinion(session, part, case, bill))
+            grades.append(await _grades(session, part, case, bill))
         except (CallError, ReplyError) as error:
             errors.append(error)
-    return opinions, errors
+    return grades, errors
 
 
-async def _opinion(session: Session, part: Rubric, case: Case, bill: Bill) -> Opinion:
+async def _grades(session: Session, part: Rubric, case: Case, bill: Bill) -> Grades:
     chat = contract.ask_for(part, *case)
     answer = case[1].output
     form = contract.schema(part)
@@ -73,16 +72,13 @@ async def _opinion(session: Session, part: Rubric, case: Case, bill: Bill) -> Op
     return contract.parse(part, reply.text, answer)
 
 
-def _over(opinions: Sequence[Opinion], function: Callable[[list[int]], float]) -> dict[str, float]:
-    return {
-        name: function([opinion.scores[name] for opinion in opinions])
-        for name in opinions[0].scores
-    }
+def _over(grades: Sequence[Grades], function: Callable[[list[int]], float]) -> dict[str, float]:
+    return {name: function([reply.scores[name] for reply in grades]) for name in grades[0].scores}
 
 
-def _most_typical(opinions: Sequence[Opinion]) -> str:
-    """Return the commentary of the opinion whose mean score is nearest to the median one."""
-    means = [fmean(opinion.scores.values()) for opinion in opinions]
+def _most_typical(grades: Sequence[Grades]) -> str:
+    """Return the commentary of the reply whose mean score is nearest to the median one."""
+    means = [fmean(reply.scores.values()) for reply in grades]
     middle = median(means)
     nearest = min(range(len(means)), key=lambda index: abs(means[index] - middle))
-    return opinions[nearest].commentary
+    return grades[nearest].commentary

@@ -13,8 +13,8 @@ from assay import parameters, preflight, settings, store, task
 from assay.config import NO_BASELINE, Config
 from assay.errors import SettingsError
 from assay.judge import JudgeSettings
-from assay.judge.panel import seats
 from assay.judge.rubric import builtin_names
+from assay.judge.seats import seats
 
 PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     "STRING": (str,),

@@ -1,9 +1,9 @@
 """Auto-metrics: predictions in, one score a sample for each metric out."""
 
+from assay.folder import SPECS
 from assay.metrics.catalogue import CATALOGUE, DIAGNOSTICS
 from assay.metrics.contract import AutoMetric, CorpusFunction, MetricFunction, Unscored, target_of
 from assay.metrics.stage import (
-    SPECS,
     MetricsSettings,
     check,
     compute_metrics,

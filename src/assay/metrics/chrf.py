@@ -36,10 +36,10 @@ def chrf_score(counts: Sequence[int]) -> float:
     """Return chrF2, 0 to 100, from `chrf_counts` of a sentence or their sums over a corpus: the
     means of precision and recall over the orders that both texts have."""
     orders = [counts[at : at + 3] for at in range(0, len(counts), 3)]
-    held = [(found, wanted, shared) for found, wanted, shared in orders if found and wanted]
+    held = [(given, wanted, shared) for given, wanted, shared in orders if given and wanted]
     if not held:
         return 0.0
-    precision = sum(shared / found for found, _, shared in held) / len(held)
+    precision = sum(shared / given for given, _, shared in held) / len(held)
     recall = sum(shared / wanted for _, wanted, shared in held) / len(held)
     if not precision + recall:
         return 0.0

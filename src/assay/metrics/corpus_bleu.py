@@ -42,16 +42,16 @@ def words_zh(text: str) -> list[str]:
 def bleu_counts(words: Callable[[str], list[str]], output: str, target: str) -> list[int]:
     """Return what a corpus' BLEU is summed from: the lengths of output and target in words, and
     for n = 1 to 4 the n-grams that they share, then those in the output."""
-    found, wanted = words(output), words(target)
-    totals = [max(0, len(found) - n) for n in range(_ORDER)]
-    return [len(found), len(wanted), *shared_ngrams(found, wanted, _ORDER), *totals]
+    given, wanted = words(output), words(target)
+    totals = [max(0, len(given) - n) for n in range(_ORDER)]
+    return [len(given), len(wanted), *shared_ngrams(given, wanted, _ORDER), *totals]
 
 
 def bleu_score(counts: Sequence[int]) -> float:
     """Return BLEU, 0 to 100, from sums of `bleu_counts` (Papineni et al. 2002), with sacreBLEU's
     "exp" smoothing: the k-th order without a match counts 1 / 2^k matches. 0 where no word
     matches, and where no output has four words."""
-    found, wanted = counts[:2]
+    given, wanted = counts[:2]
     shared, totals = counts[2 : 2 + _ORDER], counts[2 + _ORDER :]
     if not shared[0] or not all(totals):
         return 0.0
@@ -59,7 +59,7 @@ def bleu_score(counts: Sequence[int]) -> float:
     for matched, total in zip(shared, totals, strict=True):
         misses += not matched
         logs += math.log(100 * (matched or 0.5**misses) / total)
-    penalty = math.exp(1 - wanted / found) if found < wanted else 1.0
+    penalty = math.exp(1 - wanted / given) if given < wanted else 1.0
     return penalty * math.exp(logs / _ORDER)
 
 

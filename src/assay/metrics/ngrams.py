@@ -44,11 +44,11 @@ def _ids(output: Sequence[str], target: Sequence[str]) -> Ids:
     import numpy as np
 
     if isinstance(output, str) and isinstance(target, str):
-        codes = (output + target).encode("utf-32-le", "surrogatepass")
-        return np.frombuffer(codes, np.uint32).astype(np.int64)
+        encoded = (output + target).encode("utf-32-le", "surrogatepass")
+        return np.frombuffer(encoded, np.uint32).astype(np.int64)
     numbers: dict[str, int] = {}
-    found = [numbers.setdefault(item, len(numbers)) for text in (output, target) for item in text]
-    return np.array(found, np.int64)
+    codes = [numbers.setdefault(item, len(numbers)) for text in (output, target) for item in text]
+    return np.array(codes, np.int64)
 
 
 def _ranks(codes: Ids) -> Ids:

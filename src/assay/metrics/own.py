@@ -24,11 +24,11 @@ def load(name: str) -> AutoMetric:
     one that says nothing but its name. Raises SettingsError where there is none, or no metric."""
     points = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
     if name not in points:
-        known = sorted({*CATALOGUE, *points})
-        close = difflib.get_close_matches(name, known, n=1)
+        names = sorted({*CATALOGUE, *points})
+        close = difflib.get_close_matches(name, names, n=1)
         raise SettingsError(
             f"metrics.metrics: {name!r} is not a metric",
-            f"Did you mean {close[0]}?" if close else f"Known: {', '.join(known)}",
+            f"Did you mean {close[0]}?" if close else f"Known: {', '.join(names)}",
         )
     loaded = _import(points[name])
     if isinstance(loaded, AutoMetric):

@@ -54,11 +54,11 @@ def words(text: str) -> tuple[str, ...]:
     lines = _SENTENCE_END.sub("\\1\n", joined)
     if "......" in lines:
         lines = _SIX_DOTS.sub(r"\1\n\2", lines)
-    found: list[str] = []
+    pieces: list[str] = []
     for line in lines.rstrip().split("\n"):
         if line:
-            found += line.split() or [""]
-    return tuple(found)
+            pieces += line.split() or [""]
+    return tuple(pieces)
 
 
 def _f1_of_sets(output: Set[Hashable], target: Set[Hashable]) -> float:

@@ -76,10 +76,10 @@ def _both(sample: Sample, prediction: Prediction, stemmed: bool) -> tuple[Words,
 
 
 def _split(text: str, stemmed: bool) -> Words:
-    found = _WORDS.findall(text.lower())
+    words = _WORDS.findall(text.lower())
     if not stemmed:
-        return tuple(found)
-    return tuple(filter(None, (stem(word) if len(word) > 3 else word for word in found)))
+        return tuple(words)
+    return tuple(filter(None, (stem(word) if len(word) > 3 else word for word in words)))
 
 
 _words = functools.lru_cache(maxsize=4)(_split)

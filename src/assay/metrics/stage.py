@@ -12,18 +12,17 @@ from typing import Annotated
 
 from annotated_types import Ge, MinLen
 
-from assay import progress, store
+from assay import cases, progress, store
 from assay.errors import AssayError, StageError
+from assay.folder import SCORES, SPECS
 from assay.metrics.catalogue import DEFAULT
 from assay.metrics.contract import MetricFunction, Unscored
-from assay.metrics.pairs import Pair, count_pairs, read_pairs
 from assay.metrics.table import select, unavailable
 from assay.metrics.totals import Sums, make_totals, sum_counts, totals_path
 from assay.metrics.workers import cores, ordered_map
 from assay.progress import Listener
-from assay.records import MetricSpec, Score
+from assay.records import Case, MetricSpec, Score
 
-SCORES, SPECS = "scores.jsonl", "specs.jsonl"
 CHUNK = 32
 """Samples that a process takes at once."""
 OF_ANY_OUTPUT = ("empty", "truncated")
@@ -92,12 +91,12 @@ def compute_metrics(
     names = tuple(dict.fromkeys(settings.metrics))
     selection = select(names)
     signatures = {name: metric.signature() for name, metric in selection.corpus.items()}
-    total = count_pairs(samples, predictions)
+    total = cases.count(samples, predictions)
     sums = Sums()
 
     def rows(tracker: progress.Tracker) -> Iterator[Score]:
-        pairs = read_pairs(samples, predictions)
-        for scores, counts in _score_all(pairs, names, settings.processes or cores()):
+        joined = cases.read(samples, predictions)
+        for scores, counts in _score_all(joined, names, settings.processes or cores()):
             yield from scores
             sums.add(counts)
             tracker.advance(len(scores))
@@ -112,17 +111,17 @@ def compute_metrics(
     return count
 
 
-def score(functions: Mapping[str, MetricFunction], pair: Pair) -> Score:
-    """Return what `functions` say of one pair of a sample and its prediction. Where there is no
+def score(functions: Mapping[str, MetricFunction], case: Case) -> Score:
+    """Return what `functions` say of one case. Where there is no
     answer, only what looks at the output as such has a value."""
     values: dict[str, float] = {}
     unscored: dict[str, str] = {}
     for name, function in functions.items():
-        if pair[1].unanswered and name not in OF_ANY_OUTPUT:
-            unscored[name] = pair[1].unanswered
+        if case[1].unanswered and name not in OF_ANY_OUTPUT:
+            unscored[name] = case[1].unanswered
             continue
         try:
-            value = float(_call(name, function, pair))
+            value = float(_call(name, function, case))
         except Unscored as outcome:
             unscored[name] = outcome.cause
             continue
@@ -130,33 +129,33 @@ def score(functions: Mapping[str, MetricFunction], pair: Pair) -> Score:
             values[name] = value
         else:
             unscored[name] = "not_finite"
-    return Score(id=pair[0].id, values=values, unscored=unscored)
+    return Score(id=case[0].id, values=values, unscored=unscored)
 
 
-def _call(name: str, function: MetricFunction, pair: Pair) -> float:
+def _call(name: str, function: MetricFunction, case: Case) -> float:
     try:
-        return function(*pair)
+        return function(*case)
     except (Unscored, AssayError):
         raise
     except Exception as error:
         raise StageError(
-            f"Metric {name!r} failed on id {pair[0].id!r}: {type(error).__name__}: {error}",
+            f"Metric {name!r} failed on id {case[0].id!r}: {type(error).__name__}: {error}",
             "Correct the metric, or let it raise assay.metrics.Unscored",
         ) from error
 
 
 def _score_all(
-    pairs: Iterator[Pair], names: tuple[str, ...], processes: int
+    joined: Iterator[Case], names: tuple[str, ...], processes: int
 ) -> Iterator[tuple[list[Score], Sums]]:
-    """Yield the scores and sums of chunks, in order. The first pair is scored here, so that what
+    """Yield the scores and sums of chunks, in order. The first case is scored here, so that what
     metrics load is loaded before processes fork, and shared."""
-    first = list(islice(pairs, 1))
+    first = list(islice(joined, 1))
     yield _score_chunk(names, first)
-    chunks = iter(lambda: list(islice(pairs, CHUNK)), [])
+    chunks = iter(lambda: list(islice(joined, CHUNK)), [])
     yield from ordered_map(functools.partial(_score_chunk, names), chunks, processes)
 
 
-def _score_chunk(names: tuple[str, ...], chunk: Sequence[Pair]) -> tuple[list[Score], Sums]:
+def _score_chunk(names: tuple[str, ...], chunk: Sequence[Case]) -> tuple[list[Score], Sums]:
     selection = select(names)
-    scores = [score(selection.functions, pair) for pair in chunk]
+    scores = [score(selection.functions, case) for case in chunk]
     return scores, sum_counts(selection.corpus, chunk)

@@ -8,9 +8,9 @@ from itertools import zip_longest
 from pathlib import Path
 
 from assay import store
+from assay.folder import TOTALS
 from assay.metrics.contract import CorpusFunction, Unscored, target_of
-from assay.metrics.pairs import Pair
-from assay.records import Total
+from assay.records import Case, Total
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Sums:
 
 def totals_path(scores: Path) -> Path:
     """Return where the totals that belong to a scores.jsonl are."""
-    return scores.with_name("totals.jsonl")
+    return scores.with_name(TOTALS)
 
 
 def totals(scores: Path) -> dict[str, Total]:
@@ -39,10 +39,10 @@ def totals(scores: Path) -> dict[str, Total]:
     return {total.name: total for total in store.read_rows(totals_path(scores), Total)}
 
 
-def sum_counts(corpus: Mapping[str, CorpusFunction], pairs: Iterable[Pair]) -> Sums:
-    """Return the sums of some pairs; those without a target or an answer are left out."""
+def sum_counts(corpus: Mapping[str, CorpusFunction], cases: Iterable[Case]) -> Sums:
+    """Return the sums of some cases; those without a target or an answer are left out."""
     sums = Sums()
-    for sample, prediction in pairs:
+    for sample, prediction in cases:
         if prediction.unanswered:
             continue
         try:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.metrics.wordnet_index import LICENSE, Content, Index, find_line, map_file, read_index
+from assay.metrics.wordnet_index import LICENSE, Content, Lines, find_line, map_file, read_lines
 
 SYSTEM_DIRECTORY = Path("/usr/share/wordnet")
 REMEDY = "apt-get install wordnet-base, or python -m nltk.downloader wordnet"
@@ -41,10 +41,10 @@ _ENDINGS: Mapping[str, Endings] = {
 
 @dataclass(frozen=True, kw_only=True)
 class PartOfSpeech:
-    """The files of nouns, verbs, adjectives or adverbs: a word's line in `index` ends in offsets
+    """The files of nouns, verbs, adjectives or adverbs: a word's one of the `lines` ends in offsets
     into `data`; `exceptions` maps irregular forms to base forms."""
 
-    index: Index
+    lines: Lines
     data: Content
     exceptions: Mapping[str, Sequence[str]]
     endings: Endings
@@ -119,7 +119,7 @@ def _unzip(archive: Path) -> Iterator[tuple[str, bytes]]:
 def _part_of_speech(contents: Mapping[str, Content], name: str) -> PartOfSpeech:
     lines = contents[f"{name}.exc"][:].decode().splitlines()
     return PartOfSpeech(
-        index=read_index(contents[f"index.{name}"]),
+        lines=read_lines(contents[f"index.{name}"]),
         data=contents[f"data.{name}"],
         exceptions={form: bases for form, *bases in map(str.split, lines)},
         endings=_ENDINGS[name],
@@ -135,7 +135,7 @@ def _base_forms(part: PartOfSpeech, word: str) -> dict[str, None]:
 def _offsets(part: PartOfSpeech, form: str) -> list[int]:
     """Return the offsets of the synsets of a word, [] where the index does not have it."""
     word = form.encode("utf-8", "surrogatepass")
-    fields = find_line(part.index, word).split()
+    fields = find_line(part.lines, word).split()
     return [int(offset) for offset in fields[-int(fields[2]) :]] if fields[:1] == [word] else []
 
 

@@ -22,7 +22,7 @@ _BLOCK = 512
 
 
 @dataclass(frozen=True, kw_only=True)
-class Index:
+class Lines:
     """The lines of words in `content`: block `i` is from `starts[i]` to `starts[i + 1]`, and
     `words[i]` is its first word."""
 
@@ -39,20 +39,20 @@ def map_file(path: Path) -> Content:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def read_index(content: Content) -> Index:
-    """Return the index in `content`: the license's lines begin with two blanks, words' do not."""
+def read_lines(content: Content) -> Lines:
+    """Return the words' lines of an index file: unlike the license's, without blanks first."""
     start = content.find(b"\n", content.rfind(b"\n  ", 0, LICENSE) + 1) + 1
     within = range(start + _BLOCK, len(content) - _BLOCK, _BLOCK)
     starts = [start, *(content.find(b"\n", at) + 1 for at in within)]
     words = [content[at : content.find(b" ", at)] for at in starts]
-    return Index(content=content, starts=[*starts, len(content)], words=words)
+    return Lines(content=content, starts=[*starts, len(content)], words=words)
 
 
-def find_line(index: Index, word: bytes) -> bytes:
+def find_line(lines: Lines, word: bytes) -> bytes:
     """Return the line that begins with `word`, b"" where there is none."""
-    at = bisect_right(index.words, word) - 1
+    at = bisect_right(lines.words, word) - 1
     if at < 0:
         return b""
-    block = index.content[index.starts[at] - 1 : index.starts[at + 1]]  # with an end of line first
-    found = block.find(b"\n%b " % word)
-    return block[found + 1 : block.find(b"\n", found + 1)] if found >= 0 else b""
+    block = lines.content[lines.starts[at] - 1 : lines.starts[at + 1]]  # with an end of line first
+    at = block.find(b"\n%b " % word)
+    return block[at + 1 : block.find(b"\n", at + 1)] if at >= 0 else b""

@@ -12,7 +12,7 @@ import pytest
 from assay import config
 from assay.errors import InputError, JudgeError
 from assay.judge import JudgeSettings, check, judge, judge_sides, verdicts
-from assay.judge.panel import seats
+from assay.judge.seats import seats
 from assay.judge.settings import Seat
 from assay.kubeflow import connection
 from assay.store import exists

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from scipy import stats
 from assay import store
 from assay.errors import JudgeError, StageError
 from assay.judge import JudgeSettings, JudgeSummary, Price, judge, judge_sides, verdicts
-from assay.judge.health import PROBES, Probe, examine, spearman
+from assay.judge.health import PROBES, Probe, examine
 from assay.judge.rubric import load
 from assay.records import Verdict
 from tests.faults.endpoint import Answer, Body, chat, error, scores, serving
@@ -154,19 +153,6 @@ def test_the_histogram_and_the_gap() -> None:
     assert health.length_correlation == pytest.approx(
         stats.spearmanr([8, 8, 5], [10, 20, 5]).statistic
     )
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_spearman_is_scipys(seed: int) -> None:
-    draw = random.Random(seed)
-    xs = [draw.randint(1, 10) for _ in range(50)]
-    ys = [draw.randint(1, 500) for _ in range(50)]
-    assert spearman(xs, ys) == pytest.approx(stats.spearmanr(xs, ys).statistic)
-
-
-def test_spearman_of_what_does_not_vary_is_none() -> None:
-    assert spearman([7, 7, 7, 7], [1, 2, 3, 4]) is None
-    assert spearman([1, 2], [1, 2]) is None
 
 
 def test_the_summary_says_how_the_judge_was_asked(files: Make, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from scipy import stats
 from assay import store
 from assay.errors import JudgeError, SettingsError
 from assay.judge import JudgeSettings, PanelScore, Price, check, judge_sides, verdicts
-from assay.judge.combine import combine
+from assay.judge.modes.panel import combine
 from assay.judge.settings import Seat
 from assay.records import Prediction, Verdict
 from assay.report import report

@@ -58,8 +58,8 @@ def test_ones_own_dimensions_and_scale(tmp_path: Path) -> None:
     schema = contract.schema(rubric)
     assert list(schema["properties"]) == ["commentary", "politeness", "resolution"]
     assert schema["properties"]["politeness"]["enum"] == [0, 1, 2, 3, 4]
-    opinion = parse(rubric, '{"commentary": "Warm.", "politeness": 4, "resolution": 0}')
-    assert opinion.scores == {"politeness": 4, "resolution": 0}
+    grades = parse(rubric, '{"commentary": "Warm.", "politeness": 4, "resolution": 0}')
+    assert grades.scores == {"politeness": 4, "resolution": 0}
     with pytest.raises(ReplyError, match="between 0 and 4"):
         parse(rubric, '{"commentary": "Warm.", "politeness": 5, "resolution": 0}')
 

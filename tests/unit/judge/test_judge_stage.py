@@ -12,8 +12,8 @@ import pytest
 
 from assay import store
 from assay.errors import InputError, StageError
-from assay.judge import JudgeSettings, judge, verdicts
-from assay.records import THOUGHT_UNENDED, Prediction, Sample
+from assay.judge import JudgeSettings, JudgeSummary, judge, verdicts
+from assay.records import SIDES, THOUGHT_UNENDED, Prediction, Sample
 from tests.faults.endpoint import DIMENSIONS, Answer, Body, Handler, chat, error, scores, serving
 
 Make = Callable[[int], tuple[Path, Path]]
@@ -244,9 +244,9 @@ def test_the_judge_sees_answer_and_target_without_their_thoughts(
 @pytest.mark.parametrize(
     ("ids", "message"),
     [
-        (["s0", "s0"], "id s0 stands twice"),
-        (["s0", "s9"], "id s9 is not in"),
-        (["s0"], "no prediction for id s1"),
+        (["s0", "s0"], r"predictions\.jsonl:2: id 's0' is already in row 1"),
+        (["s0", "s9"], r"predictions\.jsonl:2: id 's9' is not in"),
+        (["s0"], r"no prediction for 1 of 2 samples, the first .*:2, id 's1'"),
     ],
 )
 def test_ids_that_do_not_match_are_refused_before_anything_is_paid_for(
@@ -262,3 +262,18 @@ def test_ids_that_do_not_match_are_refused_before_anything_is_paid_for(
         judge(samples, predictions, tmp_path / "v.jsonl", settings_for(endpoint.url))
     assert endpoint.requests == []
     assert not (tmp_path / "v.jsonl").exists()
+
+
+def test_the_first_samples_are_those_of_the_dataset_on_each_side(
+    files: Make, tmp_path: Path
+) -> None:
+    samples, baseline = files(5)
+    candidate = baseline.with_name("candidate.jsonl")
+    store.write_rows(candidate, reversed(list(store.read_rows(baseline, Prediction))))
+    with serving(lambda _: chat(scores())) as endpoint:
+        settings = replace(settings_for(endpoint.url), max_samples=2)
+        for side, predictions in zip(SIDES, (baseline, candidate), strict=True):
+            judge(samples, predictions, tmp_path / side / "verdicts.jsonl", settings)
+    for side in SIDES:
+        assert verdicts(tmp_path / side / "verdicts.jsonl").keys() == {"s0", "s1"}
+        assert store.read_record(tmp_path / side / "judge.json", JudgeSummary).verdicts == 2

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 
 from assay import store
 from assay.judge import JudgeSettings, judge, judge_pairs, judge_sides, verdicts
-from assay.judge.log import plan
+from assay.judge.log import pending
 from assay.judge.settings import Seat
 from assay.records import Message, Prediction, Sample, Verdict
 from tests.faults.endpoint import Answer, Body, chat, error, scores, serving
@@ -188,7 +188,7 @@ def test_after_a_plan_the_last_row_of_each_id_is_true(
     store.write_rows(path, rows)
     present = dict(zip("abcd", now, strict=True))
     cases = [(present[id_], (a_sample(id_, "q"), a_prediction(id_, "q"))) for id_ in "abcd"]
-    todo = plan(path, cases, ["d"])
+    todo = pending(path, cases, ["d"])
     last = {row.id: row for row in [*rows, *todo.rows]}
     asked = {id_ for first, others in todo.todo.items() for id_ in (first, *others)}
     scored = {row.key for row in rows if not row.unscored}

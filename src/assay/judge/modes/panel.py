@@ -1,4 +1,5 @@
-"""The panel's own score: the median of what its judges gave, with how many of them gave one."""
+"""Panel: further judges score the same predictions, and all of them together have a score: the
+median of what they gave, with how many of them gave one."""
 
 from __future__ import annotations
 
@@ -9,17 +10,18 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from assay import store
+from assay import cases, store
+from assay.folder import COMBINED, JUDGE, PANEL, SCORES
 from assay.judge import rubric
 from assay.judge.log import verdicts
-from assay.judge.panel import PANEL, log_of, seats
-from assay.judge.run import SUMMARY as JUDGE
+from assay.judge.mode import Job, Mode
+from assay.judge.modes import score
+from assay.judge.seats import log_of, seats
 from assay.judge.settings import JudgeSettings
 from assay.judge.summary import JudgeSummary
-from assay.records import Metric, Prediction, Score, Side, Verdict
+from assay.records import SIDES, Metric, Score, Side, Verdict
 from assay.stats import collect, summarise
 
-SCORES, SUMMARY = "scores.jsonl", "panel.json"
 TOO_FEW = "too_few_judges"
 
 
@@ -47,17 +49,21 @@ class PanelSummary:
     cost: float | None
 
 
-def combine_panel(predictions: Path, log: Path, settings: JudgeSettings, side: Side) -> None:
+def combine_panel(
+    samples: Path, predictions: Path, log: Path, settings: JudgeSettings, side: Side
+) -> None:
     """Write panel/scores.jsonl (PanelScore) and panel/panel.json (PanelSummary) beside `log`, the
     first judge's, from what each judge of the panel has said of the predictions."""
     logs = [log, *(log_of(seat, log) for seat in seats(settings))]
-    known = [row.id for row in _first(predictions, settings.max_samples)]
-    rows = list(combine([verdicts(one) for one in logs], known, rubric.dimensions(settings.rubric)))
-    summaries = [store.read_record(one.with_name(JUDGE), JudgeSummary) for one in logs]
-    positions = {id_: number for number, id_ in enumerate(known)}
+    joined = islice(cases.read(samples, predictions), settings.max_samples or None)
+    ids = [sample.id for sample, _ in joined]
+    names = rubric.dimensions(settings.rubric)
+    rows = list(combine([verdicts(judge) for judge in logs], ids, names))
+    summaries = [store.read_record(judge.with_name(JUDGE), JudgeSummary) for judge in logs]
+    positions = {id_: number for number, id_ in enumerate(ids)}
     store.write_rows(log.parent / PANEL / SCORES, rows)
     summary = _summarise(summaries, rows, summarise(side, collect(positions, rows), ()))
-    store.write_json(log.parent / PANEL / SUMMARY, summary)
+    store.write_json(log.parent / PANEL / COMBINED, summary)
 
 
 def combine(
@@ -74,13 +80,13 @@ def combine(
 def _combined(
     id_: str, given: Sequence[Mapping[str, float]], names: Sequence[str], judges: int
 ) -> PanelScore:
-    found = {name: [values[name] for values in given if name in values] for name in names}
-    enough = {name for name, scores in found.items() if 2 * len(scores) >= judges}
+    scores = {name: [values[name] for values in given if name in values] for name in names}
+    enough = {name for name, each in scores.items() if 2 * len(each) >= judges}
     return PanelScore(
         id=id_,
-        values={name: median(scores) for name, scores in found.items() if name in enough},
+        values={name: median(each) for name, each in scores.items() if name in enough},
         unscored={name: TOO_FEW for name in names if name not in enough},
-        judges={name: len(scores) for name, scores in found.items()},
+        judges={name: len(each) for name, each in scores.items()},
     )
 
 
@@ -88,20 +94,41 @@ def _summarise(
     summaries: Sequence[JudgeSummary], rows: Sequence[PanelScore], metrics: Sequence[Metric]
 ) -> PanelSummary:
     names = rows[0].judges if rows else {}
-    costs = [one.cost for one in summaries if one.cost is not None]
+    costs = [judge.cost for judge in summaries if judge.cost is not None]
     return PanelSummary(
-        models=tuple(one.model for one in summaries),
+        models=tuple(judge.model for judge in summaries),
         metrics=tuple(metrics),
         judges={
             name: dict(sorted(Counter(row.judges[name] for row in rows).items(), reverse=True))
             for name in names
         },
-        requests=sum(one.requests for one in summaries),
-        prompt_tokens=sum(one.prompt_tokens for one in summaries),
-        output_tokens=sum(one.output_tokens for one in summaries),
+        requests=sum(judge.requests for judge in summaries),
+        prompt_tokens=sum(judge.prompt_tokens for judge in summaries),
+        output_tokens=sum(judge.output_tokens for judge in summaries),
         cost=sum(costs) if costs else None,
     )
 
 
-def _first(predictions: Path, most: int) -> Iterator[Prediction]:
-    return islice(store.read_rows(predictions, Prediction), most or None)
+def _judges(settings: JudgeSettings, _sides: int) -> list[JudgeSettings]:
+    return seats(settings)
+
+
+def _judge(job: Job) -> None:
+    first = {side: score.log_of(job.out, side) for side in job.sides}
+    for seat in seats(job.settings):
+        logs = {side: log_of(seat, log) for side, log in first.items()}
+        score.judge_each_side(job, seat, logs, f", {seat.model}")
+    for side, log in first.items():
+        combine_panel(job.samples, job.predictions[side], log, job.settings, side)
+
+
+def _summaries(out: Path) -> dict[str, PanelSummary]:
+    paths = {side: score.log_of(out, side).parent / PANEL / COMBINED for side in SIDES}
+    return {
+        side: store.read_record(path, PanelSummary)
+        for side, path in paths.items()
+        if path.is_file()
+    }
+
+
+MODE = Mode(name="panel", judges=_judges, calls=score.calls, judge=_judge, summaries=_summaries)

@@ -37,7 +37,7 @@ class Epoch:
         return self.slowed / self.seen if self.seen else 0.0
 
 
-class Pace:
+class Throttle:
     """A bound on requests in flight that adapts: halved at a rate limit, then one wider for as
     many successes as it is wide.
 

@@ -1,4 +1,4 @@
-"""The stage: which of the two sides' answers to each sample is better, paid for once."""
+"""Pairwise: which of the two sides' answers to each sample is better, paid for once."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay import progress, store
-from assay.judge import cases
+from assay import cases, progress, store
+from assay.folder import PAIRING, PAIRS
 from assay.judge.cost import Price
-from assay.judge.log import Case, not_judged, plan, verdicts
+from assay.judge.hearing import Hearing, Keyed, check_share
+from assay.judge.log import not_judged, pending, verdicts
+from assay.judge.mode import Calls, Job, Mode
 from assay.judge.pair_contract import ask_for
 from assay.judge.pair_verdict import WIN_RATE, Preference, give, preference_of
 from assay.judge.session import Session, prompt_tokens
 from assay.judge.settings import JudgeSettings
-from assay.judge.work import Keyed, Work, check_share
 from assay.progress import Listener
-from assay.records import Prediction, Verdict
+from assay.records import SIDES, Case, Prediction, Verdict
 
 VERSION = 2
-SUMMARY = "pairs.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +58,13 @@ def judge_pairs(
     """Append to the log `out` (pairs.jsonl) a Verdict on the pair of answers to each sample that
     has none yet: win-rate is 100 where the candidate's is better, 0 where the baseline's is, 50
     for a tie; order-flip is 100 where the order changed the reply. With repeats the majority of
-    them counts, and without one it is a tie. Then write pairs.json
-    (PairSummary) beside it. What was paid for is not asked again. Raises InputError before
-    anything is paid for, and StageError where too many pairs have no score."""
+    them counts, and without one it is a tie. Then write pairs.json (PairSummary) beside it. What
+    was paid for is not asked again. Raises InputError before anything is paid for, and StageError
+    where too many pairs have no score."""
     answers = list(store.read_rows(baseline, Prediction))
     others = {row.id: row.output for row in answers}
     unanswered = {row.id: row.unanswered for row in answers if row.unanswered}
+    cases.count(samples, candidate)
 
     def keyed() -> Iterator[Keyed]:
         for case in cases.read(samples, candidate):
@@ -81,16 +82,16 @@ def judge_pairs(
         calls = 2 * settings.repeats
         return calls * prompt_tokens(chat), calls * settings.max_tokens
 
-    work = Work(settings, give=ask, expected=expected, names=(WIN_RATE,))
-    name = f"pairs {VERSION} {work.identity}"
-    todo = plan(out, keyed(), work.names, most=settings.max_samples, only_failed=only_failed)
+    hearing = Hearing(settings, give=ask, expected=expected, names=(WIN_RATE,))
+    name = f"pairs {VERSION} {hearing.identity}"
+    todo = pending(out, keyed(), hearing.names, most=settings.max_samples, only_failed=only_failed)
     total = todo.done + todo.left
     with progress.track(
         listen, "judge", total=total, unit="pairs", side="pairs", done=todo.done
     ) as tracker:
-        work.fill(out, todo, keyed(), tracker)
-        summary = _summarise(settings, list(verdicts(out).values()), work.price)
-        store.write_json(out.with_name(SUMMARY), summary)
+        hearing.fill(out, todo, keyed(), tracker)
+        summary = _summarise(settings, list(verdicts(out).values()), hearing.price)
+        store.write_json(out.with_name(PAIRING), summary)
         check_share(summary.unscored, summary.pairs, settings, out)
 
 
@@ -104,15 +105,15 @@ def _summarise(
     settings: JudgeSettings, rows: Sequence[Verdict], price: Price | None
 ) -> PairSummary:
     causes = Counter(row.unscored[WIN_RATE] for row in rows if row.unscored)
-    found = Counter[Preference | None](preference_of(row) for row in rows)
+    preferences = Counter[Preference | None](preference_of(row) for row in rows)
     prompt, output = sum(row.prompt_tokens for row in rows), sum(row.output_tokens for row in rows)
     return PairSummary(
         model=settings.model,
         pairs=len(rows),
-        wins=found["candidate"],
-        ties=found["tie"] + found["inconsistent"],
-        losses=found["baseline"],
-        inconsistent=found["inconsistent"],
+        wins=preferences["candidate"],
+        ties=preferences["tie"] + preferences["inconsistent"],
+        losses=preferences["baseline"],
+        inconsistent=preferences["inconsistent"],
         unscored=dict(sorted(causes.items())),
         requests=sum(row.attempts for row in rows),
         prompt_tokens=prompt,
@@ -120,3 +121,31 @@ def _summarise(
         cost=price.of(prompt, output) if price else None,
         repeats=settings.repeats,
     )
+
+
+def _judges(settings: JudgeSettings, sides: int) -> list[JudgeSettings]:
+    return [settings] if settings.pairwise and sides == len(SIDES) else []
+
+
+def _calls(settings: JudgeSettings, _sides: int) -> Calls:
+    return Calls(per_sample=2 * settings.repeats)
+
+
+def _judge(job: Job) -> None:
+    judge_pairs(
+        job.samples,
+        job.predictions["baseline"],
+        job.predictions["candidate"],
+        job.out / PAIRS,
+        job.settings,
+        only_failed=job.only_failed,
+        listen=job.listen,
+    )
+
+
+def _summaries(out: Path) -> dict[str, PairSummary]:
+    path = out / PAIRING
+    return {"pairs": store.read_record(path, PairSummary)} if path.is_file() else {}
+
+
+MODE = Mode(name="pairwise", judges=_judges, calls=_calls, judge=_judge, summaries=_summaries)

@@ -13,9 +13,9 @@ import pytest
 from assay.judge import JudgeSettings
 from assay.judge.contract import Chat
 from assay.judge.outcome import CallError, Reply
-from assay.judge.pace import ENOUGH, Meter, Pace, wait_s
 from assay.judge.rubric import load
 from assay.judge.session import Bill, Session
+from assay.judge.throttle import ENOUGH, Meter, Throttle, wait_s
 from tests.unit.judge import virtual_time
 
 LATENCY = 1.0
@@ -77,21 +77,21 @@ def test_without_faults_all_places_are_used() -> None:
 
 
 def test_flight_is_halved_at_a_rate_limit_and_grows_again() -> None:
-    pace = Pace(16)
-    first = pace._now
-    pace.slowed(first)
-    assert pace.limit == 8
-    pace.slowed(first)  # sent before the cut: no second cut
-    assert pace.limit == 8
+    throttle = Throttle(16)
+    first = throttle._now
+    throttle.slowed(first)
+    assert throttle.limit == 8
+    throttle.slowed(first)  # sent before the cut: no second cut
+    assert throttle.limit == 8
     for _ in range(ENOUGH):
-        pace.passed(pace._now)  # the cut helped
-    assert pace.limit == 8
+        throttle.passed(throttle._now)  # the cut helped
+    assert throttle.limit == 8
     for _ in range(8):
-        pace.passed(pace._now)
-    assert 8.9 < pace.limit <= 9
+        throttle.passed(throttle._now)
+    assert 8.9 < throttle.limit <= 9
     for _ in range(1000):
-        pace.passed(pace._now)
-    assert pace.limit == 16
+        throttle.passed(throttle._now)
+    assert throttle.limit == 16
 
 
 @pytest.mark.parametrize("capacity", [6, 20, 50])

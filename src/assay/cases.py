@@ -1,4 +1,4 @@
-"""Joining predictions to their samples by id, in the order of the dataset."""
+"""Cases: samples with their predictions, joined by id, in the order of the dataset."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from pathlib import Path
 
 from assay import store
 from assay.errors import InputError
-from assay.records import Prediction, Sample, as_wanted
-
-Pair = tuple[Sample, Prediction]
+from assay.records import Case, Prediction, Sample, as_wanted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,19 +18,19 @@ class _Row:
     id: str
 
 
-def count_pairs(samples: Path, predictions: Path) -> int:
+def count(samples: Path, predictions: Path) -> int:
     """Return how many samples there are, each with exactly one prediction.
 
     Raises InputError for an id that comes twice, a prediction without a sample and a sample
     without a prediction.
     """
-    wanted, found = _ids(samples), _ids(predictions)
-    for name in found.keys() - wanted.keys():
+    wanted, answered = _ids(samples), _ids(predictions)
+    for name in answered.keys() - wanted.keys():
         raise InputError(
-            f"{predictions}:{found[name]}: id {name!r} is not in {samples}",
+            f"{predictions}:{answered[name]}: id {name!r} is not in {samples}",
             "Generate the predictions from this dataset",
         )
-    missing = [name for name in wanted if name not in found]
+    missing = [name for name in wanted if name not in answered]
     if missing:
         raise InputError(
             f"{predictions}: no prediction for {len(missing)} of {len(wanted)} samples, the first "
@@ -42,12 +40,12 @@ def count_pairs(samples: Path, predictions: Path) -> int:
     return len(wanted)
 
 
-def read_pairs(samples: Path, predictions: Path) -> Iterator[Pair]:
+def read(samples: Path, predictions: Path) -> Iterator[Case]:
     """Yield every sample with its prediction, in the order of `samples`, its target in the form
     that the prediction is compared with.
 
     Both files are read side by side; what is kept in memory is only how far their orders differ.
-    The files must have passed `count_pairs`.
+    The files must have passed `count`.
     """
     answers = store.read_rows(predictions, Prediction)
     waiting: dict[str, Prediction] = {}

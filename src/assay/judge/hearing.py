@@ -1,4 +1,4 @@
-"""The work of judging: whatever lacks its verdict is asked for side by side, within one budget."""
+"""A hearing: whatever lacks its verdict is asked for side by side, within one budget."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from assay.judge.cost import Budget, price_of
 from assay.judge.endpoint import Dialect
 from assay.judge.log import (
     NOT_JUDGED,
-    Case,
-    Plan,
+    Pending,
     copied,
     identity,
     key,
     not_judged,
-    plan,
+    pending,
     verdicts,
 )
 from assay.judge.session import Session
 from assay.judge.settings import JudgeSettings
 from assay.judge.verdict import give
 from assay.progress import Tracker
-from assay.records import THOUGHT_UNENDED, Verdict
+from assay.records import THOUGHT_UNENDED, Case, Verdict
 
 HOPELESS = 30
 
@@ -40,7 +39,7 @@ Give = Callable[[Session, Case, str], Coroutine[None, None, Verdict]]
 Expected = Callable[[Session, Case], tuple[int, int]]
 
 
-class Work:
+class Hearing:
     """The verdicts of one run: each batch has its log, and all share the budget. `give` asks for
     one verdict on the dimensions `names` (the rubric's), which takes the `expected` tokens.
 
@@ -65,16 +64,18 @@ class Work:
         self._causes: Counter[str] = Counter()
         self._given = 0
 
-    def beside(self, log: Path, known: Sequence[Case]) -> dict[str, Verdict]:
+    def beside(self, log: Path, others: Sequence[Case]) -> dict[str, Verdict]:
         """Judge answers that are no predictions of this run, and return their verdicts by id."""
-        if not known:
+        if not others:
             return {}
-        keyed = [(key(self.identity, case), case) for case in known]
-        self.fill(log, plan(log, keyed, self.names), iter(keyed), None)
-        wanted = {one for one, _ in keyed}
+        keyed = [(key(self.identity, case), case) for case in others]
+        self.fill(log, pending(log, keyed, self.names), iter(keyed), None)
+        wanted = {name for name, _ in keyed}
         return {id: row for id, row in verdicts(log).items() if row.key in wanted}  # noqa: A001
 
-    def fill(self, log: Path, todo: Plan, keyed: Iterator[Keyed], tracker: Tracker | None) -> None:
+    def fill(
+        self, log: Path, todo: Pending, keyed: Iterator[Keyed], tracker: Tracker | None
+    ) -> None:
         """Append to `log` the rows that `todo` asks for, and the verdicts that it lacks."""
         left = (pair for pair in keyed if pair[1][0].id in todo.todo)
         with store.appending(log) as file:

@@ -1,4 +1,4 @@
-"""A panel: further judges give a second opinion on the same predictions.
+"""The seats of a panel: further judges, who give a second opinion on the same predictions.
 
 Each has a folder of its own beside the first judge's log, with the same files, and is paid for once
 in the same way. The scores of the run stay the first judge's; what the others say shows how far
@@ -13,9 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from assay.errors import JudgeError
+from assay.folder import PANEL
 from assay.judge.settings import JudgeSettings, Seat, check_access, origin
-
-PANEL = "panel"
 
 
 def seats(settings: JudgeSettings) -> list[JudgeSettings]:
@@ -24,7 +23,7 @@ def seats(settings: JudgeSettings) -> list[JudgeSettings]:
     Raises JudgeError for a judge that sits twice, since its scores would count twice, and as
     `check_access` does."""
     check_access(settings)
-    found = [
+    judges = [
         replace(
             settings,
             model=seat.model,
@@ -36,8 +35,8 @@ def seats(settings: JudgeSettings) -> list[JudgeSettings]:
         )
         for seat in settings.panel
     ]
-    _check_seats([settings, *found])
-    return found
+    _check_seats([settings, *judges])
+    return judges
 
 
 def _key_of(seat: Seat, first: JudgeSettings) -> str:

@@ -1,0 +1,79 @@
+"""What a way of judging is, and what it is given: each is one file in modes/ and a line there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from assay import progress
+from assay.judge.settings import JudgeSettings
+from assay.progress import Listener
+from assay.records import SIDES, Side
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What there is to judge: each side's `predictions` for the `samples`, as the `settings` say,
+    into the run folder `out`. `only_failed` leaves out what was never asked."""
+
+    samples: Path
+    predictions: Mapping[str, Path]
+    out: Path
+    settings: JudgeSettings
+    only_failed: bool = False
+    listen: Listener = progress.ignore
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The sides that have predictions, the baseline first."""
+        return tuple(side for side in SIDES if side in self.predictions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """The requests that one judge is to answer: so many for each sample, and so many in all for
+    the answers `beside` them, those of the self-test and the anchors."""
+
+    per_sample: int
+    beside: int = 0
+
+
+class Summary(Protocol):
+    """What every mode's summary says: what its judging took."""
+
+    @property
+    def requests(self) -> int:
+        """How many requests were made."""
+
+    @property
+    def prompt_tokens(self) -> int:
+        """How many tokens the endpoint read."""
+
+    @property
+    def output_tokens(self) -> int:
+        """How many tokens it wrote."""
+
+    @property
+    def cost(self) -> float | None:
+        """What that cost; None without a price."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mode:
+    """One way of judging.
+
+    `judges` returns whom the settings have it ask about so many sides, none where it is not
+    wanted, and raises JudgeError where one of them cannot be asked. `calls` returns what one of
+    these judges is to answer, before repairs and retries. `judge` does a job: it appends the
+    verdicts that lack to their logs, and writes its summaries last; it raises InputError before
+    anything is paid for, and StageError where too much has no score. `summaries` reads those from
+    a run folder, by what was judged: a side, or "pairs".
+    """
+
+    name: str
+    judges: Callable[[JudgeSettings, int], Sequence[JudgeSettings]]
+    calls: Callable[[JudgeSettings, int], Calls]
+    judge: Callable[[Job], None]
+    summaries: Callable[[Path], Mapping[str, Summary]]

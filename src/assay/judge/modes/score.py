@@ -1,0 +1,147 @@
+"""Scores: every prediction gets a verdict on the rubric, paid for once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+
+from assay import cases, progress, store
+from assay.folder import ANCHORS, JUDGE, SELF_TEST, VERDICTS
+from assay.judge import anchors, health, rubric
+from assay.judge.hearing import Hearing, Keyed, check_share
+from assay.judge.log import carry_over, key, pending, verdicts
+from assay.judge.mode import Calls, Job, Mode
+from assay.judge.settings import JudgeSettings, check_access
+from assay.judge.summary import JudgeSummary, summarise
+from assay.progress import Listener
+from assay.records import SIDES, Case, Side, Verdict
+
+
+def judge(
+    samples: Path,
+    predictions: Path,
+    out: Path,
+    settings: JudgeSettings,
+    *,
+    side: str = "",
+    only_failed: bool = False,
+    listen: Listener = progress.ignore,
+) -> None:
+    """Append a Verdict to the log `out` (verdicts.jsonl) for every prediction that has none yet;
+    then write judge.json (JudgeSummary) beside it. The verdicts on the self-test and on the
+    anchors are logged in self_test.jsonl and anchor_verdicts.jsonl.
+
+    A verdict that was paid for under the same rubric, model, parameters and prediction is not
+    asked for again; one that failed is. `only_failed` leaves out what was never asked. Read the
+    log with `verdicts`. Raises InputError before anything is paid for, and StageError where more
+    than settings.max_unscored of the verdicts have no score, with all that was done kept.
+    """
+    hearing = Hearing(settings)
+    frozen = anchors.load(settings.anchors, hearing.rubric)
+    cases.count(samples, predictions)
+
+    def keyed() -> Iterator[Keyed]:
+        return ((key(hearing.identity, case), case) for case in cases.read(samples, predictions))
+
+    todo = pending(out, keyed(), hearing.names, most=settings.max_samples, only_failed=only_failed)
+    with progress.track(
+        listen,
+        "judge",
+        total=todo.done + todo.left,
+        unit="verdicts",
+        side=side,
+        done=todo.done,
+    ) as tracker:
+        probes = health.probes() if settings.self_test else []
+        tested = hearing.beside(out.with_name(SELF_TEST), probes)
+        anchored = hearing.beside(out.with_name(ANCHORS), anchors.cases(frozen))
+        hearing.fill(out, todo, keyed(), tracker)
+        joined = islice(cases.read(samples, predictions), settings.max_samples or None)
+        rows = _with_lengths(verdicts(out), joined)
+        summary = summarise(
+            settings,
+            hearing.rubric,
+            hearing.identity,
+            hearing.dialect,
+            hearing.price,
+            rows,
+            tested,
+            frozen,
+            anchored,
+        )
+        store.write_json(out.with_name(JUDGE), summary)
+        check_share(summary.unscored, summary.verdicts, settings, out)
+
+
+def _with_lengths(
+    given: Mapping[str, Verdict], joined: Iterable[Case]
+) -> Iterator[tuple[Verdict, int]]:
+    for sample, prediction in joined:
+        if sample.id in given:
+            yield given[sample.id], len(prediction.output)
+
+
+def log_of(out: Path, side: str) -> Path:
+    """Return the log of a side's verdicts in the run folder `out`."""
+    return out / side / VERDICTS
+
+
+def judge_each_side(
+    job: Job, settings: JudgeSettings, logs: Mapping[Side, Path], seat: str = ""
+) -> None:
+    """Have the judge of `settings` score each side's predictions into its log; the progress names
+    the side with the `seat` behind it. Raises as `judge` does."""
+    before: Path | None = None
+    for side, log in logs.items():
+        if before:
+            _carry_over(before, log)
+        judge(
+            job.samples,
+            job.predictions[side],
+            log,
+            settings,
+            side=f"{side}{seat}",
+            only_failed=job.only_failed,
+            listen=job.listen,
+        )
+        before = log
+
+
+def _carry_over(before: Path, log: Path) -> None:
+    """What a judge says of these beside one side's answers holds beside the other's."""
+    for beside in (SELF_TEST, ANCHORS):
+        carry_over(before.with_name(beside), log.with_name(beside))
+
+
+def calls(settings: JudgeSettings, sides: int) -> Calls:
+    """Return what scoring so many sides asks of one judge. Raises JudgeError where the rubric or
+    the anchors cannot be read."""
+    chosen = rubric.load(settings.rubric)
+    parts = len(chosen.parts()) if settings.one_call_each else 1
+    each = sides * parts * settings.repeats
+    beside = len(anchors.load(settings.anchors, chosen))
+    beside += len(health.PROBES) if settings.self_test else 0
+    return Calls(per_sample=each, beside=each * beside)
+
+
+def summaries(out: Path) -> dict[str, JudgeSummary]:
+    """Return side -> what its scoring came to, from a run folder. Raises InputError."""
+    paths = {side: log_of(out, side).with_name(JUDGE) for side in SIDES}
+    return {
+        side: store.read_record(path, JudgeSummary)
+        for side, path in paths.items()
+        if path.is_file()
+    }
+
+
+def _judges(settings: JudgeSettings, _sides: int) -> list[JudgeSettings]:
+    check_access(settings)
+    return [settings]
+
+
+def _judge(job: Job) -> None:
+    judge_each_side(job, job.settings, {side: log_of(job.out, side) for side in job.sides})
+
+
+MODE = Mode(name="score", judges=_judges, calls=calls, judge=_judge, summaries=summaries)
