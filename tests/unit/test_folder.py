@@ -14,12 +14,7 @@ from tests import layers
 FILES = {name: value for name, value in vars(folder).items() if name.isupper()}
 # "model" and "panel" are words of other meanings, too
 NAMES = {value for value in FILES.values() if "." in value}
-EXCEPT = {"report", "judge", "metrics", "calibrate"}
-MODULES = {
-    name: path
-    for name, path in layers.modules().items()
-    if name != "folder" and layers.room(name) not in EXCEPT
-}
+MODULES = {name: path for name, path in layers.modules().items() if name != "folder"}
 
 
 def named(path: Path) -> Iterator[str]:

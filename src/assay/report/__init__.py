@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from assay import settings, store
+from assay.folder import METRICS, REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN
 from assay.gate import GatePolicy
 from assay.report.assemble import assemble, comparisons, metrics
 from assay.report.contents import Report
@@ -38,10 +39,10 @@ def report(run: Path, *, title: str = "", policy: GatePolicy | None = None) -> R
     document, told = plain(assembled), build_sections(assembled)
     page = to_html(assembled, told, document)
     numbers = {"metrics": aggregates, "comparisons": differences, "gate": assembled.gate}
-    store.write_json(run / "metrics.json", numbers)
-    store.write_json(run / "report.json", document)
-    store.write_text(run / "report.md", to_markdown(assembled, told))
-    store.write_text(run / "report.html", page)
+    store.write_json(run / METRICS, numbers)
+    store.write_json(run / REPORT_JSON, document)
+    store.write_text(run / REPORT_MARKDOWN, to_markdown(assembled, told))
+    store.write_text(run / REPORT_HTML, page)
     checks = to_junit(told, assembled.title)
     if checks:
         store.write_text(run / JUNIT, checks)

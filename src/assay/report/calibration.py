@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Mapping
 
 from assay import store
+from assay.folder import CALIBRATION
 from assay.records import Agreement, Corrected
 from assay.report.contents import Caution
 from assay.report.glossary import rank
 from assay.report.run import Run, SideRun
 
-CALIBRATION = "calibration.json"
 COLUMNS = ("Labels", "Agreement", "Judge minus people", "Corrected mean")
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from assay import store
+from assay.folder import PREDICTIONS, SAMPLES, SCORES, VERDICTS
 from assay.judge import PAIRS, PanelScore, preference_of
 from assay.records import Message, Prediction, Sample, Score, Verdict, as_wanted
 from assay.report.contents import Answer, Example, Pair
 from assay.report.files import known
 from assay.report.glossary import specs_of
-from assay.report.run import COMBINED, Run, SideRun
+from assay.report.run import PANEL_SCORES, Run, SideRun
 from assay.stats import SEED
 
 if TYPE_CHECKING:
@@ -84,15 +85,14 @@ def examples(run: Run, chosen: Positions, change: Floats) -> tuple[Example, ...]
     """Return the samples at the `chosen` positions, read from the run folder."""
     wanted = set(chosen.tolist())
     predictions = {
-        side.side: _rows(run, side.folder / "predictions.jsonl", Prediction, wanted)
-        for side in run.sides
+        side.side: _rows(run, side.folder / PREDICTIONS, Prediction, wanted) for side in run.sides
     }
     sides = {
         side.side: _read_answers(run, side, predictions[side.side], wanted) for side in run.sides
     }
     pairs = _rows(run, run.folder / PAIRS, Verdict, wanted)
     found = []
-    for at, sample in enumerate(store.read_rows(run.folder / "dataset.jsonl", Sample)):
+    for at, sample in enumerate(store.read_rows(run.folder / SAMPLES, Sample)):
         if at in wanted:
             if answer := predictions["candidate"].get(sample.id):
                 sample = as_wanted(sample, answer)
@@ -134,9 +134,9 @@ def _characters(run: Run) -> NDArray[np.int64]:
 def _read_answers(
     run: Run, side: SideRun, predictions: Mapping[str, Prediction], wanted: set[int]
 ) -> dict[str, Answer]:
-    scores = _rows(run, side.folder / "scores.jsonl", Score, wanted)
-    verdicts = _rows(run, side.folder / "verdicts.jsonl", Verdict, wanted)
-    panel = _rows(run, side.folder / COMBINED, PanelScore, wanted)
+    scores = _rows(run, side.folder / SCORES, Score, wanted)
+    verdicts = _rows(run, side.folder / VERDICTS, Verdict, wanted)
+    panel = _rows(run, side.folder / PANEL_SCORES, PanelScore, wanted)
     return {
         id_: _answer(prediction, scores.get(id_), verdicts.get(id_), panel.get(id_))
         for id_, prediction in predictions.items()

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from assay import store
 from assay.errors import InputError, SettingsError
+from assay.folder import CONFIG, GENERATION, HISTORY
 from assay.records import SIDES
 from assay.report.contents import Record
 from assay.report.plain import plain
 
-HISTORY = "history.json"
 KEPT = 50
 _NAME = re.compile(r"(\d{8}T\d{9}Z)-([0-9a-f]{16})\.json")
 _TIME = "%Y%m%dT%H%M%S%fZ"
@@ -74,9 +74,9 @@ def add(history: str, record: Record) -> None:
 def identity(run: Path) -> str:
     """Return what a run is known by: what was asked, and how its predictions came to be, to the
     microsecond. It stays the same when the run is judged or reported again."""
-    config = run / "config.yaml"
+    config = run / CONFIG
     parts: list[object] = [config.read_text(encoding="utf-8")] if config.is_file() else []
-    paths = [run / side / "generation.json" for side in SIDES]
+    paths = [run / side / GENERATION for side in SIDES]
     parts += [plain(store.read_json(path)) for path in paths if path.is_file()]
     return store.hash_rows(parts)[:16]
 

@@ -10,6 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 from assay import store
 from assay.errors import InputError
+from assay.folder import (
+    COMBINED,
+    CONFIG,
+    GENERATION,
+    JUDGE,
+    LOSSES,
+    MANIFEST,
+    MODEL,
+    PAIRING,
+    PANEL,
+    PREDICTIONS,
+    SAMPLES,
+    SCORES,
+    TOTALS,
+    VERDICTS,
+)
 from assay.judge import PAIRS, JudgeSummary, PairSummary, PanelScore, PanelSummary
 from assay.llamafactory.totals import evaluation_totals
 from assay.records import (
@@ -41,7 +57,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-COMBINED = "panel/scores.jsonl"
+PANEL_SCORES = f"{PANEL}/{SCORES}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +124,9 @@ def read(folder: Path) -> Run:
     not fit together."""
     if not folder.is_dir():
         raise InputError(f"{folder} is not a run folder", "Give the folder that a run wrote")
-    positions, lengths = read_dataset(folder / "dataset.jsonl")
+    positions, lengths = read_dataset(folder / SAMPLES)
     sides = {side: _side(folder / side, side, positions) for side in SIDES if _has(folder, side)}
-    manifest = folder / "model" / "manifest.json"
+    manifest = folder / MODEL / MANIFEST
     return Run(
         folder=folder,
         positions=positions,
@@ -118,10 +134,10 @@ def read(folder: Path) -> Run:
         baseline=sides.get("baseline"),
         candidate=sides["candidate"],
         manifest=store.read_record(manifest, ModelManifest) if manifest.exists() else None,
-        losses=read_losses(folder / "model" / "trainer_log.jsonl"),
-        config=read_config(folder / "config.yaml"),
+        losses=read_losses(folder / MODEL / LOSSES),
+        config=read_config(folder / CONFIG),
         pairs=optional_scores(folder / PAIRS, Verdict, positions),
-        pairing=optional(folder / "pairs.json", PairSummary),
+        pairing=optional(folder / PAIRING, PairSummary),
     )
 
 
@@ -130,9 +146,9 @@ def _has(folder: Path, side: Side) -> bool:
 
 
 def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
-    generation = store.read_record(folder / "generation.json", Generation)
-    answers = read_answers(folder / "predictions.jsonl", positions)
-    scores, verdicts = folder / "scores.jsonl", folder / "verdicts.jsonl"
+    generation = store.read_record(folder / GENERATION, Generation)
+    answers = read_answers(folder / PREDICTIONS, positions)
+    scores, verdicts = folder / SCORES, folder / VERDICTS
     if not scores.exists() and not verdicts.exists():
         raise InputError(
             f"{folder} has neither scores.jsonl nor verdicts.jsonl",
@@ -146,21 +162,21 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
         answers=answers,
         scores=collect(positions, answered(scores, Score, positions, answers)),
         totals=(
-            *read_totals(folder / "totals.jsonl"),
+            *read_totals(folder / TOTALS),
             *evaluation_totals(generation.results, len(positions)),
         ),
         verdicts=collect(
             positions, tally(answered(verdicts, Verdict, positions, answers), positions, judging)
         ),
         judging=judging,
-        judge=optional(folder / "judge.json", JudgeSummary),
+        judge=optional(folder / JUDGE, JudgeSummary),
         panel=tuple(_panel(folder / "panel", positions)),
-        combined=optional_scores(folder / COMBINED, PanelScore, positions),
-        combining=optional(folder / "panel" / "panel.json", PanelSummary),
+        combined=optional_scores(folder / PANEL_SCORES, PanelScore, positions),
+        combining=optional(folder / PANEL / COMBINED, PanelSummary),
     )
 
 
 def _panel(folder: Path, positions: Mapping[str, int]) -> Iterator[tuple[JudgeSummary, SideScores]]:
     for path in sorted(folder.glob("*/judge.json")):
-        rows = known(path.with_name("verdicts.jsonl"), Verdict, positions)
+        rows = known(path.with_name(VERDICTS), Verdict, positions)
         yield store.read_record(path, JudgeSummary), collect(positions, rows)

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from assay import store
+from assay.folder import HISTORY
 from assay.report.contents import Caution, Movement, Reading, Record, Report, Row, Trend
 from assay.report.glossary import Kind
-from assay.report.history import HISTORY, History
+from assay.report.history import History
 from assay.report.plain import minute, plain, signed
 from assay.stats import difference_interval
 

@@ -14,9 +14,10 @@ import pytest
 
 from assay import config, preflight, report, store, task
 from assay.errors import InputError, SettingsError, StoreError
+from assay.folder import HISTORY
 from assay.report import history as histories
 from assay.report.contents import Record
-from assay.report.history import HISTORY, KEPT, History
+from assay.report.history import KEPT, History
 
 DATA = Path(__file__).parents[2] / "data" / "run"
 
