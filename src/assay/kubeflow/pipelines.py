@@ -15,8 +15,9 @@ from assay import __version__, store
 from assay import compiled as packaged
 from assay.errors import KfpError
 from assay.kubeflow.client import Kfp
+from assay.parameters import EVALUATE, FINETUNE
 
-NAMES = ("finetune_and_evaluate", "evaluate")
+NAMES = (FINETUNE, EVALUATE)
 CONFLICT = 409
 
 
