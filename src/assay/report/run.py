@@ -170,13 +170,13 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
         ),
         judging=judging,
         judge=optional(folder / JUDGE, JudgeSummary),
-        panel=tuple(_panel(folder / "panel", positions)),
+        panel=tuple(_panel(folder / PANEL, positions)),
         combined=optional_scores(folder / PANEL_SCORES, PanelScore, positions),
         combining=optional(folder / PANEL / COMBINED, PanelSummary),
     )
 
 
 def _panel(folder: Path, positions: Mapping[str, int]) -> Iterator[tuple[JudgeSummary, SideScores]]:
-    for path in sorted(folder.glob("*/judge.json")):
+    for path in sorted(folder.glob(f"*/{JUDGE}")):
         rows = known(path.with_name(VERDICTS), Verdict, positions)
         yield store.read_record(path, JudgeSummary), collect(positions, rows)
