@@ -68,7 +68,7 @@ def metrics() -> str:
 def rendered(name: str, text: str, table: str) -> str:
     """Return a page with the table behind its marker."""
     pattern = rf"(<!-- {name} -->\n)(\n\|.*?\n(?=\n|\Z))?"
-    return re.sub(pattern, lambda found: f"{found[1]}\n{table}\n", text, count=1, flags=re.DOTALL)
+    return re.sub(pattern, lambda match: f"{match[1]}\n{table}\n", text, count=1, flags=re.DOTALL)
 
 
 def with_help(text: str) -> str:

@@ -111,13 +111,13 @@ def headline(gate: Gate) -> str:
     """Return the decision and how many rules it rests on, as one line."""
     counts = Counter(ruling.decision for ruling in gate.rulings)
     of_all = f"of {len(gate.rulings)} rule{'s' * (len(gate.rulings) != 1)}"
-    said = {
+    tally = {
         "GO": f"{counts['GO']} {of_all} hold",
         "NO_GO": f"{counts['NO_GO']} {of_all} broken",
         "INCONCLUSIVE": f"{counts['INCONCLUSIVE'] + counts[IGNORED]} {of_all} not proven",
     }[gate.decision]
     ignored = f", {counts[IGNORED]} ignored" if counts[IGNORED] else ""
-    return f"{gate.decision.replace('_', '-')}: {said}{ignored}"
+    return f"{gate.decision.replace('_', '-')}: {tally}{ignored}"
 
 
 def describe(gate: Gate) -> str:
@@ -132,7 +132,9 @@ def _rule(name: str, bound: Bound, policy: GatePolicy, evidence: Evidence) -> Ru
         reason = "the judge failed its self-test, so its scores are advisory"
         return Ruling(rule=rule, decision=IGNORED, reason=reason)
     sides = [metric for metric in evidence.metrics if metric.name == name]
-    compared = next((one for one in evidence.comparisons if one.name == name), None)
+    compared = next(
+        (comparison for comparison in evidence.comparisons if comparison.name == name), None
+    )
     if compared is None:
         return Ruling(rule=rule, decision="NO_GO", reason=_absent(sides))
     if compared.direction == "unknown":
@@ -179,18 +181,18 @@ def _lacking(sides: Sequence[Metric], compared: Comparison, policy: GatePolicy) 
 
 def _within(rule: str, bound: Bound, compared: Comparison) -> Ruling:
     least, most = _loss(compared)
-    said = (
+    estimate = (
         f"difference {compared.difference:+.3g} ({compared.low:+.3g} to {compared.high:+.3g}, 95%, "
         f"{compared.n:,} pairs; {_WAYS[compared.direction]})"
     )
     if compared.low == compared.high:
-        reason = f"{said}: all the same, and how far one can differ is not known of this metric"
+        reason = f"{estimate}: all the same, and how far one can differ is not known of this metric"
         return Ruling(rule=rule, decision="INCONCLUSIVE", reason=reason)
     if most <= bound.max_drop:
-        return Ruling(rule=rule, decision="GO", reason=f"{said}: within the bound")
+        return Ruling(rule=rule, decision="GO", reason=f"{estimate}: within the bound")
     if least > bound.max_drop:
-        return Ruling(rule=rule, decision="NO_GO", reason=f"{said}: all beyond the bound")
-    reason = f"{said}: on both sides of the bound"
+        return Ruling(rule=rule, decision="NO_GO", reason=f"{estimate}: all beyond the bound")
+    reason = f"{estimate}: on both sides of the bound"
     return Ruling(rule=rule, decision="INCONCLUSIVE", reason=reason)
 
 

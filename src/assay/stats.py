@@ -79,9 +79,9 @@ def summarise(
     """Return one metric a name: the mean of its per-sample scores, or the total in `totals` where
     it has no per-sample part. A sample without a row counts as unscored, cause "not_scored"."""
     metrics = [_mean_metric(side, scores, spec_of(name, specs)) for name in scores.values]
-    known = set(scores.values)
+    names = set(scores.values)
     return metrics + [
-        _total_metric(side, total, scores.samples) for total in totals if total.name not in known
+        _total_metric(side, total, scores.samples) for total in totals if total.name not in names
     ]
 
 

@@ -80,18 +80,18 @@ _LINE = re.compile(
 
 def read_line(line: str) -> Progress | None:
     """Return the event that a line of `Pace.describe` tells, None for any other line."""
-    found = _LINE.fullmatch(line.rstrip())
-    if found is None:
+    match = _LINE.fullmatch(line.rstrip())
+    if match is None:
         return None
     states: dict[str, State] = {"done": "done", "failed": "failed"}
     return Progress(
-        stage=found["stage"],
-        side=found["side"] or "",
-        state=states.get(found["state"], "running"),
-        done=int(found["done"]),
-        total=int(found["total"]),
-        unit=found["unit"],
-        note=found["note"] or "",
+        stage=match["stage"],
+        side=match["side"] or "",
+        state=states.get(match["state"], "running"),
+        done=int(match["done"]),
+        total=int(match["total"]),
+        unit=match["unit"],
+        note=match["note"] or "",
     )
 
 

@@ -36,13 +36,13 @@ EVEN = 50.0
 
 def metrics(run: Run) -> list[Metric]:
     """Return every metric of every side, in the order in which they are shown."""
-    found, specs = [], specs_of(run)
+    summaries, specs = [], specs_of(run)
     for side in run.sides:
-        found += summarise(side.side, side.verdicts, (), specs)
-        found += summarise(side.side, side.scores, side.totals, specs)
+        summaries += summarise(side.side, side.verdicts, (), specs)
+        summaries += summarise(side.side, side.scores, side.totals, specs)
     if run.pairs:
-        found += summarise("candidate", run.pairs, (), specs)
-    return sorted(found, key=lambda metric: rank(metric.name))
+        summaries += summarise("candidate", run.pairs, (), specs)
+    return sorted(summaries, key=lambda metric: rank(metric.name))
 
 
 def comparisons(run: Run) -> list[Comparison]:
@@ -55,9 +55,9 @@ def comparisons(run: Run) -> list[Comparison]:
         (run.baseline.scores, run.candidate.scores),
     ]
     specs = specs_of(run)
-    found = [comparison for pair in pairs for comparison in compare(*pair, specs)]
-    found += compare_with(EVEN, specs[WIN_RATE], run.pairs) if run.pairs else []
-    return sorted(found, key=lambda comparison: rank(comparison.name))
+    differences = [comparison for pair in pairs for comparison in compare(*pair, specs)]
+    differences += compare_with(EVEN, specs[WIN_RATE], run.pairs) if run.pairs else []
+    return sorted(differences, key=lambda comparison: rank(comparison.name))
 
 
 def assemble(

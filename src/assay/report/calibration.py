@@ -19,15 +19,15 @@ def read(run: Run) -> dict[str, Agreement]:
     """Return what calibration.json of the run folder says of each dimension, {} where there is
     none. Raises InputError."""
     path = run.folder / CALIBRATION
-    found = store.read_record(path, dict[str, Agreement]) if path.is_file() else {}
-    return dict(sorted(found.items(), key=lambda item: (rank(item[0]), item[0])))
+    agreements = store.read_record(path, dict[str, Agreement]) if path.is_file() else {}
+    return dict(sorted(agreements.items(), key=lambda item: (rank(item[0]), item[0])))
 
 
 def cautions(run: Run, calibration: Mapping[str, Agreement]) -> Iterator[Caution]:
     """Yield that the labels were compared with other verdicts than those that the report shows."""
     sides = {side.side: side for side in run.sides}
-    for name, one in calibration.items():
-        for side, mean in one.means.items():
+    for name, agreement in calibration.items():
+        for side, mean in agreement.means.items():
             if side not in sides or not _is_of(mean, sides[side], name):
                 yield Caution(
                     severe=False,

@@ -19,14 +19,14 @@ def cautions(
     run: Run, data: Data | None, sides: Sequence[SideSummary], rows: Sequence[Row], same: int
 ) -> tuple[Caution, ...]:
     """Return what must be known before trusting the numbers, severe ones first."""
-    found = [
+    warnings = [
         *_identity(run, same),
         *_size(run, rows),
         *doubts(run),
         *of_data.cautions(data),
         *_answers(sides),
     ]
-    return tuple(sorted(found, key=lambda caution: not caution.severe))
+    return tuple(sorted(warnings, key=lambda caution: not caution.severe))
 
 
 def _identity(run: Run, same: int) -> Iterator[Caution]:

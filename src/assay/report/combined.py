@@ -11,13 +11,13 @@ from assay.stats import compare, summarise
 def metrics(run: Run) -> list[Metric]:
     """Return each side's means of the panel's combined scores, in the order in which they are
     shown."""
-    found = [
+    means = [
         metric
         for side in run.sides
         if side.combined
         for metric in summarise(side.side, side.combined, (), specs_of(run))
     ]
-    return sorted(found, key=lambda metric: rank(metric.name))
+    return sorted(means, key=lambda metric: rank(metric.name))
 
 
 def comparisons(run: Run) -> list[Comparison]:

@@ -8,10 +8,10 @@ from assay.report.run import Run
 def costs(run: Run) -> dict[str, float]:
     """Return what the judge, the rest of the panel and the pairwise judging cost, both sides
     together, without what has no price."""
-    found = {
+    bills = {
         "judge": [side.judge.cost for side in run.sides if side.judge],
         "panel": [summary.cost for side in run.sides for summary, _ in side.panel],
         "pairwise": [run.pairing.cost] if run.pairing else [],
     }
-    known = {name: [cost for cost in each if cost is not None] for name, each in found.items()}
-    return {name: sum(each) for name, each in known.items() if each}
+    prices = {name: [cost for cost in each if cost is not None] for name, each in bills.items()}
+    return {name: sum(each) for name, each in prices.items() if each}

@@ -12,7 +12,7 @@ from assay.folder import PREDICTIONS, SAMPLES, SCORES, VERDICTS
 from assay.judge import PAIRS, PanelScore, preference_of
 from assay.records import Message, Prediction, Sample, Score, Verdict, as_wanted
 from assay.report.contents import Answer, Example, Pair
-from assay.report.files import known
+from assay.report.files import rows_of
 from assay.report.glossary import specs_of
 from assay.report.run import PANEL_SCORES, Run, SideRun
 from assay.stats import SEED
@@ -91,12 +91,12 @@ def examples(run: Run, chosen: Positions, change: Floats) -> tuple[Example, ...]
         side.side: _read_answers(run, side, predictions[side.side], wanted) for side in run.sides
     }
     pairs = _rows(run, run.folder / PAIRS, Verdict, wanted)
-    found = []
+    excerpts = []
     for at, sample in enumerate(store.read_rows(run.folder / SAMPLES, Sample)):
         if at in wanted:
             if answer := predictions["candidate"].get(sample.id):
                 sample = as_wanted(sample, answer)
-            found.append(
+            excerpts.append(
                 Example(
                     id=sample.id,
                     messages=tuple(
@@ -111,7 +111,7 @@ def examples(run: Run, chosen: Positions, change: Floats) -> tuple[Example, ...]
                     pair=_pair(pairs[sample.id]) if sample.id in pairs else None,
                 )
             )
-    return tuple(found)
+    return tuple(excerpts)
 
 
 def _way(run: Run, metric: str) -> float:
@@ -146,7 +146,7 @@ def _read_answers(
 def _rows(run: Run, path: Path, cls: type[R], wanted: set[int]) -> Mapping[str, R]:
     if not path.exists():
         return {}
-    rows = known(path, cls, run.positions)
+    rows = rows_of(path, cls, run.positions)
     return {row.id: row for row in rows if run.positions[row.id] in wanted}
 
 

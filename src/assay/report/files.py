@@ -48,7 +48,7 @@ class Judging:
     commented: set[int] = field(default_factory=set)
 
 
-def known(path: Path, cls: type[R], positions: Mapping[str, int]) -> Iterator[R]:
+def rows_of(path: Path, cls: type[R], positions: Mapping[str, int]) -> Iterator[R]:
     """Yield the rows of `path`. Raises InputError for one whose id the dataset does not have."""
     for number, row in enumerate(store.read_rows(path, cls), 1):
         if row.id not in positions:
@@ -89,7 +89,7 @@ def read_answers(path: Path, positions: Mapping[str, int]) -> Answers:
         prompt_truncated=np.zeros(n, dtype=np.bool_),
         fingerprint=np.zeros(n, dtype=np.int64),
     )
-    for number, row in enumerate(known(path, Prediction, positions), 1):
+    for number, row in enumerate(rows_of(path, Prediction, positions), 1):
         at = positions[row.id]
         if answers.length[at] >= 0:
             raise InputError(f"{path}:{number}: id={row.id} is there twice", "Generate again")
@@ -108,7 +108,7 @@ def answered(
     """Yield the rows of `path`, none without it. Raises InputError for a score of no prediction."""
     if not path.exists():
         return
-    for number, row in enumerate(known(path, cls, positions), 1):
+    for number, row in enumerate(rows_of(path, cls, positions), 1):
         if getattr(row, "values", None) and answers.length[positions[row.id]] < 0:
             raise InputError(
                 f"{path}:{number}: id={row.id} has a score and no prediction",
@@ -135,7 +135,7 @@ def tally(
 
 def optional_scores(path: Path, cls: type[S], positions: Mapping[str, int]) -> SideScores | None:
     """Return the scores in `path`, None without it."""
-    return collect(positions, known(path, cls, positions)) if path.is_file() else None
+    return collect(positions, rows_of(path, cls, positions)) if path.is_file() else None
 
 
 def optional(path: Path, cls: type[T]) -> T | None:
@@ -153,12 +153,12 @@ def read_losses(path: Path) -> tuple[tuple[int, float, str], ...]:
     if not path.exists():
         return ()
     rows = store.read_rows(path, dict)
-    found = []
+    losses = []
     for row in rows:
         step, loss = row.get("current_steps"), row.get("loss")
         if isinstance(step, int) and isinstance(loss, int | float) and math.isfinite(loss):
-            found.append((step, float(loss), str(row.get("elapsed_time", ""))))
-    return tuple(found)
+            losses.append((step, float(loss), str(row.get("elapsed_time", ""))))
+    return tuple(losses)
 
 
 def read_config(path: Path) -> Mapping[str, Any]:

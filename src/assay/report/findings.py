@@ -66,14 +66,14 @@ def conclude(run: Run, rows: Sequence[Row], cautions: Sequence[Caution]) -> Conc
 
 
 def _alone(rows: Sequence[Row]) -> str:
-    said = "Whether the model got better or worse needs a baseline over the same samples."
+    remark = "Whether the model got better or worse needs a baseline over the same samples."
     metric = next((row.candidate for row in rows if row.candidate), None)
     if metric is None or metric.low is None:
-        return said
+        return remark
     kind = rows[0].kind
     low, high = number(metric.low, kind), number(metric.high, kind)
     value = number(metric.value, kind)
-    return f"{label(metric.name)}: {value} (95% interval {low} to {high}). {said}"
+    return f"{label(metric.name)}: {value} (95% interval {low} to {high}). {remark}"
 
 
 def _compared(rows: Sequence[Row]) -> Conclusion:
@@ -98,9 +98,9 @@ def _detail(rows: Sequence[Row], counts: Counter[Outcome]) -> str:
         f"no difference shown on {counts['none']}" if counts["none"] else "",
         f"too few samples on {counts['few']}" if counts["few"] else "",
     ]
-    said = ", ".join(part for part in rest if part)
+    remainder = ", ".join(part for part in rest if part)
     leading = rows[0]
-    sentences = [f"{said[0].upper()}{said[1:]}."] if said else []
+    sentences = [f"{remainder[0].upper()}{remainder[1:]}."] if remainder else []
     if leading.comparison:
         low, high = (
             signed(bound, leading.kind)

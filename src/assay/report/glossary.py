@@ -53,10 +53,10 @@ TERMS = (
 def specs_of(run: Run) -> Mapping[str, MetricSpec]:
     """Return what each metric of a run is, by name: what its specs.jsonl say, else what comes with
     Assay, else what the judge's rubric says. One that nobody knows has no direction."""
-    found = [spec for side in run.sides for spec in (*_unknown(side), *_judged(run, side))]
-    found += _BUILT_IN
-    found += [spec for side in run.sides for spec in _stated(side)]
-    return {spec.name: spec for spec in found}
+    specs = [spec for side in run.sides for spec in (*_unknown(side), *_judged(run, side))]
+    specs += _BUILT_IN
+    specs += [spec for side in run.sides for spec in _stated(side)]
+    return {spec.name: spec for spec in specs}
 
 
 def rank(name: str) -> int:

@@ -84,13 +84,13 @@ def identity(run: Path) -> str:
 def _names(history: str) -> list[str]:
     """Return the names of the records, the oldest first; what else lies there is not read."""
     if store.is_remote(history):
-        found = store.listed(history)
+        names = store.listed(history)
     else:
         folder = Path(history)
         if folder.exists() and not folder.is_dir():
             raise SettingsError(f"history = {history} is a file", "Name a folder")
-        found = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    return sorted(name for name in found if _NAME.fullmatch(name))
+        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return sorted(name for name in names if _NAME.fullmatch(name))
 
 
 def _read(history: str, name: str, folder: Path) -> Record:

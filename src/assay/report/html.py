@@ -113,7 +113,7 @@ def _data(report: Report, document: Mapping[str, Any]) -> str:
 def _alike(report: Report, row: Row) -> list[Row]:
     """The rows whose differences share a scale with `row`'s."""
     alike = [*report.summary, *report.combined]
-    return [row] if row.scale is None else [one for one in alike if one.kind == row.kind]
+    return [row] if row.scale is None else [other for other in alike if other.kind == row.kind]
 
 
 def _span(rows: list[Row]) -> float:

@@ -56,17 +56,19 @@ def _unfit(run: Run) -> Iterator[Caution]:
     names |= {side.generation.base_model for side in run.sides}
     names |= {run.manifest.base_model} if run.manifest else set()
     graded = {base(name) for name in names if name}
-    found = []
+    faults = []
     if base(run.judge) in graded:
-        found.append("is the graded model or its base, and favours answers like its own")
-    elif shared := families(run.judge) & {one for name in graded for one in families(name)}:
+        faults.append("is the graded model or its base, and favours answers like its own")
+    elif shared := families(run.judge) & {family for name in graded for family in families(name)}:
         family = sorted(shared)[0]
-        found.append(f"is of the graded model's family, {family}, and may favour answers like it")
+        faults.append(f"is of the graded model's family, {family}, and may favour answers like it")
     size = re.search(r"(\d+(?:\.\d+)?)(m|b)\b", base(run.judge))
     if size and float(size[1]) * _UNITS[size[2]] < _SMALL_JUDGE:
-        found.append(f"has {size[0].upper()} parameters by its name: models this small judge badly")
-    if found:
-        yield Caution(severe=False, text=f"The judge, {run.judge}, {'; it '.join(found)}.")
+        faults.append(
+            f"has {size[0].upper()} parameters by its name: models this small judge badly"
+        )
+    if faults:
+        yield Caution(severe=False, text=f"The judge, {run.judge}, {'; it '.join(faults)}.")
 
 
 def _unlike(run: Run) -> Iterator[Caution]:
@@ -82,7 +84,9 @@ def _moved(run: Run) -> Iterator[Caution]:
         shifts = side.judge.drift if side.judge else {}
         moved = {name: shift for name, shift in shifts.items() if shift.drifted}
         if moved:
-            told = ", ".join(f"{name} {signed(one.mean, 'judge')}" for name, one in moved.items())
+            told = ", ".join(
+                f"{name} {signed(shift.mean, 'judge')}" for name, shift in moved.items()
+            )
             yield Caution(
                 severe=False,
                 text=f"The judge has moved on its anchors ({told}): compare its scores with those "

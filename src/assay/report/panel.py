@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def opinions(run: Run) -> tuple[Opinion, ...]:
     """Return the opinion of each further judge on each dimension of each side."""
-    return tuple(one for side in run.sides for one in _of_side(side))
+    return tuple(opinion for side in run.sides for opinion in _of_side(side))
 
 
 def _of_side(side: SideRun) -> Iterator[Opinion]:

@@ -41,7 +41,6 @@ from assay.report.files import (
     Answers,
     Judging,
     answered,
-    known,
     optional,
     optional_scores,
     read_answers,
@@ -49,6 +48,7 @@ from assay.report.files import (
     read_dataset,
     read_losses,
     read_totals,
+    rows_of,
     tally,
 )
 from assay.stats import SideScores, collect
@@ -178,5 +178,5 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
 
 def _panel(folder: Path, positions: Mapping[str, int]) -> Iterator[tuple[JudgeSummary, SideScores]]:
     for path in sorted(folder.glob(f"*/{JUDGE}")):
-        rows = known(path.with_name(VERDICTS), Verdict, positions)
+        rows = rows_of(path.with_name(VERDICTS), Verdict, positions)
         yield store.read_record(path, JudgeSummary), collect(positions, rows)

@@ -35,11 +35,13 @@ def of_seats(run: Run) -> Iterator[Caution]:
     failed = {seat.model for seat in seats if seat.health.failed}
     unsure = {seat.model for seat in seats if seat.health.untested} - failed
     for model in sorted(failed | unsure):
-        said = "failed its self-test" if model in failed else "did not answer all of its self-test"
+        outcome = (
+            "failed its self-test" if model in failed else "did not answer all of its self-test"
+        )
         yield Caution(
             severe=False,
-            text=f"{model}, a judge of the panel, {said}: its scores count in the panel's all the "
-            "same.",
+            text=f"{model}, a judge of the panel, {outcome}: its scores count in the panel's all "
+            "the same.",
         )
 
 

@@ -34,7 +34,7 @@ def with_trend(report: Report, run: Path) -> Report:
 def trend(report: Report, history: History) -> Trend:
     """Return the trend of a run, reported in `report`, after its `history`."""
     now = _record(report, history)
-    alike = [one for one in history.earlier if one.dataset_hash == now.dataset_hash]
+    alike = [record for record in history.earlier if record.dataset_hash == now.dataset_hash]
     before = alike[-1] if alike else None
     headlines = _headlines(report.summary)
     return Trend(
@@ -46,12 +46,13 @@ def trend(report: Report, history: History) -> Trend:
     )
 
 
-def difference(one: Movement) -> str:
+def difference(movement: Movement) -> str:
     """Return a movement's difference with its interval."""
-    said = signed(one.difference, one.kind)
-    if one.low is None:
-        return said
-    return f"{said} ({signed(one.low, one.kind)} to {signed(one.high, one.kind)})"
+    change = signed(movement.difference, movement.kind)
+    if movement.low is None:
+        return change
+    low, high = (signed(bound, movement.kind) for bound in (movement.low, movement.high))
+    return f"{change} ({low} to {high})"
 
 
 def when(record: Record) -> str:
@@ -104,12 +105,12 @@ def _headlines(rows: Sequence[Row]) -> tuple[str, ...]:
 
 def _movements(before: Record, now: Record, names: Sequence[str]) -> Iterator[Movement]:
     """What a changed judge says is not compared."""
-    was = {(one.name, one.side): one for one in before.readings}
+    was = {(reading.name, reading.side): reading for reading in before.readings}
     changed = before.judge_identity != now.judge_identity
-    for one in now.readings:
-        old = was.get((one.name, one.side))
-        if one.name in names and old and not (changed and one.kind in _JUDGED):
-            yield from _movement(old, one)
+    for reading in now.readings:
+        old = was.get((reading.name, reading.side))
+        if reading.name in names and old and not (changed and reading.kind in _JUDGED):
+            yield from _movement(old, reading)
 
 
 def _movement(old: Reading, new: Reading) -> Iterator[Movement]:
@@ -134,17 +135,17 @@ def _interval(old: Reading, new: Reading) -> tuple[float, float] | tuple[None, N
     return difference_interval(before, now) if before and now else (None, None)
 
 
-def _estimate(one: Reading) -> tuple[float, float, float] | None:
-    if one.value is None or one.low is None or one.high is None:
+def _estimate(reading: Reading) -> tuple[float, float, float] | None:
+    if reading.value is None or reading.low is None or reading.high is None:
         return None
-    return one.value, one.low, one.high
+    return reading.value, reading.low, reading.high
 
 
 def _remarks(before: Record, now: Record) -> Iterator[str]:
     if not before.judge or not now.judge:
         return
     since = f"the run of {when(before)} UTC"
-    was, is_ = (f"{one.judge} on rubric {one.rubric}" for one in (before, now))
+    was, is_ = (f"{record.judge} on rubric {record.rubric}" for record in (before, now))
     if was != is_:
         yield f"The judge has changed since {since}: then {was}, now {is_}. {_APART}"
     elif before.judge_identity != now.judge_identity:
@@ -154,11 +155,11 @@ def _remarks(before: Record, now: Record) -> Iterator[str]:
 
 
 def _drifts(before: Record, now: Record, since: str) -> Iterator[str]:
-    names = [one.name for one in now.readings if one.kind == "judge"]
-    moves = [one for one in _movements(before, now, names) if one.moved]
+    names = [reading.name for reading in now.readings if reading.kind == "judge"]
+    moves = [move for move in _movements(before, now, names) if move.moved]
     for side, digest in now.digests.items():
         same = digest and digest == before.digests.get(side)
-        told = ", ".join(f"{one.name} {difference(one)}" for one in moves if one.side == side)
+        told = ", ".join(f"{move.name} {difference(move)}" for move in moves if move.side == side)
         if same and told and now.asked[side] == before.asked.get(side):
             yield (
                 f"The judge has drifted: the {side} is the same model, asked in the same way, as "

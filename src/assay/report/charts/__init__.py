@@ -13,11 +13,11 @@ __all__ = ["Figure", "figures", "ticks"]
 
 def figures(report: Report) -> list[Figure]:
     """Return the report's figures: name, title, caption, and Plotly's data and layout."""
-    found = [
+    charts = [
         means(report, "judge"),
         means(report, "similarity"),
     ]
-    found += [histogram(report), lengths(report), loss(report)]
+    charts += [histogram(report), lengths(report), loss(report)]
     if report.trend and len(report.trend.runs) > 1:
-        found += [trend(report.trend, name) for name in report.trend.headlines]
-    return [figure for figure in found if figure]
+        charts += [trend(report.trend, name) for name in report.trend.headlines]
+    return [figure for figure in charts if figure]

@@ -59,23 +59,23 @@ def trend(over: Trend, name: str) -> Figure:
 
 def _line(trend: Trend, name: str, side: str) -> Figure:
     now = trend.runs[-1].dataset_hash
-    alike = [one for one in trend.runs if one.dataset_hash == now]
-    found = _read_off(alike, name, side)
-    return _dots(found, side) | {
+    alike = [run for run in trend.runs if run.dataset_hash == now]
+    points = _read_off(alike, name, side)
+    return _dots(points, side) | {
         "mode": "lines+markers",
         "name": side,
         "error_y": {
             "type": "data",
             "symmetric": False,
-            "array": [reach(one, "high") for _, one in found],
-            "arrayminus": [reach(one, "low") for _, one in found],
+            "array": [reach(reading, "high") for _, reading in points],
+            "arrayminus": [reach(reading, "low") for _, reading in points],
         },
     }
 
 
 def _apart(trend: Trend, name: str, side: str) -> Figure:
     now = trend.runs[-1].dataset_hash
-    others = [one for one in trend.runs if one.dataset_hash != now]
+    others = [run for run in trend.runs if run.dataset_hash != now]
     hollow = {"mode": "markers", "marker": {"symbol": "circle-open", "opacity": 0.6, "size": 7}}
     return _dots(_read_off(others, name, side), side) | hollow | {"name": f"{side}, other data"}
 
@@ -89,11 +89,11 @@ def _read_off(runs: Sequence[Record], name: str, side: str) -> list[tuple[Record
     ]
 
 
-def _dots(found: Sequence[tuple[Record, Reading]], side: str) -> Figure:
+def _dots(points: Sequence[tuple[Record, Reading]], side: str) -> Figure:
     return {
         "type": "scatter",
         "meta": side,
-        "x": [run.time for run, _ in found],
-        "y": [reading.value for _, reading in found],
+        "x": [run.time for run, _ in points],
+        "y": [reading.value for _, reading in points],
         "hovertemplate": "%{x|%Y-%m-%d %H:%M}: %{y:.4~g}<extra>%{fullData.name}</extra>",
     }

@@ -72,8 +72,8 @@ def _run(trend: Trend, run: Record) -> Phrase:
 def _told(reading: Reading | None) -> str:
     if reading is None or reading.value is None:
         return ""
-    said = f"{label(reading.name)} {number(reading.value, reading.kind)}"
+    estimate = f"{label(reading.name)} {number(reading.value, reading.kind)}"
     if reading.low is None:
-        return said
+        return estimate
     bounds = (number(bound, reading.kind) for bound in (reading.low, reading.high))
-    return f"{said} ({' to '.join(bounds)})"
+    return f"{estimate} ({' to '.join(bounds)})"
