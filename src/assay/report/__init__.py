@@ -15,7 +15,7 @@ from assay.report.html import to_html
 from assay.report.junit import to_junit
 from assay.report.markdown import to_markdown
 from assay.report.plain import plain
-from assay.report.run import Run, read
+from assay.report.run import EvaluatedRun, read
 from assay.report.sections import build_sections
 from assay.report.trend import with_trend
 
@@ -63,7 +63,7 @@ def report_in(history: str, run: Path) -> Report:
     return written
 
 
-def _policy(run: Run) -> GatePolicy | None:
+def _policy(run: EvaluatedRun) -> GatePolicy | None:
     asked = run.config.get("gate")
     if not asked:
         return None

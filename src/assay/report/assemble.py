@@ -21,7 +21,7 @@ from assay.report.glossary import rank, specs_of
 from assay.report.history import identity
 from assay.report.panel import opinions
 from assay.report.rows import table
-from assay.report.run import Run
+from assay.report.run import EvaluatedRun
 from assay.report.self_test import advisory, untested
 from assay.report.sides import identical, name_of, summarise_side
 from assay.stats import compare, compare_with, summarise
@@ -34,7 +34,7 @@ SCHEMA = 1
 EVEN = 50.0
 
 
-def metrics(run: Run) -> list[Metric]:
+def metrics(run: EvaluatedRun) -> list[Metric]:
     """Return every metric of every side, in the order in which they are shown."""
     summaries, specs = [], specs_of(run)
     for side in run.sides:
@@ -45,7 +45,7 @@ def metrics(run: Run) -> list[Metric]:
     return sorted(summaries, key=lambda metric: rank(metric.name))
 
 
-def comparisons(run: Run) -> list[Comparison]:
+def comparisons(run: EvaluatedRun) -> list[Comparison]:
     """Return the paired comparison of every metric that both sides have, and of the candidate's
     win rate with that of an even match."""
     if run.baseline is None:
@@ -61,7 +61,7 @@ def comparisons(run: Run) -> list[Comparison]:
 
 
 def assemble(
-    run: Run,
+    run: EvaluatedRun,
     title: str,
     metrics: Sequence[Metric],
     comparisons: Sequence[Comparison],
@@ -118,7 +118,7 @@ def assemble(
 
 
 def _gate(
-    run: Run,
+    run: EvaluatedRun,
     policy: GatePolicy,
     metrics: Sequence[Metric],
     comparisons: Sequence[Comparison],
@@ -135,7 +135,9 @@ def _gate(
     return decide(policy, evidence)
 
 
-def _regressions(run: Run, order: NDArray[np.intp], shown: Sequence[Example]) -> tuple[str, ...]:
+def _regressions(
+    run: EvaluatedRun, order: NDArray[np.intp], shown: Sequence[Example]
+) -> tuple[str, ...]:
     """The worst of the samples that are shown and where the candidate lost."""
     lost = {example.id for example in shown if example.change is not None and example.change < 0}
     ids = list(run.positions)
@@ -152,7 +154,7 @@ def _selection(samples: int, shown: int) -> str:
     )
 
 
-def _provenance(run: Run) -> Mapping[str, object]:
+def _provenance(run: EvaluatedRun) -> Mapping[str, object]:
     return {
         "config": run.config,
         "model": run.manifest,

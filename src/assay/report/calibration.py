@@ -10,12 +10,12 @@ from assay.folder import CALIBRATION
 from assay.records import Agreement, Corrected
 from assay.report.contents import Caution
 from assay.report.glossary import rank
-from assay.report.run import Run, SideRun
+from assay.report.run import EvaluatedRun, SideRun
 
 COLUMNS = ("Labels", "Agreement", "Judge minus people", "Corrected mean")
 
 
-def read(run: Run) -> dict[str, Agreement]:
+def read(run: EvaluatedRun) -> dict[str, Agreement]:
     """Return what calibration.json of the run folder says of each dimension, {} where there is
     none. Raises InputError."""
     path = run.folder / CALIBRATION
@@ -23,7 +23,7 @@ def read(run: Run) -> dict[str, Agreement]:
     return dict(sorted(agreements.items(), key=lambda item: (rank(item[0]), item[0])))
 
 
-def cautions(run: Run, calibration: Mapping[str, Agreement]) -> Iterator[Caution]:
+def cautions(run: EvaluatedRun, calibration: Mapping[str, Agreement]) -> Iterator[Caution]:
     """Yield that the labels were compared with other verdicts than those that the report shows."""
     sides = {side.side: side for side in run.sides}
     for name, agreement in calibration.items():

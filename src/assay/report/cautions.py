@@ -8,7 +8,7 @@ from assay.report import data as of_data
 from assay.report.contents import Caution, Data, Row, SideSummary
 from assay.report.glossary import Kind
 from assay.report.judging import doubts
-from assay.report.run import Run
+from assay.report.run import EvaluatedRun
 
 FEW_PAIRS = 100
 _CUT = 0.05
@@ -16,7 +16,11 @@ _COUNTED: tuple[Kind, ...] = ("judge", "pairwise", "similarity", "own")
 
 
 def cautions(
-    run: Run, data: Data | None, sides: Sequence[SideSummary], rows: Sequence[Row], same: int
+    run: EvaluatedRun,
+    data: Data | None,
+    sides: Sequence[SideSummary],
+    rows: Sequence[Row],
+    same: int,
 ) -> tuple[Caution, ...]:
     """Return what must be known before trusting the numbers, severe ones first."""
     warnings = [
@@ -29,7 +33,7 @@ def cautions(
     return tuple(sorted(warnings, key=lambda caution: not caution.severe))
 
 
-def _identity(run: Run, same: int) -> Iterator[Caution]:
+def _identity(run: EvaluatedRun, same: int) -> Iterator[Caution]:
     candidate = run.candidate.generation
     if run.manifest and candidate.digest and candidate.digest != run.manifest.digest:
         yield Caution(
@@ -64,7 +68,7 @@ def _identity(run: Run, same: int) -> Iterator[Caution]:
         )
 
 
-def _size(run: Run, rows: Sequence[Row]) -> Iterator[Caution]:
+def _size(run: EvaluatedRun, rows: Sequence[Row]) -> Iterator[Caution]:
     samples = len(run.positions)
     if run.baseline is None and samples < FEW_PAIRS:
         yield Caution(severe=False, text=f"Few samples: {samples}. The intervals are wide.")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from assay.records import Comparison, Metric
 from assay.report.glossary import rank, specs_of
-from assay.report.run import Run
+from assay.report.run import EvaluatedRun
 from assay.stats import compare, summarise
 
 
-def metrics(run: Run) -> list[Metric]:
+def metrics(run: EvaluatedRun) -> list[Metric]:
     """Return each side's means of the panel's combined scores, in the order in which they are
     shown."""
     means = [
@@ -20,7 +20,7 @@ def metrics(run: Run) -> list[Metric]:
     return sorted(means, key=lambda metric: rank(metric.name))
 
 
-def comparisons(run: Run) -> list[Comparison]:
+def comparisons(run: EvaluatedRun) -> list[Comparison]:
     """Return the paired comparisons of the panel's combined scores."""
     if run.baseline is None or run.baseline.combined is None or run.candidate.combined is None:
         return []

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from assay.report.run import Run
+from assay.report.run import EvaluatedRun
 
 
-def costs(run: Run) -> dict[str, float]:
+def costs(run: EvaluatedRun) -> dict[str, float]:
     """Return what the judge, the rest of the panel and the pairwise judging cost, both sides
     together, without what has no price."""
     bills = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assay.report.run import Run, SideRun
+from assay.report.run import EvaluatedRun, SideRun
 from assay.report.sides import identical
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def counts(run: Run) -> dict[str, int]:
+def counts(run: EvaluatedRun) -> dict[str, int]:
     """Return the samples by filter, over all of the run; what a metric gained or lost is in its
     comparison."""
     import numpy as np
@@ -31,7 +31,7 @@ def counts(run: Run) -> dict[str, int]:
     }
 
 
-def _unscored(run: Run, side: SideRun) -> NDArray[np.bool_]:
+def _unscored(run: EvaluatedRun, side: SideRun) -> NDArray[np.bool_]:
     import numpy as np
 
     lacking = np.zeros(len(run.positions), dtype=np.bool_)
@@ -41,7 +41,7 @@ def _unscored(run: Run, side: SideRun) -> NDArray[np.bool_]:
     return lacking & (side.answers.length >= 0)
 
 
-def _preferences(run: Run) -> dict[str, int]:
+def _preferences(run: EvaluatedRun) -> dict[str, int]:
     if run.pairing is None:
         return {}
     return {

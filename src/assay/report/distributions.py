@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from assay.report.contents import Points, Training
 from assay.report.glossary import rank
-from assay.report.run import Run, SideRun
+from assay.report.run import EvaluatedRun, SideRun
 from assay.stats import SEED, rank_correlation
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ MAX_POINTS = 1_000
 MAX_STEPS = 1_000
 
 
-def histograms(run: Run) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
+def histograms(run: EvaluatedRun) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
     """Return the judge's scores: dimension -> side -> a count for each step of the scale."""
     names = {name for side in run.sides for name in side.verdicts.values}
     return {
@@ -56,7 +56,7 @@ def points_of(side: SideRun, focus: str) -> list[Points]:
     ]
 
 
-def training(run: Run) -> Training | None:
+def training(run: EvaluatedRun) -> Training | None:
     """Return the loss over the steps, thinned; None where nothing was trained."""
     if run.manifest is None and not run.losses:
         return None

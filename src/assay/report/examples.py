@@ -11,10 +11,10 @@ from assay import store
 from assay.folder import PREDICTIONS, SAMPLES, SCORES, VERDICTS
 from assay.judge import PAIRS, PanelScore, preference_of
 from assay.records import Message, Prediction, Sample, Score, Verdict, as_wanted
-from assay.report.contents import Answer, Example, Pair
+from assay.report.contents import Answer, Example, PairVerdict
 from assay.report.files import rows_of
 from assay.report.glossary import specs_of
-from assay.report.run import PANEL_SCORES, Run, SideRun
+from assay.report.run import PANEL_SCORES, EvaluatedRun, SideRun
 from assay.stats import SEED
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ MAX_TEXT = 20_000
 MAX_REGRESSIONS = 10
 
 
-def focus(run: Run) -> str:
+def focus(run: EvaluatedRun) -> str:
     """Return the metric that ranks samples: the judge's overall score, else ROUGE-L, else the
     first one that says which way is better; "" where nothing has a score."""
     names = list(run.candidate.values)
@@ -40,7 +40,7 @@ def focus(run: Run) -> str:
     return next((name for name in ("overall", "rouge-l") if name in names), (ranking or [""])[0])
 
 
-def changes(run: Run, metric: str) -> Floats:
+def changes(run: EvaluatedRun, metric: str) -> Floats:
     """Return each sample's gain of the candidate by `metric`, NaN where a side has none, and where
     the metric does not say which way is better."""
     import numpy as np
@@ -55,7 +55,7 @@ def changes(run: Run, metric: str) -> Floats:
     return gain * _way(run, metric)
 
 
-def worst_first(run: Run, metric: str) -> Positions:
+def worst_first(run: EvaluatedRun, metric: str) -> Positions:
     """Return all positions, the largest loss by `metric` first; ties by ROUGE-L, then in the
     dataset's order; without a baseline the lowest score first. Samples without a value are last."""
     import numpy as np
@@ -67,7 +67,7 @@ def worst_first(run: Run, metric: str) -> Positions:
     return np.lexsort((keys("rouge-l"), keys(metric)))
 
 
-def choose(run: Run, order: Positions) -> Positions:
+def choose(run: EvaluatedRun, order: Positions) -> Positions:
     """Return the positions to show, in the dataset's order: all, or where they are too many or
     too long, a third of the room for the worst, and a seeded random draw for the rest."""
     import numpy as np
@@ -81,7 +81,7 @@ def choose(run: Run, order: Positions) -> Positions:
     return np.sort(chosen if len(chosen) else ranked[:1])
 
 
-def examples(run: Run, chosen: Positions, change: Floats) -> tuple[Example, ...]:
+def examples(run: EvaluatedRun, chosen: Positions, change: Floats) -> tuple[Example, ...]:
     """Return the samples at the `chosen` positions, read from the run folder."""
     wanted = set(chosen.tolist())
     predictions = {
@@ -114,14 +114,14 @@ def examples(run: Run, chosen: Positions, change: Floats) -> tuple[Example, ...]
     return tuple(excerpts)
 
 
-def _way(run: Run, metric: str) -> float:
+def _way(run: EvaluatedRun, metric: str) -> float:
     """Return 1 where a higher value is better, -1 where a lower one is, NaN where neither is, or
     the metric does not say."""
     spec = specs_of(run).get(metric)
     return {"higher": 1.0, "lower": -1.0}.get(spec.direction if spec else "", math.nan)
 
 
-def _characters(run: Run) -> NDArray[np.int64]:
+def _characters(run: EvaluatedRun) -> NDArray[np.int64]:
     import numpy as np
 
     total = np.minimum(run.lengths, 2 * MAX_TEXT)
@@ -132,7 +132,7 @@ def _characters(run: Run) -> NDArray[np.int64]:
 
 
 def _read_answers(
-    run: Run, side: SideRun, predictions: Mapping[str, Prediction], wanted: set[int]
+    run: EvaluatedRun, side: SideRun, predictions: Mapping[str, Prediction], wanted: set[int]
 ) -> dict[str, Answer]:
     scores = _rows(run, side.folder / SCORES, Score, wanted)
     verdicts = _rows(run, side.folder / VERDICTS, Verdict, wanted)
@@ -143,7 +143,7 @@ def _read_answers(
     }
 
 
-def _rows(run: Run, path: Path, cls: type[R], wanted: set[int]) -> Mapping[str, R]:
+def _rows(run: EvaluatedRun, path: Path, cls: type[R], wanted: set[int]) -> Mapping[str, R]:
     if not path.exists():
         return {}
     rows = rows_of(path, cls, run.positions)
@@ -173,8 +173,8 @@ def _answer(
     )
 
 
-def _pair(verdict: Verdict) -> Pair:
-    return Pair(
+def _pair(verdict: Verdict) -> PairVerdict:
+    return PairVerdict(
         preference=preference_of(verdict),
         cause=next(iter(verdict.unscored.values()), ""),
         commentary=_short(verdict.commentary),

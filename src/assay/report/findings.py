@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from assay.records import Comparison
 from assay.report.contents import Caution, Conclusion, Outcome, Row, Tone
 from assay.report.plain import label, number, signed
-from assay.report.run import Run
+from assay.report.run import EvaluatedRun
 from assay.report.self_test import advisory
 
 MIN_PAIRS = 10
@@ -31,7 +31,7 @@ def outcome(comparison: Comparison | None, difference: float | None) -> Outcome:
     return "better" if risen == (comparison.direction == "higher") else "worse"
 
 
-def conclude(run: Run, rows: Sequence[Row], cautions: Sequence[Caution]) -> Conclusion:
+def conclude(run: EvaluatedRun, rows: Sequence[Row], cautions: Sequence[Caution]) -> Conclusion:
     """Return the verdict line for the `rows`, diagnostics left out: they say how answers look, not
     how good they are; so is a judge that failed its self-test, and a metric of which no way is
     known to be better. A severe caution takes its place."""

@@ -9,7 +9,7 @@ from assay import metrics as measuring
 from assay import store
 from assay.llamafactory.totals import LIKELIHOOD
 from assay.records import Group, MetricSpec
-from assay.report.run import Run, SideRun
+from assay.report.run import EvaluatedRun, SideRun
 
 Kind = Group
 """The numbers that a metric stands among in the report."""
@@ -50,7 +50,7 @@ TERMS = (
 )
 
 
-def specs_of(run: Run) -> Mapping[str, MetricSpec]:
+def specs_of(run: EvaluatedRun) -> Mapping[str, MetricSpec]:
     """Return what each metric of a run is, by name: what its specs.jsonl say, else what comes with
     Assay, else what the judge's rubric says. One that nobody knows has no direction."""
     specs = [spec for side in run.sides for spec in (*_unknown(side), *_judged(run, side))]
@@ -69,7 +69,7 @@ def _unknown(side: SideRun) -> Iterator[MetricSpec]:
         yield MetricSpec(name=name, direction="unknown")
 
 
-def _judged(run: Run, side: SideRun) -> tuple[MetricSpec, ...]:
+def _judged(run: EvaluatedRun, side: SideRun) -> tuple[MetricSpec, ...]:
     names = {**side.verdicts.values, **(side.combined.values if side.combined else {})}
     return judging.dimension_specs(names, run.scale, side.judge.directions if side.judge else {})
 

@@ -10,7 +10,7 @@ from assay.report import self_test
 from assay.report.contents import Caution
 from assay.report.families import base, families
 from assay.report.plain import signed
-from assay.report.run import Run, SideRun
+from assay.report.run import EvaluatedRun, SideRun
 
 ENOUGH = 10
 _CLUMPED = 0.8
@@ -18,7 +18,7 @@ _SMALL_JUDGE = 3e9
 _UNITS = {"m": 1e6, "b": 1e9}
 
 
-def doubts(run: Run) -> Iterator[Caution]:
+def doubts(run: EvaluatedRun) -> Iterator[Caution]:
     """Yield what must be known of the judge before its scores are trusted."""
     yield from self_test.doubts(run)
     yield from _unscored(run)
@@ -30,7 +30,7 @@ def doubts(run: Run) -> Iterator[Caution]:
     yield from _moved(run)
 
 
-def _unscored(run: Run) -> Iterator[Caution]:
+def _unscored(run: EvaluatedRun) -> Iterator[Caution]:
     causes = {side.side: _failures(side) for side in run.sides}
     if not any(causes.values()):
         return
@@ -47,7 +47,7 @@ def _unscored(run: Run) -> Iterator[Caution]:
     )
 
 
-def _unfit(run: Run) -> Iterator[Caution]:
+def _unfit(run: EvaluatedRun) -> Iterator[Caution]:
     """Why the judge itself is doubtful: it is the graded model or of its family, or too small by
     its name."""
     if not run.judge:
@@ -71,7 +71,7 @@ def _unfit(run: Run) -> Iterator[Caution]:
         yield Caution(severe=False, text=f"The judge, {run.judge}, {'; it '.join(faults)}.")
 
 
-def _unlike(run: Run) -> Iterator[Caution]:
+def _unlike(run: EvaluatedRun) -> Iterator[Caution]:
     if len({side.judge.identity for side in run.sides if side.judge}) > 1:
         yield Caution(
             severe=True,
@@ -79,7 +79,7 @@ def _unlike(run: Run) -> Iterator[Caution]:
         )
 
 
-def _moved(run: Run) -> Iterator[Caution]:
+def _moved(run: EvaluatedRun) -> Iterator[Caution]:
     for side in run.sides:
         shifts = side.judge.drift if side.judge else {}
         moved = {name: shift for name, shift in shifts.items() if shift.drifted}

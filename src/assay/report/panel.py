@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from assay.report.contents import Opinion
 from assay.report.glossary import rank
-from assay.report.run import Run, SideRun
+from assay.report.run import EvaluatedRun, SideRun
 from assay.stats import rank_correlation, weighted_kappa
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def opinions(run: Run) -> tuple[Opinion, ...]:
+def opinions(run: EvaluatedRun) -> tuple[Opinion, ...]:
     """Return the opinion of each further judge on each dimension of each side."""
     return tuple(opinion for side in run.sides for opinion in _of_side(side))
 

@@ -8,11 +8,11 @@ from assay.records import Comparison, Metric, MetricSpec
 from assay.report.contents import Row
 from assay.report.findings import outcome
 from assay.report.glossary import specs_of
-from assay.report.run import Run
+from assay.report.run import EvaluatedRun
 
 
 def table(
-    run: Run, metrics: Sequence[Metric], comparisons: Sequence[Comparison]
+    run: EvaluatedRun, metrics: Sequence[Metric], comparisons: Sequence[Comparison]
 ) -> tuple[Row, ...]:
     """Return a row for each name in `metrics`, in their order."""
     by_side = {(metric.name, metric.side): metric for metric in metrics}

@@ -84,7 +84,7 @@ class SideRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class EvaluatedRun:
     """A run folder, read. `lengths` are the characters of prompt and target of each sample."""
 
     folder: Path
@@ -119,7 +119,7 @@ class Run:
         return [side for side in (self.baseline, self.candidate) if side is not None]
 
 
-def read(folder: Path) -> Run:
+def read(folder: Path) -> EvaluatedRun:
     """Return the run in `folder`. Raises InputError, by file and row, for what is missing or does
     not fit together."""
     if not folder.is_dir():
@@ -127,7 +127,7 @@ def read(folder: Path) -> Run:
     positions, lengths = read_dataset(folder / SAMPLES)
     sides = {side: _side(folder / side, side, positions) for side in SIDES if _has(folder, side)}
     manifest = folder / MODEL / MANIFEST
-    return Run(
+    return EvaluatedRun(
         folder=folder,
         positions=positions,
         lengths=lengths,

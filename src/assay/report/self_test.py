@@ -7,21 +7,21 @@ from collections.abc import Iterator
 from assay.judge import JudgeSummary
 from assay.judge.health import Probe
 from assay.report.contents import Caution
-from assay.report.run import Run
+from assay.report.run import EvaluatedRun
 
 
-def advisory(run: Run) -> bool:
+def advisory(run: EvaluatedRun) -> bool:
     """Return whether the judge failed its self-test on any side."""
     return any(side.judge is not None and side.judge.health.failed for side in run.sides)
 
 
-def untested(run: Run) -> tuple[str, ...]:
+def untested(run: EvaluatedRun) -> tuple[str, ...]:
     """Return the answers of the self-test that the judge gave no verdict on, on any side."""
     names = (name for side in run.sides if side.judge for name in side.judge.health.untested)
     return tuple(dict.fromkeys(names))
 
 
-def doubts(run: Run) -> Iterator[Caution]:
+def doubts(run: EvaluatedRun) -> Iterator[Caution]:
     """Yield that the judge failed its self-test, and that it left some of it without a verdict."""
     if advisory(run):
         yield Caution(severe=False, text=_advisory(run))
@@ -29,7 +29,7 @@ def doubts(run: Run) -> Iterator[Caution]:
         yield Caution(severe=False, text=_not_tested(run))
 
 
-def of_seats(run: Run) -> Iterator[Caution]:
+def of_seats(run: EvaluatedRun) -> Iterator[Caution]:
     """Yield the same of the panel's further judges."""
     seats = [summary for side in run.sides for summary, _ in side.panel]
     failed = {seat.model for seat in seats if seat.health.failed}
@@ -63,7 +63,7 @@ def result(summary: JudgeSummary) -> str:
     return f"{state}: {len(results) - len(failed) - len(untested)} of {len(results)}{rest}"
 
 
-def _advisory(run: Run) -> str:
+def _advisory(run: EvaluatedRun) -> str:
     failed = dict.fromkeys(
         name for side in run.sides if side.judge for name in side.judge.health.failed
     )
@@ -73,7 +73,7 @@ def _advisory(run: Run) -> str:
     )
 
 
-def _not_tested(run: Run) -> str:
+def _not_tested(run: EvaluatedRun) -> str:
     return (
         f"The judge gave no verdict on {', '.join(untested(run))} of its self-test: whether it can "
         "be believed is not fully tested. `assay judge` asks again."

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from assay.report.contents import SideSummary
-from assay.report.run import Run, SideRun
+from assay.report.run import EvaluatedRun, SideRun
 
 
-def summarise_side(run: Run, side: SideRun) -> SideSummary:
+def summarise_side(run: EvaluatedRun, side: SideRun) -> SideSummary:
     """Return what a side answered with, how much, and what its judge took."""
     answers, generation, judging = side.answers, side.generation, side.judging
     given = answers.length >= 0
@@ -34,7 +34,7 @@ def summarise_side(run: Run, side: SideRun) -> SideSummary:
     )
 
 
-def identical(run: Run) -> int:
+def identical(run: EvaluatedRun) -> int:
     """Return to how many samples both sides gave the same answer."""
     if run.baseline is None:
         return 0
@@ -43,7 +43,7 @@ def identical(run: Run) -> int:
     return int((both & (left.fingerprint == right.fingerprint)).sum())
 
 
-def name_of(run: Run, side: SideRun) -> str:
+def name_of(run: EvaluatedRun, side: SideRun) -> str:
     """Return what to call the model: what it was tuned from and how, where that is known,
     because the folder of a tuned model is mostly called "model"."""
     manifest, generation = run.manifest, side.generation
@@ -53,7 +53,7 @@ def name_of(run: Run, side: SideRun) -> str:
     return _last(generation.model)
 
 
-def _proof(run: Run, side: SideRun) -> str:
+def _proof(run: EvaluatedRun, side: SideRun) -> str:
     """What the digest of the weights proves, where it proves something."""
     manifest, digest = run.manifest, side.generation.digest
     if manifest is None or not digest:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from assay.gate import Gate
 from assay.judge import JudgeSummary, PairSummary, PanelSummary
 from assay.records import Agreement
-from assay.report.contents.answers import Answer, Example, Opinion, Pair, Points
+from assay.report.contents.answers import Answer, Example, Opinion, PairVerdict, Points
 from assay.report.contents.findings import Caution, Conclusion, Outcome, Row, Tone
 from assay.report.contents.history import Movement, Reading, Record, Trend
 from assay.report.contents.sides import Data, SideSummary, Source, Training
@@ -25,7 +25,7 @@ __all__ = [
     "Movement",
     "Opinion",
     "Outcome",
-    "Pair",
+    "PairVerdict",
     "Points",
     "Reading",
     "Record",

@@ -29,7 +29,7 @@ class Answer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
+class PairVerdict:
     """The judge's pairwise verdict on one sample: whose answer is better, a tie, or inconsistent
     where the order changed the reply; None where it is unscored, by `cause`. `commentary` has the
     reasons in either order."""
@@ -51,7 +51,7 @@ class Example:
     baseline: Answer | None
     candidate: Answer | None
     change: float | None
-    pair: Pair | None
+    pair: PairVerdict | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from assay.records import SIDES
-from assay.report.contents import Answer, Example, Pair
+from assay.report.contents import Answer, Example, PairVerdict
 from assay.report.markdown.markup import code, fence
 from assay.report.plain import label
 
@@ -60,7 +60,7 @@ def _panel(answer: Answer) -> str:
     )
 
 
-def _preferred(pair: Pair) -> str:
+def _preferred(pair: PairVerdict) -> str:
     if pair.preference is None:
         return f"unscored, {pair.cause}"
     return f"{pair.preference}{' better' * (pair.preference in SIDES)}"
