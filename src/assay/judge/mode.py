@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -69,7 +69,8 @@ class Mode:
     these judges is to answer, before repairs and retries. `judge` does a job: it appends the
     verdicts that lack to their logs, and writes its summaries last; it raises InputError before
     anything is paid for, and StageError where too much has no score. `summaries` reads those from
-    a run folder, by what was judged: a side, or "pairs".
+    a run folder, by what was judged: a side, or "pairs". `costs` reads what this mode alone was
+    paid for there, a number for each judging that has a price.
     """
 
     name: str
@@ -77,3 +78,9 @@ class Mode:
     calls: Callable[[JudgeSettings, int], Calls]
     judge: Callable[[Job], None]
     summaries: Callable[[Path], Mapping[str, Summary]]
+    costs: Callable[[Path], list[float]]
+
+
+def priced(summaries: Iterable[Summary]) -> list[float]:
+    """Return the costs of those that have a price."""
+    return [summary.cost for summary in summaries if summary.cost is not None]

@@ -97,7 +97,7 @@ def assemble(
         panel=opinions(run),
         combining={side.side: side.combining for side in run.sides if side.combining},
         combined=table(run, combined.metrics(run), combined.comparisons(run)),
-        costs=costs(run),
+        costs=costs(run.folder),
         calibration=labelled,
         data=data,
         trend=None,

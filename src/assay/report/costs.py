@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from assay.report.run import EvaluatedRun
+from pathlib import Path
+
+from assay.judge.modes import MODES
+
+# What report.json calls a mode, where that is not its name.
+_NAMES = {"score": "judge"}
 
 
-def costs(run: EvaluatedRun) -> dict[str, float]:
-    """Return what the judge, the rest of the panel and the pairwise judging cost, both sides
-    together, without what has no price."""
-    bills = {
-        "judge": [side.judge.cost for side in run.sides if side.judge],
-        "panel": [summary.cost for side in run.sides for summary, _ in side.panel],
-        "pairwise": [run.pairing.cost] if run.pairing else [],
-    }
-    prices = {name: [cost for cost in each if cost is not None] for name, each in bills.items()}
-    return {name: sum(each) for name, each in prices.items() if each}
+def costs(folder: Path) -> dict[str, float]:
+    """Return what each way of judging cost in a run folder, both sides together, without what has
+    no price. Raises InputError for a summary that cannot be read."""
+    bills = {_NAMES.get(mode.name, mode.name): mode.costs(folder) for mode in MODES}
+    return {name: sum(prices) for name, prices in bills.items() if prices}

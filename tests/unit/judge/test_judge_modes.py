@@ -12,6 +12,7 @@ from assay.judge import JudgeSettings, check, judge_sides
 from assay.judge.mode import Calls, Job, Mode
 from assay.judge.modes import MODES
 from assay.judge.settings import Seat
+from assay.report.costs import costs
 from tests.faults.endpoint import Answer, Body, chat, scores, serving
 from tests.unit.judge.conftest import Make
 
@@ -70,9 +71,11 @@ def test_one_more_mode_is_estimated_and_judges(
         calls=lambda _, sides: Calls(per_sample=10 * sides, beside=7),
         judge=jobs.append,
         summaries=lambda _: {},
+        costs=lambda _: [0.5],
     )
-    for module in ("preflight", "sides"):
-        monkeypatch.setattr(f"assay.judge.{module}.MODES", (*MODES, ranking))
+    for module in ("judge.preflight", "judge.sides", "report.costs"):
+        monkeypatch.setattr(f"assay.{module}.MODES", (*MODES, ranking))
+    assert costs(tmp_path) == {"ranking": 0.5}
     samples, predictions = files(3)
     with serving(reply) as endpoint:
         settings = JudgeSettings(

@@ -13,7 +13,7 @@ from assay.folder import PAIRING, PAIRS
 from assay.judge.cost import Price
 from assay.judge.hearing import Hearing, Keyed, check_share
 from assay.judge.log import not_judged, pending, verdicts
-from assay.judge.mode import Calls, Job, Mode
+from assay.judge.mode import Calls, Job, Mode, priced
 from assay.judge.pair_contract import ask_for
 from assay.judge.pair_verdict import WIN_RATE, Preference, give, preference_of
 from assay.judge.session import Session, prompt_tokens
@@ -148,4 +148,15 @@ def _summaries(out: Path) -> dict[str, PairSummary]:
     return {"pairs": store.read_record(path, PairSummary)} if path.is_file() else {}
 
 
-MODE = Mode(name="pairwise", judges=_judges, calls=_calls, judge=_judge, summaries=_summaries)
+def _costs(out: Path) -> list[float]:
+    return priced(_summaries(out).values())
+
+
+MODE = Mode(
+    name="pairwise",
+    judges=_judges,
+    calls=_calls,
+    judge=_judge,
+    summaries=_summaries,
+    costs=_costs,
+)

@@ -14,7 +14,7 @@ from assay import cases, store
 from assay.folder import COMBINED, JUDGE, PANEL, SCORES
 from assay.judge import rubric
 from assay.judge.log import verdicts
-from assay.judge.mode import Job, Mode
+from assay.judge.mode import Job, Mode, priced
 from assay.judge.modes import score
 from assay.judge.seats import log_of, seats
 from assay.judge.settings import JudgeSettings
@@ -131,4 +131,18 @@ def _summaries(out: Path) -> dict[str, PanelSummary]:
     }
 
 
-MODE = Mode(name="panel", judges=_judges, calls=score.calls, judge=_judge, summaries=_summaries)
+def _costs(out: Path) -> list[float]:
+    """Without the first judge, whose scores are the panel's too and are paid for once."""
+    folders = [score.log_of(out, side).parent / PANEL for side in SIDES]
+    paths = [path for folder in folders for path in sorted(folder.glob(f"*/{JUDGE}"))]
+    return priced(store.read_record(path, JudgeSummary) for path in paths)
+
+
+MODE = Mode(
+    name="panel",
+    judges=_judges,
+    calls=score.calls,
+    judge=_judge,
+    summaries=_summaries,
+    costs=_costs,
+)

@@ -11,7 +11,7 @@ from assay.folder import ANCHORS, JUDGE, SELF_TEST, VERDICTS
 from assay.judge import anchors, health, rubric
 from assay.judge.hearing import Hearing, Keyed, check_share
 from assay.judge.log import carry_over, key, pending, verdicts
-from assay.judge.mode import Calls, Job, Mode
+from assay.judge.mode import Calls, Job, Mode, priced
 from assay.judge.settings import JudgeSettings, check_access
 from assay.judge.summary import JudgeSummary, summarise
 from assay.progress import Listener
@@ -144,4 +144,10 @@ def _judge(job: Job) -> None:
     judge_each_side(job, job.settings, {side: log_of(job.out, side) for side in job.sides})
 
 
-MODE = Mode(name="score", judges=_judges, calls=calls, judge=_judge, summaries=summaries)
+def _costs(out: Path) -> list[float]:
+    return priced(summaries(out).values())
+
+
+MODE = Mode(
+    name="score", judges=_judges, calls=calls, judge=_judge, summaries=summaries, costs=_costs
+)
