@@ -137,13 +137,11 @@ def first_difference(left: Config, right: Config) -> str:
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return the mapping in a YAML file. Raises InputError and SettingsError."""
-    import yaml
-
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = settings.from_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist", "Correct the path") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except ValueError as error:
         line = settings.yaml_problem(error)
         raise SettingsError(f"{path} is not YAML: {line}", "Correct the file") from None
     return settings.check_mapping(values, str(path))

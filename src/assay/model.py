@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from assay import progress, store
 from assay.errors import ModelError
@@ -144,13 +145,20 @@ def _seed_of(manifest: ModelManifest | None) -> int | None:
     return seed if isinstance(seed, int) else None
 
 
+def _adapter_config(name: str, directory: Path) -> dict[str, Any]:
+    config = store.read_json(directory / _ADAPTER)
+    if not isinstance(config, dict):
+        raise ModelError(f"{name}: {_ADAPTER} is no JSON object", "Restore the file")
+    return config
+
+
 def _check_adapter(name: str, directory: Path, seed: int | None) -> None:
     """Refuse an adapter that PEFT cannot load as it was trained, or only by running what it names.
 
     Where training began with a part of the base, PEFT takes that part out again: it can't where it
     was drawn at random (pissa_niter_N) by no known seed, or from data (corda).
     """
-    config = store.read_json(directory / _ADAPTER)
+    config = _adapter_config(name, directory)
     if config.get("megatron_config"):
         module = config.get("megatron_core")
         raise ModelError(
@@ -170,7 +178,7 @@ def _check_adapter(name: str, directory: Path, seed: int | None) -> None:
 def _base_of(
     adapter: str, directory: Path, manifest: ModelManifest | None, base_model: str, weights: bool
 ) -> str:
-    recorded = str(store.read_json(directory / _ADAPTER).get("base_model_name_or_path") or "")
+    recorded = str(_adapter_config(adapter, directory).get("base_model_name_or_path") or "")
     base = base_model or (manifest.base_model if manifest else recorded)
     if not base:
         raise ModelError(f"{adapter} does not say which base model it adapts", "Set base_model")

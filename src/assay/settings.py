@@ -14,7 +14,7 @@ from assay.errors import SettingsError
 T = TypeVar("T")
 
 _SECRET = re.compile(
-    r"(^|[_-])(api[_-]?key|key|token|password|passwd|secret|credentials?|authorization)$",
+    r"(^|[_-])(api[_-]?key|key|token|password|passwd|secret|credentials?|authorization|webhook_url)$",
     re.IGNORECASE,
 )
 _PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]*@", re.IGNORECASE)
@@ -63,6 +63,20 @@ def check_mapping(value: object, where: str) -> dict[str, Any]:
     return {str(key): item for key, item in value.items()}
 
 
+def check_secrets(value: object, where: str) -> None:
+    """Raise SettingsError for a name that looks like a secret's, anywhere in `value`, also in JSON
+    that is text: what it holds would be stored with the run."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return
+    for name, inner in _items(value):
+        if isinstance(value, Mapping) and _SECRET.search(name):
+            check_names({name: inner}, (), where)
+        check_secrets(inner, f"{where}.{name}")
+
+
 def check_urls(value: object, where: str) -> None:
     """Raise SettingsError for a URL with a user name or password, anywhere in `value`: it would be
     stored with the run, and printed."""
@@ -88,6 +102,21 @@ def shown(value: object, name: str = "") -> str:
 def redacted(text: str) -> str:
     """Return `text` with what looks like a secret as ***."""
     return _HIDDEN.sub("***", text)
+
+
+def from_yaml(text: str) -> Any:
+    """Return what a YAML text says. Raises ValueError, as `yaml_problem` tells it, also for what
+    is nested too deeply or holds itself."""
+    import yaml
+
+    try:
+        value = yaml.safe_load(text)
+        json.dumps(value, default=str, skipkeys=True)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise ValueError(yaml_problem(error)) from None
+    return value
 
 
 def yaml_problem(error: Exception) -> str:
@@ -120,8 +149,6 @@ def _items(value: object) -> Iterable[tuple[str, object]]:
 def read_assignments(flag: str, assignments: Iterable[str]) -> dict[str, Any]:
     """Return the NAME=VALUE arguments of a repeatable `flag`, each value read as YAML. Raises
     SettingsError."""
-    import yaml
-
     values = {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
@@ -130,10 +157,9 @@ def read_assignments(flag: str, assignments: Iterable[str]) -> dict[str, Any]:
                 f"{flag} {redacted(assignment)} has no value", f"Write {flag} NAME=VALUE"
             )
         try:
-            values[name] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError) as error:
-            line = f"{flag} {redacted(name)}: {yaml_problem(error)}"
-            raise SettingsError(line, "Quote the value") from None
+            values[name] = from_yaml(value)
+        except ValueError as error:
+            raise SettingsError(f"{flag} {redacted(name)}: {error}", "Quote the value") from None
     return values
 
 

@@ -29,6 +29,7 @@ Specs = Mapping[str, MetricSpec]
 
 _NO_SPECS: Specs = MappingProxyType({})
 _NORMAL = NormalDist()
+_ROUNDING = 1e-12  # of a score: a sum in another order differs by less
 # 2.80 standard errors: two-sided test at 5% with a power of 80% (arXiv 2411.00640, section 5)
 _DETECTABLE = _NORMAL.inv_cdf(0.975) + _NORMAL.inv_cdf(0.8)
 
@@ -105,7 +106,7 @@ def compare(
         if both.sum() >= 2:
             spec = spec_of(name, specs)
             reach = _reach(spec.scale, before[both], values[both])
-            difference = values[both] - before[both]
+            difference = _difference(before[both], values[both])
             comparisons.append(_comparison(spec, difference, (-reach, reach) if reach else None))
     return comparisons
 
@@ -212,7 +213,19 @@ def _reach(scale: tuple[float, float] | None, before: Floats, now: Floats) -> fl
     """Return how far apart two scores can lie: by the scale, else by those that were seen."""
     if scale:
         return scale[1] - scale[0]
-    return float(max(before.max(), now.max()) - min(before.min(), now.min()))
+    low, high = float(min(before.min(), now.min())), float(max(before.max(), now.max()))
+    return high - low if high - low > _ROUNDING * max(abs(low), abs(high)) else 0.0
+
+
+def _difference(before: Floats, now: Floats) -> Floats:
+    """Return `now` minus `before`, 0 where that is no more than how the two were rounded: pairs
+    that did not change say nothing of those that may."""
+    import numpy as np
+
+    difference: Floats = now - before
+    size = np.maximum(np.abs(before), np.abs(now))
+    difference[np.abs(difference) <= _ROUNDING * size] = 0.0
+    return difference
 
 
 def _comparison(

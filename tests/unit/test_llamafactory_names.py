@@ -60,10 +60,26 @@ def test_what_assay_decides_is_refused_with_the_setting_to_use() -> None:
         llamafactory.check_settings({"output_dir": "x"}, "finetune.llamafactory")
 
 
-@pytest.mark.parametrize("name", ["hf_hub_token", "swanlab_api_key", "hub_token"])
+@pytest.mark.parametrize(
+    "name", ["hf_hub_token", "swanlab_api_key", "hub_token", "swanlab_lark_webhook_url"]
+)
 def test_a_key_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match="looks like a secret"):
         llamafactory.check_settings({name: "x"}, "finetune.llamafactory")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"_redis_password": "hidden"},
+        {"runtime": [{"api_key": "hidden"}]},
+        '{"api_key": "hidden"}',
+    ],
+)
+def test_a_key_inside_a_setting_is_refused(value: object) -> None:
+    with pytest.raises(SettingsError, match="looks like a secret") as caught:
+        llamafactory.check_settings({"ray_init_kwargs": value}, "finetune.llamafactory")
+    assert "hidden" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +137,8 @@ def test_a_folder_whose_settings_are_no_settings(settings: dict[str, object]) ->
         ({"CUDA_VISIBLE_DEVICES": "MIG-1"}, {"CUDA_VISIBLE_DEVICES": "MIG-1"}),
         ({"CUDA_VISIBLE_DEVICES": ""}, {}),
         ({"CUDA_VISIBLE_DEVICES": "-1"}, {"CUDA_VISIBLE_DEVICES": "-1"}),
+        ({"ASCEND_RT_VISIBLE_DEVICES": "4,5"}, {"ASCEND_RT_VISIBLE_DEVICES": "4"}),
+        ({"ZE_AFFINITY_MASK": "1.0,1.1"}, {"ZE_AFFINITY_MASK": "1.0"}),
         (
             {"HIP_VISIBLE_DEVICES": "2,3"},
             {"CUDA_VISIBLE_DEVICES": "0", "HIP_VISIBLE_DEVICES": "2"},
@@ -128,4 +146,7 @@ def test_a_folder_whose_settings_are_no_settings(settings: dict[str, object]) ->
     ],
 )
 def test_one_device_stays_in_sight(environment: dict[str, str], seen: dict[str, str]) -> None:
-    assert llamafactory.one_device(environment) == seen
+    first = dict.fromkeys(("ASCEND_RT_VISIBLE_DEVICES", "ZE_AFFINITY_MASK"), "0")
+    if "CUDA_VISIBLE_DEVICES" not in environment:
+        first["CUDA_VISIBLE_DEVICES"] = "0"
+    assert llamafactory.one_device(environment) == first | seen

@@ -183,3 +183,13 @@ def test_an_adapter_that_names_a_module_to_import_is_refused(tmp_path: Path) -> 
     (adapter / "adapter_config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match=r"models\.downloaded\.code.*Remove megatron_config"):
         model.resolve(str(adapter))
+
+
+@pytest.mark.parametrize("content", ["[1]", '"lora"', "5", "null"])
+def test_an_adapter_whose_configuration_is_no_object_is_refused(
+    content: str, tmp_path: Path
+) -> None:
+    (tmp_path / "adapter_config.json").write_text(content)
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"weights")
+    with pytest.raises(ModelError, match=r"adapter_config\.json is no JSON object"):
+        model.resolve(str(tmp_path), "owner/base")

@@ -7,9 +7,12 @@ from typing import Annotated, Any
 import pytest
 from annotated_types import Ge
 
-from assay import settings
+from assay import config, settings
 from assay.config import read_yaml
-from assay.errors import SettingsError
+from assay.errors import InputError, JudgeError, SettingsError
+from assay.judge import rubric
+from assay.kubeflow import connection
+from assay.report import files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,3 +140,27 @@ def test_a_section_that_is_no_mapping_is_refused() -> None:
         settings.check_mapping([1], "judge")
     with pytest.raises(SettingsError, match=r"judge is '\*\*\*', not a mapping"):
         settings.check_mapping(SECRET, "judge")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: " + "[" * 5000, "nested too deeply"),
+        ("a: " + "{b: " * 900 + "1" + "}" * 900, "nested too deeply"),
+        ("a: &a {b: *a}", "Circular"),
+    ],
+)
+def test_yaml_that_is_too_deep_or_holds_itself_is_refused_wherever_it_is_read(
+    text: str, problem: str, tmp_path: Path
+) -> None:
+    (file := tmp_path / "some.yaml").write_text(text)
+    with pytest.raises(SettingsError, match=problem):
+        config.load(file)
+    with pytest.raises(SettingsError, match=problem):
+        settings.read_assignments("--set", [f"x={text.removeprefix('a: ')}"])
+    with pytest.raises(SettingsError, match=problem):
+        connection.load({}, file)
+    with pytest.raises(JudgeError, match=problem):
+        rubric.load(str(file))
+    with pytest.raises(InputError, match=problem):
+        files.read_config(file)

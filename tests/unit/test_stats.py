@@ -182,3 +182,27 @@ def test_rank_correlation_is_scipys(pairs: list[tuple[int, int]]) -> None:
         assert found is None
     else:
         assert found == pytest.approx(reference.spearmanr(left, right).statistic, abs=1e-9)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 100.0])
+@pytest.mark.parametrize("spec", [PERCENT, MetricSpec(name="m", direction="higher")])
+def test_pairs_that_differ_by_rounding_alone_are_unchanged(size: float, spec: MetricSpec) -> None:
+    random = np.random.default_rng(1)
+    before = size * random.random(50)
+    now = before * (1 + 4e-16 * random.integers(-2, 3, 50))
+    assert len(np.unique(now - before)) > 10
+    ids = {str(at): at for at in range(50)}
+    was, rounded, same = (
+        stats.collect(ids, [Score(id=id_, values={"m": side[at]}) for id_, at in ids.items()])
+        for side in (before, now, before)
+    )
+    (compared,) = stats.compare(was, rounded, {"m": spec})
+    (unchanged,) = stats.compare(was, same, {"m": spec})
+    assert compared.equal == 50
+    assert (compared.low, compared.high) == pytest.approx((unchanged.low, unchanged.high))
+    assert compared.low < -0.01 * size
+
+
+def test_scores_that_differ_by_rounding_alone_have_no_range() -> None:
+    (compared,) = stats.compare(values(0.3, 0.3, 0.3), values(0.1 + 0.2, 0.3, 0.3))
+    assert (compared.low, compared.high) == (0, 0)

@@ -139,7 +139,7 @@ def _tools(tools: object) -> str:
         return ""
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DatasetError(f"tools is not JSON: {error}", "Write a JSON list of tools") from None
     if not isinstance(value, list) or not all(isinstance(tool, dict) for tool in value):
         raise DatasetError(f"tools is {show(value)}", "Write a JSON list of objects")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from assay import store
 from assay.dataset.findings import Spread, spread
 from assay.dataset.selection import draw
-from assay.errors import InputError, MissingExtraError, ModelError
+from assay.errors import DatasetError, InputError, MissingExtraError, ModelError
 from assay.records import Role, Sample
 
 if TYPE_CHECKING:
@@ -148,7 +148,13 @@ def _count(sample: Sample, form: Any, tokenizer: Any) -> int:
         system, turns = turns[0].content, turns[1:]
     messages = [_message(turn.role, turn.content) for turn in turns]
     messages.append(_message(sample.target_role, sample.target))
-    pairs = form.encode_multiturn(tokenizer, messages, system, sample.tools)
+    try:
+        pairs = form.encode_multiturn(tokenizer, messages, system, sample.tools)
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise DatasetError(
+            f"id={sample.id}: the template cannot write this function call: {error}",
+            "Correct the call, use a template that can, or leave the sample out",
+        ) from None
     return sum(len(asked) + len(answered) for asked, answered in pairs)
 
 

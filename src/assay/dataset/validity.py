@@ -13,7 +13,13 @@ MAX_CHARACTERS = 4_000_000
 ASKS = ("user", "observation")
 ANSWERS = ("assistant", "function_call")
 
-_THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
+# in the marks of LLaMA-Factory's templates
+_THOUGHT = re.compile(
+    r"<think>.*?</think>|<seed:think>.*?</seed:think>|◁think▷.*?◁/think▷"
+    r"|<\|channel>thought\n.*?<channel\|>"
+    r"|<\|channel\|>analysis<\|message\|>.*?<\|channel\|>final<\|message\|>",
+    re.DOTALL,
+)
 
 
 def check_conversation(turns: list[Message], system: str, tools: str) -> None:
@@ -41,7 +47,7 @@ def _check_call(content: str, number: int) -> None:
         return
     try:
         calls = json.loads(_THOUGHT.sub("", content))
-    except ValueError:
+    except (ValueError, RecursionError):
         calls = None
     for call in calls if isinstance(calls, list) else [calls]:
         if not isinstance(call, dict) or not {"name", "arguments"} <= set(call):

@@ -64,16 +64,14 @@ def load(name: str) -> Rubric:
     Raises JudgeError for a file that is missing, not YAML, or not a rubric: an unknown key, a
     scale that does not rise, a level without description; StoreError for a store that does not
     give it."""
-    import yaml
-
     try:
-        content = yaml.safe_load(_text(name))
+        content = settings.from_yaml(_text(name))
     except (FileNotFoundError, IsADirectoryError):
         raise JudgeError(
             f"judge.rubric = {name!r} is neither a built-in rubric nor a file",
             f"Use one of {', '.join(builtin_names())}, or the path of a YAML file",
         ) from None
-    except (yaml.YAMLError, ValueError) as error:
+    except ValueError as error:
         line = settings.yaml_problem(error)
         raise JudgeError(f"{name} is not YAML: {line}", "Correct the file") from None
     return parse(content, name)

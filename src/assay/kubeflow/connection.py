@@ -66,16 +66,14 @@ def _check_addresses(connection: Connection) -> None:
 
 
 def _from_file(file: Path | None) -> dict[str, Any]:
-    import yaml
-
     path = file or (Path(os.environ[FILE]) if os.environ.get(FILE) else _default())
     if not path.is_file():
         if path == _default():
             return {}
         raise InputError(f"{path} does not exist", "Correct the path")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:
+        values = settings.from_yaml(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         line = settings.yaml_problem(error)
         raise SettingsError(f"{path} is not YAML: {line}", "Correct the file") from None
     given = settings.check_mapping(values, str(path))

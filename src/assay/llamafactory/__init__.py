@@ -14,7 +14,7 @@ from importlib import resources
 from typing import Any
 
 from assay.errors import MissingExtraError, SettingsError
-from assay.settings import check_names
+from assay.settings import check_names, check_secrets
 
 # What Assay decides itself, with the setting to use instead.
 RESERVED = {
@@ -71,9 +71,14 @@ INHERITED = frozenset(
 
 _TRUSTED = ("trust_remote_code", "new_special_tokens_config")
 
-# How the first of several devices is all that a process sees. HIP's own variable wins over CUDA's,
-# which it knows too.
-_DEVICES = {"CUDA_VISIBLE_DEVICES": "0", "HIP_VISIBLE_DEVICES": ""}
+# How the first of several devices is all that a process sees, of each maker that LLaMA-Factory
+# counts. HIP's own variable wins over CUDA's, which it knows too.
+_DEVICES = {
+    "CUDA_VISIBLE_DEVICES": "0",
+    "HIP_VISIBLE_DEVICES": "",
+    "ASCEND_RT_VISIBLE_DEVICES": "0",
+    "ZE_AFFINITY_MASK": "0",
+}
 
 
 @cache
@@ -97,6 +102,8 @@ def check_settings(values: Mapping[str, Any], where: str) -> None:
             raise SettingsError(f"{where}.{name} is set by Assay", f"Use {RESERVED[name]}")
     settable = [name for name in names()["settings"] if not _secret(name)]
     check_names(values, settable, where)
+    for name, value in values.items():
+        check_secrets(value, f"{where}.{name}")
 
 
 def inherited(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,4 +143,5 @@ def versions() -> dict[str, str]:
 
 
 def _secret(name: str) -> bool:
-    return name.endswith(("_token", "_api_key", "_secret"))
+    """Whether a setting is a secret; a webhook's address is one, who knows it can write there."""
+    return name.endswith(("_token", "_api_key", "_secret", "_webhook_url"))

@@ -11,6 +11,9 @@ from assay.llamafactory.answer import Reader, read, reader, until_end
 from assay.llamafactory.job import Job, decoding, loading
 from assay.records import Prediction, Sample
 
+# What a template raises on a function call that it has no form for, such as arguments that are no
+# object.
+UNWRITABLE = (AttributeError, KeyError, RuntimeError, TypeError, ValueError)
 ROLES = {
     "user": "user",
     "assistant": "assistant",
@@ -79,7 +82,7 @@ def encode(row: Sample, reading: Reader, cutoff_len: int) -> Prompt:
     tokenizer, template = reading.tokenizer, reading.template
     try:
         tokens, target = template.encode_oneturn(tokenizer, turns, system, row.tools)
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+    except UNWRITABLE as error:
         raise InputError(
             f"id={row.id}: the template cannot write this function call: {error}",
             "Correct the call, use a template that can, or leave the sample out",

@@ -163,13 +163,11 @@ def read_losses(path: Path) -> tuple[tuple[int, float, str], ...]:
 
 def read_config(path: Path) -> Mapping[str, Any]:
     """Return the configuration, {} without one. Raises InputError."""
-    import yaml
-
     if not path.exists():
         return {}
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        config = settings.from_yaml(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise InputError(
             f"{path} is not YAML: {settings.yaml_problem(error)}", "Restore the file"
         ) from None

@@ -17,7 +17,9 @@ from typing import Any
 from assay.store.checksums import is_ended
 
 # What a store, or a proxy in front of it, answers while it is away or has too much to do.
-PASSING = (500, 502, 503, 504)
+PASSING = (429, 500, 502, 503, 504)
+# What it answers with 400 to a request whose body was long in coming.
+PASSING_CODES = ("RequestTimeout",)
 SAY_SECONDS = 30.0
 PAUSE_SECONDS = 2.0
 _SINCE = "assay-away-since"
@@ -53,7 +55,7 @@ class Watch:
     ) -> float | None:
         """Be asked by botocore after each try of a request: having waited, return 0 for another
         try; None leaves it to the other handlers."""
-        if response is not None and response[0].status_code not in PASSING:
+        if response is not None and not is_passing(response[0].status_code, response[1]):
             self._hear(proven=_is_a_stores(*response))
             return None
         if not self.trusted or self.given_up or not self._is_passing(caught_exception):
@@ -94,6 +96,11 @@ class Watch:
             file=sys.stderr,
             flush=True,
         )
+
+
+def is_passing(status: int | None, parsed: Any) -> bool:
+    """Return whether a refusal, as botocore parsed it, says that the same again may succeed."""
+    return status in PASSING or parsed.get("Error", {}).get("Code") in PASSING_CODES
 
 
 def _is_a_stores(response: Any, parsed: Any) -> bool:

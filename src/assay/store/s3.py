@@ -128,6 +128,9 @@ def explained(where: object) -> Iterator[None]:
         raise _refused(where, error.response) from None
     except (errors.NoCredentialsError, errors.PartialCredentialsError):
         raise StoreError(f"{where}: there are no credentials", _KEYS) from None
+    except (errors.CredentialRetrievalError, errors.MetadataRetrievalError) as error:
+        unsigned = StoreError(f"{where}: the credentials cannot be renewed ({_last(error)})", _KEYS)
+        raise _away(unsigned) from None
     except errors.SSLError as error:
         distrusted = StoreError(
             f"{where}: the store's certificate is not trusted ({_last(error)})",
@@ -153,7 +156,7 @@ def _refused(where: object, response: dict[str, Any]) -> AssayError:
     told = one_line(f"{code}: {error.get('Message', '')}")
     refusal = StoreError(f"{where}: the store says {told}", remedy)
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return _away(refusal) if status in outage.PASSING else refusal
+    return _away(refusal) if outage.is_passing(status, response) else refusal
 
 
 def _away(error: StoreError) -> AssayError:

@@ -66,3 +66,50 @@ def test_a_huge_row_is_refused(tmp_path: Path) -> None:
     (tmp_path / "d.json").write_text(json.dumps([row]), encoding="utf-8")
     with pytest.raises(DatasetError, match=r"d.json:1: the row has 4,000,001 characters"):
         load(str(tmp_path / "d.json"))
+
+
+DEEP = "[" * 200_000
+CALL = '{"name": "x", "arguments": {"a": %s}}'
+NESTED: list[tuple[dict[str, Any], str]] = [
+    ({"instruction": "q", "output": "a", "tools": DEEP}, "tools is not JSON"),
+    (
+        {
+            "conversations": [
+                {"from": "human", "value": "q"},
+                {"from": "function_call", "value": CALL % DEEP},
+            ]
+        },
+        "turn 2 is the function call",
+    ),
+]
+
+
+@pytest.mark.parametrize(("row", "what"), NESTED)
+def test_json_in_a_text_that_is_nested_too_deeply_is_named(
+    row: dict[str, Any], what: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps(row) + "\n" + json.dumps(row).replace(DEEP, "[]"))
+    with pytest.raises(DatasetError, match=rf"rows\.jsonl:1: {what}"):
+        load(str(file))
+    assert len(load(str(file), skip_invalid=True)) == 1
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        "<think>\nHm.\n</think>\n\n",
+        "<seed:think>Hm.</seed:think>",
+        "◁think▷Hm.◁/think▷",
+        "<|channel>thought\nHm.<channel|>",
+        "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>",
+    ],
+)
+def test_a_call_may_have_a_thought_in_the_marks_of_any_template(
+    thought: str, tmp_path: Path
+) -> None:
+    call = thought + CALL % "1"
+    turns = [{"from": "human", "value": "q"}, {"from": "function_call", "value": call}]
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps({"conversations": turns}))
+    assert load(str(file))[0].target == call

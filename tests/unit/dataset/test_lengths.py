@@ -16,7 +16,9 @@ from assay.dataset import (
     sum_up,
     to_llamafactory,
 )
-from assay.errors import ModelError
+from assay.dataset.lengths import count_tokens
+from assay.errors import DatasetError, InputError, ModelError
+from assay.records import Message, Sample
 
 DATA = f"{Path(demo.__file__).parent}/data#smart_home_eval"
 
@@ -106,3 +108,27 @@ def test_lengths_that_cannot_be_told_are_named_not_invented(
     assert summary.eval.lengths is None
     assert "tokenizer" in summary.eval.no_lengths
     assert f"tokens were not counted: {summary.eval.no_lengths}" in describe_summary(summary)
+
+
+@pytest.mark.parametrize("arguments", ['"on"', "[1]", "null"])
+@pytest.mark.parametrize("template", ["qwen3_5", "glm4_moe", "seed_oss", "lfm2", "minimax2"])
+def test_a_call_that_the_template_cannot_write_is_named(
+    template: str, arguments: str, model: str
+) -> None:
+    from llamafactory.data import get_template_and_fix_tokenizer
+    from llamafactory.hparams import DataArguments
+    from transformers import AutoTokenizer
+
+    from assay.llamafactory.answer import reader
+    from assay.llamafactory.prompts import encode
+
+    call = f'{{"name": "switch", "arguments": {arguments}}}'
+    turn = Message(role="user", content="Hi.")
+    sample = Sample(id="s-1", messages=(turn,), target=call, target_role="function_call")
+    with pytest.raises(DatasetError, match="id=s-1: the template cannot write this function call"):
+        count_tokens([sample], model, template)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    form = get_template_and_fix_tokenizer(tokenizer, DataArguments(template=template))
+    reading = reader(tokenizer, form, [tokenizer.eos_token_id], [], skip_special=True)
+    with pytest.raises(InputError, match="id=s-1: the template cannot write this function call"):
+        encode(sample, reading, 512)

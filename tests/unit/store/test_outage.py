@@ -16,7 +16,7 @@ from assay import finetune, model, store
 from assay.errors import InputError, StoreError, StoreUnavailableError
 from assay.folder import TRAIN_LOG
 from assay.records import Message, Sample
-from assay.store import checksums, outage
+from assay.store import checksums, outage, s3
 from tests import faulty, minio
 
 NOWHERE = "http://127.0.0.1:9"
@@ -209,3 +209,40 @@ def test_a_store_that_goes_while_training_does_not_cost_the_model(
     made = finetune.finetune(samples, out, settings)
     assert made.base_digest == store.digest_weights(base)
     assert model.read_manifest(out) == made
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(429, "TooManyRequests"), (503, "SlowDown"), (500, "InternalError")],
+)
+def test_a_store_that_has_too_much_to_do_is_waited_for(
+    status: int, code: str, bucket: str, tmp_path: Path, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file := tmp_path / "file").write_bytes(b"content")
+    with faulty.refusing(status, code, times=30) as (address, seen):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+        with store.relied_on():
+            store.publish(file, f"{bucket}/key")
+    assert len(seen) > 30
+    assert time.now > 0
+
+
+def test_a_store_that_took_a_body_for_too_slow_is_asked_again(
+    bucket: str, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with faulty.refusing(400, "RequestTimeout", times=30) as (address, seen):
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+        with store.relied_on():
+            s3.client("minio").put_object(Bucket="bucket", Key="key", Body=b"content")
+    assert len(seen) > 30
+    assert time.now > 0
+
+
+def test_credentials_that_cannot_be_renewed_are_no_fault_of_a_run_that_has_used_them() -> None:
+    from botocore.exceptions import CredentialRetrievalError
+
+    gone = CredentialRetrievalError(provider="assume-role", error_msg="no answer")
+    with pytest.raises(StoreError, match="cannot be renewed"), s3.explained("s3://b/k"):
+        raise gone
+    with store.relied_on(), pytest.raises(StoreUnavailableError), s3.explained("s3://b/k"):
+        raise gone
