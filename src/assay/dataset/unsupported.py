@@ -15,7 +15,6 @@ from assay.dataset.validity import ANSWERS, show
 from assay.errors import DatasetError
 
 _MEDIA = ("image", "video", "audio")
-_VERDICTS = ("label", "kto_tag")
 _DESCRIBE = "describe the columns that hold the conversation in a dataset_info.json"
 
 
@@ -28,15 +27,30 @@ def unsupported(row: Mapping[str, Any], source: str) -> DatasetError | None:
 def _media(row: Mapping[str, Any]) -> DatasetError | None:
     """A column of one image (LLaVA's name for it) counts where the text has a place for it: it
     may hold anything else."""
-    for kind in _MEDIA:
-        for column in (f"{kind}s", kind):
-            value = row.get(column)
-            if _holds(value) and (column != kind or _mentions(row, f"<{kind}>")):
-                return DatasetError(
-                    f"{column} is {show(value)}: samples are text with one answer",
-                    "Name a text dataset, or remove the column where the text alone is meant",
-                )
+    for part in (row, *_turns(row)):
+        for kind in _MEDIA:
+            for column in (f"{kind}s", kind):
+                value = part.get(column)
+                if _holds(value) and (
+                    column != kind or _is_file(value) or _mentions(row, f"<{kind}>")
+                ):
+                    return DatasetError(
+                        f"{column} is {show(value)}: samples are text with one answer",
+                        "Name a text dataset, or remove the column where the text alone is meant",
+                    )
     return None
+
+
+def _turns(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    turns = row.get("messages") or row.get("conversations")
+    return [turn for turn in turns if isinstance(turn, Mapping)] if isinstance(turns, list) else []
+
+
+def _is_file(value: object) -> bool:
+    """Whether it is an image, or the like, as the datasets library holds one in a column."""
+    return isinstance(value, bytes) or (
+        isinstance(value, Mapping) and {"bytes", "path"} >= set(value) > set()
+    )
 
 
 def _holds(value: object) -> bool:
@@ -50,11 +64,12 @@ def _mentions(row: Mapping[str, Any], mark: str) -> bool:
 
 
 def _verdict(row: Mapping[str, Any], source: str) -> DatasetError | None:
-    """Only true and false are a verdict (in csv their words): text and numbers are classes."""
-    for column in _VERDICTS:
+    """Of a label only true and false are a verdict (in csv their words), text and numbers are
+    classes; the other column has no other meaning."""
+    for column in ("label", "kto_tag"):
         value = row.get(column)
         words = source.lower().endswith(".csv") and str(value).lower() in ("true", "false")
-        if isinstance(value, bool) or words:
+        if isinstance(value, bool) or words or (column == "kto_tag" and value not in (None, "")):
             return DatasetError(
                 f"{column} is {show(value)}: verdicts on answers (KTO) are not supported, and a "
                 "rejected answer is no target",

@@ -35,13 +35,27 @@ OTHER_TASKS: list[tuple[Row, str]] = [
     ({"label": False}, "label is false: verdicts on answers (KTO)"),
     ({"label": True}, "label is true"),
     ({"kto_tag": True}, "kto_tag is true"),
+    *[({"kto_tag": tag}, "kto_tag is") for tag in ("false", "True", 0, 1)],
+]
+PICTURED: list[Row] = [
+    {"instruction": "q", "output": "a", "image": {"bytes": None, "path": "x.jpg"}},
+    {"instruction": "q", "output": "a", "audio": {"path": "x.wav"}},
+    *[
+        {
+            "messages": [
+                {"role": "user", "content": "q", column: ["iVBOR"]},
+                {"role": "assistant", "content": "a"},
+            ]
+        }
+        for column in ("images", "videos", "audios")
+    ],
 ]
 SAME_TASK: list[Row] = [
     {"images": [], "videos": [], "audios": []},
     {"images": None, "videos": "", "audios": "[]"},
     {"images": [None], "videos": [[]]},
-    {"label": "positive", "kto_tag": "true"},
-    {"label": 1, "kto_tag": 0},
+    {"label": "positive", "kto_tag": None},
+    {"label": 1, "kto_tag": ""},
     {"label": ["a"]},
     {"video": "x.mp4", "audio": "x.wav"},
     {"chosen": True, "rejected": False},
@@ -67,6 +81,12 @@ def test_a_row_of_another_task_is_refused(
     assert caught.value.remedy.startswith("Name a")
     reading = read(source, skip_invalid=True)
     assert (len(reading.samples), len(reading.invalid)) == (1, 1)
+
+
+@pytest.mark.parametrize("row", PICTURED, ids=repr)
+def test_a_picture_needs_no_mark_in_the_text(row: Row, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"rows.json:1: (image|video|audio)s? is"):
+        load(write(tmp_path, row))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
