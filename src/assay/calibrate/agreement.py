@@ -53,7 +53,7 @@ def compare(
         bias_low=low,
         bias_high=high,
         pass_at=pass_at,
-        means={side: corrected_mean(scores[side], pairs[side], reach) for side in pairs},
+        means={side: corrected_mean(scores[side], pairs[side], scale) for side in pairs},
         rates={side: corrected_rate(scores[side], pairs[side], pass_at) for side in pairs},
     )
 
@@ -68,19 +68,25 @@ def kappa(left: Sequence[float], right: Sequence[float]) -> float | None:
 
 
 def corrected_mean(
-    scores: Sequence[float], pairs: Sequence[tuple[float, float]], reach: float
+    scores: Sequence[float], pairs: Sequence[tuple[float, float]], scale: tuple[float, float]
 ) -> Corrected:
     """Return the mean of `scores` corrected by `pairs` (score, label) on a random part of them,
-    without a value where these are fewer than `LEAST`; label and score lie at most `reach` apart.
+    without a value where these are fewer than `LEAST`; all lie on `scale`, and so does the mean.
     """
     judge = fmean(scores)
     if len(pairs) < LEAST:
         return _uncorrected(judge, scores, pairs)
     half = _Z * stdev([label for _, label in pairs]) / math.sqrt(len(scores))
-    gap, below, above = _gap(scores, pairs, reach)
-    low, high = combined(judge + gap, (below, half), (above, half))
+    gap, below, above = _gap(scores, pairs, scale[1] - scale[0])
+    value = min(max(judge + gap, scale[0]), scale[1])
+    low, high = combined(value, (below, half), (above, half))
     return Corrected(
-        n=len(scores), labels=len(pairs), judge=judge, value=judge + gap, low=low, high=high
+        n=len(scores),
+        labels=len(pairs),
+        judge=judge,
+        value=value,
+        low=max(low, scale[0]),
+        high=min(high, scale[1]),
     )
 
 

@@ -74,7 +74,7 @@ def test_a_side_is_described_by_its_labels() -> None:
 def test_the_corrected_mean_is_the_difference_estimator() -> None:
     # by hand: judge's mean 6.5 over 24 answers, 12 labelled ones lower by 1, 0 and 2: 6.5 - 1
     scores, pairs = [8.0, 6.0, 9.0, 3.0] * 6, [(8.0, 7.0), (6.0, 6.0), (9.0, 7.0)] * 4
-    found = corrected_mean(scores, pairs, 9)
+    found = corrected_mean(scores, pairs, (1, 10))
     assert found.value == pytest.approx(5.5)
     labels = [label for _, label in pairs]
     gap = interval(np.array([label - score for score, label in pairs]), (-9, 9))
@@ -86,7 +86,7 @@ def test_the_corrected_mean_is_the_difference_estimator() -> None:
 def test_with_all_labelled_the_corrected_numbers_are_those_of_the_labels() -> None:
     pairs = [(9.0, 5.0), (8.0, 4.0), (9.0, 9.0), (2.0, 1.0)] * 5
     scores, labels = [score for score, _ in pairs], [label for _, label in pairs]
-    found = corrected_mean(scores, pairs, 9)
+    found = corrected_mean(scores, pairs, (1, 10))
     assert found.value == pytest.approx(np.mean(labels))
     assert found.high is not None
     assert found.value is not None
@@ -100,7 +100,7 @@ def test_with_all_labelled_the_corrected_numbers_are_those_of_the_labels() -> No
 @pytest.mark.parametrize("labels", [0, 1, 9])
 def test_too_few_labels_of_a_side_correct_nothing(labels: int) -> None:
     scores, pairs = [8.0, 3.0] * 20, [(8.0, 7.0)] * labels
-    for found in (corrected_mean(scores, pairs, 9), corrected_rate(scores, pairs, 7)):
+    for found in (corrected_mean(scores, pairs, (1, 10)), corrected_rate(scores, pairs, 7)):
         assert (found.value, found.low, found.high, found.labels) == (None, None, None, labels)
 
 
@@ -127,7 +127,7 @@ def test_the_corrected_numbers_hold_the_truth_where_the_judge_is_kinder_to_one_s
         truth = np.clip(np.round(draw.normal(6, 2, 800)), 1, 10)
         judge = np.clip(truth + 1 + draw.choice([-1, 0, 0, 0, 1], 800), 1, 10)
         pairs = [(judge[at], truth[at]) for at in draw.permutation(800)[:100]]
-        rate, of_mean = corrected_rate(judge, pairs, 7), corrected_mean(judge, pairs, 9)
+        rate, of_mean = corrected_rate(judge, pairs, 7), corrected_mean(judge, pairs, (1, 10))
         assert rate.low is not None
         assert rate.high is not None
         assert of_mean.low is not None
@@ -136,3 +136,12 @@ def test_the_corrected_numbers_hold_the_truth_where_the_judge_is_kinder_to_one_s
         hits["mean"] += of_mean.low <= mean <= of_mean.high
     # 95% is claimed; below this would be 1% likely
     assert min(hits.values()) >= stats.binom.ppf(0.01, runs, 0.95)
+
+
+def test_a_corrected_mean_stays_on_the_scale() -> None:
+    corrected = corrected_mean([10.0] * 30, [(10.0, 10.0)] * 20, (1, 10))
+    assert (corrected.value, corrected.high) == (10, 10)
+    assert corrected.low is not None
+    assert 1 <= corrected.low < 10
+    above = corrected_mean([9.0] * 20 + [10.0] * 20, [(9.0, 10.0)] * 20, (1, 10))
+    assert (above.value, above.high) == (10, 10)
