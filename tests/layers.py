@@ -18,6 +18,7 @@ LAYERS = (
     {"placement"},
     {"store", "process"},
     {"cases", "progress", "queues", "resume"},
+    {"quantiles"},
     {"intervals"},
     {"stats"},
     {"gate"},

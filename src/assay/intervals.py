@@ -22,6 +22,8 @@ import math
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from assay.quantiles import beta_quantile, t_quantile
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -72,13 +74,11 @@ def combined(
 
 def _sampled(values: Floats) -> tuple[float, float]:
     """Return the wider end, on each side, of Student's t and of the one that follows the skew."""
-    from scipy.special import stdtrit
-
     mean, n = float(values.mean()), len(values)
     if values.min() == values.max():
         return mean, mean
     error = float(values.std(ddof=1)) / math.sqrt(n)
-    half = float(stdtrit(n - 1, 1 - _TAIL)) * error
+    half = t_quantile(n - 1, 1 - _TAIL) * error
     skewed = _bca(values, mean) if n <= BOOTSTRAP_MAX else _expanded(values, mean, error)
     return min(mean - half, skewed[0]), max(mean + half, skewed[1])
 
@@ -109,12 +109,11 @@ def _one_sided(sizes: Floats, n: int, most: float) -> tuple[float, float, float]
     """Return the mean over `n` of what is 0 but for `sizes`, the largest first, and Stringer's
     bounds of it: the bounds of the share that has changed at all, each step weighted by a size."""
     import numpy as np
-    from scipy.special import betaincinv
 
     count = np.arange(len(sizes) + 1)
     left = np.maximum(n - count, 1)
-    highest = np.where(count < n, betaincinv(count + 1, left, 1 - _TAIL), 1.0)
-    lowest = np.where(count > 0, betaincinv(np.maximum(count, 1), n - count + 1, _TAIL), 0.0)
+    highest = np.where(count < n, beta_quantile(count + 1, left, 1 - _TAIL), 1.0)
+    lowest = np.where(count > 0, beta_quantile(np.maximum(count, 1), n - count + 1, _TAIL), 0.0)
     top = max(most, float(sizes[0]) if len(sizes) else 0.0)
     return (
         float(sizes.sum()) / n,
