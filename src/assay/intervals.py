@@ -18,6 +18,7 @@ A share gets Wilson's interval (JASA 22, 1927).
 
 from __future__ import annotations
 
+import functools
 import math
 from statistics import NormalDist
 from typing import TYPE_CHECKING
@@ -110,16 +111,24 @@ def _one_sided(sizes: Floats, n: int, most: float) -> tuple[float, float, float]
     bounds of it: the bounds of the share that has changed at all, each step weighted by a size."""
     import numpy as np
 
-    count = np.arange(len(sizes) + 1)
-    left = np.maximum(n - count, 1)
-    highest = np.where(count < n, beta_quantile(count + 1, left, 1 - _TAIL), 1.0)
-    lowest = np.where(count > 0, beta_quantile(np.maximum(count, 1), n - count + 1, _TAIL), 0.0)
+    lowest, highest = (bounds[: len(sizes) + 1] for bounds in _bounds(n))
     top = max(most, float(sizes[0]) if len(sizes) else 0.0)
     return (
         float(sizes.sum()) / n,
         float((np.diff(lowest) * sizes).sum()),
         float(highest[0]) * top + float((np.diff(highest) * sizes).sum()),
     )
+
+
+@functools.lru_cache(maxsize=128)
+def _bounds(n: int) -> tuple[Floats, Floats]:
+    """Return Clopper and Pearson's bounds of the share of `n` of which none, one, two and so on to
+    a half have changed: more never do where this is asked."""
+    import numpy as np
+
+    count = np.arange(n // 2 + 1)
+    lowest = np.where(count, beta_quantile(np.maximum(count, 1), n - count + 1, _TAIL), 0.0)
+    return lowest, beta_quantile(count + 1, n - count, 1 - _TAIL)
 
 
 def _expanded(values: Floats, mean: float, error: float) -> tuple[float, float]:

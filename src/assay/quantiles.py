@@ -8,6 +8,7 @@ where that leaves the bracket.
 
 from __future__ import annotations
 
+import functools
 import math
 from statistics import NormalDist
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ def beta_quantile(a: ArrayLike, b: ArrayLike, share: float) -> Floats:
     return quantiles
 
 
+@functools.lru_cache(maxsize=1024)
 def t_quantile(freedom: float, share: float) -> float:
     """Return where Student's t distribution with `freedom` degrees has `share` (more than a half,
     at most 0.995) of its mass below."""
