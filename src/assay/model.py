@@ -90,8 +90,8 @@ def newest(name: str) -> str:
 
     Raises ModelError and StoreError.
     """
-    prefix, _, last = name.rstrip("/").rpartition("/")
-    if last != LATEST or not prefix or store.exists(name):
+    prefix = _prefix_of_latest(name)
+    if not prefix or store.exists(name):
         return name
     latest = store.newest(prefix, _MARKERS)
     if not latest:
@@ -101,8 +101,14 @@ def newest(name: str) -> str:
 
 def is_latest_of(asked: str, model: str) -> bool:
     """Return whether `asked` is the PREFIX/latest of a prefix that `model` lies under."""
-    prefix, _, last = asked.rstrip("/").rpartition("/")
-    return bool(prefix) and last == LATEST and model.startswith(f"{prefix}/")
+    prefix = _prefix_of_latest(asked)
+    return bool(prefix) and model.startswith(f"{prefix}/")
+
+
+def _prefix_of_latest(name: str) -> str:
+    """Return the prefix of PREFIX/latest, "" for any other name."""
+    prefix, _, last = name.rstrip("/").rpartition("/")
+    return prefix if last == LATEST else ""
 
 
 def local(name: str, listen: progress.Listener = progress.ignore, *, weights: bool = True) -> str:

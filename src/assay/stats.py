@@ -14,7 +14,6 @@ from statistics import NormalDist
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from assay.intervals import SEED as SEED
 from assay.intervals import interval, wilson
 from assay.records import Comparison, Metric, MetricSpec, Score, Side, Total
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from assay.intervals import SEED
 from assay.report.contents import Points, Training
 from assay.report.glossary import rank
 from assay.report.run import EvaluatedRun, SideRun
-from assay.stats import SEED, rank_correlation
+from assay.stats import rank_correlation
 
 if TYPE_CHECKING:
     import numpy as np

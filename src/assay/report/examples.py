@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from assay import store
 from assay.folder import PREDICTIONS, SAMPLES, SCORES, VERDICTS
+from assay.intervals import SEED
 from assay.judge import PAIRS, PanelScore, preference_of
 from assay.records import Message, Prediction, Sample, Score, Verdict, as_wanted
 from assay.report.contents import Answer, Example, PairVerdict
 from assay.report.files import rows_of
 from assay.report.glossary import specs_of
 from assay.report.run import PANEL_SCORES, EvaluatedRun, SideRun
-from assay.stats import SEED
 
 if TYPE_CHECKING:
     import numpy as np
