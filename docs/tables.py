@@ -86,7 +86,7 @@ def with_help(text: str) -> str:
 
 
 def pages() -> dict[Path, str]:
-    """Return the text that each page with a table should have."""
+    """Return the text that each page with a table, and the report's schema, should have."""
     tables = {
         ("run.md", "settings"): settings(),
         ("run.md", "exits"): exit_codes(),
@@ -97,7 +97,8 @@ def pages() -> dict[Path, str]:
     texts = {path: with_help(path.read_text()) for path in sorted(DOCS.glob("*.md"))}
     for (page, name), table in tables.items():
         texts[DOCS / page] = rendered(name, texts[DOCS / page], table)
-    return texts
+    schema = runpy.run_path(str(DOCS / "schema.py"))
+    return texts | {schema["PATH"]: schema["schema"]()}
 
 
 def _metric(name: str, spec: MetricSpec, reference: str) -> str:

@@ -40,13 +40,16 @@ class Message:
 class Sample:
     """One row of a dataset: the prompt as `messages` (the last one is not the assistant's) and the
     assistant's turn that is wanted, `target`: its answer, or the JSON of its function call.
-    `tools` is a JSON list as LLaMA-Factory takes it."""
+    `tools` is a JSON list as LLaMA-Factory takes it. Samples of one `cluster` belong together (one
+    conversation, one prompt, one value of a column that the user names); of "" each is its own.
+    """
 
     id: str
     messages: tuple[Message, ...]
     target: str
     target_role: Literal["assistant", "function_call"] = "assistant"
     tools: str = ""
+    cluster: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +149,8 @@ class Metric:
     total that has no per-sample part (then `low` and `high` are None).
 
     `n` samples have a value; `unscored` counts those without one, by cause. `value` is None where
-    n is 0.
+    n is 0. `method` names the interval, and `clusters` counts what the n samples belong to, None
+    where that is not known.
     """
 
     name: str
@@ -156,6 +160,8 @@ class Metric:
     low: float | None = None
     high: float | None = None
     unscored: Mapping[str, int] = field(default_factory=dict)
+    method: str = ""
+    clusters: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +171,8 @@ class Comparison:
     (higher, equal, lower where the metric's `direction` is neither or unknown).
 
     `detectable` is the minimum detectable effect: the smallest true difference that `n` such pairs
-    show in four runs of five (5% two-sided, power 80%).
+    show in four runs of five (5% two-sided, power 80%). `p` is the least alpha at which the
+    interval of confidence 1 - alpha leaves out 0; `method` and `clusters` are as of Metric.
     """
 
     name: str
@@ -178,6 +185,9 @@ class Comparison:
     worse: int
     detectable: float
     direction: Direction = "unknown"
+    p: float | None = None
+    method: str = ""
+    clusters: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

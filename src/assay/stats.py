@@ -135,6 +135,18 @@ def difference_interval(
     )
 
 
+def holm(values: Mapping[str, float]) -> dict[str, float]:
+    """Return each p value corrected for all of them being tested at once: some true hypothesis is
+    called false in at most alpha of all families (Holm 1979, "A Simple Sequentially Rejective
+    Multiple Test Procedure", Scandinavian Journal of Statistics 6)."""
+    corrected: dict[str, float] = {}
+    greatest = 0.0
+    for at, name in enumerate(sorted(values, key=lambda name: values[name])):
+        greatest = max(greatest, min(1.0, (len(values) - at) * values[name]))
+        corrected[name] = greatest
+    return corrected
+
+
 def rank_correlation(left: Floats, right: Floats) -> float | None:
     """Return Spearman's rho, tied values at their mean rank; None where a side is constant or
     there are fewer than three pairs."""

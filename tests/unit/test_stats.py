@@ -206,3 +206,11 @@ def test_pairs_that_differ_by_rounding_alone_are_unchanged(size: float, spec: Me
 def test_scores_that_differ_by_rounding_alone_have_no_range() -> None:
     (compared,) = stats.compare(values(0.3, 0.3, 0.3), values(0.1 + 0.2, 0.3, 0.3))
     assert (compared.low, compared.high) == (0, 0)
+
+
+def test_holm_corrects_as_its_rule_says() -> None:
+    # Holm's own rule: 0.01 x 4, then 0.02 x 3, 0.03 x 2, and never less than the one before
+    assert stats.holm({"a": 0.03, "b": 0.01, "c": 0.02, "d": 0.9}) == pytest.approx(
+        {"b": 0.04, "c": 0.06, "a": 0.06, "d": 0.9}
+    )
+    assert stats.holm({}) == {}
