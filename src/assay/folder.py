@@ -2,8 +2,8 @@
 
 CONFIG, SAMPLES, TRAINING, SUMMARY     what was asked, and the data
 MODEL/          MANIFEST, LOSSES, TRAIN_LOG beside the weights
-<side>/         PREDICTIONS, GENERATION, RESULTS; SCORES, TOTALS, SPECS; VERDICTS, JUDGE,
-                SELF_TEST, ANCHORS
+<side>/         PREDICTIONS, GENERATION, RESULTS, LIKELIHOOD; SCORES, TOTALS, SPECS; VERDICTS,
+                JUDGE, SELF_TEST, ANCHORS
 <side>/PANEL/   SCORES and COMBINED of all judges, and a folder for each further one
 PAIRS, PAIRING  the pairwise verdicts and what they came to
 CALIBRATION     how far the judge agrees with people
@@ -25,6 +25,7 @@ TRAIN_LOG = "train.log"
 PREDICTIONS = "predictions.jsonl"
 GENERATION = "generation.json"
 RESULTS = "all_results.json"
+LIKELIHOOD = "likelihood.jsonl"
 GENERATE_LOG = "generate.log"
 
 SCORES = "scores.jsonl"

@@ -20,10 +20,10 @@ from annotated_types import Ge, Gt, Le
 
 from assay import dataset, llamafactory, model, placement, process, progress, resume, store
 from assay.errors import SettingsError
-from assay.folder import GENERATE_LOG, GENERATION, PREDICTIONS, PROGRESS, RESULTS
+from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
 from assay.llamafactory.job import JOB, SECONDS, Job
 from assay.model import Model
-from assay.records import Generation, ModelManifest, Prediction, Sample
+from assay.records import Generation, Likelihood, ModelManifest, Prediction, Sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,8 @@ def generate(
 ) -> Generation:
     """Answer the samples in a JSONL file with the model `model_name` (directory, URI or hub id).
 
-    Writes predictions.jsonl, all_results.json (with `evaluate_loss`) and generation.json to `out`;
+    Writes predictions.jsonl, generation.json and, with `evaluate_loss`, all_results.json and
+    likelihood.jsonl to `out`;
     a finished `out` for the same input is returned as it is. `base_model` as in model.resolve.
     Raises InputError, or StageError with the end of the child's log.
     """
@@ -178,6 +179,9 @@ def _finish(work: Path, out: Path, resolved: Model, job: Job, rows: list[Sample]
     results = store.read_json(work / RESULTS) if (work / RESULTS).is_file() else {}
     if results:
         store.write_json(out / RESULTS, results)
+    (out / LIKELIHOOD).unlink(missing_ok=True)
+    if (work / LIKELIHOOD).is_file():
+        store.write_rows(out / LIKELIHOOD, store.read_rows(work / LIKELIHOOD, Likelihood))
     generation = Generation(
         model=resolved.name,
         base_model=resolved.base_name,

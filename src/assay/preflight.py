@@ -22,6 +22,7 @@ from assay.errors import Problems, SettingsError, check_all
 from assay.folder import CONFIG, SAMPLES, SUMMARY
 from assay.gate import GatePolicy
 from assay.judge import Estimate
+from assay.llamafactory.totals import LIKELIHOOD
 from assay.plan import Plan
 from assay.progress import Progress
 
@@ -155,6 +156,8 @@ def _check_gate(config: Config, policy: GatePolicy) -> None:
     if config.judged and config.judge:
         metrics = [*metrics, *judging.dimensions(config.judge.rubric)]
         metrics += [judging.WIN_RATE] if config.judge.pairwise else []
+    if config.generate.evaluate_loss:
+        metrics += [spec.name for spec in LIKELIHOOD]
     for name in policy.rules:
         if name not in metrics:
             raise SettingsError(

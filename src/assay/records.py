@@ -2,6 +2,7 @@
 
     dataset.jsonl      Sample         what to answer, and the answer that is wanted
     predictions.jsonl  Prediction     what a model answered
+    likelihood.jsonl   Likelihood     how likely the model finds the target of one sample
     scores.jsonl       Score          what the auto-metrics say of one prediction
     totals.jsonl       Total          what they say of all predictions of a side at once
     verdicts.jsonl     Verdict        what the judge says of one prediction
@@ -92,6 +93,15 @@ class Score:
     id: str
     values: Mapping[str, float]
     unscored: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likelihood(Score):
+    """How likely a model finds the target of one sample, given the turns before it: `eval_loss`,
+    the mean cross-entropy of its `tokens` (its end among them) in nats, and `accuracy`, the share
+    of them that are the model's first choice, 0 to 1."""
+
+    tokens: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,7 +262,8 @@ class ModelManifest:
 @dataclass(frozen=True, kw_only=True)
 class Generation:
     """How one side's predictions came to be: written last by generate, so its presence means
-    complete. `results` is all_results.json: LLaMA-Factory's, and eval_token_loss; `runner` says
+    complete. `results` is all_results.json: LLaMA-Factory's, and eval_token_loss, but for what is
+    not finite; `runner` says
     where it was made: inline, or in which Volcano Job; `finished` is when (UTC, to the second), ""
     in a run from before it was kept."""
 

@@ -1,7 +1,7 @@
 """The child process that answers: `python -m assay.engine.child SAMPLES WORK SIDE`.
 
-WORK/job.json says what to do. eval_loss and accuracy come from LLaMA-Factory's evaluation, prompts
-and what an answer comes to from its template, the answers from an engine.
+WORK/job.json says what to do. The likelihood of the targets comes from LLaMA-Factory's evaluation,
+prompts and what an answer comes to from its template, the answers from an engine.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from assay import engine, process, progress, store
-from assay.folder import PREDICTIONS, PROGRESS, RESULTS
+from assay.folder import LIKELIHOOD, PREDICTIONS, PROGRESS
 from assay.llamafactory.evaluate import evaluate
 from assay.llamafactory.job import JOB, SECONDS, Job
 from assay.llamafactory.prompts import coder, encode, prediction
@@ -26,8 +26,8 @@ def main(samples: Path, work: Path, side: str) -> None:
     job = store.read_record(work / JOB, Job)
     rows = list(store.read_rows(samples, Sample))
     listen = progress.to_file(work / PROGRESS)
-    if job.settings["evaluate_loss"] and not (work / RESULTS).is_file():
-        evaluate(job, len(rows), work, side, listen)
+    if job.settings["evaluate_loss"] and not (work / LIKELIHOOD).is_file():
+        evaluate(job, rows, work, side, listen)
     answer(job, rows, work, side, listen)
     store.write_json(work / SECONDS, time.monotonic() - started)
 

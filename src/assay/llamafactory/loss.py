@@ -1,33 +1,91 @@
-"""The loss of an evaluation, each token counting the same.
+"""What a model makes of each target while it is evaluated.
 
-transformers averages within a batch over tokens and then over batches by their samples: its
-eval_loss depends on which samples share a batch, and its exponential is no perplexity.
+LLaMA-Factory's own evaluation keeps sums only, and its eval_loss averages within a batch over
+tokens and then over batches by their samples: it depends on which samples share a batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from assay.errors import StageError
+from assay.records import Likelihood, Sample
 
 IGNORED = -100
 MEASURED = "eval_token_loss"
 
 
-def watch_token_loss(model: Any) -> Callable[[], float | None]:
-    """Return a function that gives the mean loss, in nats a token of the targets, over all that
-    `model` has been asked since; None where that was nothing."""
-    seen: list[tuple[float, int]] = []
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """The token ids `labels` of a target as they were evaluated, their mean cross-entropy in nats
+    and the share of them that were predicted; NaN where the model's own numbers are none."""
+
+    labels: list[int]
+    loss: float
+    accuracy: float
+
+
+def watch_targets(model: Any) -> list[Measured]:
+    """Return a list that gains a row for each sample that `model` is evaluated on, in order."""
+    seen: list[Measured] = []
 
     def note(_module: Any, _arguments: Any, given: Mapping[str, Any], output: Any) -> None:
         labels = given.get("labels")
         if labels is not None:
-            count = int((labels[:, 1:] != IGNORED).sum())
-            seen.append((float(output.loss) * count, count))
+            seen.extend(map(_measure, output.logits, labels))
 
     model.register_forward_hook(note, with_kwargs=True)
+    return seen
 
-    def mean() -> float | None:
-        tokens = sum(count for _, count in seen)
-        return sum(loss for loss, _ in seen) / tokens if tokens else None
 
-    return mean
+def likelihood(sample: Sample, target: list[int], measured: Measured) -> Likelihood:
+    """Return what was `measured` of a sample whose whole target has the ids `target`.
+
+    Unscored are a blank target (no_target), one of which cutoff_len cut off some (target_cut), and
+    what is not finite. Raises StageError where something else was measured.
+    """
+    tokens = len(measured.labels)
+    if tokens > len(target) or (tokens == len(target) and measured.labels != target):
+        raise StageError(
+            f"id={sample.id}: LLaMA-Factory evaluated something else than the target",
+            "Leave out what generate.llamafactory says of the data",
+        )
+    values = {"eval_loss": measured.loss, "accuracy": measured.accuracy}
+    cause = "target_cut" if tokens < len(target) else ""
+    if not tokens or not sample.target.strip():
+        cause = "no_target"
+    kept = {name: value for name, value in values.items() if not cause and math.isfinite(value)}
+    unscored = {name: cause or "not_finite" for name in values if name not in kept}
+    return Likelihood(id=sample.id, values=kept, unscored=unscored, tokens=tokens)
+
+
+def token_loss(rows: list[Likelihood]) -> float | None:
+    """Return the mean loss, in nats a token, over all tokens of the scored targets; None without
+    one."""
+    scored = [(row.values["eval_loss"], row.tokens) for row in rows if "eval_loss" in row.values]
+    tokens = sum(count for _, count in scored)
+    return sum(loss * count for loss, count in scored) / tokens if tokens else None
+
+
+def _measure(logits: Any, labels: Any) -> Measured:
+    """The target is the last run of labels: templates without an end in the answer have the ends
+    of earlier turns labelled too. What a model says at one place is of the token at the next."""
+    import torch
+
+    labels = labels[1:]
+    places = (labels != IGNORED).nonzero().flatten().tolist()
+    first = len(places) - 1
+    while first > 0 and places[first - 1] == places[first] - 1:
+        first -= 1
+    run = slice(places[first], places[-1] + 1) if places else slice(0)
+    labels, logits = labels[run], logits[:-1][run].float()
+    best, predicted = logits.max(dim=-1)
+    known = not best.isnan().any()
+    return Measured(
+        labels=labels.tolist(),
+        loss=float(torch.nn.functional.cross_entropy(logits, labels)),
+        accuracy=float((predicted == labels).float().mean()) if known else math.nan,
+    )

@@ -72,23 +72,7 @@ def encode(row: Sample, reading: Reader, cutoff_len: int) -> Prompt:
     its truncation (which leaves room for the target) included, and what its target comes to."""
     from llamafactory.data.processor.processor_utils import infer_seqlen
 
-    system = "".join(turn.content for turn in row.messages if turn.role == "system")
-    turns = [
-        {"role": ROLES[turn.role], "content": turn.content}
-        for turn in row.messages
-        if turn.role != "system"
-    ]
-    turns.append({"role": ROLES[row.target_role], "content": row.target})
-    tokenizer, template = reading.tokenizer, reading.template
-    try:
-        tokens, target = template.encode_oneturn(tokenizer, turns, system, row.tools)
-    except UNWRITABLE as error:
-        raise InputError(
-            f"id={row.id}: the template cannot write this function call: {error}",
-            "Correct the call, use a template that can, or leave the sample out",
-        ) from error
-    if template.efficient_eos:
-        target = [*target, tokenizer.eos_token_id]
+    tokens, target = pair(row, reading)
     length, _ = infer_seqlen(len(tokens), len(target), cutoff_len)
     calls = row.target_role == "function_call"
     wanted = read(reading, until_end(target, reading.ends), calls)
@@ -99,6 +83,27 @@ def encode(row: Sample, reading: Reader, cutoff_len: int) -> Prompt:
         calls=wanted.is_call,
         wanted=None if wanted.text == row.target else wanted.text,
     )
+
+
+def pair(row: Sample, reading: Reader) -> tuple[list[int], list[int]]:
+    """Return the token ids of a sample's prompt, before any truncation, and of its target. Raises
+    InputError where the template cannot write it."""
+    system = "".join(turn.content for turn in row.messages if turn.role == "system")
+    turns = [
+        {"role": ROLES[turn.role], "content": turn.content}
+        for turn in row.messages
+        if turn.role != "system"
+    ]
+    turns.append({"role": ROLES[row.target_role], "content": row.target})
+    tokenizer, template = reading.tokenizer, reading.template
+    try:
+        prompt, target = template.encode_oneturn(tokenizer, turns, system, row.tools)
+    except UNWRITABLE as error:
+        raise InputError(
+            f"id={row.id}: the template cannot write this function call: {error}",
+            "Correct the call, use a template that can, or leave the sample out",
+        ) from error
+    return prompt, [*target, tokenizer.eos_token_id] if template.efficient_eos else target
 
 
 def prediction(prompt: Prompt, ids: list[int], reading: Reader) -> Prediction:

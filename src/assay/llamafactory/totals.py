@@ -1,4 +1,4 @@
-"""accuracy, eval_loss and perplexity: what an evaluation says of a side as a whole."""
+"""accuracy, eval_loss and perplexity: what an evaluation says of a side."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from assay.llamafactory.loss import MEASURED
 from assay.records import MetricSpec, Total
 
 _MAX_LOG = 700.0
+_OF_OLD = "all turns of the assistant; eval_loss is a mean over batches"
 
 LIKELIHOOD = (
     MetricSpec(
         name="accuracy",
         direction="higher",
-        kind="total",
         scale=(0.0, 1.0),
-        meaning="LLaMA-Factory's eval_accuracy: share of the target's tokens predicted when the "
+        meaning="LLaMA-Factory's eval_accuracy: share of a target's tokens predicted when the "
         "tokens before are given (teacher-forced), 0 to 1. Not the share of right answers.",
         group="likelihood",
     ),
     MetricSpec(
         name="eval_loss",
         direction="lower",
-        kind="total",
-        meaning="LLaMA-Factory's evaluation loss: mean cross-entropy of the target's tokens, in "
-        "nats.",
+        meaning="Mean cross-entropy of a target's tokens, in nats: LLaMA-Factory's eval_loss of "
+        "batches of one sample.",
         group="likelihood",
     ),
     MetricSpec(
@@ -40,9 +39,9 @@ LIKELIHOOD = (
 
 
 def evaluation_totals(results: Mapping[str, float], n: int) -> list[Total]:
-    """Return the totals among a side's all_results.json over `n` samples: LLaMA-Factory's
-    eval_loss and accuracy (its eval_accuracy, 0..1), and perplexity, the exponential of
-    eval_token_loss, the loss in nats with each token counting the same."""
+    """Return the totals among a side's all_results.json over `n` samples, for a run from before
+    likelihood.jsonl was kept: LLaMA-Factory's eval_loss and accuracy (its eval_accuracy, 0..1), and
+    perplexity, the exponential of eval_token_loss. History counts in them like the targets."""
     values: dict[str, float] = {}
     if "eval_loss" in results:
         values["eval_loss"] = results["eval_loss"]
@@ -50,4 +49,4 @@ def evaluation_totals(results: Mapping[str, float], n: int) -> list[Total]:
         values["perplexity"] = math.exp(results[MEASURED])
     if "eval_accuracy" in results:
         values["accuracy"] = results["eval_accuracy"]
-    return [Total(name=name, value=value, n=n) for name, value in values.items()]
+    return [Total(name=name, value=value, n=n, signature=_OF_OLD) for name, value in values.items()]

@@ -19,6 +19,7 @@ from assay.report.distributions import histograms, points_of, training
 from assay.report.findings import conclude
 from assay.report.glossary import rank, specs_of
 from assay.report.history import identity
+from assay.report.likelihood import perplexities, perplexity
 from assay.report.panel import opinions
 from assay.report.rows import table
 from assay.report.run import EvaluatedRun
@@ -40,6 +41,7 @@ def metrics(run: EvaluatedRun) -> list[Metric]:
     for side in run.sides:
         summaries += summarise(side.side, side.verdicts, (), specs)
         summaries += summarise(side.side, side.scores, side.totals, specs)
+        summaries += perplexity(side, specs)
     if run.pairs:
         summaries += summarise("candidate", run.pairs, (), specs)
     return sorted(summaries, key=lambda metric: rank(metric.name))
@@ -56,6 +58,7 @@ def comparisons(run: EvaluatedRun) -> list[Comparison]:
     ]
     specs = specs_of(run)
     differences = [comparison for pair in pairs for comparison in compare(*pair, specs)]
+    differences += perplexities(run, differences, specs)
     differences += compare_with(EVEN, specs[WIN_RATE], run.pairs) if run.pairs else []
     return sorted(differences, key=lambda comparison: rank(comparison.name))
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from assay import store
-from assay.folder import PREDICTIONS, SAMPLES, SCORES, VERDICTS
+from assay.folder import LIKELIHOOD, PREDICTIONS, SAMPLES, SCORES, VERDICTS
 from assay.intervals import SEED
 from assay.judge import PAIRS, PanelScore, preference_of
-from assay.records import Message, Prediction, Sample, Score, Verdict, as_wanted
+from assay.records import Likelihood, Message, Prediction, Sample, Score, Verdict, as_wanted
 from assay.report.contents import Answer, Example, PairVerdict
 from assay.report.files import rows_of
 from assay.report.glossary import specs_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Positions = NDArray[np.intp]
 
-R = TypeVar("R", Prediction, Score, Verdict, PanelScore)
+R = TypeVar("R", Prediction, Score, Verdict, PanelScore, Likelihood)
 
 MAX_EXAMPLES = 5_000
 MAX_CHARACTERS = 16_000_000
@@ -134,11 +134,17 @@ def _characters(run: EvaluatedRun) -> NDArray[np.int64]:
 def _read_answers(
     run: EvaluatedRun, side: SideRun, predictions: Mapping[str, Prediction], wanted: set[int]
 ) -> dict[str, Answer]:
+    likelihoods = _rows(run, side.folder / LIKELIHOOD, Likelihood, wanted)
     scores = _rows(run, side.folder / SCORES, Score, wanted)
     verdicts = _rows(run, side.folder / VERDICTS, Verdict, wanted)
     panel = _rows(run, side.folder / PANEL_SCORES, PanelScore, wanted)
     return {
-        id_: _answer(prediction, scores.get(id_), verdicts.get(id_), panel.get(id_))
+        id_: _answer(
+            prediction,
+            (likelihoods.get(id_), scores.get(id_)),
+            verdicts.get(id_),
+            panel.get(id_),
+        )
         for id_, prediction in predictions.items()
     }
 
@@ -152,12 +158,12 @@ def _rows(run: EvaluatedRun, path: Path, cls: type[R], wanted: set[int]) -> Mapp
 
 def _answer(
     prediction: Prediction,
-    score: Score | None,
+    scores: Sequence[Score | None],
     verdict: Verdict | None,
     panel: PanelScore | None,
 ) -> Answer:
-    both = [row for row in (score, verdict) if row is not None]
-    values = {name: value for row in both for name, value in row.values.items()}
+    rows = [row for row in (*scores, verdict) if row is not None]
+    values = {name: value for row in rows for name, value in row.values.items()}
     return Answer(
         output=_short(prediction.output),
         finish=prediction.finish,
@@ -165,7 +171,7 @@ def _answer(
         prompt_tokens=prediction.prompt_tokens,
         output_tokens=prediction.output_tokens,
         scores={name: value for name, value in values.items() if math.isfinite(value)},
-        unscored={name: cause for row in both for name, cause in row.unscored.items()},
+        unscored={name: cause for row in rows for name, cause in row.unscored.items()},
         commentary=_short(verdict.commentary) if verdict else "",
         panel=panel.values if panel else {},
         panel_judges=panel.judges if panel else {},

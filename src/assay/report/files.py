@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from assay import settings, store
 from assay.errors import InputError
 from assay.judge import PanelScore
-from assay.records import Prediction, Sample, Score, Total, Verdict
+from assay.records import Likelihood, Prediction, Sample, Score, Total, Verdict
 from assay.stats import SideScores, collect
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-R = TypeVar("R", Prediction, Score, Verdict, PanelScore)
+R = TypeVar("R", Prediction, Score, Verdict, PanelScore, Likelihood)
 S = TypeVar("S", bound=Score)
 T = TypeVar("T")
 
@@ -35,6 +35,15 @@ class Answers:
     cut: NDArray[np.bool_]
     prompt_truncated: NDArray[np.bool_]
     fingerprint: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likelihoods:
+    """How likely a side's model finds the targets: its eval_loss and accuracy, and the `tokens` of
+    each target."""
+
+    scores: SideScores
+    tokens: NDArray[np.int64]
 
 
 @dataclass(kw_only=True)
@@ -136,6 +145,30 @@ def tally(
 def optional_scores(path: Path, cls: type[S], positions: Mapping[str, int]) -> SideScores | None:
     """Return the scores in `path`, None without it."""
     return collect(positions, rows_of(path, cls, positions)) if path.is_file() else None
+
+
+def joined(scores: SideScores, others: SideScores) -> SideScores:
+    """Return the scores of both, those of `scores` where both have a metric of that name."""
+    new = [name for name in others.values if name not in scores.values]
+    causes = {name: others.causes[name] for name in new if name in others.causes}
+    return replace(
+        scores,
+        values={**scores.values, **{name: others.values[name] for name in new}},
+        causes={**scores.causes, **causes},
+    )
+
+
+def read_likelihood(path: Path, positions: Mapping[str, int]) -> Likelihoods | None:
+    """Return the likelihood of each sample's target by the rows of `path`, None without it."""
+    import numpy as np
+
+    if not path.is_file():
+        return None
+    rows = list(rows_of(path, Likelihood, positions))
+    tokens = np.zeros(len(positions), dtype=np.int64)
+    for row in rows:
+        tokens[positions[row.id]] = row.tokens
+    return Likelihoods(scores=collect(positions, rows), tokens=tokens)
 
 
 def optional(path: Path, cls: type[T]) -> T | None:

@@ -32,9 +32,10 @@ def outcome(comparison: Comparison | None, difference: float | None) -> Outcome:
 
 
 def conclude(run: EvaluatedRun, rows: Sequence[Row], cautions: Sequence[Caution]) -> Conclusion:
-    """Return the verdict line for the `rows`, diagnostics left out: they say how answers look, not
-    how good they are; so is a judge that failed its self-test, and a metric of which no way is
-    known to be better. A severe caution takes its place."""
+    """Return the verdict line for the `rows`, diagnostics and the likelihood left out: they say
+    how answers look, and how likely others are, not how good they are; so is a judge that failed
+    its self-test, and a metric of which no way is known to be better. A severe caution takes its
+    place."""
     if any(caution.severe for caution in cautions):
         return Conclusion(
             tone="invalid",
@@ -47,7 +48,7 @@ def conclude(run: EvaluatedRun, rows: Sequence[Row], cautions: Sequence[Caution]
             headline="The candidate alone: nothing to compare with",
             detail=_alone(rows),
         )
-    left_out = {"diagnostic", "judge", "pairwise"} if advisory(run) else {"diagnostic"}
+    left_out = {"diagnostic", "likelihood"} | ({"judge", "pairwise"} if advisory(run) else set())
     compared = [row for row in rows if row.comparison and row.kind not in left_out]
     counted = [row for row in compared if row.direction in ("higher", "lower")]
     if compared and not counted:

@@ -18,6 +18,7 @@ from assay.errors import MissingExtraError
 from assay.report import absence, plain
 from assay.report.charts import figures
 from assay.report.contents import Report, Row
+from assay.report.likelihood import PERPLEXITY
 from assay.report.section import Section, of_kind
 from assay.report.sections import gate
 
@@ -101,7 +102,7 @@ def _data(report: Report, document: Mapping[str, Any]) -> str:
             | {"direction": row.direction}
             | _changed(row)
             for row in report.summary
-            if row.kind not in ("likelihood", "pairwise")
+            if row.kind != "pairwise" and row.name != PERPLEXITY
         ],
         "figures": figures(report),
     }
@@ -112,8 +113,10 @@ def _data(report: Report, document: Mapping[str, Any]) -> str:
 
 def _alike(report: Report, row: Row) -> list[Row]:
     """The rows whose differences share a scale with `row`'s."""
-    alike = [*report.summary, *report.combined]
-    return [row] if row.scale is None else [other for other in alike if other.kind == row.kind]
+    if row.scale is None:
+        return [row]
+    rows = [*report.summary, *report.combined]
+    return [other for other in rows if (other.kind, other.scale) == (row.kind, row.scale)]
 
 
 def _span(rows: list[Row]) -> float:

@@ -57,7 +57,9 @@ def _row(
 
 def _total_difference(baseline: Metric | None, candidate: Metric | None) -> float | None:
     """The difference of two totals. Means over different samples are not compared."""
-    if baseline is None or candidate is None or baseline.low is not None:
+    if baseline is None or candidate is None:
+        return None
+    if baseline.low is not None or candidate.low is not None:
         return None
     if baseline.value is None or candidate.value is None:
         return None

@@ -15,6 +15,7 @@ from assay.folder import (
     CONFIG,
     GENERATION,
     JUDGE,
+    LIKELIHOOD,
     LOSSES,
     MANIFEST,
     MODEL,
@@ -40,12 +41,15 @@ from assay.records import (
 from assay.report.files import (
     Answers,
     Judging,
+    Likelihoods,
     answered,
+    joined,
     optional,
     optional_scores,
     read_answers,
     read_config,
     read_dataset,
+    read_likelihood,
     read_losses,
     read_totals,
     rows_of,
@@ -62,7 +66,8 @@ PANEL_SCORES = f"{PANEL}/{SCORES}"
 
 @dataclass(frozen=True, kw_only=True)
 class SideRun:
-    """One side of a run: its folder's contents without the texts."""
+    """One side of a run: its folder's contents without the texts. `scores` holds those of the
+    `likelihood` too, which is None where it was not kept for each sample."""
 
     side: Side
     folder: Path
@@ -70,6 +75,7 @@ class SideRun:
     answers: Answers
     scores: SideScores
     totals: tuple[Total, ...]
+    likelihood: Likelihoods | None
     verdicts: SideScores
     judging: Judging
     judge: JudgeSummary | None
@@ -155,16 +161,19 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
             "Run `assay metrics` or `assay judge` first",
         )
     judging = Judging()
+    own = collect(positions, answered(scores, Score, positions, answers))
+    likelihood = read_likelihood(folder / LIKELIHOOD, positions)
+    totals = read_totals(folder / TOTALS)
+    if likelihood is None:
+        totals += evaluation_totals(generation.results, len(positions))
     return SideRun(
         side=side,
         folder=folder,
         generation=generation,
         answers=answers,
-        scores=collect(positions, answered(scores, Score, positions, answers)),
-        totals=(
-            *read_totals(folder / TOTALS),
-            *evaluation_totals(generation.results, len(positions)),
-        ),
+        scores=joined(own, likelihood.scores) if likelihood else own,
+        totals=tuple(totals),
+        likelihood=likelihood,
         verdicts=collect(
             positions, tally(answered(verdicts, Verdict, positions, answers), positions, judging)
         ),
