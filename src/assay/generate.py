@@ -1,4 +1,4 @@
-"""Answer the samples with one model: samples + model -> predictions, eval_loss, accuracy.
+"""Answer the samples with one model: samples + model -> predictions, and the targets' likelihood.
 
 A child process (assay.engine.child) holds the model. Its answers land in an append-only
 partial file, so a killed stage resumes where it was; predictions.jsonl appears whole, in the order
@@ -30,7 +30,7 @@ from assay.records import Generation, Likelihood, ModelManifest, Prediction, Sam
 class GenerateSettings:
     """Decoding: greedy and seeded unless `do_sample`. `batch_size` counts samples, `cutoff_len`
     and `max_new_tokens` tokens. `template` is inherited from the fine-tune where it is "".
-    `evaluate_loss` adds LLaMA-Factory's eval_loss and accuracy. `llamafactory` takes
+    `evaluate_loss` adds the likelihood of the targets. `llamafactory` takes
     LLaMA-Factory's settings for loading a model and reading a prompt."""
 
     template: str = ""

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from assay import llamafactory
 from assay.errors import InputError
 from assay.llamafactory.answer import Answer, Reader, read, reader
-from assay.llamafactory.prompts import ROLES, encode
+from assay.llamafactory.loss import target_of
+from assay.llamafactory.prompts import ROLES, encode, pair
 from assay.llamafactory.prompts import prediction as predicted
 from assay.metrics.exact_match import exact_match
 from assay.records import Message, Prediction, Sample, as_wanted
@@ -30,6 +31,7 @@ TURNS = (
     Message(role="assistant", content="Which one?"),
     Message(role="user", content="The left one."),
 )
+ANSWER = (Message(role="assistant", content="It is off."),)
 TOOLS = (
     '[{"name": "switch", "description": "Switch a device", "parameters": {"type": "object", '
     '"properties": {"device": {"type": "string"}, "on": {"type": "boolean"}}}}]'
@@ -107,6 +109,15 @@ def samples(reading: Reader) -> Iterator[Sample]:
 
 def trained(reading: Reader, sample: Sample, thinking: bool | None) -> list[int]:
     """Return the ids of the last turn that LLaMA-Factory trains: what a perfect model writes."""
+    _, labels = encoded(reading, sample, thinking)
+    start = max(at for at, label in enumerate(labels) if label == -100)
+    return list(labels[start + 1 :])
+
+
+def encoded(
+    reading: Reader, sample: Sample, thinking: bool | None, **arguments: bool
+) -> tuple[list[int], list[int]]:
+    """Return the ids and the labels of a sample as LLaMA-Factory evaluates and trains it."""
     from llamafactory.data.processor.supervised import SupervisedDatasetProcessor
     from llamafactory.hparams import DataArguments
 
@@ -114,11 +125,12 @@ def trained(reading: Reader, sample: Sample, thinking: bool | None) -> list[int]
         template=reading.template,
         tokenizer=reading.tokenizer,
         processor=None,
-        data_args=DataArguments(template="empty", cutoff_len=4096, enable_thinking=thinking),
+        data_args=DataArguments(
+            template="empty", cutoff_len=4096, enable_thinking=thinking, **arguments
+        ),
     )
-    _, labels = processor._encode_data_example(*conversation(sample), [], [], [])
-    start = max(at for at, label in enumerate(labels) if label == -100)
-    return list(labels[start + 1 :])
+    ids, labels = processor._encode_data_example(*conversation(sample), [], [], [])
+    return ids, labels
 
 
 def conversation(sample: Sample) -> tuple[list[dict[str, str]], list[dict[str, str]], str, str]:
@@ -147,6 +159,20 @@ def test_what_llamafactory_trains_is_what_is_wanted(blank: Any, name: str) -> No
             is_cut = any(kind in sample.id for kind in ENDLESS.get(name, ()))
             assert prediction.finish == ("length" if is_cut else "stop"), case
             check(reading, name, sample, prediction, thinking)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_measured_is_the_target_after_the_prompt(blank: Any, name: str) -> None:
+    """Of several turns too, and where a template has the ends of earlier answers labelled."""
+    tokenizer = tokenizer_of(blank, name)
+    for thinking in (True, False):
+        reading = prepare(tokenizer, name, thinking)
+        talk = Sample(id="talk", messages=(*TURNS, *ANSWER, *TURNS[1:]), target="The lamp is on.")
+        for sample in (talk, *samples(reading)):
+            ids, labels = encoded(reading, sample, thinking, mask_history=True)
+            prompt, target = pair(sample, reading)
+            assert ids == prompt + target, (sample.id, thinking)
+            assert target_of(labels) == slice(len(prompt) - 1, len(ids) - 1), (sample.id, thinking)
 
 
 @pytest.mark.parametrize("name", ["qwen3", "llama3", "glm4_moe", "mistral", "smollm2"])

@@ -82,7 +82,11 @@ def token_loss(model_directory: Path, data: Path) -> float:
 
     tokenizer = AutoTokenizer.from_pretrained(model_directory)
     arguments = DataArguments(
-        dataset_dir=str(data), eval_dataset="eval", template=TEMPLATE, cutoff_len=128
+        dataset_dir=str(data),
+        eval_dataset="eval",
+        template=TEMPLATE,
+        cutoff_len=128,
+        mask_history=True,
     )
     module = get_dataset(
         get_template_and_fix_tokenizer(tokenizer, arguments),

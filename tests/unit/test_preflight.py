@@ -127,3 +127,23 @@ def manifest_of(folder: Path, llamafactory: dict[str, Any]) -> ModelManifest:
         settings={"llamafactory": llamafactory},
         versions={},
     )
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_a_gate_on_the_likelihood_needs_it_to_be_measured(measured: bool, tmp_path: Path) -> None:
+    data = tmp_path / "data.json"
+    data.write_text('[{"instruction": "new", "output": "x"}]')
+    rules = {name: {"max_drop": 0.1} for name in ("eval_loss", "accuracy", "perplexity")}
+    asked = {
+        "dataset": {"eval": str(data)},
+        "mode": "auto",
+        "model": "some/model",
+        "generate": {"evaluate_loss": measured},
+        "gate": {"rules": rules},
+    }
+    config = configuration.parse(asked)
+    if measured:
+        preflight.check_settings(config)
+        return
+    with pytest.raises(InputError, match=r"gate\.rules\.eval_loss is no metric of this run"):
+        preflight.check_settings(config)

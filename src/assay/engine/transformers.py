@@ -54,6 +54,8 @@ def _options(coder: Coder) -> dict[str, Any]:
         **coder.generating.to_dict(obey_generation_config=True),
         "eos_token_id": list(coder.ends),
         "pad_token_id": coder.reading.tokenizer.pad_token_id,
+        # or nothing could be drawn of a model whose logits are NaN
+        "remove_invalid_values": coder.generating.do_sample,
     }
 
 

@@ -7,7 +7,7 @@ tokens and then over batches by their samples: it depends on which samples share
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,18 +70,22 @@ def token_loss(rows: list[Likelihood]) -> float | None:
     return sum(loss * count for loss, count in scored) / tokens if tokens else None
 
 
-def _measure(logits: Any, labels: Any) -> Measured:
-    """The target is the last run of labels: templates without an end in the answer have the ends
-    of earlier turns labelled too. What a model says at one place is of the token at the next."""
-    import torch
-
-    labels = labels[1:]
-    places = (labels != IGNORED).nonzero().flatten().tolist()
+def target_of(labels: Sequence[int]) -> slice:
+    """Return where a model says the target, of whose tokens and those before it `labels` are: one
+    place before each of the last run of labels. Templates whose answers have no end of their own
+    have the ends of earlier turns labelled too."""
+    places = [at for at, label in enumerate(labels[1:]) if label != IGNORED]
     first = len(places) - 1
     while first > 0 and places[first - 1] == places[first] - 1:
         first -= 1
-    run = slice(places[first], places[-1] + 1) if places else slice(0)
-    labels, logits = labels[run], logits[:-1][run].float()
+    return slice(places[first], places[-1] + 1) if places else slice(0)
+
+
+def _measure(logits: Any, labels: Any) -> Measured:
+    import torch
+
+    said = target_of(labels.tolist())
+    labels, logits = labels[1:][said], logits[said].float()
     best, predicted = logits.max(dim=-1)
     known = not best.isnan().any()
     return Measured(

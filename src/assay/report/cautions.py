@@ -8,6 +8,7 @@ from assay.report import data as of_data
 from assay.report.contents import Caution, Data, Row, SideSummary
 from assay.report.glossary import Kind
 from assay.report.judging import doubts
+from assay.report.likelihood import LOSS
 from assay.report.run import EvaluatedRun
 
 FEW_PAIRS = 100
@@ -29,6 +30,7 @@ def cautions(
         *doubts(run),
         *of_data.cautions(data),
         *_answers(sides),
+        *_likelihood(rows),
     ]
     return tuple(sorted(warnings, key=lambda caution: not caution.severe))
 
@@ -109,4 +111,25 @@ def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:
                 severe=False,
                 text=f"{side.prompts_truncated} prompts of the {side.side} were truncated at "
                 "cutoff_len: the model did not see all of them.",
+            )
+
+
+def _likelihood(rows: Sequence[Row]) -> Iterator[Caution]:
+    losses = next((row for row in rows if row.name == LOSS), None)
+    for metric in (losses.baseline, losses.candidate) if losses else ():
+        if metric is None:
+            continue
+        broken, cut = (metric.unscored.get(cause, 0) for cause in ("not_finite", "target_cut"))
+        samples = metric.n + sum(metric.unscored.values())
+        if broken:
+            yield Caution(
+                severe=not metric.n,
+                text=f"The loss of the {metric.side} is no finite number on {broken} of {samples} "
+                "samples: its weights are broken, or the precision that they are loaded with.",
+            )
+        if cut:
+            yield Caution(
+                severe=False,
+                text=f"{cut} of {samples} targets are cut at cutoff_len: the {metric.side} has no "
+                "likelihood of them.",
             )
