@@ -32,7 +32,7 @@ class Prepared:
     will take (None without one)."""
 
     plan: Plan
-    summary: dataset.Summary
+    summary: dataset.DatasetSummary
     estimate: Estimate | None
 
 
@@ -91,11 +91,11 @@ def check_cluster(plan: Plan, artifacts: str) -> None:
         queue.check(stage, plan.cluster, artifacts)
 
 
-def write_samples(plan: Plan, folder: Path, *, tokens: bool = True) -> dataset.Summary:
+def write_samples(plan: Plan, folder: Path, *, tokens: bool = True) -> dataset.DatasetSummary:
     """Write the run's samples, unless it has begun with some, and return what they are; their
     `tokens` can be counted only with models that were found. Raises InputError."""
     if _begun(folder):
-        return store.read_record(folder / SUMMARY, dataset.Summary)
+        return store.read_record(folder / SUMMARY, dataset.DatasetSummary)
     return dataset.prepare(
         plan.config.dataset,
         folder,

@@ -11,15 +11,12 @@ from assay.llamafactory.totals import LIKELIHOOD
 from assay.records import Group, MetricSpec
 from assay.report.run import EvaluatedRun, SideRun
 
-Kind = Group
-"""The numbers that a metric stands among in the report."""
-
 _BUILT_IN: tuple[MetricSpec, ...] = (
     *judging.PAIRWISE,
     *(metric.spec for metric in measuring.CATALOGUE.values()),
     *LIKELIHOOD,
 )
-_ORDER: tuple[Kind, ...] = ("pairwise", "similarity", "likelihood", "diagnostic")
+_ORDER: tuple[Group, ...] = ("pairwise", "similarity", "likelihood", "diagnostic")
 _SORTED = sorted(_BUILT_IN, key=lambda spec: _ORDER.index(spec.group))
 _RANKS = {
     name: place
