@@ -70,13 +70,14 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from assay import config, run, terminal
+    from assay import config as configuration
+    from assay import run, terminal
     from assay.settings import read_assignments
 
     out = arguments.out or f"runs/{arguments.config.stem}"
-    settings = config.load(arguments.config, read_assignments("--set", arguments.set))
+    config = configuration.load(arguments.config, read_assignments("--set", arguments.set))
     with terminal.live() as listen, _run_folder(out, listen) as mirror:
-        run.run(settings, mirror.folder, listen, mirror.send)
+        run.run(config, mirror.folder, listen, mirror.send)
     _print_report(out, mirror.folder)
     return gate.say(mirror.folder)
 
@@ -97,27 +98,28 @@ def _stage(arguments: argparse.Namespace) -> None:
         terminal.live() as listen,
         _run_folder(arguments.folder, listen, weights=needs_model) as mirror,
     ):
-        folder, settings = mirror.folder, _settings(arguments, mirror.folder)
+        folder, config = mirror.folder, _config(arguments, mirror.folder)
         if arguments.stage == "finetune":
-            run.finetune(settings, folder, listen)
+            run.finetune(config, folder, listen)
         elif arguments.stage == "generate":
-            run.generate_sides(settings, folder, listen)
+            run.generate_sides(config, folder, listen)
         elif arguments.stage == "metrics":
-            run.compute_metrics(settings, folder, listen)
+            run.compute_metrics(config, folder, listen)
         else:
-            run.judge(settings, folder, listen, only_failed=arguments.only_failed)
+            run.judge(config, folder, listen, only_failed=arguments.only_failed)
 
 
-def _settings(arguments: argparse.Namespace, folder: Path) -> Config:
-    from assay import config, run
+def _config(arguments: argparse.Namespace, folder: Path) -> Config:
+    from assay import config as configuration
+    from assay import run
     from assay.settings import read_assignments
 
     overrides = read_assignments("--set", arguments.set)
     if getattr(arguments, "rubric", None):
         overrides["judge.rubric"] = arguments.rubric
     if arguments.config:
-        return run.begin(config.load(arguments.config, overrides), folder).config
-    return config.load(folder / CONFIG, overrides)
+        return run.begin(configuration.load(arguments.config, overrides), folder).config
+    return configuration.load(folder / CONFIG, overrides)
 
 
 def _report(arguments: argparse.Namespace) -> None:
