@@ -6,7 +6,7 @@ With `prepare` a run on this machine (run.py) begins, and the first task of a pi
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -52,7 +52,7 @@ def prepare(
     with problems.noted():
         plan = planning.make(config)
     draft = plan or planning.draft(config)  # what else is wrong is worth knowing too
-    for check in _checks(draft, artifacts):
+    for check in (*_checks(draft.config), *_checks_here(draft, artifacts)):
         with problems.noted():
             check()
     with problems.noted():
@@ -72,14 +72,7 @@ def prepare(
 def check_settings(config: Config) -> None:
     """Raise InputError, with a line for each problem, for what is wrong with `config` wherever it
     runs: no model, data, endpoint or store is looked at, nor what is installed only there."""
-    checks: list[Callable[[], object]] = [partial(generating.check, config.generate)]
-    if config.finetune:
-        checks.append(partial(finetuning.check_settings, config.finetune))
-    rubric = config.judge.rubric if config.judge else ""
-    built_in = set(config.metrics.metrics) <= set(measuring.CATALOGUE)
-    if config.gate and built_in and not store.is_remote(rubric):
-        checks.append(partial(_check_gate, config, config.gate))
-    check_all(*checks)
+    check_all(*_checks(config))
 
 
 def check_cluster(plan: Plan, artifacts: str) -> None:
@@ -132,20 +125,34 @@ def _begun(folder: Path) -> bool:
     return (folder / CONFIG).is_file() and (folder / SUMMARY).is_file()
 
 
-def _checks(plan: Plan, artifacts: str) -> list[Callable[[], object]]:
-    config = plan.config
-    checks: list[Callable[[], object]] = [partial(generating.check, config.generate)]
+def _checks(config: Config) -> Iterator[Callable[[], object]]:
+    """Yield the checks that come out alike wherever they are made."""
+    yield partial(generating.check, config.generate)
+    if config.finetune:
+        yield partial(finetuning.check_settings, config.finetune)
+    if config.gate and _all_built_in(config):
+        yield partial(_check_gate, config, config.gate)
+
+
+def _checks_here(plan: Plan, artifacts: str) -> Iterator[Callable[[], object]]:
+    """Yield the checks that look at models, stores, the cluster and what is installed."""
     if plan.finetune:
-        checks.append(partial(finetuning.check, plan.finetune))
-    if plan.metrics:
-        checks.append(partial(measuring.check, plan.metrics))
-    if plan.gate:
-        checks.append(partial(_check_gate, config, plan.gate))
-    if config.history:
-        checks.append(partial(report.check_history, config.history))
+        yield partial(model.resolve, plan.finetune.base_model, weights=False)
+    if plan.gate and not _all_built_in(plan.config):  # which selects the metrics too
+        yield partial(_check_gate, plan.config, plan.gate)
+    elif plan.metrics:
+        yield partial(measuring.check, plan.metrics)
+    if plan.config.history:
+        yield partial(report.check_history, plan.config.history)
     if artifacts:
-        checks.append(partial(check_cluster, plan, artifacts))
-    return checks
+        yield partial(check_cluster, plan, artifacts)
+
+
+def _all_built_in(config: Config) -> bool:
+    """Return whether a gate's rules can be about nothing but what comes with Assay, or lies where
+    the configuration does."""
+    rubric = config.judge.rubric if config.judge else ""
+    return set(config.metrics.metrics) <= set(measuring.CATALOGUE) and not store.is_remote(rubric)
 
 
 def _check_gate(config: Config, policy: GatePolicy) -> None:
