@@ -23,6 +23,7 @@ from assay.folder import (
     PREDICTIONS,
     SAMPLES,
     SCORES,
+    SPECS,
     TOTALS,
     VERDICTS,
 )
@@ -31,6 +32,7 @@ from assay.llamafactory.totals import evaluation_totals
 from assay.records import (
     SIDES,
     Generation,
+    MetricSpec,
     ModelManifest,
     Score,
     Side,
@@ -42,12 +44,12 @@ from assay.report.files import (
     Judging,
     answered,
     optional,
+    optional_rows,
     optional_scores,
     read_answers,
     read_config,
     read_dataset,
     read_losses,
-    read_totals,
     rows_of,
     tally,
 )
@@ -70,6 +72,7 @@ class SideRun:
     answers: Answers
     scores: SideScores
     totals: tuple[Total, ...]
+    specs: tuple[MetricSpec, ...]
     verdicts: SideScores
     judging: Judging
     judge: JudgeSummary | None
@@ -162,9 +165,10 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
         answers=answers,
         scores=collect(positions, answered(scores, Score, positions, answers)),
         totals=(
-            *read_totals(folder / TOTALS),
+            *optional_rows(folder / TOTALS, Total),
             *evaluation_totals(generation.results, len(positions)),
         ),
+        specs=optional_rows(folder / SPECS, MetricSpec),
         verdicts=collect(
             positions, tally(answered(verdicts, Verdict, positions, answers), positions, judging)
         ),
