@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from assay import dataset, model, progress, queues, report, store
+from assay import dataset, model, progress, queues, report, scoring, store
 from assay import finetune as finetuning
 from assay import generate as generating
 from assay import judge as judging
@@ -24,6 +24,7 @@ from assay.gate import GatePolicy
 from assay.judge import Estimate
 from assay.plan import Plan
 from assay.progress import Progress
+from assay.scoring import AUTO_METRICS, JUDGING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +138,8 @@ def _checks(plan: Plan, artifacts: str) -> list[Callable[[], object]]:
     checks: list[Callable[[], object]] = [partial(generating.check, config.generate)]
     if plan.finetune:
         checks.append(partial(finetuning.check, plan.finetune))
-    if plan.metrics:
-        checks.append(partial(measuring.check, plan.metrics))
+    for name, own in plan.scoring.items():
+        checks.append(partial(scoring.named(name).check, own))
     if plan.gate:
         checks.append(partial(_check_gate, config, plan.gate))
     if config.history:
@@ -150,9 +151,10 @@ def _checks(plan: Plan, artifacts: str) -> list[Callable[[], object]]:
 
 def _check_gate(config: Config, policy: GatePolicy) -> None:
     """Refuse a rule that this run cannot prove, before anything is spent on it."""
-    specs = measuring.specs(config.metrics) if config.auto else ()
+    wanted = {scorer.name for scorer in config.wanted}
+    specs = measuring.specs(config.metrics) if AUTO_METRICS.name in wanted else ()
     metrics = [spec.name for spec in specs if spec.kind != "total"]
-    if config.judged and config.judge:
+    if config.judge and JUDGING.name in wanted:
         metrics = [*metrics, *judging.dimensions(config.judge.rubric)]
         metrics += [judging.WIN_RATE] if config.judge.pairwise else []
     for name in policy.rules:

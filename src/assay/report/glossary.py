@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from assay import judge as judging
 from assay import metrics as measuring
 from assay import store
+from assay.folder import SPECS
 from assay.llamafactory.totals import LIKELIHOOD
 from assay.records import Group, MetricSpec
 from assay.report.run import EvaluatedRun, SideRun
+from assay.scoring import SCORERS
 
 Kind = Group
 """The numbers that a metric stands among in the report."""
@@ -75,6 +77,6 @@ def _judged(run: EvaluatedRun, side: SideRun) -> tuple[MetricSpec, ...]:
 
 
 def _stated(side: SideRun) -> Iterator[MetricSpec]:
-    path = side.folder / measuring.SPECS
-    if path.is_file():
-        yield from store.read_rows(path, MetricSpec)
+    for path in dict.fromkeys((side.folder / scorer.rows).with_name(SPECS) for scorer in SCORERS):
+        if path.is_file():
+            yield from store.read_rows(path, MetricSpec)
