@@ -77,13 +77,14 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from assay import config, run, terminal
+    from assay import config as configuration
+    from assay import run, terminal
     from assay.settings import read_assignments
 
     out = arguments.out or f"runs/{arguments.config.stem}"
-    settings = config.load(arguments.config, read_assignments("--set", arguments.set))
+    config = configuration.load(arguments.config, read_assignments("--set", arguments.set))
     with terminal.live() as listen, _run_folder(out, listen) as mirror:
-        run.run(settings, mirror.folder, listen, mirror.send)
+        run.run(config, mirror.folder, listen, mirror.send)
     _print_report(out, mirror.folder)
     return gate.say(mirror.folder)
 
@@ -120,13 +121,14 @@ def _score(arguments: argparse.Namespace) -> None:
 
 
 def _config(arguments: argparse.Namespace, folder: Path, overrides: Mapping[str, str]) -> Config:
-    from assay import config, run
+    from assay import config as configuration
+    from assay import run
     from assay.settings import read_assignments
 
     overrides = {**read_assignments("--set", arguments.set), **overrides}
     if arguments.config:
-        return run.begin(config.load(arguments.config, overrides), folder).config
-    return config.load(folder / CONFIG, overrides)
+        return run.begin(configuration.load(arguments.config, overrides), folder).config
+    return configuration.load(folder / CONFIG, overrides)
 
 
 def _report(arguments: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ from assay.records import SIDES, Side
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class JudgeJob:
     """What there is to judge: each side's `predictions` for the `samples`, as the `settings` say,
     into the run folder `out`. `only_failed` leaves out what was never asked."""
 
@@ -61,7 +61,7 @@ class Summary(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mode:
+class JudgeMode:
     """One way of judging.
 
     `judges` returns whom the settings have it ask about so many sides, none where it is not
@@ -76,7 +76,7 @@ class Mode:
     name: str
     judges: Callable[[JudgeSettings, int], Sequence[JudgeSettings]]
     calls: Callable[[JudgeSettings, int], Calls]
-    judge: Callable[[Job], None]
+    judge: Callable[[JudgeJob], None]
     summaries: Callable[[Path], Mapping[str, Summary]]
     costs: Callable[[Path], list[float]]
 

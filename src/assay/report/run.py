@@ -23,6 +23,7 @@ from assay.folder import (
     PREDICTIONS,
     SAMPLES,
     SCORES,
+    SPECS,
     TOTALS,
     VERDICTS,
 )
@@ -31,6 +32,7 @@ from assay.llamafactory.totals import evaluation_totals
 from assay.records import (
     SIDES,
     Generation,
+    MetricSpec,
     ModelManifest,
     Score,
     Side,
@@ -42,12 +44,12 @@ from assay.report.files import (
     Judging,
     answered,
     optional,
+    optional_rows,
     optional_scores,
     read_answers,
     read_config,
     read_dataset,
     read_losses,
-    read_totals,
     rows_of,
     tally,
 )
@@ -71,6 +73,7 @@ class SideRun:
     answers: Answers
     scores: SideScores
     totals: tuple[Total, ...]
+    specs: tuple[MetricSpec, ...]
     verdicts: SideScores
     judging: Judging
     judge: JudgeSummary | None
@@ -163,9 +166,10 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
         answers=answers,
         scores=joined([_scores(path, positions, answers) for path in _files(folder)]),
         totals=(
-            *read_totals(folder / TOTALS),
+            *optional_rows(folder / TOTALS, Total),
             *evaluation_totals(generation.results, len(positions)),
         ),
+        specs=tuple(spec for path in _files(folder) for spec in _specs(path)),
         verdicts=collect(
             positions, tally(answered(verdicts, Verdict, positions, answers), positions, judging)
         ),
@@ -184,6 +188,10 @@ def _files(folder: Path) -> list[Path]:
 
 def _scores(path: Path, positions: Mapping[str, int], answers: Answers) -> SideScores:
     return collect(positions, answered(path, Score, positions, answers))
+
+
+def _specs(scores: Path) -> tuple[MetricSpec, ...]:
+    return optional_rows(scores.with_name(SPECS), MetricSpec)
 
 
 def _panel(folder: Path, positions: Mapping[str, int]) -> Iterator[tuple[JudgeSummary, SideScores]]:

@@ -28,8 +28,8 @@ class Scorer:
     rows are Scores.
 
     `keyed` says that it asks an endpoint, whose key comes by a Secret. On the command line `flags`
-    are handed to `score` (name -> help), and `shortcuts` set a setting that is text (name -> what it is,
-    help).
+    are handed to `score` (name -> help), and `shortcuts` set a setting that is text (name -> what
+    it is, help).
     """
 
     name: str

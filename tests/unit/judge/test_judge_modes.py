@@ -9,7 +9,7 @@ import pytest
 
 from assay.errors import JudgeError
 from assay.judge import JudgeSettings, check, judge_sides
-from assay.judge.mode import Calls, Job, Mode
+from assay.judge.mode import Calls, JudgeJob, JudgeMode
 from assay.judge.modes import MODES
 from assay.judge.settings import Seat
 from assay.report.costs import costs
@@ -64,8 +64,8 @@ def test_what_is_estimated_is_asked_and_summed_up(
 def test_one_more_mode_is_estimated_and_judges(
     files: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs: list[Job] = []
-    ranking = Mode(
+    jobs: list[JudgeJob] = []
+    ranking = JudgeMode(
         name="ranking",
         judges=lambda settings, _: [settings],
         calls=lambda _, sides: Calls(per_sample=10 * sides, beside=7),

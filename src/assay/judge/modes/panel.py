@@ -14,7 +14,7 @@ from assay import cases, store
 from assay.folder import COMBINED, JUDGE, PANEL, SCORES
 from assay.judge import rubric
 from assay.judge.log import verdicts
-from assay.judge.mode import Job, Mode, priced
+from assay.judge.mode import JudgeJob, JudgeMode, priced
 from assay.judge.modes import score
 from assay.judge.seats import log_of, seats
 from assay.judge.settings import JudgeSettings
@@ -113,7 +113,7 @@ def _judges(settings: JudgeSettings, _sides: int) -> list[JudgeSettings]:
     return seats(settings)
 
 
-def _judge(job: Job) -> None:
+def _judge(job: JudgeJob) -> None:
     first = {side: score.log_of(job.out, side) for side in job.sides}
     for seat in seats(job.settings):
         logs = {side: log_of(seat, log) for side, log in first.items()}
@@ -138,7 +138,7 @@ def _costs(out: Path) -> list[float]:
     return priced(store.read_record(path, JudgeSummary) for path in paths)
 
 
-MODE = Mode(
+MODE = JudgeMode(
     name="panel",
     judges=_judges,
     calls=score.calls,
