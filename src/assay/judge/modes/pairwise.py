@@ -143,13 +143,9 @@ def _judge(job: JudgeJob) -> None:
     )
 
 
-def _summaries(out: Path) -> dict[str, PairSummary]:
-    path = out / PAIRING
-    return {"pairs": store.read_record(path, PairSummary)} if path.is_file() else {}
-
-
 def _costs(out: Path) -> list[float]:
-    return priced(_summaries(out).values())
+    path = out / PAIRING
+    return priced([store.read_record(path, PairSummary)]) if path.is_file() else []
 
 
 MODE = JudgeMode(
@@ -157,6 +153,5 @@ MODE = JudgeMode(
     judges=_judges,
     calls=_calls,
     judge=_judge,
-    summaries=_summaries,
     costs=_costs,
 )

@@ -122,15 +122,6 @@ def _judge(job: JudgeJob) -> None:
         combine_panel(job.samples, job.predictions[side], log, job.settings, side)
 
 
-def _summaries(out: Path) -> dict[str, PanelSummary]:
-    paths = {side: score.log_of(out, side).parent / PANEL / COMBINED for side in SIDES}
-    return {
-        side: store.read_record(path, PanelSummary)
-        for side, path in paths.items()
-        if path.is_file()
-    }
-
-
 def _costs(out: Path) -> list[float]:
     """Without the first judge, whose scores are the panel's too and are paid for once."""
     folders = [score.log_of(out, side).parent / PANEL for side in SIDES]
@@ -143,6 +134,5 @@ MODE = JudgeMode(
     judges=_judges,
     calls=score.calls,
     judge=_judge,
-    summaries=_summaries,
     costs=_costs,
 )

@@ -125,16 +125,6 @@ def calls(settings: JudgeSettings, sides: int) -> Calls:
     return Calls(per_sample=each, beside=each * beside)
 
 
-def summaries(out: Path) -> dict[str, JudgeSummary]:
-    """Return side -> what its scoring came to, from a run folder. Raises InputError."""
-    paths = {side: log_of(out, side).with_name(JUDGE) for side in SIDES}
-    return {
-        side: store.read_record(path, JudgeSummary)
-        for side, path in paths.items()
-        if path.is_file()
-    }
-
-
 def _judges(settings: JudgeSettings, _sides: int) -> list[JudgeSettings]:
     check_access(settings)
     return [settings]
@@ -145,9 +135,8 @@ def _judge(job: JudgeJob) -> None:
 
 
 def _costs(out: Path) -> list[float]:
-    return priced(summaries(out).values())
+    paths = [log_of(out, side).with_name(JUDGE) for side in SIDES]
+    return priced(store.read_record(path, JudgeSummary) for path in paths if path.is_file())
 
 
-MODE = JudgeMode(
-    name="score", judges=_judges, calls=calls, judge=_judge, summaries=summaries, costs=_costs
-)
+MODE = JudgeMode(name="score", judges=_judges, calls=calls, judge=_judge, costs=_costs)
