@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from assay import dataset, model, progress, queues, report, store
+from assay import dataset, model, progress, queues, report, scoring, store
 from assay import finetune as finetuning
 from assay import generate as generating
 from assay import judge as judging
@@ -24,6 +24,7 @@ from assay.gate import GatePolicy
 from assay.judge import Estimate
 from assay.plan import Plan
 from assay.progress import Progress
+from assay.scoring import AUTO_METRICS, JUDGING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,10 +139,12 @@ def _checks_here(plan: Plan, artifacts: str) -> Iterator[Callable[[], object]]:
     """Yield the checks that look at models, stores, the cluster and what is installed."""
     if plan.finetune:
         yield partial(model.resolve, plan.finetune.base_model, weights=False)
-    if plan.gate and not _all_built_in(plan.config):  # which selects the metrics too
+    selected = plan.gate and not _all_built_in(plan.config)  # by the gate's check
+    if plan.gate and selected:
         yield partial(_check_gate, plan.config, plan.gate)
-    elif plan.metrics:
-        yield partial(measuring.check, plan.metrics)
+    for name, own in plan.scoring.items():
+        if not (selected and name == AUTO_METRICS.name):
+            yield partial(scoring.named(name).check, own)
     if plan.config.history:
         yield partial(report.check_history, plan.config.history)
     if artifacts:
@@ -157,9 +160,10 @@ def _all_built_in(config: Config) -> bool:
 
 def _check_gate(config: Config, policy: GatePolicy) -> None:
     """Refuse a rule that this run cannot prove, before anything is spent on it."""
-    specs = measuring.specs(config.metrics) if config.auto else ()
+    wanted = {scorer.name for scorer in config.wanted}
+    specs = measuring.specs(config.metrics) if AUTO_METRICS.name in wanted else ()
     metrics = [spec.name for spec in specs if spec.kind != "total"]
-    if config.judged and config.judge:
+    if config.judge and JUDGING.name in wanted:
         metrics = [*metrics, *judging.dimensions(config.judge.rubric)]
         metrics += [judging.WIN_RATE] if config.judge.pairwise else []
     for name in policy.rules:

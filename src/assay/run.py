@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from assay import config as configuration
 from assay import finetune as finetuning
 from assay import generate as generating
-from assay import judge as judging
-from assay import metrics as measuring
-from assay import plan, preflight, progress, report
+from assay import plan, preflight, progress, report, scoring
 from assay.config import Config
 from assay.errors import InputError, SettingsError
 from assay.folder import CONFIG, MODEL, PREDICTIONS, PROGRESS, REPORT_HTML, SAMPLES, TRAINING
 from assay.plan import Plan
 from assay.records import SIDES, Side
+from assay.scoring import Scorer
 
 
 def run(
@@ -51,10 +51,8 @@ def _stages(wanted: Plan, folder: Path, listen: progress.Listener) -> list[Calla
         stages.append(lambda: finetune(config, folder, listen))
     for side in wanted.sides:
         stages.append(partial(generate, wanted, folder, side, listen))
-    if wanted.metrics:
-        stages.append(lambda: compute_metrics(config, folder, listen))
-    if wanted.judge:
-        stages.append(lambda: judge(config, folder, listen))
+    for name, own in wanted.scoring.items():
+        stages.append(partial(score, scoring.named(name), own, folder, listen))
     return [*stages, lambda: report.report_in(config.history, folder)]
 
 
@@ -101,26 +99,13 @@ def generate(wanted: Plan, folder: Path, side: Side, listen: progress.Listener) 
     )
 
 
-def compute_metrics(config: Config, folder: Path, listen: progress.Listener) -> None:
-    """Score the predictions of each side that has some."""
-    predictions = _predictions(folder)
-    measuring.compute_sides(folder / SAMPLES, predictions, folder, config.metrics, listen=listen)
-
-
-def judge(
-    config: Config, folder: Path, listen: progress.Listener, *, only_failed: bool = False
+def score(
+    scorer: Scorer, settings: Any, folder: Path, listen: progress.Listener, **flags: bool
 ) -> None:
-    """Have the predictions of each side that has some judged; paid verdicts are kept."""
-    if config.judge is None:
-        raise SettingsError("config has no judge section", "Set judge.endpoint and judge.model")
-    judging.judge_sides(
-        folder / SAMPLES,
-        _predictions(folder),
-        folder,
-        config.judge,
-        only_failed=only_failed,
-        listen=listen,
-    )
+    """Have the predictions of each side that has some scored by one of the scoring stages; what
+    was paid for is kept. `flags` are those that the stage knows."""
+    predictions = _predictions(folder)
+    scorer.score(folder / SAMPLES, predictions, folder, settings, listen=listen, **flags)
 
 
 def _predictions(folder: Path) -> dict[str, Path]:
