@@ -25,7 +25,7 @@ def generate(
         model: The model's URI, path or hub id.
         settings: The generate section of the configuration.
         samples: What preflight prepared.
-        predictions: A folder with predictions.jsonl, likelihood.jsonl, all_results.json and generation.json.
+        predictions: A folder with predictions.jsonl, likelihood.jsonl and generation.json.
         cluster: The cluster section of the configuration.
         task_config: What is set on the task, for the Job's pods.
         base_model: The base of an adapter whose own record of it does not hold here.

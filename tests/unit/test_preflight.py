@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from assay import metrics, store, task
+from assay import config as configuration
+from assay import metrics, preflight, store, task
 from assay.errors import InputError
 from assay.folder import MANIFEST
 from assay.records import ModelManifest
-from components.preflight import preflight
+from components.preflight import preflight as component
 
 
 @pytest.fixture(name="parameters")
@@ -25,7 +26,7 @@ def make_parameters(tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "eval.json").write_text(json.dumps(held))
     (tmp_path / "base").mkdir()
     (tmp_path / "base" / "config.json").write_text("{}")
-    signature = inspect.signature(preflight.python_func).parameters
+    signature = inspect.signature(component.python_func).parameters
     defaults = {name: one.default for name, one in signature.items() if name != "samples"}
     return defaults | {
         "base_model": str(tmp_path / "base"),

@@ -10,7 +10,7 @@ from typing import Any
 from assay import progress, store
 from assay.errors import StageError
 from assay.folder import LIKELIHOOD, RESULTS
-from assay.llamafactory.job import Job, loading
+from assay.llamafactory.job import GenerateJob, loading
 from assay.llamafactory.loss import MEASURED, Measured, likelihood, token_loss, watch_targets
 from assay.llamafactory.prompts import coder, pair
 from assay.records import Sample
@@ -25,7 +25,7 @@ _THE_TARGET = {
 
 
 def evaluate(
-    job: Job, rows: Sequence[Sample], work: Path, side: str, listen: progress.Listener
+    job: GenerateJob, rows: Sequence[Sample], work: Path, side: str, listen: progress.Listener
 ) -> None:
     """Evaluate the model on the `rows`, which are in work/data, and write work/all_results.json
     and, last, work/likelihood.jsonl. Raises InputError as `prompts.pair`, and StageError."""
@@ -47,7 +47,7 @@ def evaluate(
 
 
 def _measured(
-    job: Job, samples: int, work: Path, side: str, listen: progress.Listener
+    job: GenerateJob, samples: int, work: Path, side: str, listen: progress.Listener
 ) -> list[Measured]:
     from llamafactory.train.tuner import run_exp
     from transformers import TrainerCallback
@@ -55,7 +55,7 @@ def _measured(
     batch_size = job.settings["batch_size"]
     with progress.track(listen, "eval_loss", side=side, total=samples, unit="samples") as tracker:
 
-        class Report(TrainerCallback):  # type: ignore[misc]
+        class EvaluationWatch(TrainerCallback):  # type: ignore[misc]
             def on_init_end(self, *_args: Any, model: Any, **_kwargs: Any) -> None:
                 self.measured = watch_targets(model)
 
@@ -77,6 +77,6 @@ def _measured(
                 "report_to": "none",
                 "seed": job.load_seed,
             },
-            callbacks=[report := Report()],
+            callbacks=[report := EvaluationWatch()],
         )
     return report.measured

@@ -30,7 +30,6 @@ LIKELIHOOD = (
     MetricSpec(
         name="perplexity",
         direction="lower",
-        kind="total",
         meaning="The exponential of the loss with each token of the targets counting the same: "
         "between how many tokens the model is, on average, undecided.",
         group="likelihood",

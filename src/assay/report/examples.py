@@ -12,7 +12,7 @@ from assay.folder import LIKELIHOOD, PREDICTIONS, SAMPLES, SCORES, VERDICTS
 from assay.intervals import SEED
 from assay.judge import PAIRS, PanelScore, preference_of
 from assay.records import Likelihood, Message, Prediction, Sample, Score, Verdict, as_wanted
-from assay.report.contents import Answer, Example, PairVerdict
+from assay.report.contents import Example, PairVerdict, SideAnswer
 from assay.report.files import rows_of
 from assay.report.glossary import specs_of
 from assay.report.run import PANEL_SCORES, EvaluatedRun, SideRun
@@ -133,7 +133,7 @@ def _characters(run: EvaluatedRun) -> NDArray[np.int64]:
 
 def _read_answers(
     run: EvaluatedRun, side: SideRun, predictions: Mapping[str, Prediction], wanted: set[int]
-) -> dict[str, Answer]:
+) -> dict[str, SideAnswer]:
     likelihoods = _rows(run, side.folder / LIKELIHOOD, Likelihood, wanted)
     scores = _rows(run, side.folder / SCORES, Score, wanted)
     verdicts = _rows(run, side.folder / VERDICTS, Verdict, wanted)
@@ -161,10 +161,10 @@ def _answer(
     scores: Sequence[Score | None],
     verdict: Verdict | None,
     panel: PanelScore | None,
-) -> Answer:
+) -> SideAnswer:
     rows = [row for row in (*scores, verdict) if row is not None]
     values = {name: value for row in rows for name, value in row.values.items()}
-    return Answer(
+    return SideAnswer(
         output=_short(prediction.output),
         finish=prediction.finish,
         prompt_truncated=prediction.prompt_truncated,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from assay import settings, store
 from assay.errors import InputError
 from assay.judge import PanelScore
-from assay.records import Likelihood, Prediction, Sample, Score, Total, Verdict
-from assay.stats import SideScores, collect
+from assay.records import Likelihood, Prediction, Sample, Score, Verdict
+from assay.stats import SideScores, collect, joined
 
 if TYPE_CHECKING:
     import numpy as np
@@ -147,15 +147,14 @@ def optional_scores(path: Path, cls: type[S], positions: Mapping[str, int]) -> S
     return collect(positions, rows_of(path, cls, positions)) if path.is_file() else None
 
 
-def joined(scores: SideScores, others: SideScores) -> SideScores:
-    """Return the scores of both, those of `scores` where both have a metric of that name."""
-    new = [name for name in others.values if name not in scores.values]
-    causes = {name: others.causes[name] for name in new if name in others.causes}
-    return replace(
-        scores,
-        values={**scores.values, **{name: others.values[name] for name in new}},
-        causes={**scores.causes, **causes},
-    )
+def with_likelihood(scores: SideScores, likelihood: Likelihoods | None) -> SideScores:
+    """Return `scores` with those of the likelihood, but for a name that they have already."""
+    if likelihood is None:
+        return scores
+    new = likelihood.scores
+    values = {name: array for name, array in new.values.items() if name not in scores.values}
+    causes = {name: new.causes[name] for name in values if name in new.causes}
+    return joined([scores, replace(new, values=values, causes=causes)])
 
 
 def read_likelihood(path: Path, positions: Mapping[str, int]) -> Likelihoods | None:
@@ -176,9 +175,9 @@ def optional(path: Path, cls: type[T]) -> T | None:
     return store.read_record(path, cls) if path.is_file() else None
 
 
-def read_totals(path: Path) -> list[Total]:
-    """Return the totals in `path`, none without it."""
-    return list(store.read_rows(path, Total)) if path.exists() else []
+def optional_rows(path: Path, cls: type[T]) -> tuple[T, ...]:
+    """Return the records in `path`, none without it."""
+    return tuple(store.read_rows(path, cls)) if path.is_file() else ()
 
 
 def read_losses(path: Path) -> tuple[tuple[int, float, str], ...]:
