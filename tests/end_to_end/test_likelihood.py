@@ -6,12 +6,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from assay import dataset, process, store
+from assay import dataset, process, progress, store
 from assay.demo.base_model import TEMPLATE
 from assay.folder import LIKELIHOOD, PREDICTIONS, SAMPLES, SCORES
 from assay.gate import Bound, GatePolicy
@@ -176,6 +177,24 @@ def break_model(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     model.model.layers[1].mlp.down_proj.weight.data.fill_(math.nan)
     model.save_pretrained(folder)
     return folder
+
+
+def test_what_was_measured_is_kept_through_an_interruption(broken: Path, tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def listen(event: progress.Progress) -> None:
+        seen.append(event.stage)
+        if interrupting and event.stage == "generate" and "eval_loss" in seen:
+            raise KeyboardInterrupt
+
+    store.write_rows(tmp_path / SAMPLES, WHOLE)
+    settings = GenerateSettings(template=TEMPLATE, max_new_tokens=2, cutoff_len=CUTOFF)
+    for interrupting in (True, False):
+        seen.clear()
+        with pytest.raises(KeyboardInterrupt) if interrupting else nullcontext():
+            generate(str(broken), tmp_path / SAMPLES, tmp_path / "out", settings, listen=listen)
+        assert ("eval_loss" in seen) == interrupting
+    assert len(list(store.read_rows(tmp_path / "out" / LIKELIHOOD, Likelihood))) == len(WHOLE)
 
 
 @pytest.mark.parametrize("do_sample", [False, True])

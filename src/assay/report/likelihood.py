@@ -34,7 +34,7 @@ def perplexity(side: SideRun, specs: Specs) -> list[Metric]:
     if likelihood is None or LOSS not in likelihood.scores.values or _is_own(side):
         return []
     logs = replace(
-        likelihood.scores,
+        side.scores,
         values={PERPLEXITY: _linear(likelihood, _scored(likelihood))},
         causes={PERPLEXITY: likelihood.scores.causes.get(LOSS, {})},
     )
@@ -47,14 +47,16 @@ def perplexities(
     """Return how the perplexities of the two sides differ, over the pairs of the loss among what
     is `compared`; of how many samples the candidate's is better is said there. None without it."""
     losses = next((comparison for comparison in compared if comparison.name == LOSS), None)
-    sides = [side.likelihood for side in run.sides if side.likelihood and not _is_own(side)]
-    if losses is None or len(sides) < 2:
+    likelihoods = [side.likelihood for side in run.sides if side.likelihood and not _is_own(side)]
+    if losses is None or len(likelihoods) < 2:
         return []
-    both = _scored(sides[0]) & _scored(sides[1])
-    logs = [_linear(side, both) for side in sides]
+    both = _scored(likelihoods[0]) & _scored(likelihoods[1])
+    logs = [_linear(likelihood, both) for likelihood in likelihoods]
     if max(float(log[both].mean()) for log in logs) > _MAX_LOSS:
         return []
-    pairs = [_first_order(side.scores, log, both) for side, log in zip(sides, logs, strict=True)]
+    pairs = [
+        _first_order(side.scores, log, both) for side, log in zip(run.sides, logs, strict=True)
+    ]
     counts = {name: getattr(losses, name) for name in ("better", "equal", "worse")}
     return [replace(comparison, **counts) for comparison in compare(pairs[0], pairs[1], specs)]
 
