@@ -102,13 +102,20 @@ def _data(report: Report, document: Mapping[str, Any]) -> str:
             | {"direction": row.direction}
             | _changed(row)
             for row in report.summary
-            if row.kind != "pairwise" and row.name != PERPLEXITY
+            if row.kind != "pairwise" and not _is_total(row)
         ],
         "figures": figures(report),
     }
     return json.dumps(plain.plain(shown), ensure_ascii=False, separators=(",", ":")).replace(
         "<", "\\u003c"
     )
+
+
+def _is_total(row: MetricRow) -> bool:
+    """Whether a likelihood has no value for a sample: perplexity, and all of an older run."""
+    metrics = [metric for metric in (row.baseline, row.candidate) if metric]
+    without = row.name == PERPLEXITY or all(metric.low is None for metric in metrics)
+    return row.kind == "likelihood" and without
 
 
 def _alike(report: Report, row: MetricRow) -> list[MetricRow]:
