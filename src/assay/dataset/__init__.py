@@ -1,10 +1,12 @@
 """Data of any common form -> samples."""
 
 from assay.dataset.check import Check, check
+from assay.dataset.clusters import Clusters
 from assay.dataset.description import describe, describe_summary, sum_up
 from assay.dataset.findings import Finding, Spread
 from assay.dataset.lengths import Lengths, Tokens, Unmeasured
 from assay.dataset.llamafactory import to_llamafactory
+from assay.dataset.naming import hash_samples
 from assay.dataset.overlap import Match, Overlap, compare
 from assay.dataset.prepare import Summary, Used, prepare
 from assay.dataset.reading import Reading, load, read
@@ -14,6 +16,7 @@ from assay.folder import SUMMARY
 __all__ = [
     "SUMMARY",
     "Check",
+    "Clusters",
     "DatasetSettings",
     "Finding",
     "Lengths",
@@ -29,6 +32,7 @@ __all__ = [
     "compare",
     "describe",
     "describe_summary",
+    "hash_samples",
     "load",
     "prepare",
     "read",
