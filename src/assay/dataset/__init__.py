@@ -2,7 +2,7 @@
 
 from assay.dataset.check import Check, check
 from assay.dataset.clusters import Clusters
-from assay.dataset.description import describe, describe_summary, sum_up
+from assay.dataset.description import describe, describe_summary, in_clusters, sum_up
 from assay.dataset.findings import Finding, Spread
 from assay.dataset.lengths import Lengths, Tokens, Unmeasured
 from assay.dataset.llamafactory import to_llamafactory
@@ -33,6 +33,7 @@ __all__ = [
     "describe",
     "describe_summary",
     "hash_samples",
+    "in_clusters",
     "load",
     "prepare",
     "read",

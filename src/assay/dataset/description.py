@@ -61,9 +61,10 @@ def sum_up(summary: Summary) -> str:
 def in_clusters(samples: int, clusters: Clusters) -> str:
     """Return "n samples in k clusters" with what joined them: how many clusters fewer each cause
     left than those before it."""
-    text = f"{samples:,} samples in {clusters_of(clusters)}"
     causes = ", ".join(f"{count:,} by {cause}" for cause, count in clusters.joined.items())
-    return f"{text}; joined: {causes}" if causes else text
+    if not causes:
+        return f"{samples:,} samples, none of which belongs with another"
+    return f"{samples:,} samples in {clusters_of(clusters)}; joined: {causes}"
 
 
 def clusters_of(clusters: Clusters) -> str:

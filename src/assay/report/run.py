@@ -40,6 +40,7 @@ from assay.records import (
 from assay.report.files import (
     Answers,
     Judging,
+    Samples,
     answered,
     optional,
     optional_scores,
@@ -47,8 +48,8 @@ from assay.report.files import (
     read_config,
     read_dataset,
     read_losses,
+    read_scores,
     read_totals,
-    rows_of,
     tally,
 )
 from assay.stats import SideScores, collect
@@ -85,11 +86,13 @@ class SideRun:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluatedRun:
-    """A run folder, read. `lengths` are the characters of prompt and target of each sample."""
+    """A run folder, read. `lengths` are the characters of prompt and target of each sample, and
+    `clusters` the number of its cluster, None where each is its own."""
 
     folder: Path
     positions: Mapping[str, int]
     lengths: NDArray[np.int64]
+    clusters: NDArray[np.int64] | None
     baseline: SideRun | None
     candidate: SideRun
     manifest: ModelManifest | None
@@ -124,19 +127,20 @@ def read(folder: Path) -> EvaluatedRun:
     not fit together."""
     if not folder.is_dir():
         raise InputError(f"{folder} is not a run folder", "Give the folder that a run wrote")
-    positions, lengths = read_dataset(folder / SAMPLES)
-    sides = {side: _side(folder / side, side, positions) for side in SIDES if _has(folder, side)}
+    samples = read_dataset(folder / SAMPLES)
+    sides = {side: _side(folder / side, side, samples) for side in SIDES if _has(folder, side)}
     manifest = folder / MODEL / MANIFEST
     return EvaluatedRun(
         folder=folder,
-        positions=positions,
-        lengths=lengths,
+        positions=samples.positions,
+        lengths=samples.lengths,
+        clusters=samples.clusters,
         baseline=sides.get("baseline"),
         candidate=sides["candidate"],
         manifest=store.read_record(manifest, ModelManifest) if manifest.exists() else None,
         losses=read_losses(folder / MODEL / LOSSES),
         config=read_config(folder / CONFIG),
-        pairs=optional_scores(folder / PAIRS, Verdict, positions),
+        pairs=optional_scores(folder / PAIRS, Verdict, samples),
         pairing=optional(folder / PAIRING, PairSummary),
     )
 
@@ -145,7 +149,8 @@ def _has(folder: Path, side: Side) -> bool:
     return side == "candidate" or (folder / side).is_dir()
 
 
-def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
+def _side(folder: Path, side: Side, samples: Samples) -> SideRun:
+    positions, clusters = samples.positions, samples.clusters
     generation = store.read_record(folder / GENERATION, Generation)
     answers = read_answers(folder / PREDICTIONS, positions)
     scores, verdicts = folder / SCORES, folder / VERDICTS
@@ -160,23 +165,25 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
         folder=folder,
         generation=generation,
         answers=answers,
-        scores=collect(positions, answered(scores, Score, positions, answers)),
+        scores=collect(positions, answered(scores, Score, positions, answers), clusters),
         totals=(
             *read_totals(folder / TOTALS),
             *evaluation_totals(generation.results, len(positions)),
         ),
         verdicts=collect(
-            positions, tally(answered(verdicts, Verdict, positions, answers), positions, judging)
+            positions,
+            tally(answered(verdicts, Verdict, positions, answers), positions, judging),
+            clusters,
         ),
         judging=judging,
         judge=optional(folder / JUDGE, JudgeSummary),
-        panel=tuple(_panel(folder / PANEL, positions)),
-        combined=optional_scores(folder / PANEL_SCORES, PanelScore, positions),
+        panel=tuple(_panel(folder / PANEL, samples)),
+        combined=optional_scores(folder / PANEL_SCORES, PanelScore, samples),
         combining=optional(folder / PANEL / COMBINED, PanelSummary),
     )
 
 
-def _panel(folder: Path, positions: Mapping[str, int]) -> Iterator[tuple[JudgeSummary, SideScores]]:
+def _panel(folder: Path, samples: Samples) -> Iterator[tuple[JudgeSummary, SideScores]]:
     for path in sorted(folder.glob(f"*/{JUDGE}")):
-        rows = rows_of(path.with_name(VERDICTS), Verdict, positions)
-        yield store.read_record(path, JudgeSummary), collect(positions, rows)
+        scores = read_scores(path.with_name(VERDICTS), Verdict, samples)
+        yield store.read_record(path, JudgeSummary), scores
