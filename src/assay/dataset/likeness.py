@@ -31,10 +31,12 @@ _EVERY_PAIR, _NEIGHBOURS = 32, 16
 
 
 def shingles(sample: Sample) -> set[str]:
-    """Return the runs of three words in the prompt, without the system's; of fewer words, one."""
+    """Return the runs of three words in the prompt, without the system's; of fewer words there is
+    one, and of none none."""
     turns = [turn.content for turn in sample.messages if turn.role != "system"]
     words = _WORD.findall(" ".join(turns).lower())
-    return {" ".join(words[start : start + _RUN]) for start in range(max(1, len(words) - _RUN + 1))}
+    starts = range(max(1, len(words) - _RUN + 1)) if words else ()
+    return {" ".join(words[start : start + _RUN]) for start in starts}
 
 
 def common_limit(prompts: int) -> float:
@@ -107,8 +109,9 @@ def _common(flat: NDArray[np.uint64], owners: NDArray[np.intp]) -> NDArray[np.ui
 
     order = np.lexsort((owners, flat))
     hashes, of = flat[order], owners[order]
-    again = (hashes[1:] == hashes[:-1]) & (of[1:] == of[:-1])
-    values, counts = np.unique(hashes[np.concatenate([[True], ~again])], return_counts=True)
+    first = np.ones(len(hashes), np.bool_)
+    first[1:] = (hashes[1:] != hashes[:-1]) | (of[1:] != of[:-1])
+    values, counts = np.unique(hashes[first], return_counts=True)
     limit = common_limit(len(np.unique(owners)))
     return values[counts > limit]
 

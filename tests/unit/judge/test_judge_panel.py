@@ -14,10 +14,10 @@ from scipy import stats
 
 from assay import store
 from assay.errors import JudgeError, SettingsError
-from assay.judge import JudgeSettings, PanelScore, Price, check, judge_sides, verdicts
+from assay.judge import JudgeSettings, PanelScore, PanelSummary, Price, check, judge_sides, verdicts
 from assay.judge.modes.panel import combine
 from assay.judge.settings import Seat
-from assay.records import Prediction, Verdict
+from assay.records import Prediction, Sample, Verdict
 from assay.report import report
 from assay.settings import build
 from tests.faults.endpoint import Answer, Body, chat, scores, serving
@@ -206,3 +206,18 @@ def test_the_report_says_how_far_the_judges_agree(tmp_path: Path) -> None:
     for name in ("report.html", "report.md"):
         assert f"{opinion.mean:.2f}" in (run / name).read_text()
     assert store.read_json(run / "report.json")["panel"][0]["model"] == "second"
+
+
+def test_the_panels_means_count_the_samples_that_belong_together(
+    files: Make, tmp_path: Path
+) -> None:
+    samples, predictions = files(6)
+    rows = list(store.read_rows(samples, Sample))
+    store.write_rows(
+        samples, (replace(row, cluster=rows[at // 2].id) for at, row in enumerate(rows))
+    )
+    with serving(lambda _: chat(scores(7))) as endpoint:
+        settings = settings_for(endpoint.url, Seat(model="second"))
+        judge_sides(samples, {"candidate": predictions}, tmp_path, settings)
+    summary = store.read_record(tmp_path / "candidate/panel/panel.json", PanelSummary)
+    assert {(metric.n, metric.clusters) for metric in summary.metrics} == {(6, 3)}
