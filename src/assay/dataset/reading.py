@@ -11,7 +11,7 @@ from assay.dataset.convert import Conversation, convert
 from assay.dataset.layout import Layout, detect
 from assay.dataset.naming import check_id, content_id, given_id, shown
 from assay.dataset.remote import copied
-from assay.dataset.rows import Row
+from assay.dataset.rows import SourceRow
 from assay.dataset.selection import draw
 from assay.dataset.settings import Format
 from assay.dataset.sources import Part, resolve
@@ -32,7 +32,7 @@ class Origin:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class SourceReading:
     """What a source held: `format` of its rows, how many `rows`, one message for each row that
     was left out in `invalid`, a place ("file:row") for each of the `samples`, and the `origins` of
     these by id."""
@@ -75,7 +75,7 @@ def read(
     skip_invalid: bool = False,
     seed: int = 42,
     cluster: str = "",
-) -> Reading:
+) -> SourceReading:
     """Return the samples in `source` as `load` does, with what was found. Raises DatasetError also
     where a usable row has no value in the column `cluster`: it is not left out for that."""
     column = ClusterColumn(cluster) if cluster else None
@@ -87,7 +87,7 @@ def read(
             raise DatasetError(f"{source} has no usable row", reader.first_fault())
         if column:
             column.check(source, named)
-    return Reading(
+    return SourceReading(
         format=", ".join(dict.fromkeys(reader.formats)),
         rows=reader.rows,
         invalid=tuple(map(named, reader.invalid)),
@@ -142,7 +142,7 @@ class _Reader:
             return "Add one"
         return f"The first of {len(self.invalid)}: {self.invalid[0]}. {self.remedy}"
 
-    def _detect(self, row: Mapping[str, object], place: Row) -> Layout:
+    def _detect(self, row: Mapping[str, object], place: SourceRow) -> Layout:
         layout = detect(row, self.stated)
         if layout is None and (error := unsupported(row, place.source)):
             raise DatasetError(f"{_place(place)}: {error.what}", error.remedy)
@@ -155,7 +155,7 @@ class _Reader:
             )
         return layout
 
-    def _add(self, row: Row, layout: Layout | None, *, described: bool) -> None:
+    def _add(self, row: SourceRow, layout: Layout | None, *, described: bool) -> None:
         try:
             if row.fault:
                 raise DatasetError(row.fault, "Correct or remove the line")
@@ -170,12 +170,12 @@ class _Reader:
             self.places += [_place(row)] * len(samples)
             self.origins |= dict.fromkeys((sample.id for sample in samples), self._origin(row))
 
-    def _origin(self, row: Row) -> Origin:
+    def _origin(self, row: SourceRow) -> Origin:
         value = row.value if isinstance(row.value, Mapping) else {}
         group = self.column.value(value, _place(row)) if self.column else ""
         return Origin(row=self.rows, group=group)
 
-    def _refuse(self, row: Row, error: DatasetError) -> None:
+    def _refuse(self, row: SourceRow, error: DatasetError) -> None:
         name = given_id(row.value)
         place = f"{_place(row)}, id={shown(name, 80)}" if name else _place(row)
         located = DatasetError(f"{place}: {error.what}", f"{error.remedy}, {_SKIP}")
@@ -184,7 +184,7 @@ class _Reader:
         self.remedy = self.remedy or error.remedy
         self.invalid.append(located.what)
 
-    def _samples(self, row: Row, conversation: Conversation) -> list[Sample]:
+    def _samples(self, row: SourceRow, conversation: Conversation) -> list[Sample]:
         name = self._id(row, conversation)
         ends = range(1, len(conversation.turns), 2)
         if not self.every_turn:
@@ -192,7 +192,7 @@ class _Reader:
         names = [f"{name}:{number}" for number in range(1, len(ends) + 1)]
         return [_sample(id_, conversation, end) for id_, end in zip(names, ends, strict=True)]
 
-    def _id(self, row: Row, conversation: Conversation) -> str:
+    def _id(self, row: SourceRow, conversation: Conversation) -> str:
         given = given_id(row.value)
         check_id(given)
         name = given or content_id(conversation)
@@ -226,7 +226,7 @@ def _check_task(row: Mapping[str, Any], source: str) -> None:
         raise error
 
 
-def _place(row: Row) -> str:
+def _place(row: SourceRow) -> str:
     return f"{row.source}:{row.number}"
 
 

@@ -22,7 +22,7 @@ from assay.cli.main import main
 from assay.dataset import (
     Clusters,
     DatasetSettings,
-    Summary,
+    DatasetSummary,
     describe_summary,
     hash_samples,
     load,
@@ -68,7 +68,9 @@ def names(run: Path) -> dict[str, str]:
     return {row.id: row.cluster for row in store.read_rows(run / "dataset.jsonl", Sample)}
 
 
-def prepared(folder: Path, rows: list[dict[str, Any]], **settings: Any) -> tuple[Summary, Path]:
+def prepared(
+    folder: Path, rows: list[dict[str, Any]], **settings: Any
+) -> tuple[DatasetSummary, Path]:
     write_jsonl(folder / "e.jsonl", rows)
     wanted = DatasetSettings(eval=str(folder / "e.jsonl"), **settings)
     return prepare(wanted, folder / "run"), folder / "run"
@@ -212,7 +214,7 @@ def test_what_was_joined_and_by_what_is_kept_and_told(tmp_path: Path) -> None:
     }
     joined = {"conversation": 2, "column talk": 1, "same prompt": 1, "near prompt": 1}
     assert summary.eval.clusters == Clusters(clusters=3, joined=joined)
-    assert store.read_record(run / "dataset.json", Summary) == summary
+    assert store.read_record(run / "dataset.json", DatasetSummary) == summary
     assert (
         "  8 samples in 3 clusters; joined: 2 by conversation, 1 by column talk, 1 by same prompt, "
         "1 by near prompt"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from assay import store
 from assay.dataset import (
     DatasetSettings,
-    Summary,
+    DatasetSummary,
     describe_summary,
     hash_samples,
     load,
@@ -43,7 +43,7 @@ def test_given_sets_are_written_with_a_summary(tmp_path: Path) -> None:
     assert summary.eval.samples == len(used) == 4
     assert summary.eval.hash == hash_samples(used)
     assert not summary.held_out
-    assert store.read_record(tmp_path / "run/dataset.json", Summary) == summary
+    assert store.read_record(tmp_path / "run/dataset.json", DatasetSummary) == summary
 
 
 def test_without_an_evaluation_set_rows_are_held_out_of_training(tmp_path: Path) -> None:

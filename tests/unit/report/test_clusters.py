@@ -15,7 +15,7 @@ import pytest
 from assay import store
 from assay.records import Sample
 from assay.report import report
-from assay.report.contents import Report, Row
+from assay.report.contents import MetricRow, Report
 
 DATA = Path(__file__).parents[2] / "data" / "run"
 Rows = list[dict[str, Any]]
@@ -44,7 +44,7 @@ def page_of(run: Path) -> str:
     return " ".join(html.unescape(text).split())
 
 
-def row_of(written: Report, name: str) -> Row:
+def row_of(written: Report, name: str) -> MetricRow:
     (row,) = [row for row in written.summary if row.name == name]
     return row
 

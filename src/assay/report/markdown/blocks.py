@@ -7,7 +7,7 @@ from typing import Any
 
 from assay.records import Metric
 from assay.report.absence import why, why_no_difference
-from assay.report.contents import Row
+from assay.report.contents import MetricRow
 from assay.report.markdown.markup import cell, code, inline, table
 from assay.report.plain import label, number, signed
 from assay.report.section import Block, Cell, Checks, Column, Metrics, Note, Table
@@ -103,7 +103,7 @@ def _words(words: Cell) -> str:
     return f"{before}{inline(words.text)}{after}"
 
 
-def _row(row: Row) -> dict[str, str]:
+def _row(row: MetricRow) -> dict[str, str]:
     metrics = [metric for metric in (row.baseline, row.candidate) if metric]
     lacking = " + ".join(f"{sum(metric.unscored.values()):,}" for metric in metrics)
     return {
@@ -117,7 +117,7 @@ def _row(row: Row) -> dict[str, str]:
     }
 
 
-def _value(row: Row, side: str, metric: Metric | None) -> str:
+def _value(row: MetricRow, side: str, metric: Metric | None) -> str:
     return _because(number(metric.value if metric else None, row.kind), why(row, side))
 
 
@@ -129,7 +129,7 @@ def _counted(n: int, clusters: int | None) -> str:
     return f"{n:,}" if clusters is None else f"{n:,} in {clusters:,} cluster{'s' * (clusters != 1)}"
 
 
-def _compared(row: Row, metric: Metric) -> dict[str, str]:
+def _compared(row: MetricRow, metric: Metric) -> dict[str, str]:
     pairs = row.comparison
     if pairs is None:
         n = _counted(metric.n, metric.clusters)
