@@ -208,16 +208,19 @@ def test_the_report_says_how_far_the_judges_agree(tmp_path: Path) -> None:
     assert store.read_json(run / "report.json")["panel"][0]["model"] == "second"
 
 
-def test_the_panels_means_count_the_samples_that_belong_together(
+def test_the_panels_means_count_what_belongs_together_and_no_verdict_depends_on_it(
     files: Make, tmp_path: Path
 ) -> None:
     samples, predictions = files(6)
     rows = list(store.read_rows(samples, Sample))
-    store.write_rows(
-        samples, (replace(row, cluster=rows[at // 2].id) for at, row in enumerate(rows))
-    )
     with serving(lambda _: chat(scores(7))) as endpoint:
         settings = settings_for(endpoint.url, Seat(model="second"))
-        judge_sides(samples, {"candidate": predictions}, tmp_path, settings)
-    summary = store.read_record(tmp_path / "candidate/panel/panel.json", PanelSummary)
-    assert {(metric.n, metric.clusters) for metric in summary.metrics} == {(6, 3)}
+        for size, clusters in ((1, None), (2, 3), (3, 2)):
+            names = [rows[at - at % size].id if size > 1 else "" for at in range(6)]
+            named = zip(rows, names, strict=True)
+            store.write_rows(samples, (replace(row, cluster=name) for row, name in named))
+            judge_sides(samples, {"candidate": predictions}, tmp_path, settings)
+            summary = store.read_record(tmp_path / "candidate/panel/panel.json", PanelSummary)
+            counted = {(metric.n, metric.clusters) for metric in summary.metrics}
+            assert counted == {(6, clusters)}
+            assert len(endpoint.requests) == 12
