@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
-from assay.quantiles import LARGE, beta_quantile, t_quantile
+from assay.quantiles import LARGE, beta_quantile, t_outside, t_quantile
 
 SHARES = (1e-6, 0.025, 0.5, 0.8, 0.975, 1 - 1e-6)
 
@@ -45,3 +45,9 @@ def test_any_beta_is_scipys(a: float, b: float, share: float) -> None:
 def test_students_t_is_scipys(freedom: int, share: float) -> None:
     wanted = special.stdtrit(freedom, share)
     assert t_quantile(freedom, share) == pytest.approx(wanted, rel=1e-9)
+
+
+@given(freedom=st.floats(1, 100_000), distance=st.floats(0, 30))
+def test_what_lies_outside_of_t_is_scipys(freedom: float, distance: float) -> None:
+    wanted = 2 * special.stdtr(freedom, -distance)
+    assert t_outside(freedom, distance) == pytest.approx(wanted, rel=1e-7, abs=1e-300)
