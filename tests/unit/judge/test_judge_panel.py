@@ -121,7 +121,11 @@ def test_what_the_panel_says_together_is_written_and_told(tmp_path: Path) -> Non
     assert row.candidate is not None
     assert row.candidate.value == pytest.approx(np.mean(list(expected.values())))
     low, high = bootstrapped(list(expected.values()))
-    assert (row.candidate.low, row.candidate.high) == pytest.approx((low, high), abs=0.15)
+    assert row.candidate.low is not None
+    assert row.candidate.high is not None
+    # of so few samples an interval is at least as wide as the bootstrap's
+    assert low - 0.5 < row.candidate.low < low + 0.15
+    assert high - 0.15 < row.candidate.high < high + 0.5
     assert row.candidate.unscored == {"too_few_judges": 24 - len(expected)}
     summary = written.combining["candidate"]
     assert summary.models == ("fake", "second", "third")
