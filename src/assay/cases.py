@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assay import store
 from assay.errors import InputError
 from assay.records import Case, Prediction, Sample, as_wanted
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +60,16 @@ def read(samples: Path, predictions: Path) -> Iterator[Case]:
             waiting[answer.id] = answer
         prediction = waiting.pop(sample.id)
         yield as_wanted(sample, prediction), prediction
+
+
+def cluster_numbers(names: Iterable[str]) -> NDArray[np.int64] | None:
+    """Return a number for the cluster of each sample, from the `cluster` of each; None where each
+    sample is its own."""
+    import numpy as np
+
+    first: dict[str, int] = {}
+    numbers = [first.setdefault(name, at) if name else at for at, name in enumerate(names)]
+    return np.array(numbers, np.int64) if len(set(numbers)) < len(numbers) else None
 
 
 def _ids(path: Path) -> dict[str, int]:

@@ -70,7 +70,7 @@ def finetune(
     base = model.local(settings.base_model, listen)
     digest = model.base_digest(base)  # now: the store may be away when training ends
     work = out.with_name(f"{out.name}.partial")
-    identity = {"settings": asdict(settings), "base": base, "samples": store.hash_rows(rows)}
+    identity = {"settings": asdict(settings), "base": base, "samples": dataset.hash_samples(rows)}
     resume.take_up(work / "identity.json", identity)
     dataset.to_llamafactory(rows, work / "data", "train")
     resumed = any((work / "trained").glob("checkpoint-*"))
@@ -169,7 +169,7 @@ def _finish(
         finetuning_type=settings.finetuning_type,
         template=settings.template,
         digest=digest,
-        dataset_hash=store.hash_rows(rows),
+        dataset_hash=dataset.hash_samples(rows),
         samples=len(rows),
         settings=asdict(settings),
         versions=llamafactory.versions(),

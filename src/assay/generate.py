@@ -127,7 +127,7 @@ def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> Gen
         adapter=resolved.adapter,
         digest=resolved.digest,
         load_seed=settings.seed if resolved.seed is None else resolved.seed,
-        dataset_hash=store.hash_rows(rows),
+        dataset_hash=dataset.hash_samples(rows),
         settings=asdict(settings),
     )
 

@@ -68,6 +68,22 @@ def test_the_log_says_what_the_data_is(
     assert summary["overlap"]["exact"] == 1
 
 
+def test_a_row_without_its_cluster_stops_the_pipeline_and_clusters_are_told(
+    parameters: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"instruction": text, "output": "x", "talk": 1} for text in ("new", "other", "third")]
+    data = tmp_path / "eval.json"
+    data.write_text(json.dumps([*rows[:2], {"instruction": "third", "output": "x"}]))
+    asked = parameters | {"more_settings": {"dataset": {"cluster": "talk"}}}
+    with pytest.raises(InputError, match=r"in 1 of 3 rows: \S+/eval.json:3 \(missing\)"):
+        task.preflight(asked, tmp_path / "samples", {})
+    data.write_text(json.dumps(rows))
+    task.preflight(asked, tmp_path / "samples", {})
+    assert "3 samples in 1 cluster; joined: 2 by column talk" in capsys.readouterr().out
+    lines = (tmp_path / "samples" / "dataset.jsonl").read_text().splitlines()
+    assert len({json.loads(line)["cluster"] for line in lines} - {""}) == 1
+
+
 def test_a_fine_tune_that_is_not_evaluated_needs_neither_baseline_nor_judge(
     parameters: dict[str, Any], tmp_path: Path
 ) -> None:

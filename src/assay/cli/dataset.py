@@ -23,6 +23,8 @@ def add_parsers(subparsers: Any) -> None:
     check.add_argument("--model", default="", metavar="DIR", help="count tokens with its tokenizer")
     check.add_argument("--template", default="", help="LLaMA-Factory's template (the model's own)")
     check.add_argument("--cutoff-len", default=2048, type=int, metavar="N", help="in tokens (2048)")
+    check.add_argument("--every-turn", action="store_true", help="a sample of every answer")
+    check.add_argument("--cluster", default="", metavar="COLUMN", help="what rows belong to")
     check.add_argument(
         "--skip-invalid", action="store_true", help="count rows that cannot be used, exit 0"
     )
@@ -41,6 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
         model=arguments.model,
         template=arguments.template,
         cutoff_len=arguments.cutoff_len,
+        every_turn=arguments.every_turn,
+        column=arguments.cluster,
     )
     print(describe(result))
     return 0 if arguments.skip_invalid else result.exit_code

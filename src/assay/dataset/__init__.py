@@ -1,10 +1,12 @@
 """Data of any common form -> samples."""
 
 from assay.dataset.check import Check, check
-from assay.dataset.description import describe, describe_summary, sum_up
+from assay.dataset.clusters import Clusters
+from assay.dataset.description import describe, describe_summary, in_clusters, sum_up
 from assay.dataset.findings import Finding, Spread
 from assay.dataset.lengths import Lengths, Tokens, Unmeasured
 from assay.dataset.llamafactory import to_llamafactory
+from assay.dataset.naming import hash_samples
 from assay.dataset.overlap import Match, Overlap, compare
 from assay.dataset.prepare import DatasetSummary, Used, prepare
 from assay.dataset.reading import SourceReading, load, read
@@ -14,6 +16,7 @@ from assay.folder import SUMMARY
 __all__ = [
     "SUMMARY",
     "Check",
+    "Clusters",
     "DatasetSettings",
     "DatasetSummary",
     "Finding",
@@ -29,6 +32,8 @@ __all__ = [
     "compare",
     "describe",
     "describe_summary",
+    "hash_samples",
+    "in_clusters",
     "load",
     "prepare",
     "read",

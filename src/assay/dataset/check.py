@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from assay.dataset.clusters import Clusters, cluster
 from assay.dataset.findings import Finding, Spread, characters, doubtful, finding, spread, turns
 from assay.dataset.lengths import count_tokens
 from assay.dataset.overlap import Overlap, compare
@@ -16,7 +17,8 @@ from assay.dataset.settings import Format
 @dataclass(frozen=True, kw_only=True)
 class Check:
     """What a source holds. `invalid` has one message for each row that cannot be used; `tokens`
-    is None where no model was named; `overlap` is None where nothing was compared."""
+    is None where no model was named; `overlap` is None where nothing was compared. `clusters` are
+    those of all samples."""
 
     source: str
     format: str
@@ -27,6 +29,7 @@ class Check:
     tokens: Spread | None
     invalid: tuple[str, ...]
     findings: tuple[Finding, ...]
+    clusters: Clusters
     against: str = ""
     overlap: Overlap | None = None
 
@@ -44,13 +47,17 @@ def check(
     model: str = "",
     template: str = "",
     cutoff_len: int = 2048,
+    every_turn: bool = False,
+    column: str = "",
 ) -> Check:
     """Return what `source` holds, and its overlap with the training data `against`.
 
     With a `model` directory, tokens are counted as LLaMA-Factory counts them, with its `template`,
-    and samples beyond `cutoff_len` are named. Raises DatasetError where nothing can be read.
+    and samples beyond `cutoff_len` are named. `every_turn` makes a sample of every assistant turn;
+    rows with the same value in `column` are one cluster. Raises DatasetError where nothing can be
+    read, and where a row has no value in `column`.
     """
-    reading = read(source, format=format, skip_invalid=True)
+    reading = read(source, format=format, skip_invalid=True, every_turn=every_turn, cluster=column)
     samples, places = reading.samples, reading.places
     tokens = count_tokens(samples, model, template) if model else []
     findings = [*doubtful(reading), _too_long(places, tokens, cutoff_len)]
@@ -64,6 +71,7 @@ def check(
         tokens=spread("tokens", tokens) if tokens else None,
         invalid=reading.invalid,
         findings=tuple(finding for finding in findings if finding.count),
+        clusters=cluster(samples, reading.origins, column)[1],
         against=against,
         overlap=_overlap(reading, against, format) if against else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assay.dataset.check import Check
+from assay.dataset.clusters import Clusters
 from assay.dataset.findings import Finding, Spread
 from assay.dataset.overlap import Overlap
 from assay.dataset.prepare import DatasetSummary, Used
@@ -13,6 +14,7 @@ def describe(result: Check, shown: int = 20) -> str:
     lines = [
         f"{result.source}: {result.format}, {result.rows:,} rows, {result.samples:,} samples",
         *(_line(spread) for spread in (result.turns, result.characters, result.tokens) if spread),
+        f"  {in_clusters(result.samples, result.clusters)}",
     ]
     if result.invalid:
         lines += ["", f"Rows that cannot be used: {len(result.invalid):,}"]
@@ -42,6 +44,8 @@ def sum_up(summary: DatasetSummary) -> str:
     """Return the data of a run as one line for people."""
     parts = [f"{summary.eval.samples:,} samples to evaluate"]
     used = [summary.eval]
+    if summary.eval.clusters and summary.eval.clusters.joined:
+        parts[0] += f" in {clusters_of(summary.eval.clusters)}"
     if summary.train:
         parts.append(f"{summary.train.samples:,} to train on")
         used.append(summary.train)
@@ -54,12 +58,28 @@ def sum_up(summary: DatasetSummary) -> str:
     return ", ".join(parts)
 
 
+def in_clusters(samples: int, clusters: Clusters) -> str:
+    """Return "n samples in k clusters" with what joined them: how many clusters fewer each cause
+    left than those before it."""
+    causes = ", ".join(f"{count:,} by {cause}" for cause, count in clusters.joined.items())
+    if not causes:
+        return f"{samples:,} samples, none of which belongs with another"
+    return f"{samples:,} samples in {clusters_of(clusters)}; joined: {causes}"
+
+
+def clusters_of(clusters: Clusters) -> str:
+    """Return how many clusters there are, as words."""
+    return f"{clusters.clusters:,} cluster{'s' * (clusters.clusters != 1)}"
+
+
 def _used_lines(title: str, used: Used) -> list[str]:
     lines = [
         f"{title}: {used.source}: {used.format}, {used.rows:,} rows, {used.skipped:,} skipped as "
         f"invalid, {used.samples:,} samples used",
         *(f"  {fault}" for fault in used.invalid),
     ]
+    if used.clusters:
+        lines.append(f"  {in_clusters(used.samples, used.clusters)}")
     if used.lengths:
         lengths = used.lengths
         lines.append(_line(lengths.tokens))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from assay import store
 from assay.dataset.convert import Conversation
 from assay.errors import DatasetError
+from assay.records import Sample
 
 MAX_ID = 200
 
@@ -33,6 +35,18 @@ def content_id(conversation: Conversation) -> str:
     turns = [(turn.role, turn.content) for turn in conversation.turns]
     content = json.dumps([conversation.system, conversation.tools, turns])
     return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def hash_samples(samples: Iterable[Sample]) -> str:
+    """Return the sha256 of what is asked and what is wanted (store.hash_rows).
+
+    The clusters are no part of it: they say how answers are counted, not what was answered, so
+    that predictions, and runs of a history, stay comparable where only the clusters are others.
+    """
+    return store.hash_rows(
+        {name: value for name, value in vars(sample).items() if name != "cluster"}
+        for sample in samples
+    )
 
 
 def shown(text: str, most: int) -> str:

@@ -1,29 +1,15 @@
-"""What the training and evaluation samples have in common: contamination.
-
-Two prompts are near-duplicates where the Jaccard similarity of their shingles, runs of three
-words, is at least 0.7 (Broder 1997). MinHash with banding finds the candidates, and each is then
-measured exactly, so that none is reported that is not one; one at the threshold is missed with
-probability (1 - 0.7^4)^32, about 2 in 10,000.
-"""
+"""What the training and evaluation samples have in common: contamination."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from assay.dataset.likeness import BANDS, PERMUTATIONS, SEED, SIMILAR, common_limit, shingles
 from assay.dataset.selection import prompt_key
 from assay.records import Sample
-
-SIMILAR = 0.7
-_PERMUTATIONS, _BANDS, _SEED = 128, 32, 42
-_RUN = 3
-# A run of words in more than a tenth of the prompts is the task's wording, not the question's.
-_COMMON_SHARE, _COMMON_LEAST = 0.1, 10
-# Scripts that put no spaces between words count by character.
-_WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +56,10 @@ class _Index:
 
         self.samples = samples
         self.by_prompt: dict[str, list[int]] = {}
-        self.alike = rensa.RMinHashLSH(SIMILAR, _PERMUTATIONS, _BANDS)
-        every = [_shingles(sample) for sample in samples]
+        self.alike = rensa.RMinHashLSH(SIMILAR, PERMUTATIONS, BANDS)
+        every = [shingles(sample) for sample in samples]
         self.common = _common(every)
-        self.shingles = [shingles - self.common for shingles in every]
+        self.shingles = [prompt - self.common for prompt in every]
         for place, sample in enumerate(samples):
             self.by_prompt.setdefault(prompt_key(sample), []).append(place)
             if self.shingles[place]:
@@ -83,11 +69,11 @@ class _Index:
         """Return the evaluation samples, by place, that a training sample is like."""
         same = self.by_prompt.get(prompt_key(sample), [])
         matches = [(place, self._match(place, sample, 1.0, exact=True)) for place in same]
-        shingles = _shingles(sample) - self.common
-        near = self.alike.query(_minhash(shingles)) if shingles else []
+        asked = shingles(sample) - self.common
+        near = self.alike.query(_minhash(asked)) if asked else []
         for place in set(near) - set(same):
             other = self.shingles[place]
-            similarity = len(shingles & other) / len(shingles | other)
+            similarity = len(asked & other) / len(asked | other)
             if similarity >= SIMILAR:
                 matches.append((place, self._match(place, sample, similarity, exact=False)))
         return matches
@@ -107,21 +93,15 @@ def _rank(match: Match) -> tuple[bool, float, bool]:
     return match.exact, match.similarity, match.same_target
 
 
-def _shingles(sample: Sample) -> set[str]:
-    turns = [turn.content for turn in sample.messages if turn.role != "system"]
-    words = _WORD.findall(" ".join(turns).lower())
-    return {" ".join(words[start : start + _RUN]) for start in range(max(1, len(words) - _RUN + 1))}
-
-
 def _common(every: Sequence[set[str]]) -> set[str]:
-    counts = Counter(shingle for shingles in every for shingle in shingles)
-    limit = max(_COMMON_LEAST, _COMMON_SHARE * len(every))
+    counts = Counter(shingle for prompt in every for shingle in prompt)
+    limit = common_limit(len(every))
     return {shingle for shingle, count in counts.items() if count > limit}
 
 
-def _minhash(shingles: set[str]) -> Any:
+def _minhash(prompt: set[str]) -> Any:
     import rensa
 
-    minhash = rensa.RMinHash(_PERMUTATIONS, _SEED)
-    minhash.update(list(shingles))
+    minhash = rensa.RMinHash(PERMUTATIONS, SEED)
+    minhash.update(list(prompt))
     return minhash

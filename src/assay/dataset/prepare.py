@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from assay import store
+from assay.dataset.clusters import Clusters, cluster
 from assay.dataset.findings import Finding, doubtful
 from assay.dataset.lengths import Lengths, Tokens, Unmeasured, measure
+from assay.dataset.naming import hash_samples
 from assay.dataset.overlap import Overlap, compare
 from assay.dataset.reading import SourceReading, read
 from assay.dataset.selection import draw, held_out_count, hold_out
@@ -23,9 +25,10 @@ NAMED = 20
 @dataclass(frozen=True, kw_only=True)
 class Used:
     """What one source held and what of it is used: `rows` read, `skipped` as invalid (the first
-    20 named in `invalid`), `samples` used, and the `hash` of those (store.hash_rows). `findings`
+    20 named in `invalid`), `samples` used, and the `hash` of those (hash_samples). `findings`
     are rows that deserve a look; `lengths` are those of the samples in tokens, or `no_lengths`
-    says why they are not known ("" where nobody asked)."""
+    says why they are not known ("" where nobody asked). `clusters` are those of the evaluation
+    samples, None for training data and in a run from before they were kept."""
 
     source: str
     format: str
@@ -37,6 +40,7 @@ class Used:
     findings: tuple[Finding, ...] = ()
     lengths: Lengths | None = None
     no_lengths: str = ""
+    clusters: Clusters | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,7 @@ class _Side(NamedTuple):
     source: str
     reading: SourceReading
     samples: list[Sample]
+    clusters: Clusters | None = None
 
 
 def prepare(
@@ -95,26 +100,39 @@ def _given(settings: DatasetSettings) -> tuple[_Side | None, _Side]:
     if settings.train:
         reading = _read(settings, settings.train)
         training = _Side(settings.train, reading, reading.samples)
-    reading = _read(settings, settings.eval, every_turn=settings.every_turn)
-    return training, _Side(settings.eval, reading, _drawn(reading.samples, settings))
+    reading = _read(
+        settings, settings.eval, every_turn=settings.every_turn, cluster=settings.cluster
+    )
+    return training, _evaluation(settings, settings.eval, reading, reading.samples)
 
 
 def _held_out(settings: DatasetSettings) -> tuple[_Side, _Side]:
     source = settings.train
-    reading = _read(settings, source)
+    reading = _read(settings, source, cluster=settings.cluster)
     count = held_out_count(len(reading.samples), settings.eval_fraction, settings.max_samples)
-    training, held = hold_out(reading.samples, count, settings.seed)
-    evaluation = _Side(source, reading, _drawn(held, settings))
-    return _Side(source, reading, training), evaluation
+    belongs = [reading.origins[sample.id].group for sample in reading.samples]
+    training, held = hold_out(reading.samples, count, settings.seed, belongs)
+    return _Side(source, reading, training), _evaluation(settings, source, reading, held)
 
 
-def _read(settings: DatasetSettings, source: str, *, every_turn: bool = False) -> SourceReading:
+def _evaluation(
+    settings: DatasetSettings, source: str, reading: SourceReading, samples: list[Sample]
+) -> _Side:
+    """Return the side that is evaluated: the clusters are those of the samples that are drawn."""
+    drawn, clusters = cluster(_drawn(samples, settings), reading.origins, settings.cluster)
+    return _Side(source, reading, drawn, clusters)
+
+
+def _read(
+    settings: DatasetSettings, source: str, *, every_turn: bool = False, cluster: str = ""
+) -> SourceReading:
     return read(
         source,
         format=settings.format,
         every_turn=every_turn,
         skip_invalid=settings.skip_invalid,
         seed=settings.seed,
+        cluster=cluster,
     )
 
 
@@ -137,10 +155,11 @@ def _used(side: _Side, lengths: Lengths | Unmeasured | None) -> Used:
         skipped=len(side.reading.invalid),
         invalid=side.reading.invalid[:NAMED],
         samples=len(side.samples),
-        hash=store.hash_rows(side.samples),
+        hash=hash_samples(side.samples),
         findings=tuple(finding for finding in doubtful(side.reading) if finding.count),
         lengths=lengths if isinstance(lengths, Lengths) else None,
         no_lengths=lengths.cause if isinstance(lengths, Unmeasured) else "",
+        clusters=side.clusters,
     )
 
 

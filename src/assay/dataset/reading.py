@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from assay.dataset.column import ClusterColumn
 from assay.dataset.convert import Conversation, convert
 from assay.dataset.layout import Layout, detect
 from assay.dataset.naming import check_id, content_id, given_id, shown
@@ -22,15 +23,26 @@ _SKIP = "or pass skip_invalid to leave such rows out"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The `row` that a sample is of, counted over the whole source, and what that row belongs to
+    by the column that the user named, "" without one."""
+
+    row: int
+    group: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SourceReading:
     """What a source held: `format` of its rows, how many `rows`, one message for each row that
-    was left out in `invalid`, and a place ("file:row") for each of the `samples`."""
+    was left out in `invalid`, a place ("file:row") for each of the `samples`, and the `origins` of
+    these by id."""
 
     format: str
     rows: int
     invalid: tuple[str, ...]
     samples: list[Sample]
     places: list[str]
+    origins: Mapping[str, Origin]
 
 
 def load(
@@ -62,36 +74,46 @@ def read(
     every_turn: bool = False,
     skip_invalid: bool = False,
     seed: int = 42,
+    cluster: str = "",
 ) -> SourceReading:
-    """Return the samples in `source` as `load` does, with what was found."""
-    reader = _Reader(stated=format, every_turn=every_turn, skip_invalid=skip_invalid)
+    """Return the samples in `source` as `load` does, with what was found. Raises DatasetError also
+    where a usable row has no value in the column `cluster`: it is not left out for that."""
+    column = ClusterColumn(cluster) if cluster else None
+    reader = _Reader(stated=format, every_turn=every_turn, skip_invalid=skip_invalid, column=column)
     with copied(source) as (local, named):
         for part in resolve(local):
             reader.read(part, seed)
         if not reader.samples:
             raise DatasetError(f"{source} has no usable row", reader.first_fault())
+        if column:
+            column.check(source, named)
     return SourceReading(
         format=", ".join(dict.fromkeys(reader.formats)),
         rows=reader.rows,
         invalid=tuple(map(named, reader.invalid)),
         samples=reader.samples,
         places=list(map(named, reader.places)),
+        origins=reader.origins,
     )
 
 
 class _Reader:
     """Gathers the samples of several parts; ids are unique over all of them."""
 
-    def __init__(self, *, stated: Format, every_turn: bool, skip_invalid: bool) -> None:
+    def __init__(
+        self, *, stated: Format, every_turn: bool, skip_invalid: bool, column: ClusterColumn | None
+    ) -> None:
         self.stated = stated
         self.every_turn = every_turn
         self.skip_invalid = skip_invalid
+        self.column = column
         self.rows = 0
         self.formats: list[str] = []
         self.invalid: list[str] = []
         self.remedy = ""
         self.samples: list[Sample] = []
         self.places: list[str] = []
+        self.origins: dict[str, Origin] = {}
         self.seen: dict[str, int] = {}
 
     def read(self, part: Part, seed: int) -> None:
@@ -146,6 +168,12 @@ class _Reader:
         else:
             self.samples += samples
             self.places += [_place(row)] * len(samples)
+            self.origins |= dict.fromkeys((sample.id for sample in samples), self._origin(row))
+
+    def _origin(self, row: SourceRow) -> Origin:
+        value = row.value if isinstance(row.value, Mapping) else {}
+        group = self.column.value(value, _place(row)) if self.column else ""
+        return Origin(row=self.rows, group=group)
 
     def _refuse(self, row: SourceRow, error: DatasetError) -> None:
         name = given_id(row.value)

@@ -11,6 +11,7 @@ import heapq
 import math
 from collections.abc import Sequence
 
+from assay.dataset.unions import Unions, alike
 from assay.errors import DatasetError
 from assay.records import Sample
 
@@ -22,18 +23,20 @@ def draw(keys: Sequence[str], count: int, seed: int) -> list[int]:
     return sorted(heapq.nsmallest(count, range(len(keys)), lambda place: _rank(keys[place], seed)))
 
 
-def hold_out(samples: Sequence[Sample], count: int, seed: int) -> tuple[list[Sample], list[Sample]]:
+def hold_out(
+    samples: Sequence[Sample], count: int, seed: int, belongs: Sequence[str] = ()
+) -> tuple[list[Sample], list[Sample]]:
     """Return (training, evaluation) samples, about `count` of them in the latter.
 
     Samples with the same prompt, but for case and white space, stay on one side, so that nothing
-    that is evaluated was trained on. Raises DatasetError where there is only one prompt.
+    that is evaluated was trained on; so do those that belong to the same, where `belongs` says for
+    each sample to what ("" for none). Raises DatasetError where all would stay on one side.
     """
-    groups: dict[str, list[int]] = {}
-    for place, sample in enumerate(samples):
-        groups.setdefault(prompt_key(sample), []).append(place)
+    groups = _groups([prompt_key(sample) for sample in samples], belongs)
     if len(groups) < 2:
         raise DatasetError(
-            "the training data has only one prompt, so none can be held out for evaluation",
+            "the training data has only one prompt, or one cluster of them, so none can be held "
+            "out for evaluation",
             "Add training data or give an evaluation dataset",
         )
     ranked = sorted(groups, key=lambda key: _rank(key, seed))
@@ -42,6 +45,17 @@ def hold_out(samples: Sequence[Sample], count: int, seed: int) -> tuple[list[Sam
         held.update(groups[key] if len(held) < count else ())
     training = [sample for place, sample in enumerate(samples) if place not in held]
     return training, [samples[place] for place in sorted(held)]
+
+
+def _groups(keys: Sequence[str], belongs: Sequence[str]) -> dict[str, list[int]]:
+    """Return the places that stay together, by the least of their prompts' keys."""
+    unions = Unions(len(keys))
+    unions.join(alike(keys))
+    unions.join(alike(belongs))
+    together: dict[int, list[int]] = {}
+    for place, root in enumerate(unions.roots()):
+        together.setdefault(root, []).append(place)
+    return {min(keys[place] for place in places): places for places in together.values()}
 
 
 def held_out_count(rows: int, fraction: float, max_samples: int) -> int:

@@ -18,7 +18,8 @@ class DatasetSettings:
     dataset_info.json ("folder#name"), s3://, minio:// or hf://. Without `eval`, `eval_fraction` of
     the training rows is held out of training. `max_samples` (0: all) of the evaluation samples are
     drawn by `seed`. `every_turn` makes a sample of every assistant turn instead of the last one.
-    `skip_invalid` skips, and counts, the rows that cannot be used.
+    `skip_invalid` skips, and counts, the rows that cannot be used. `cluster` names a column of the
+    evaluation data: samples of rows with the same value in it belong together.
     """
 
     train: str = ""
@@ -29,3 +30,4 @@ class DatasetSettings:
     seed: int = 42
     every_turn: bool = False
     skip_invalid: bool = False
+    cluster: str = ""

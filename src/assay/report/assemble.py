@@ -94,6 +94,7 @@ def assemble(
         cautions=warnings,
         dataset_hash=run.candidate.generation.dataset_hash,
         samples=len(run.positions),
+        clusters=None if run.clusters is None else len(set(run.clusters.tolist())),
         judge=run.judge if any(side.verdicts.values for side in run.sides) else "",
         judging={side.side: side.judge for side in run.sides if side.judge},
         pairing=run.pairing,

@@ -12,6 +12,7 @@ from assay.report.likelihood import LOSS
 from assay.report.run import EvaluatedRun
 
 FEW_PAIRS = 100
+FEW_CLUSTERS = 10
 _CUT = 0.05
 _COUNTED: tuple[Group, ...] = ("judge", "pairwise", "similarity", "own")
 
@@ -27,6 +28,7 @@ def cautions(
     warnings = [
         *_identity(run, same),
         *_size(run, rows),
+        *_clusters(rows),
         *doubts(run),
         *of_data.cautions(data),
         *_answers(sides),
@@ -85,6 +87,20 @@ def _size(run: EvaluatedRun, rows: Sequence[MetricRow]) -> Iterator[Caution]:
             severe=False,
             text=f"Few samples: a true difference smaller than {spans} would probably not be seen "
             "(power 80%).",
+        )
+
+
+def _clusters(rows: Sequence[MetricRow]) -> Iterator[Caution]:
+    """The metric of the fewest clusters, where they are few."""
+    counted = [row.comparison or row.candidate for row in rows if row.kind in _COUNTED]
+    few = [metric for metric in counted if metric and metric.clusters is not None]
+    least = min(few, key=lambda metric: metric.clusters or 0, default=None)
+    if least and least.clusters is not None and least.clusters < FEW_CLUSTERS:
+        yield Caution(
+            severe=False,
+            text=f"Few clusters: the {least.n} samples of {least.name} are in {least.clusters} "
+            "(conversations, prompts or what a column names). Its interval rests on these, not on "
+            "the samples, and is less sure than it says.",
         )
 
 

@@ -61,4 +61,5 @@ def _source(used: Used) -> Source:
         skipped=used.skipped,
         invalid=used.invalid,
         samples=used.samples,
+        clusters=used.clusters,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from assay import settings, store
+from assay.cases import cluster_numbers
 from assay.errors import InputError
 from assay.judge import PanelScore
 from assay.records import Likelihood, Prediction, Sample, Score, Verdict
@@ -68,21 +69,37 @@ def rows_of(path: Path, cls: type[R], positions: Mapping[str, int]) -> Iterator[
         yield row
 
 
-def read_dataset(path: Path) -> tuple[dict[str, int], NDArray[np.int64]]:
-    """Return the place of each sample by its id, and the characters of each. Raises InputError."""
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """The samples without their texts: the place of each by its id, the characters of each, and
+    the number of its cluster (cases.cluster_numbers)."""
+
+    positions: Mapping[str, int]
+    lengths: NDArray[np.int64]
+    clusters: NDArray[np.int64] | None
+
+
+def read_dataset(path: Path) -> Samples:
+    """Return the samples. Raises InputError."""
     import numpy as np
 
     positions: dict[str, int] = {}
     lengths: list[int] = []
+    clusters: list[str] = []
     for number, sample in enumerate(store.read_rows(path, Sample), 1):
         if sample.id in positions:
             raise InputError(f"{path}:{number}: id={sample.id} is there twice", "Remove one")
         positions[sample.id] = len(positions)
         text = sum(len(message.content) for message in sample.messages)
         lengths.append(text + len(sample.target) + len(sample.tools))
+        clusters.append(sample.cluster)
     if not positions:
         raise InputError(f"{path} is empty", "Evaluate at least one sample")
-    return positions, np.array(lengths, dtype=np.int64)
+    return Samples(
+        positions=positions,
+        lengths=np.array(lengths, dtype=np.int64),
+        clusters=cluster_numbers(clusters),
+    )
 
 
 def read_answers(path: Path, positions: Mapping[str, int]) -> Answers:
@@ -142,9 +159,15 @@ def tally(
         yield row
 
 
-def optional_scores(path: Path, cls: type[S], positions: Mapping[str, int]) -> SideScores | None:
+def read_scores(path: Path, cls: type[S], samples: Samples) -> SideScores:
+    """Return the scores in `path`. Raises InputError."""
+    rows = rows_of(path, cls, samples.positions)
+    return collect(samples.positions, rows, samples.clusters)
+
+
+def optional_scores(path: Path, cls: type[S], samples: Samples) -> SideScores | None:
     """Return the scores in `path`, None without it."""
-    return collect(positions, rows_of(path, cls, positions)) if path.is_file() else None
+    return read_scores(path, cls, samples) if path.is_file() else None
 
 
 def with_likelihood(scores: SideScores, likelihood: Likelihoods | None) -> SideScores:
@@ -157,17 +180,18 @@ def with_likelihood(scores: SideScores, likelihood: Likelihoods | None) -> SideS
     return joined([scores, replace(new, values=values, causes=causes)])
 
 
-def read_likelihood(path: Path, positions: Mapping[str, int]) -> Likelihoods | None:
+def read_likelihood(path: Path, samples: Samples) -> Likelihoods | None:
     """Return the likelihood of each sample's target by the rows of `path`, None without it."""
     import numpy as np
 
     if not path.is_file():
         return None
+    positions = samples.positions
     rows = list(rows_of(path, Likelihood, positions))
     tokens = np.zeros(len(positions), dtype=np.int64)
     for row in rows:
         tokens[positions[row.id]] = row.tokens
-    return Likelihoods(scores=collect(positions, rows), tokens=tokens)
+    return Likelihoods(scores=collect(positions, rows, samples.clusters), tokens=tokens)
 
 
 def optional(path: Path, cls: type[T]) -> T | None:

@@ -44,6 +44,7 @@ from assay.report.files import (
     Answers,
     Judging,
     Likelihoods,
+    Samples,
     answered,
     optional,
     optional_rows,
@@ -53,7 +54,7 @@ from assay.report.files import (
     read_dataset,
     read_likelihood,
     read_losses,
-    rows_of,
+    read_scores,
     tally,
     with_likelihood,
 )
@@ -95,11 +96,13 @@ class SideRun:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluatedRun:
-    """A run folder, read. `lengths` are the characters of prompt and target of each sample."""
+    """A run folder, read. `lengths` are the characters of prompt and target of each sample, and
+    `clusters` the number of its cluster, None where each is its own."""
 
     folder: Path
     positions: Mapping[str, int]
     lengths: NDArray[np.int64]
+    clusters: NDArray[np.int64] | None
     baseline: SideRun | None
     candidate: SideRun
     manifest: ModelManifest | None
@@ -134,19 +137,20 @@ def read(folder: Path) -> EvaluatedRun:
     not fit together."""
     if not folder.is_dir():
         raise InputError(f"{folder} is not a run folder", "Give the folder that a run wrote")
-    positions, lengths = read_dataset(folder / SAMPLES)
-    sides = {side: _side(folder / side, side, positions) for side in SIDES if _has(folder, side)}
+    samples = read_dataset(folder / SAMPLES)
+    sides = {side: _side(folder / side, side, samples) for side in SIDES if _has(folder, side)}
     manifest = folder / MODEL / MANIFEST
     return EvaluatedRun(
         folder=folder,
-        positions=positions,
-        lengths=lengths,
+        positions=samples.positions,
+        lengths=samples.lengths,
+        clusters=samples.clusters,
         baseline=sides.get("baseline"),
         candidate=sides["candidate"],
         manifest=store.read_record(manifest, ModelManifest) if manifest.exists() else None,
         losses=read_losses(folder / MODEL / LOSSES),
         config=read_config(folder / CONFIG),
-        pairs=optional_scores(folder / PAIRS, Verdict, positions),
+        pairs=optional_scores(folder / PAIRS, Verdict, samples),
         pairing=optional(folder / PAIRING, PairSummary),
     )
 
@@ -155,7 +159,8 @@ def _has(folder: Path, side: Side) -> bool:
     return side == "candidate" or (folder / side).is_dir()
 
 
-def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
+def _side(folder: Path, side: Side, samples: Samples) -> SideRun:
+    positions, clusters = samples.positions, samples.clusters
     generation = store.read_record(folder / GENERATION, Generation)
     answers = read_answers(folder / PREDICTIONS, positions)
     verdicts = folder / VERDICTS
@@ -165,8 +170,8 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
             "Run `assay metrics` or `assay judge` first",
         )
     judging = Judging()
-    own = joined([_scores(path, positions, answers) for path in _files(folder)])
-    likelihood = read_likelihood(folder / LIKELIHOOD, positions)
+    own = joined([_scores(path, samples, answers) for path in _files(folder)])
+    likelihood = read_likelihood(folder / LIKELIHOOD, samples)
     totals = [*optional_rows(folder / TOTALS, Total)]
     if likelihood is None:
         totals += evaluation_totals(generation.results, len(positions))
@@ -180,12 +185,14 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
         specs=tuple(spec for path in _files(folder) for spec in _specs(path)),
         likelihood=likelihood,
         verdicts=collect(
-            positions, tally(answered(verdicts, Verdict, positions, answers), positions, judging)
+            positions,
+            tally(answered(verdicts, Verdict, positions, answers), positions, judging),
+            clusters,
         ),
         judging=judging,
         judge=optional(folder / JUDGE, JudgeSummary),
-        panel=tuple(_panel(folder / PANEL, positions)),
-        combined=optional_scores(folder / PANEL_SCORES, PanelScore, positions),
+        panel=tuple(_panel(folder / PANEL, samples)),
+        combined=optional_scores(folder / PANEL_SCORES, PanelScore, samples),
         combining=optional(folder / PANEL / COMBINED, PanelSummary),
     )
 
@@ -195,15 +202,16 @@ def _files(folder: Path) -> list[Path]:
     return [folder / scorer.rows for scorer in SCORERS if scorer != JUDGING]
 
 
-def _scores(path: Path, positions: Mapping[str, int], answers: Answers) -> SideScores:
-    return collect(positions, answered(path, Score, positions, answers))
+def _scores(path: Path, samples: Samples, answers: Answers) -> SideScores:
+    rows = answered(path, Score, samples.positions, answers)
+    return collect(samples.positions, rows, samples.clusters)
 
 
 def _specs(scores: Path) -> tuple[MetricSpec, ...]:
     return optional_rows(scores.with_name(SPECS), MetricSpec)
 
 
-def _panel(folder: Path, positions: Mapping[str, int]) -> Iterator[tuple[JudgeSummary, SideScores]]:
+def _panel(folder: Path, samples: Samples) -> Iterator[tuple[JudgeSummary, SideScores]]:
     for path in sorted(folder.glob(f"*/{JUDGE}")):
-        rows = rows_of(path.with_name(VERDICTS), Verdict, positions)
-        yield store.read_record(path, JudgeSummary), collect(positions, rows)
+        scores = read_scores(path.with_name(VERDICTS), Verdict, samples)
+        yield store.read_record(path, JudgeSummary), scores

@@ -84,11 +84,11 @@ def run_datasketch(folder: Path) -> int:
     from datasketch import MinHash, MinHashLSH
 
     from assay.dataset import load
-    from assay.dataset.overlap import _shingles
+    from assay.dataset.likeness import shingles
 
     def hashed(sample: Sample) -> Any:
         minhash = MinHash(num_perm=128)
-        minhash.update_batch([shingle.encode() for shingle in _shingles(sample)])
+        minhash.update_batch([shingle.encode() for shingle in shingles(sample)])
         return minhash
 
     training, evaluation = load(f"{folder}/train.json"), load(f"{folder}/eval.json")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from assay.cli.dataset import add_parsers
 from assay.dataset import check, compare, describe
-from assay.dataset.overlap import SIMILAR
+from assay.dataset.likeness import SIMILAR
 from assay.records import Message, Sample
 
 

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay import store
-from assay.dataset import DatasetSettings, DatasetSummary, describe_summary, load, prepare, sum_up
+from assay.dataset import (
+    DatasetSettings,
+    DatasetSummary,
+    describe_summary,
+    hash_samples,
+    load,
+    prepare,
+    sum_up,
+)
 from assay.dataset.selection import draw, hold_out, prompt_key
 from assay.errors import DatasetError, SettingsError
 from assay.records import Message, Sample
@@ -33,7 +41,7 @@ def test_given_sets_are_written_with_a_summary(tmp_path: Path) -> None:
     assert [sample for sample in load(evaluation) if sample in used] == used
     assert summary.eval.rows == 9
     assert summary.eval.samples == len(used) == 4
-    assert summary.eval.hash == store.hash_rows(used)
+    assert summary.eval.hash == hash_samples(used)
     assert not summary.held_out
     assert store.read_record(tmp_path / "run/dataset.json", DatasetSummary) == summary
 
@@ -116,12 +124,13 @@ def test_the_data_of_a_run_as_its_user_reads_it(tmp_path: Path) -> None:
     assert describe_summary(summary).splitlines() == [
         f"Evaluation: {tmp_path}/e.json: alpaca, 4 rows, 1 skipped as invalid, 3 samples used",
         f"  {tmp_path}/e.json:2: output is missing",
+        "  3 samples in 2 clusters; joined: 1 by same prompt",
         "  Rows that repeat another row: 1",
         f"    {tmp_path}/e.json:4 (as {tmp_path}/e.json:3)",
         f"Training: {train}: alpaca, 30 rows, 0 skipped as invalid, 30 samples used",
         "Prompts in both: 1 the same, 0 much alike",
     ]
     assert sum_up(summary) == (
-        "3 samples to evaluate, 30 to train on, 1 rows skipped, "
+        "3 samples to evaluate in 2 clusters, 30 to train on, 1 rows skipped, "
         "prompts in both: 1 the same, 0 much alike"
     )

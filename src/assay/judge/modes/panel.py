@@ -56,13 +56,15 @@ def combine_panel(
     first judge's, from what each judge of the panel has said of the predictions."""
     logs = [log, *(log_of(seat, log) for seat in seats(settings))]
     joined = islice(cases.read(samples, predictions), settings.max_samples or None)
-    ids = [sample.id for sample, _ in joined]
+    clusters = {sample.id: sample.cluster for sample, _ in joined}
+    ids = list(clusters)
     names = rubric.dimensions(settings.rubric)
     rows = list(combine([verdicts(judge) for judge in logs], ids, names))
     summaries = [store.read_record(judge.with_name(JUDGE), JudgeSummary) for judge in logs]
     positions = {id_: number for number, id_ in enumerate(ids)}
     store.write_rows(log.parent / PANEL / SCORES, rows)
-    summary = _summarise(summaries, rows, summarise(side, collect(positions, rows), ()))
+    scores = collect(positions, rows, cases.cluster_numbers(clusters.values()))
+    summary = _summarise(summaries, rows, summarise(side, scores, ()))
     store.write_json(log.parent / PANEL / COMBINED, summary)
 
 

@@ -41,7 +41,8 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything the report shows. `id` is what the run is known by in a history; `time` (UTC) is
+    """Everything the report shows. `clusters` is how many the `samples` are in, None where each is
+    its own. `id` is what the run is known by in a history; `time` (UTC) is
     when it was answered, else that of its first report in a history, else "". `regressions` are ids
     of `examples`, the worst first; `examples` are all samples, or as many as a page can hold,
     chosen as `selection` says. `judge` is the judge's model, "" where nobody judged; `gate` is None
@@ -63,6 +64,7 @@ class Report:
     cautions: tuple[Caution, ...]
     dataset_hash: str
     samples: int
+    clusters: int | None
     judge: str
     judging: Mapping[str, JudgeSummary]
     pairing: PairSummary | None

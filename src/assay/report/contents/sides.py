@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from assay.dataset import Clusters
 from assay.records import Side
 
 
@@ -39,7 +40,8 @@ class SideSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One dataset: `rows` read, `skipped` as invalid (the first 20 named), `samples` used."""
+    """One dataset: `rows` read, `skipped` as invalid (the first 20 named), `samples` used, and the
+    `clusters` of these with what joined them, None where that is not known."""
 
     name: str
     format: str
@@ -47,6 +49,7 @@ class Source:
     skipped: int
     invalid: tuple[str, ...]
     samples: int
+    clusters: Clusters | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -113,7 +113,7 @@ def _row(row: MetricRow) -> dict[str, str]:
         "Difference": _because(signed(row.difference, row.kind), why_no_difference(row)),
         "Shown": _OUTCOMES[row.outcome],
         "Unscored": lacking,
-        **_compared(row, metrics[-1].n),
+        **_compared(row, metrics[-1]),
     }
 
 
@@ -125,12 +125,17 @@ def _because(shown: str, cause: str) -> str:
     return f"{shown} ({inline(cause)})" if cause else shown
 
 
-def _compared(row: MetricRow, n: int) -> dict[str, str]:
+def _counted(n: int, clusters: int | None) -> str:
+    return f"{n:,}" if clusters is None else f"{n:,} in {clusters:,} cluster{'s' * (clusters != 1)}"
+
+
+def _compared(row: MetricRow, metric: Metric) -> dict[str, str]:
     pairs = row.comparison
     if pairs is None:
-        return {"95% interval": "", "Better / equal / worse": "", "n": f"{n:,}"}
+        n = _counted(metric.n, metric.clusters)
+        return {"95% interval": "", "Better / equal / worse": "", "n": n}
     return {
         "95% interval": f"{signed(pairs.low, row.kind)} to {signed(pairs.high, row.kind)}",
         "Better / equal / worse": f"{pairs.better:,} / {pairs.equal:,} / {pairs.worse:,}",
-        "n": f"{pairs.n:,}",
+        "n": _counted(pairs.n, pairs.clusters),
     }

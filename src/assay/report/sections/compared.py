@@ -47,7 +47,10 @@ def _facts(report: Report) -> Iterator[Phrase]:
     yield (Cell(text="run "), Cell(text=report.id, look="code"))
     if report.time:
         yield (Cell(text="of "), Cell(text=f"{minute(report.time)} UTC", look="strong"))
-    yield _counted("", report.samples, f" sample{'s' * (report.samples != 1)}")
+    inside = (
+        f" in {report.clusters:,} cluster{'s' * (report.clusters != 1)}" if report.clusters else ""
+    )
+    yield _counted("", report.samples, f" sample{'s' * (report.samples != 1)}{inside}")
     hint = f"sha256 {report.dataset_hash}"
     digest = Cell(text=report.dataset_hash[:12] or "no hash", look="code", hint=hint)
     yield (Cell(text="dataset "), digest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from assay.dataset import in_clusters
 from assay.report.contents import Data, Report, Source
 from assay.report.section import Block, Column, Phrase, Section, Table, Text, note, titled
 
@@ -21,6 +22,8 @@ def _blocks(data: Data) -> Iterator[Block]:
     names = ("Of the data", "Evaluation", "Training")[: len(sources) + 1]
     columns = tuple(Column(title=name) for name in names)
     yield Table(title="", columns=columns, rows=tuple(_rows(sources)))
+    if data.evaluation.clusters:
+        yield note(f"{in_clusters(data.evaluation.samples, data.evaluation.clusters)}.")
     if data.held_out:
         yield note("The evaluation samples were held out of the training data.")
     if data.same_prompts is not None:
