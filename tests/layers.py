@@ -27,7 +27,7 @@ LAYERS = (
     {"finetune", "generate", "metrics", "judge"},
     {"report", "calibrate"},
     {"config"},
-    {"plan"},
+    {"plan", "measured"},
     {"preflight"},
     {"run"},
     {"task", "terminal"},

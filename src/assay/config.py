@@ -12,7 +12,7 @@ from assay import parameters, placement, settings, store
 from assay.dataset import DatasetSettings
 from assay.errors import InputError, SettingsError
 from assay.finetune import FinetuneSettings
-from assay.gate import GatePolicy
+from assay.gate import GatePolicy, check_baseline, check_policy
 from assay.generate import GenerateSettings
 from assay.judge import JudgeSettings, check_access
 from assay.metrics import MetricsSettings
@@ -163,10 +163,10 @@ def _check_consistent(config: Config) -> None:
         )
     if config.judge:
         check_access(config.judge)
-    if config.gate and config.baseline == NO_BASELINE:
-        raise SettingsError(
-            "gate compares with a baseline, and baseline is none", "Remove one of the two"
-        )
+    if config.gate:
+        check_policy(config.gate)
+        if config.baseline == NO_BASELINE:
+            check_baseline(config.gate)
 
 
 def plain(config: Config) -> dict[str, Any]:

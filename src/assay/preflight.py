@@ -5,20 +5,22 @@ With `prepare` a run on this machine (run.py) begins, and the first task of a pi
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from assay import dataset, model, progress, queues, report, store
+from assay import dataset, measured, model, progress, queues, report, store
 from assay import finetune as finetuning
+from assay import gate as gating
 from assay import generate as generating
 from assay import judge as judging
 from assay import metrics as measuring
 from assay import plan as planning
 from assay.config import Config
-from assay.errors import Problems, SettingsError, check_all
+from assay.errors import Problems, check_all
 from assay.folder import CONFIG, SAMPLES, SUMMARY
 from assay.gate import GatePolicy
 from assay.judge import Estimate
@@ -56,7 +58,11 @@ def prepare(
         with problems.noted():
             check()
     with problems.noted():
+        _check_sides(plan)
+    with problems.noted():
         summary = write_samples(draft, folder, tokens=not problems.any)
+    with problems.noted():
+        _check_samples(draft, summary)
     with problems.noted():
         estimate = _ask_judge(draft, folder if summary else None)
     problems.check()
@@ -79,6 +85,7 @@ def check_settings(config: Config) -> None:
     built_in = set(config.metrics.metrics) <= set(measuring.CATALOGUE)
     if config.gate and built_in and not store.is_remote(rubric):
         checks.append(partial(_check_gate, config, config.gate))
+        checks.append(partial(_check_most, config, config.gate))
     check_all(*checks)
 
 
@@ -149,24 +156,30 @@ def _checks(plan: Plan, artifacts: str) -> list[Callable[[], object]]:
 
 
 def _check_gate(config: Config, policy: GatePolicy) -> None:
-    """Refuse a rule that this run cannot prove, before anything is spent on it."""
-    specs = measuring.specs(config.metrics) if config.auto else ()
-    metrics = [spec.name for spec in specs if spec.kind != "total"]
-    if config.judged and config.judge:
-        metrics = [*metrics, *judging.dimensions(config.judge.rubric)]
-        metrics += [judging.WIN_RATE] if config.judge.pairwise else []
-    for name in policy.rules:
-        if name not in metrics:
-            raise SettingsError(
-                f"gate.rules.{name} is no metric of this run that has an interval",
-                f"Use one of {', '.join(metrics)}",
-            )
-    for spec in specs:
-        if spec.name in policy.rules and spec.direction == "unknown":
-            raise SettingsError(
-                f"gate.rules.{spec.name}: the metric does not say which way is better",
-                "Let its entry point lead to an assay.metrics.AutoMetric with a direction",
-            )
+    """Refuse rules on metrics that this run cannot prove anything of."""
+    gating.check_rules(policy, measured.specs(config), measured.elsewhere(config))
+
+
+def _check_most(config: Config, policy: GatePolicy) -> None:
+    """Refuse rules that ask for more samples than the settings let there be."""
+    samples = config.dataset.max_samples or math.inf
+    judged = (config.judge.max_samples if config.judge else 0) or samples
+    gating.check_pairs(policy, samples, judged, {spec.name for spec in measured.judged(config)})
+
+
+def _check_sides(plan: Plan | None) -> None:
+    if plan and plan.gate and not plan.baseline:
+        gating.check_baseline(plan.gate)
+
+
+def _check_samples(plan: Plan, summary: dataset.Summary | None) -> None:
+    """Refuse rules that ask for more samples than there are, or than are judged."""
+    if summary is None or plan.gate is None:
+        return
+    samples, names = summary.eval.samples, {spec.name for spec in measured.judged(plan.config)}
+    judged = min(samples, (plan.judge.max_samples if plan.judge else 0) or samples)
+    gating.check_pairs(plan.gate, samples, judged, names)
+    gating.check_coverage(plan.gate, samples, judged, names)
 
 
 def _train_tokens(plan: Plan) -> dataset.Tokens | None:
