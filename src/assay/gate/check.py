@@ -9,8 +9,6 @@ from assay.errors import SettingsError, raise_all
 from assay.gate.policy import Bound, GatePolicy
 from assay.records import MetricSpec
 
-_WHOLE = "Set one that it could break"
-
 
 def check_rules(
     policy: GatePolicy, specs: Iterable[MetricSpec], elsewhere: Mapping[str, str]
@@ -67,7 +65,7 @@ def check_coverage(
 ) -> None:
     """Refuse a policy that lets fewer samples be unscored than the judge leaves out. Raises
     InputError."""
-    names, unscored = _judged(policy, dimensions), 1 - judged / samples
+    names, unscored = _judged(policy, dimensions), (samples - judged) / samples
     if names and unscored > policy.max_unscored:
         raise SettingsError(
             f"gate.max_unscored = {policy.max_unscored:.1%}, and judge.max_samples = {judged:,} of "
@@ -132,7 +130,9 @@ def _of_bound(where: str, bound: Bound, spec: MetricSpec) -> Iterator[SettingsEr
     for name, value in bound.parts.items():
         idle = _idle(name, value, bound, spec)
         if idle:
-            yield SettingsError(f"{where}.{name} = {value} {idle}", _WHOLE)
+            shown = value if isinstance(value, str) else f"{value:g}"
+            remedy = "Set one that a candidate can break, and one that it can keep to"
+            yield SettingsError(f"{where}.{name} = {shown} {idle}", remedy)
 
 
 def _idle(name: str, value: float | str, bound: Bound, spec: MetricSpec) -> str:

@@ -81,4 +81,8 @@ def _margin(claim: Claim) -> float:
 
 
 def _margin_below(claim: Claim) -> float:
-    return claim.value - claim.low + claim.most - claim.limit
+    """Return the same below the estimate; how far a change either way reaches ends at 0, and says
+    no more than its other side."""
+    reach = claim.value - claim.low
+    reach = max(reach, claim.high - claim.value) if claim.both_ways else reach
+    return reach + claim.most - claim.limit
