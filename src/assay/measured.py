@@ -9,6 +9,7 @@ from assay import metrics as measuring
 from assay.config import Config
 from assay.llamafactory.totals import LIKELIHOOD
 from assay.records import MetricSpec
+from assay.scoring import AUTO_METRICS, JUDGING, Scorer
 
 _JUDGE = "Set mode: both, with a judge"
 
@@ -16,13 +17,13 @@ _JUDGE = "Set mode: both, with a judge"
 def specs(config: Config) -> tuple[MetricSpec, ...]:
     """Return what each metric of a run is. Raises SettingsError and JudgeError for a metric or a
     rubric that does not exist."""
-    computed = measuring.specs(config.metrics) if config.auto else ()
+    computed = measuring.specs(config.metrics) if _scored_by(AUTO_METRICS, config) else ()
     return (*computed, *judged(config), *LIKELIHOOD)
 
 
 def judged(config: Config) -> tuple[MetricSpec, ...]:
     """Return what each of the judge's metrics is that a gate can ask for. Raises JudgeError."""
-    if not config.judged or config.judge is None:
+    if config.judge is None or not _scored_by(JUDGING, config):
         return ()
     pairwise = (judging.PAIRWISE[0],) if config.judge.pairwise else ()
     return (*judging.specs_of(config.judge.rubric), *pairwise)
@@ -30,10 +31,11 @@ def judged(config: Config) -> tuple[MetricSpec, ...]:
 
 def elsewhere(config: Config) -> Mapping[str, str]:
     """Return the metrics that another configuration would have, each with what to change."""
-    computing = "Add it to metrics.metrics" if config.auto else "Set mode: both"
-    pairing = "Set judge.pairwise: true" if config.judged else _JUDGE
+    auto, judging_too = _scored_by(AUTO_METRICS, config), _scored_by(JUDGING, config)
+    computing = "Add it to metrics.metrics" if auto else "Set mode: both"
+    pairing = "Set judge.pairwise: true" if judging_too else _JUDGE
     remedies = {**dict.fromkeys(measuring.CATALOGUE, computing), judging.WIN_RATE: pairing}
-    if not config.judged:
+    if not judging_too:
         remedies |= dict.fromkeys(judging.DIMENSIONS, _JUDGE)
     own = {spec.name for spec in specs(config)}
     return {
@@ -41,3 +43,7 @@ def elsewhere(config: Config) -> Mapping[str, str]:
         for name, remedy in remedies.items()
         if name not in own
     }
+
+
+def _scored_by(scorer: Scorer, config: Config) -> bool:
+    return scorer.name in {each.name for each in config.wanted}

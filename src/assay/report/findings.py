@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from assay.gate import Gate
-from assay.report.contents import Caution, Conclusion, Row, Tone
+from assay.report.contents import Caution, Conclusion, MetricRow, Tone
 from assay.report.plain import label, number, signed
 from assay.report.primary import ORDER, Primary
 from assay.report.run import EvaluatedRun
@@ -25,7 +25,7 @@ _DETAILS = {
 
 def conclude(
     run: EvaluatedRun,
-    rows: Sequence[Row],
+    rows: Sequence[MetricRow],
     cautions: Sequence[Caution],
     primary: Primary,
     gate: Gate | None,
@@ -65,7 +65,7 @@ def conclude(
     )
 
 
-def _others(rows: Sequence[Row], primary: Primary, *, failed: bool) -> list[Row]:
+def _others(rows: Sequence[MetricRow], primary: Primary, *, failed: bool) -> list[MetricRow]:
     """Return the rows that are counted beside the primary one."""
     return [
         row
@@ -78,7 +78,7 @@ def _others(rows: Sequence[Row], primary: Primary, *, failed: bool) -> list[Row]
     ]
 
 
-def _alone(rows: Sequence[Row], primary: Primary) -> str:
+def _alone(rows: Sequence[MetricRow], primary: Primary) -> str:
     remark = "Whether the model got better or worse needs a baseline over the same samples."
     scored = [row for row in rows if row.candidate]
     chosen = [row for row in scored if row.name == primary.name] or scored
@@ -91,7 +91,7 @@ def _alone(rows: Sequence[Row], primary: Primary) -> str:
     return f"{label(metric.name)}: {value} (95% interval {low} to {high}). {remark}"
 
 
-def _headline(row: Row) -> str:
+def _headline(row: MetricRow) -> str:
     if row.outcome == "few" or row.comparison is None:
         return f"Too few samples to compare {_named(row)}"
     low, high = (signed(bound, row.kind) for bound in (row.comparison.low, row.comparison.high))
@@ -102,11 +102,11 @@ def _headline(row: Row) -> str:
     return f"No difference shown on {_named(row)}: {seen}{chance}"
 
 
-def _named(row: Row) -> str:
+def _named(row: MetricRow) -> str:
     return row.name.replace("_", " ") if row.kind == "judge" else row.name
 
 
-def _tone(first: Row, others: Sequence[Row]) -> Tone:
+def _tone(first: MetricRow, others: Sequence[MetricRow]) -> Tone:
     came = {row.outcome for row in others}
     if first.outcome == "better":
         return "mixed" if "worse" in came else "better"
@@ -115,7 +115,7 @@ def _tone(first: Row, others: Sequence[Row]) -> Tone:
     return "mixed" if "worse" in came else "none"
 
 
-def _told(others: Sequence[Row]) -> str:
+def _told(others: Sequence[MetricRow]) -> str:
     """Return what came of the other metrics, as sentences."""
     if not others:
         return ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from assay.records import Comparison
-from assay.report.contents import Outcome, Row
+from assay.report.contents import MetricRow, Outcome
 from assay.stats import holm
 
 MIN_PAIRS = 10
@@ -36,8 +36,8 @@ def outcome(comparison: Comparison | None, difference: float | None) -> Outcome:
 
 
 def settle(
-    tables: Sequence[Sequence[Row]], primary: str, *, distrusted: bool
-) -> tuple[tuple[Row, ...], ...]:
+    tables: Sequence[Sequence[MetricRow]], primary: str, *, distrusted: bool
+) -> tuple[tuple[MetricRow, ...], ...]:
     """Return the rows of `tables` as they stand with all of their comparisons tested at once: where
     nothing differs, one is called in at most 5% of all reports.
 
@@ -59,7 +59,7 @@ def _key(table: int, name: str) -> str:
     return f"{table} {name}"
 
 
-def _tested(tables: Sequence[Sequence[Row]]) -> Iterator[tuple[str, float]]:
+def _tested(tables: Sequence[Sequence[MetricRow]]) -> Iterator[tuple[str, float]]:
     for at, rows in enumerate(tables):
         for row in rows:
             if row.comparison and row.outcome != "few":
@@ -73,7 +73,7 @@ def _p(comparison: Comparison) -> float:
     return 1.0 if comparison.low <= 0 <= comparison.high else ALPHA
 
 
-def _settled(row: Row, corrected: float | None, distrusted: bool) -> Row:
+def _settled(row: MetricRow, corrected: float | None, distrusted: bool) -> MetricRow:
     came = row.outcome
     if came in CALLED and corrected is not None and corrected > ALPHA:
         came = "chance"

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assay.gate import GatePolicy
-from assay.report.contents import Row
-from assay.report.glossary import Kind
+from assay.records import Group
+from assay.report.contents import MetricRow
 from assay.report.run import EvaluatedRun
 from assay.report.self_test import advisory, passed
 
-ORDER: tuple[Kind, ...] = ("judge", "pairwise", "similarity", "own", "likelihood")
+ORDER: tuple[Group, ...] = ("judge", "pairwise", "similarity", "own", "likelihood")
 _OVERALL = "overall"
 _FAILED = "the judge failed its self-test"
 _UNTESTED = "the judge has not passed all of its self-test"
@@ -27,7 +27,7 @@ class Primary:
     problem: str = ""
 
 
-def choose(run: EvaluatedRun, rows: Sequence[Row], policy: GatePolicy | None) -> Primary:
+def choose(run: EvaluatedRun, rows: Sequence[MetricRow], policy: GatePolicy | None) -> Primary:
     """Return what the policy declares; else overall, where a judge scored that passed all of its
     self-test; else the first metric in the order of the table that is compared and says which way
     is better, diagnostics left out and the judge's only where it passed."""
@@ -43,7 +43,7 @@ def choose(run: EvaluatedRun, rows: Sequence[Row], policy: GatePolicy | None) ->
     return Primary(problem=_none(run, usable, compared))
 
 
-def _against(name: str, run: EvaluatedRun, rows: Sequence[Row], believed: bool) -> str:
+def _against(name: str, run: EvaluatedRun, rows: Sequence[MetricRow], believed: bool) -> str:
     """Return why a declared metric has no verdict."""
     row = next((row for row in rows if row.name == name), None)
     if row is None or row.comparison is None:
@@ -55,7 +55,7 @@ def _against(name: str, run: EvaluatedRun, rows: Sequence[Row], believed: bool) 
     return ""
 
 
-def _none(run: EvaluatedRun, usable: Sequence[Row], compared: Sequence[Row]) -> str:
+def _none(run: EvaluatedRun, usable: Sequence[MetricRow], compared: Sequence[MetricRow]) -> str:
     if usable:
         return "No verdict: no metric says which way is better"
     if compared:

@@ -9,15 +9,14 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from assay.records import Comparison, Direction
-from assay.report.contents import Row
-from assay.report.glossary import Kind
+from assay.records import Comparison, Direction, Group
+from assay.report.contents import MetricRow
 from assay.report.outcomes import CALLED, outcome, settle
 
 NORMAL = NormalDist()
 
 
-def row(name: str, z: float, *, direction: Direction = "higher", kind: Kind = "own") -> Row:
+def row(name: str, z: float, *, direction: Direction = "higher", kind: Group = "own") -> MetricRow:
     """Return a metric whose difference lies `z` standard errors of 1 from 0."""
     comparison = Comparison(
         name=name,
@@ -32,7 +31,7 @@ def row(name: str, z: float, *, direction: Direction = "higher", kind: Kind = "o
         direction=direction,
         p=2 * NORMAL.cdf(-abs(z)),
     )
-    return Row(
+    return MetricRow(
         name=name,
         kind=kind,
         meaning="",
@@ -46,7 +45,7 @@ def row(name: str, z: float, *, direction: Direction = "higher", kind: Kind = "o
     )
 
 
-def settled(rows: Sequence[Row], primary: str = "m0", **more: bool) -> dict[str, str]:
+def settled(rows: Sequence[MetricRow], primary: str = "m0", **more: bool) -> dict[str, str]:
     (table,) = settle([rows], primary, distrusted=more.get("distrusted", False))
     return {each.name: each.outcome for each in table}
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from assay.records import Comparison, Direction, Metric
-from assay.report.glossary import Kind
+from assay.records import Comparison, Direction, Group, Metric
 
 Outcome = Literal[
     "better", "worse", "higher", "lower", "none", "chance", "few", "no interval", "not compared"
@@ -33,7 +32,7 @@ class Caution:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class MetricRow:
     """One metric over both sides. `corrected` is the p value of its difference with all that are
     tested at once, None where it is not tested. `outcome` is "higher" or "lower" where neither is
     better, "none" where the interval has 0 in it, "chance" where it has not but `corrected` is
@@ -41,7 +40,7 @@ class Row:
     compared" with one side."""
 
     name: str
-    kind: Kind
+    kind: Group
     meaning: str
     scale: tuple[float, float] | None
     direction: Direction
