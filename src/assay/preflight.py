@@ -63,7 +63,7 @@ def prepare(
     with problems.noted():
         summary = write_samples(draft, folder, tokens=not problems.any)
     with problems.noted():
-        _check_samples(draft, summary)
+        _check_samples(draft.config, summary.eval.samples if summary else None)
     with problems.noted():
         estimate = _ask_judge(draft, folder if summary else None)
     problems.check()
@@ -79,7 +79,7 @@ def prepare(
 def check_settings(config: Config) -> None:
     """Raise InputError, with a line for each problem, for what is wrong with `config` wherever it
     runs: no model, data, endpoint or store is looked at, nor what is installed only there."""
-    check_all(*_checks(config))
+    check_all(*_checks(config), partial(_check_samples, config, None))
 
 
 def check_cluster(plan: Plan, artifacts: str) -> None:
@@ -139,7 +139,6 @@ def _checks(config: Config) -> Iterator[Callable[[], object]]:
         yield partial(finetuning.check_settings, config.finetune)
     if config.gate and _all_built_in(config):
         yield partial(_check_gate, config, config.gate)
-        yield partial(_check_most, config, config.gate)
 
 
 def _checks_here(plan: Plan, artifacts: str) -> Iterator[Callable[[], object]]:
@@ -170,26 +169,22 @@ def _check_gate(config: Config, policy: GatePolicy) -> None:
     gating.check_rules(policy, measured.specs(config), measured.elsewhere(config))
 
 
-def _check_most(config: Config, policy: GatePolicy) -> None:
-    """Refuse rules that ask for more samples than the settings let there be."""
-    samples = config.dataset.max_samples or math.inf
-    judged = (config.judge.max_samples if config.judge else 0) or samples
-    gating.check_pairs(policy, samples, judged, {spec.name for spec in measured.judged(config)})
-
-
 def _check_sides(plan: Plan | None) -> None:
     if plan and plan.gate and not plan.baseline:
         gating.check_baseline(plan.gate)
 
 
-def _check_samples(plan: Plan, summary: dataset.DatasetSummary | None) -> None:
-    """Refuse rules that ask for more samples than there are, or than are judged."""
-    if summary is None or plan.gate is None:
+def _check_samples(config: Config, samples: int | None) -> None:
+    """Refuse rules that ask for more samples than there are, or than are judged; where these are
+    not counted (None), than the settings let there be."""
+    if config.gate is None or not (samples or _all_built_in(config)):
         return
-    samples, names = summary.eval.samples, {spec.name for spec in measured.judged(plan.config)}
-    judged = min(samples, (plan.judge.max_samples if plan.judge else 0) or samples)
-    gating.check_pairs(plan.gate, samples, judged, names)
-    gating.check_coverage(plan.gate, samples, judged, names)
+    most = samples or config.dataset.max_samples or math.inf
+    names = {spec.name for spec in measured.judged(config)}
+    judged = min(most, (config.judge.max_samples if config.judge else 0) or most)
+    gating.check_pairs(config.gate, most, judged, names)
+    if samples:
+        gating.check_coverage(config.gate, samples, int(judged), names)
 
 
 def _train_tokens(plan: Plan) -> dataset.Tokens | None:
