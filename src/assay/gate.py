@@ -20,7 +20,10 @@ from assay import exits
 from assay.records import Comparison, Metric
 
 Decision = Literal["GO", "NO_GO", "INCONCLUSIVE"]
+Reference = Literal["baseline", "accepted"]
 IGNORED: Literal["IGNORED"] = "IGNORED"
+BASELINE: Reference = "baseline"
+ACCEPTED: Reference = "accepted"
 _WAYS = {
     "higher": "higher is better",
     "lower": "lower is better",
@@ -52,12 +55,14 @@ class GatePolicy:
     """What a candidate must prove: `rules` is metric -> Bound. A rule needs `min_pairs` samples
     that both sides have a score for, and at most the share `max_unscored` of either side without
     one. The judge's metrics are ignored where it failed its self-test, and prove nothing where the
-    self-test was not answered, unless `trust_advisory`."""
+    self-test was not answered, unless `trust_advisory`. The rules hold `against` the baseline and,
+    where a history has one, the last accepted model, or one of the two."""
 
     rules: Annotated[Mapping[str, Bound], MinLen(1)]
     min_pairs: Annotated[int, Ge(10)] = 50
     max_unscored: Annotated[float, Ge(0), Le(1)] = 0.05
     trust_advisory: bool = False
+    against: Annotated[tuple[Reference, ...], MinLen(1)] = (BASELINE, ACCEPTED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +87,9 @@ class Gate:
 class Evidence:
     """What a gate decides on. `judged` names the judge's metrics, `advisory` says that it failed
     its self-test, `untested` names the answers of the self-test that got no verdict, and `void`
-    holds what makes any comparison of the two sides meaningless."""
+    holds what makes any comparison of the two sides meaningless. `against` names, in each rule,
+    what is compared with where that is not the baseline; `unproven` says of a metric why its
+    comparison with it proves nothing."""
 
     metrics: Sequence[Metric]
     comparisons: Sequence[Comparison]
@@ -90,6 +97,8 @@ class Evidence:
     advisory: bool = False
     untested: Sequence[str] = ()
     void: Sequence[str] = ()
+    against: str = ""
+    unproven: Mapping[str, str] = field(default_factory=dict)
 
 
 def decide(policy: GatePolicy, evidence: Evidence) -> Gate:
@@ -105,6 +114,17 @@ def decide(policy: GatePolicy, evidence: Evidence) -> Gate:
     elif decisions == {"GO"}:
         decision = "GO"
     return Gate(decision=decision, rulings=tuple(rulings))
+
+
+def both(first: Gate, second: Gate) -> Gate:
+    """Return two gates as one that both have to pass."""
+    decisions = {first.decision, second.decision}
+    worst: Decision = "INCONCLUSIVE"
+    if "NO_GO" in decisions:
+        worst = "NO_GO"
+    elif decisions == {"GO"}:
+        worst = "GO"
+    return Gate(decision=worst, rulings=(*first.rulings, *second.rulings))
 
 
 def headline(gate: Gate) -> str:
@@ -127,10 +147,13 @@ def describe(gate: Gate) -> str:
 
 
 def _rule(name: str, bound: Bound, policy: GatePolicy, evidence: Evidence) -> Ruling:
-    rule = f"{name}: max_drop {bound.max_drop:g}"
+    against = f" vs {evidence.against}" if evidence.against else ""
+    rule = f"{name}{against}: max_drop {bound.max_drop:g}"
     if name in evidence.judged and evidence.advisory and not policy.trust_advisory:
         reason = "the judge failed its self-test, so its scores are advisory"
         return Ruling(rule=rule, decision=IGNORED, reason=reason)
+    if name in evidence.unproven:
+        return Ruling(rule=rule, decision="INCONCLUSIVE", reason=evidence.unproven[name])
     sides = [metric for metric in evidence.metrics if metric.name == name]
     compared = next(
         (comparison for comparison in evidence.comparisons if comparison.name == name), None

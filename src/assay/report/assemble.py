@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from assay import __version__
-from assay.gate import Evidence, Gate, GatePolicy, decide
+from assay.gate import BASELINE, Evidence, GatePolicy, decide
 from assay.judge import WIN_RATE
 from assay.records import Comparison, Metric
 from assay.report import calibration, combined, examples
@@ -86,7 +86,9 @@ def assemble(
         id=identity(run.folder),
         time=max(side.generation.finished for side in run.sides),
         title=title or f"Evaluation of {name_of(run, run.candidate)}",
-        gate=_gate(run, policy, metrics, comparisons, warnings) if policy else None,
+        gate=decide(policy, evidence(run, metrics, comparisons, warnings))
+        if policy and BASELINE in policy.against
+        else None,
         conclusion=conclude(run, rows, warnings),
         cautions=warnings,
         dataset_hash=run.candidate.generation.dataset_hash,
@@ -101,6 +103,7 @@ def assemble(
         calibration=labelled,
         data=data,
         trend=None,
+        accepted=None,
         sides=sides,
         summary=rows,
         judge_scale=run.scale,
@@ -117,14 +120,14 @@ def assemble(
     )
 
 
-def _gate(
+def evidence(
     run: EvaluatedRun,
-    policy: GatePolicy,
     metrics: Sequence[Metric],
     comparisons: Sequence[Comparison],
     warnings: Sequence[Caution],
-) -> Gate:
-    evidence = Evidence(
+) -> Evidence:
+    """Return what a gate decides on of a run."""
+    return Evidence(
         metrics=metrics,
         comparisons=comparisons,
         judged=frozenset(name for side in run.sides for name in side.verdicts.values) | {WIN_RATE},
@@ -132,7 +135,6 @@ def _gate(
         untested=untested(run),
         void=[caution.text for caution in warnings if caution.severe],
     )
-    return decide(policy, evidence)
 
 
 def _regressions(

@@ -16,6 +16,8 @@ from assay import config, preflight, report, store, task
 from assay.errors import InputError, SettingsError, StoreError
 from assay.folder import HISTORY
 from assay.report import history as histories
+from assay.report import kept as scoring
+from assay.report import objects
 from assay.report.contents import Record
 from assay.report.history import KEPT, History
 
@@ -45,8 +47,11 @@ def kept(history: str, folder: Path) -> list[Record]:
         if store.is_remote(history)
         else [path.name for path in Path(history).iterdir()]
     )
-    assert all(re.fullmatch(r"\d{8}T\d{9}Z-[0-9a-f]{16}\.json", name) for name in names)
-    return [store.read_record(store.fetch(f"{history}/{name}", found), Record) for name in names]
+    stem = r"\d{8}T\d{9}Z-[0-9a-f]{16}"
+    assert all(re.fullmatch(rf"{stem}(\.scores\.json\.gz|\.json)", name) for name in names)
+    records = [name for name in names if not name.endswith(".gz")]
+    assert len(names) == 2 * len(records)
+    return [store.read_record(store.fetch(f"{history}/{name}", found), Record) for name in records]
 
 
 def test_each_run_knows_those_before_it_and_is_kept_once(history: str, tmp_path: Path) -> None:
@@ -123,9 +128,10 @@ def test_only_the_last_records_are_read(tmp_path: Path) -> None:
     written = report.report_in(history, a_run(tmp_path / "first"))
     assert written.trend is not None
     record = written.trend.runs[0]
+    scores = scoring.read(next(Path(history).glob("*.gz")))
     for number in range(KEPT + 5):
         time = f"2020-01-01T00:00:{number // 2:02}.{number % 2}00Z"
-        histories.add(history, replace(record, id=f"{number:016x}", time=time))
+        objects.write_run(history, replace(record, id=f"{number:016x}", time=time), scores)
     folder = a_run(tmp_path / "last", 2)
     histories.collect(history, folder)
     earlier = store.read_record(folder / HISTORY, History).earlier
