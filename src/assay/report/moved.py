@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 
-from assay.records import Comparison, MetricSpec, Side
+from assay.records import Comparison, Group, MetricSpec, Side
 from assay.report.contents import Movement, Reading, Record
-from assay.report.glossary import Kind
 from assay.report.kept import Pairs, differences, means
 from assay.stats import difference_interval, holm
 
@@ -17,7 +16,7 @@ Key = tuple[Side, str]
 """A metric of one side."""
 
 ALPHA = 0.05
-JUDGED: tuple[Kind, ...] = ("judge", "pairwise")
+JUDGED: tuple[Group, ...] = ("judge", "pairwise")
 _NORMAL = NormalDist()
 _Z = _NORMAL.inv_cdf(1 - ALPHA / 2)
 

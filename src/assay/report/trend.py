@@ -8,16 +8,17 @@ from dataclasses import replace
 
 from assay import store
 from assay.folder import EARLIER, HISTORY
+from assay.records import Group
 from assay.report import kept
-from assay.report.contents import Caution, Movement, Reading, Record, Report, Row, Trend
-from assay.report.glossary import Kind, specs_of
+from assay.report.contents import Caution, MetricRow, Movement, Reading, Record, Report, Trend
+from assay.report.glossary import specs_of
 from assay.report.history import History
 from assay.report.kept import Pairs
 from assay.report.moved import Two, compared, movements
 from assay.report.plain import minute, plain, signed
 from assay.report.run import EvaluatedRun
 
-KINDS: tuple[Kind, ...] = ("judge", "pairwise", "similarity", "own", "likelihood")
+KINDS: tuple[Group, ...] = ("judge", "pairwise", "similarity", "own", "likelihood")
 _APART = "Its scores are not compared with those before."
 
 
@@ -131,7 +132,7 @@ def _asked(provenance: Mapping[str, object], side: str) -> str:
     return store.hash_rows([generation["template"], generation["settings"]])[:16]
 
 
-def _readings(row: Row) -> Iterator[Reading]:
+def _readings(row: MetricRow) -> Iterator[Reading]:
     for metric in filter(None, (row.baseline, row.candidate)):
         yield Reading(
             name=row.name,
@@ -144,7 +145,7 @@ def _readings(row: Row) -> Iterator[Reading]:
         )
 
 
-def _headlines(rows: Sequence[Row]) -> tuple[str, ...]:
+def _headlines(rows: Sequence[MetricRow]) -> tuple[str, ...]:
     firsts = (next((row.name for row in rows if row.kind == kind), "") for kind in KINDS)
     return tuple(name for name in firsts if name)
 

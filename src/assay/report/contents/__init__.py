@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from assay.gate import Gate
 from assay.judge import JudgeSummary, PairSummary, PanelSummary
 from assay.records import Agreement
-from assay.report.contents.answers import Answer, Example, Opinion, PairVerdict, Points
-from assay.report.contents.findings import Caution, Conclusion, Outcome, Row, Tone
+from assay.report.contents.answers import Example, Opinion, PairVerdict, Points, SideAnswer
+from assay.report.contents.findings import Caution, Conclusion, MetricRow, Outcome, Tone
 from assay.report.contents.history import (
     Acceptance,
     Accepted,
@@ -26,11 +26,11 @@ from assay.report.contents.sides import Data, SideSummary, Source, Training
 __all__ = [
     "Acceptance",
     "Accepted",
-    "Answer",
     "Caution",
     "Conclusion",
     "Data",
     "Example",
+    "MetricRow",
     "Movement",
     "Opinion",
     "Outcome",
@@ -39,7 +39,7 @@ __all__ = [
     "Reading",
     "Record",
     "Report",
-    "Row",
+    "SideAnswer",
     "SideSummary",
     "Source",
     "Tone",
@@ -78,14 +78,14 @@ class Report:
     pairing: PairSummary | None
     panel: tuple[Opinion, ...]
     combining: Mapping[str, PanelSummary]
-    combined: tuple[Row, ...]
+    combined: tuple[MetricRow, ...]
     costs: Mapping[str, float]
     calibration: Mapping[str, Agreement]
     data: Data | None
     trend: Trend | None
     accepted: Accepted | None
     sides: tuple[SideSummary, ...]
-    summary: tuple[Row, ...]
+    summary: tuple[MetricRow, ...]
     judge_scale: tuple[int, int]
     histograms: Mapping[str, Mapping[str, tuple[int, ...]]]
     points: tuple[Points, ...]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from assay.records import Direction, Side
-from assay.report.glossary import Kind
+from assay.records import Direction, Group, Side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +13,7 @@ class Reading:
     """One metric of one side in one run, with its 95% interval (None for a total)."""
 
     name: str
-    kind: Kind
+    kind: Group
     side: Side
     value: float | None
     n: int
@@ -51,7 +50,7 @@ class Movement:
     with all that are compared at once (Holm), `p` being corrected for them."""
 
     name: str
-    kind: Kind
+    kind: Group
     side: Side
     direction: Direction
     before: float
