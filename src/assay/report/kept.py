@@ -11,7 +11,7 @@ import gzip
 import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,10 +33,12 @@ _BROKEN = (OSError, EOFError, zlib.error, ValueError, RecursionError)
 @dataclass(frozen=True, kw_only=True)
 class Scores:
     """What each of `samples` (their digests) scored: side -> metric -> one value a sample, None
-    where it is unscored."""
+    where it is unscored. `clusters` numbers what the samples belong to, () where each is its own.
+    """
 
     samples: tuple[str, ...]
     values: Mapping[Side, Mapping[str, tuple[float | None, ...]]]
+    clusters: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,7 @@ def digests(path: Path) -> tuple[str, ...]:
 
 def scores_of(run: EvaluatedRun) -> Scores:
     """Return the scores of a run, the judge's and the pairwise ones included."""
+    clusters = run.candidate.scores.clusters
     values: dict[Side, dict[str, NDArray[np.float64]]]
     values = {side.side: dict(side.values) for side in run.sides}
     if run.pairs:
@@ -69,6 +72,7 @@ def scores_of(run: EvaluatedRun) -> Scores:
             side: {name: _whole(array.tolist()) for name, array in of_side.items()}
             for side, of_side in values.items()
         },
+        clusters=() if clusters is None else tuple(clusters.tolist()),
     )
 
 
@@ -88,6 +92,7 @@ def read(path: Path) -> Scores:
         why = str(error).partition("\n")[0]
         raise InputError(f"{path.name} holds no scores: {why}", "Remove it") from None
     lengths = {len(values) for of_side in scores.values.values() for values in of_side.values()}
+    lengths |= {len(scores.clusters)} - {0}
     if lengths - {len(scores.samples)}:
         raise InputError(f"{path.name} has not one score for each sample", "Remove it")
     return scores
@@ -103,13 +108,13 @@ def pair(then: Scores, now: Scores) -> Pairs:
     """Return the scores of two runs over the samples that both have, in the order of `now`."""
     places = {sample: at for at, sample in enumerate(then.samples)}
     both = [(places[sample], at) for at, sample in enumerate(now.samples) if sample in places]
+    earlier, later = [at for at, _ in both], [at for _, at in both]
+    clusters = [now.clusters[at] for at in later] if now.clusters else []
     return Pairs(
         samples=len(both),
         enough=enough(then.samples, now.samples),
-        then={
-            side: _side(of_side, [at for at, _ in both]) for side, of_side in then.values.items()
-        },
-        now={side: _side(of_side, [at for _, at in both]) for side, of_side in now.values.items()},
+        then={side: _side(then.values[side], earlier, clusters) for side in then.values},
+        now={side: _side(now.values[side], later, clusters) for side in now.values},
     )
 
 
@@ -122,7 +127,7 @@ def differences(
         return []
     wanted = set(names)
     values = {name: values for name, values in now.values.items() if name in wanted}
-    return compare(then, SideScores(samples=now.samples, values=values, causes={}), specs)
+    return compare(then, replace(now, values=values), specs)
 
 
 def means(pairs: Pairs, side: Side, name: str) -> tuple[float, float]:
@@ -134,12 +139,18 @@ def means(pairs: Pairs, side: Side, name: str) -> tuple[float, float]:
     return float(then[both].mean()), float(now[both].mean())
 
 
-def _side(of_side: Mapping[str, Sequence[float | None]], places: Sequence[int]) -> SideScores:
+def _side(
+    of_side: Mapping[str, Sequence[float | None]], places: Sequence[int], clusters: Sequence[int]
+) -> SideScores:
     import numpy as np
 
     at = np.array(places, dtype=np.intp)
-    values = {name: np.array(row, dtype=np.float64)[at] for name, row in of_side.items()}
-    return SideScores(samples=len(places), values=values, causes={})
+    return SideScores(
+        samples=len(places),
+        values={name: np.array(row, dtype=np.float64)[at] for name, row in of_side.items()},
+        causes={},
+        clusters=np.array(clusters, dtype=np.int64) if clusters else None,
+    )
 
 
 def _whole(values: Iterable[float]) -> tuple[float | None, ...]:
