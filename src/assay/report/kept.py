@@ -2,7 +2,8 @@
 are compared in pairs.
 
 One gzipped JSON object a run, without loss: 10,000 samples with twelve metrics on both sides are
-about 0.7 MB. A sample is known by a digest of its id and all that is asked and wanted in it.
+0.7 MB, and twice that where no two scores are the same. A sample is known by a digest of its id and
+all that is asked and wanted in it.
 """
 
 from __future__ import annotations
