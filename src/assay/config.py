@@ -12,7 +12,7 @@ from assay import parameters, placement, scoring, settings, store
 from assay.dataset import DatasetSettings
 from assay.errors import InputError, SettingsError
 from assay.finetune import FinetuneSettings
-from assay.gate import GatePolicy
+from assay.gate import ACCEPTED, GatePolicy
 from assay.generate import GenerateSettings
 from assay.judge import JudgeSettings, check_access
 from assay.metrics import MetricsSettings
@@ -208,6 +208,12 @@ def _check_consistent(config: Config) -> None:
     if config.gate and config.baseline == NO_BASELINE:
         raise SettingsError(
             "gate compares with a baseline, and baseline is none", "Remove one of the two"
+        )
+    if config.gate and config.gate.against == (ACCEPTED,) and not config.history:
+        raise SettingsError(
+            "gate.against is accepted alone, and there is no history that could have accepted a "
+            "model",
+            "Set history, or add baseline",
         )
 
 

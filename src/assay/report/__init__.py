@@ -9,7 +9,6 @@ from assay import settings, store
 from assay.folder import METRICS, REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN
 from assay.gate import GatePolicy
 from assay.report.acceptance import accept
-from assay.report.accepted import with_accepted
 from assay.report.assemble import assemble, comparisons, metrics
 from assay.report.contents import Report
 from assay.report.history import check_history, collect
@@ -56,7 +55,6 @@ def _write(contents: EvaluatedRun, title: str = "", policy: GatePolicy | None = 
     run, policy = contents.folder, policy or _policy(contents)
     aggregates, differences = metrics(contents), comparisons(contents)
     assembled = assemble(contents, title, aggregates, differences, policy)
-    assembled = with_accepted(assembled, contents, policy, aggregates)
     assembled = with_trend(assembled, contents)
     document, told = plain(assembled), build_sections(assembled)
     page = to_html(assembled, told, document)

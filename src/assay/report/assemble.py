@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from assay import __version__
-from assay.gate import BASELINE, Evidence, GatePolicy, decide
+from assay.gate import GatePolicy
 from assay.judge import WIN_RATE
 from assay.records import Comparison, Metric
-from assay.report import calibration, combined, examples
+from assay.report import accepted, calibration, combined, examples, gated
 from assay.report import data as of_data
 from assay.report.cautions import cautions
-from assay.report.contents import Caution, Example, Report
+from assay.report.contents import Example, Report
 from assay.report.costs import costs
 from assay.report.counts import counts
 from assay.report.distributions import histograms, points_of, training
@@ -22,7 +22,6 @@ from assay.report.history import identity
 from assay.report.panel import opinions
 from assay.report.rows import table
 from assay.report.run import EvaluatedRun
-from assay.report.self_test import advisory, untested
 from assay.report.sides import identical, name_of, summarise_side
 from assay.stats import compare, compare_with, summarise
 
@@ -75,6 +74,11 @@ def assemble(
     labelled = calibration.read(run)
     warnings = cautions(run, data, sides, rows, same)
     warnings += tuple(calibration.cautions(run, labelled))
+    against = accepted.reference(run, rows)
+    warnings += tuple(accepted.cautions(against))
+    gate = None
+    if policy:
+        gate = gated.gate(policy, run, metrics, comparisons, warnings, against)
     focus = examples.focus(run)
     change = examples.changes(run, focus)
     order = examples.worst_first(run, focus)
@@ -86,9 +90,7 @@ def assemble(
         id=identity(run.folder),
         time=max(side.generation.finished for side in run.sides),
         title=title or f"Evaluation of {name_of(run, run.candidate)}",
-        gate=decide(policy, evidence(run, metrics, comparisons, warnings))
-        if policy and BASELINE in policy.against
-        else None,
+        gate=gate,
         conclusion=conclude(run, rows, warnings),
         cautions=warnings,
         dataset_hash=run.candidate.generation.dataset_hash,
@@ -103,7 +105,7 @@ def assemble(
         calibration=labelled,
         data=data,
         trend=None,
-        accepted=None,
+        accepted=against.told if against else None,
         sides=sides,
         summary=rows,
         judge_scale=run.scale,
@@ -117,23 +119,6 @@ def assemble(
         selection=_selection(len(run.positions), len(chosen)),
         examples=shown,
         provenance=_provenance(run),
-    )
-
-
-def evidence(
-    run: EvaluatedRun,
-    metrics: Sequence[Metric],
-    comparisons: Sequence[Comparison],
-    warnings: Sequence[Caution],
-) -> Evidence:
-    """Return what a gate decides on of a run."""
-    return Evidence(
-        metrics=metrics,
-        comparisons=comparisons,
-        judged=frozenset(name for side in run.sides for name in side.verdicts.values) | {WIN_RATE},
-        advisory=advisory(run),
-        untested=untested(run),
-        void=[caution.text for caution in warnings if caution.severe],
     )
 
 

@@ -3,12 +3,12 @@ whether it is the judge that has moved."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from assay import store
 from assay.folder import EARLIER, HISTORY
-from assay.records import Group
+from assay.records import Generation, Group
 from assay.report import kept
 from assay.report.contents import Caution, MetricRow, Movement, Reading, Record, Report, Trend
 from assay.report.glossary import specs_of
@@ -17,6 +17,7 @@ from assay.report.kept import Pairs
 from assay.report.moved import Two, compared, movements
 from assay.report.plain import minute, plain, signed
 from assay.report.run import EvaluatedRun
+from assay.report.sides import name_of
 
 KINDS: tuple[Group, ...] = ("judge", "pairwise", "similarity", "own", "likelihood")
 _APART = "Its scores are not compared with those before."
@@ -47,24 +48,24 @@ def pairs_with(run: EvaluatedRun, name: str) -> Pairs | None:
     return kept.pair(kept.read(path), kept.scores_of(run)) if path.is_file() else None
 
 
-def record_of(report: Report, history: History) -> Record:
-    """Return what a history keeps of a run."""
-    judged = report.judging.get("candidate")
+def record_of(run: EvaluatedRun, rows: Sequence[MetricRow], history: History) -> Record:
+    """Return what a history keeps of a run, but for its gate's decision."""
+    judged = run.candidate.judge
     return Record(
         id=history.id,
         time=history.time,
-        name=report.sides[-1].name,
-        dataset_hash=report.dataset_hash,
-        samples=report.samples,
-        digests={side.side: side.digest for side in report.sides},
-        asked={side.side: _asked(report.provenance, side.side) for side in report.sides},
+        name=name_of(run, run.candidate),
+        dataset_hash=run.candidate.generation.dataset_hash,
+        samples=len(run.positions),
+        digests={side.side: side.generation.digest for side in run.sides},
+        asked={side.side: _asked(side.generation) for side in run.sides},
         judge=judged.model if judged else "",
         rubric=f"{judged.rubric}, version {judged.rubric_version} ({judged.rubric_digest[:12]})"
         if judged
         else "",
         judge_identity=judged.identity if judged else "",
-        gate=report.gate.decision if report.gate else "",
-        readings=tuple(reading for row in report.summary for reading in _readings(row)),
+        gate="",
+        readings=tuple(reading for row in rows for reading in _readings(row)),
     )
 
 
@@ -99,7 +100,8 @@ def judge_remarks(two: Two) -> Iterator[str]:
 
 
 def _trend(report: Report, run: EvaluatedRun, history: History) -> Trend:
-    now = record_of(report, history)
+    decision = report.gate.decision if report.gate else ""
+    now = replace(record_of(run, report.summary, history), gate=decision)
     before = _since(history, now)
     headlines = _headlines(report.summary)
     two = None
@@ -127,9 +129,8 @@ def _unpaired(history: History) -> str:
     return history.unpaired or "the scores of that run, sample by sample, are not in this folder"
 
 
-def _asked(provenance: Mapping[str, object], side: str) -> str:
-    generation = plain(provenance[side])
-    return store.hash_rows([generation["template"], generation["settings"]])[:16]
+def _asked(generation: Generation) -> str:
+    return store.hash_rows([plain(generation.template), plain(generation.settings)])[:16]
 
 
 def _readings(row: MetricRow) -> Iterator[Reading]:
