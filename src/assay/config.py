@@ -12,7 +12,7 @@ from assay import parameters, placement, scoring, settings, store
 from assay.dataset import DatasetSettings
 from assay.errors import InputError, SettingsError
 from assay.finetune import FinetuneSettings
-from assay.gate import GatePolicy, check_baseline, check_policy
+from assay.gate import ACCEPTED, GatePolicy, check_baseline, check_policy
 from assay.generate import GenerateSettings
 from assay.judge import JudgeSettings, check_access
 from assay.metrics import MetricsSettings
@@ -209,6 +209,12 @@ def _check_consistent(config: Config) -> None:
         check_policy(config.gate)
         if config.baseline == NO_BASELINE:
             check_baseline(config.gate)
+    if config.gate and config.gate.against == (ACCEPTED,) and not config.history:
+        raise SettingsError(
+            "gate.against is accepted alone, and there is no history that could have accepted a "
+            "model",
+            "Set history, or add baseline",
+        )
 
 
 def _needed(scorer: Scorer) -> str:

@@ -15,12 +15,23 @@ from collections.abc import Mapping, Sequence
 from assay import exits
 from assay.gate.check import check_baseline, check_coverage, check_pairs, check_rules
 from assay.gate.evidence import IGNORED, Decision, Evidence, Gate, Ruling
-from assay.gate.policy import CRITICAL, Bound, GatePolicy, Tier, check_policy, read_policy
+from assay.gate.policy import (
+    ACCEPTED,
+    BASELINE,
+    CRITICAL,
+    Bound,
+    GatePolicy,
+    Tier,
+    check_policy,
+    read_policy,
+)
 from assay.gate.ruling import rulings
-from assay.gate.size import stopped
+from assay.gate.size import stopped, together
 from assay.gate.wording import describe, headline, remark
 
 __all__ = [
+    "ACCEPTED",
+    "BASELINE",
     "EXIT_CODES",
     "IGNORED",
     "Bound",
@@ -30,6 +41,7 @@ __all__ = [
     "GatePolicy",
     "Ruling",
     "Tier",
+    "both",
     "check_baseline",
     "check_coverage",
     "check_pairs",
@@ -62,6 +74,13 @@ def decide(policy: GatePolicy, evidence: Evidence) -> Gate:
     claims = [claim for ruling, claim in ruled if claim and ruling.tier == CRITICAL]
     given = (*void, *(ruling for ruling, _ in ruled))
     return Gate(decision=_decision(given), rulings=given, stopped=stopped(claims))
+
+
+def both(first: Gate, second: Gate) -> Gate:
+    """Return two gates as one that both have to pass."""
+    given = (*first.rulings, *second.rulings)
+    chances = [gate.stopped for gate in (first, second) if gate.stopped]
+    return Gate(decision=_decision(given), rulings=given, stopped=together(chances))
 
 
 def _decision(given: Sequence[Ruling]) -> Decision:

@@ -14,6 +14,9 @@ from assay import settings
 from assay.errors import SettingsError, raise_all
 
 Tier = Literal["critical", "supporting", "advisory"]
+Opponent = Literal["baseline", "accepted"]
+BASELINE: Opponent = "baseline"
+ACCEPTED: Opponent = "accepted"
 CRITICAL: Tier = "critical"
 ADVISORY: Tier = "advisory"
 _PERCENT = re.compile(r"(-?\d+(?:\.\d+)?)\s*%")
@@ -52,17 +55,21 @@ class GatePolicy:
     that both sides have a score for, and at most the share `max_unscored` of either side without
     one. The judge's metrics are ignored where it failed its self-test, and prove nothing where the
     self-test was not answered, unless `trust_advisory`. `primary` is the metric that the report's
-    verdict line speaks of, "" for the first that it has."""
+    verdict line speaks of, "" for the first that it has. What a candidate may lose holds `against`
+    the baseline and, where a history has one, the last accepted model, or one of the two."""
 
     rules: Annotated[Mapping[str, Bound], MinLen(1)]
     primary: str = ""
     min_pairs: Annotated[int, Ge(10)] = 50
     max_unscored: Annotated[float, Ge(0), Le(1)] = 0.05
     trust_advisory: bool = False
+    against: Annotated[tuple[Opponent, ...], MinLen(1)] = (BASELINE, ACCEPTED)
 
     @property
     def compared(self) -> tuple[str, ...]:
         """The metrics whose rule needs a baseline."""
+        if BASELINE not in self.against:
+            return ()
         return tuple(name for name, bound in self.rules.items() if bound.max_drop is not None)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from assay.gate.claim import Claim, Sight, of_drop, of_mean
 from assay.gate.evidence import IGNORED, Evidence, Ruling
-from assay.gate.policy import ADVISORY, CRITICAL, Bound, GatePolicy
+from assay.gate.policy import ADVISORY, BASELINE, CRITICAL, Bound, GatePolicy
 from assay.gate.size import MOST_SAMPLES, in_words, more_samples, rounded
 from assay.records import Metric
 
@@ -27,20 +27,29 @@ def rulings(name: str, bound: Bound, policy: GatePolicy, evidence: Evidence) -> 
     """Yield what `policy` says of each bound on the metric `name`."""
     trusted = name not in evidence.judged or policy.trust_advisory
     for kind, limit in bound.parts.items():
-        blank = _blank(name, kind, limit, bound)
+        compares = kind == "max_drop"
+        if evidence.against and not compares and BASELINE in policy.against:
+            continue  # said once: it is of the candidate alone
+        blank = _blank(name, f"{kind} {_shown(limit)}", bound, evidence.against if compares else "")
         if evidence.advisory and not trusted:
             yield replace(blank, decision=IGNORED, reason=_UNTRUSTED), None
+            continue
+        if compares and name in evidence.unproven:
+            yield replace(blank, reason=evidence.unproven[name]), None
             continue
         ruling, claim = _ruled(blank, kind, bound, policy, _sight(name, evidence))
         yield (ruling if trusted else _tested(ruling, evidence.untested)), claim
 
 
-def _blank(name: str, kind: str, limit: float | str, bound: Bound) -> Ruling:
+def _shown(limit: float | str) -> str:
+    return limit if isinstance(limit, str) else f"{limit:g}"
+
+
+def _blank(name: str, part: str, bound: Bound, against: str) -> Ruling:
     """Return a ruling that says nothing yet."""
     tier = "" if bound.tier == CRITICAL else f" ({bound.tier})"
-    shown = limit if isinstance(limit, str) else f"{limit:g}"
     return Ruling(
-        rule=f"{name}: {kind} {shown}{tier}",
+        rule=f"{name}{f' vs {against}' if against else ''}: {part}{tier}",
         decision="INCONCLUSIVE",
         reason="",
         tier=bound.tier,

@@ -46,9 +46,15 @@ def stopped(claims: Sequence[Claim]) -> tuple[float, float] | None:
     (Bonferroni); rules that go up and down together lie between the two.
     """
     shares = [_stopped(claim, claim.equal) for claim in claims if claim.equal is not None]
-    if not shares:
+    return together([(share, share) for share in shares])
+
+
+def together(chances: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
+    """Return the chances of several gates, or rules, as that of all of them; None for none."""
+    if not chances:
         return None
-    return max(shares), 1 - math.prod(1 - share for share in shares)
+    least, most = zip(*chances, strict=True)
+    return max(least), 1 - math.prod(1 - share for share in most)
 
 
 def in_words(more: float) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from assay import __version__
-from assay.gate import Evidence, Gate, GatePolicy, decide
+from assay.gate import GatePolicy
 from assay.judge import WIN_RATE
 from assay.records import Comparison, Metric
-from assay.report import calibration, combined, examples
+from assay.report import accepted, calibration, combined, examples, gated
 from assay.report import data as of_data
 from assay.report.cautions import cautions
-from assay.report.contents import Caution, Example, Report
+from assay.report.contents import Example, Report
 from assay.report.costs import costs
 from assay.report.counts import counts
 from assay.report.distributions import histograms, points_of, training
@@ -24,7 +24,7 @@ from assay.report.panel import opinions
 from assay.report.primary import choose
 from assay.report.rows import table
 from assay.report.run import EvaluatedRun
-from assay.report.self_test import advisory, untested
+from assay.report.self_test import advisory
 from assay.report.sides import identical, name_of, summarise_side
 from assay.stats import compare, compare_with, summarise
 
@@ -81,12 +81,16 @@ def assemble(
     labelled = calibration.read(run)
     warnings = cautions(run, data, sides, rows, same)
     warnings += tuple(calibration.cautions(run, labelled))
+    against = accepted.reference(run, rows)
+    warnings += tuple(accepted.cautions(against))
+    gate = None
+    if policy:
+        gate = gated.gate(policy, run, metrics, comparisons, warnings, against)
     focus = examples.focus(run)
     change = examples.changes(run, focus)
     order = examples.worst_first(run, focus)
     chosen = examples.choose(run, order)
     shown = examples.examples(run, chosen, change)
-    gate = _gate(run, policy, metrics, comparisons, warnings) if policy else None
     return Report(
         schema=SCHEMA,
         assay=__version__,
@@ -108,6 +112,7 @@ def assemble(
         calibration=labelled,
         data=data,
         trend=None,
+        accepted=against.told if against else None,
         sides=sides,
         summary=rows,
         judge_scale=run.scale,
@@ -122,24 +127,6 @@ def assemble(
         examples=shown,
         provenance=_provenance(run),
     )
-
-
-def _gate(
-    run: EvaluatedRun,
-    policy: GatePolicy,
-    metrics: Sequence[Metric],
-    comparisons: Sequence[Comparison],
-    warnings: Sequence[Caution],
-) -> Gate:
-    evidence = Evidence(
-        metrics=metrics,
-        comparisons=comparisons,
-        judged=frozenset(name for side in run.sides for name in side.verdicts.values) | {WIN_RATE},
-        advisory=advisory(run),
-        untested=untested(run),
-        void=[caution.text for caution in warnings if caution.severe],
-    )
-    return decide(policy, evidence)
 
 
 def _regressions(

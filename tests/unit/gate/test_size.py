@@ -150,7 +150,10 @@ def test_a_good_candidate_is_stopped_as_often_as_is_told(
 
 def test_the_chance_of_stopping_a_good_candidate_is_told() -> None:
     one = decided([seen(exactly(0, 2.0, 200))], Bound(max_drop=0.3))
-    assert "exactly as good as the baseline would be stopped by such a run in 44% of" in remark(one)
+    assert (
+        "exactly as good as what it is compared with would be stopped by such a run in 44% of"
+        in remark(one)
+    )
     assert "independent" not in remark(one)
     pairs = [seen(exactly(0, 2.0, 200), name) for name in "abc"]
     three = decided(pairs, Bound(max_drop=0.3))
