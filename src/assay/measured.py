@@ -36,9 +36,7 @@ def elsewhere(config: Config) -> Mapping[str, str]:
     computing = "Add it to metrics.metrics" if auto else "Set mode: both"
     pairing = "Set judge.pairwise: true" if judging_too else _JUDGE
     remedies = {**dict.fromkeys(measuring.CATALOGUE, computing), judging.WIN_RATE: pairing}
-    remedies |= dict.fromkeys(
-        (spec.name for spec in LIKELIHOOD), "Set generate.evaluate_loss: true"
-    )
+    remedies |= {spec.name: "Set generate.evaluate_loss: true" for spec in LIKELIHOOD}
     if not judging_too:
         remedies |= dict.fromkeys(judging.DIMENSIONS, _JUDGE)
     own = {spec.name for spec in specs(config)}
