@@ -52,3 +52,9 @@ def test_students_t_is_scipys(freedom: int, share: float) -> None:
 def test_the_p_value_of_a_t_is_scipys(freedom: int, distance: float) -> None:
     wanted = 2 * stats.t.sf(distance, freedom)
     assert t_outside(freedom, distance) == pytest.approx(wanted, rel=1e-8, abs=1e-300)
+
+
+@given(freedom=st.floats(1, 100_000), distance=st.floats(0, 30))
+def test_what_lies_outside_of_t_is_scipys(freedom: float, distance: float) -> None:
+    wanted = 2 * special.stdtr(freedom, -distance)
+    assert t_outside(freedom, distance) == pytest.approx(wanted, rel=1e-7, abs=1e-300)
