@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import special
+from scipy import special, stats
 
 from assay.quantiles import LARGE, beta_quantile, t_outside, t_quantile
 
@@ -35,6 +35,7 @@ def test_where_the_approximation_begins_nothing_jumps(n: int, share: float) -> N
     b=st.floats(0.5, 5_000),
     share=st.floats(1e-6, 1 - 1e-6),
 )
+@settings(deadline=None)
 def test_any_beta_is_scipys(a: float, b: float, share: float) -> None:
     wanted = special.betaincinv(a, b, share)
     assert beta_quantile(a, b, share) == pytest.approx(wanted, rel=1e-9, abs=1e-300)
@@ -45,6 +46,13 @@ def test_any_beta_is_scipys(a: float, b: float, share: float) -> None:
 def test_students_t_is_scipys(freedom: int, share: float) -> None:
     wanted = special.stdtrit(freedom, share)
     assert t_quantile(freedom, share) == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("distance", [0.0, 1e-6, 0.1, 1.0, 2.5, 10.0, 80.0])
+@pytest.mark.parametrize("freedom", [1, 4, 29, 500, 3_000])
+def test_the_p_value_of_a_t_is_scipys(freedom: int, distance: float) -> None:
+    wanted = 2 * stats.t.sf(distance, freedom)
+    assert t_outside(freedom, distance) == pytest.approx(wanted, rel=1e-8, abs=1e-300)
 
 
 @given(freedom=st.floats(1, 100_000), distance=st.floats(0, 30))
