@@ -52,12 +52,14 @@ class GatePolicy:
     """What a candidate must prove: `rules` is metric -> Bound. A rule needs `min_pairs` samples
     that both sides have a score for, and at most the share `max_unscored` of either side without
     one. The judge's metrics are ignored where it failed its self-test, and prove nothing where the
-    self-test was not answered, unless `trust_advisory`."""
+    self-test was not answered, unless `trust_advisory`; with `require_admitted` they prove nothing
+    either where people's labels do not admit the judge, or nobody labelled (assay calibrate)."""
 
     rules: Annotated[Mapping[str, Bound], MinLen(1)]
     min_pairs: Annotated[int, Ge(10)] = 50
     max_unscored: Annotated[float, Ge(0), Le(1)] = 0.05
     trust_advisory: bool = False
+    require_admitted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,7 @@ class Evidence:
     judged: frozenset[str] = field(default_factory=frozenset)
     advisory: bool = False
     untested: Sequence[str] = ()
+    unadmitted: Mapping[str, str] = field(default_factory=dict)
     void: Sequence[str] = ()
 
 
@@ -142,6 +145,9 @@ def _rule(name: str, bound: Bound, policy: GatePolicy, evidence: Evidence) -> Ru
     lacking = _lacking(sides, compared, policy)
     if lacking:
         return Ruling(rule=rule, decision="INCONCLUSIVE", reason=lacking)
+    if policy.require_admitted and name in evidence.unadmitted:
+        reason = f"{evidence.unadmitted[name]}, and the policy requires that it is admitted"
+        return Ruling(rule=rule, decision="INCONCLUSIVE", reason=reason)
     ruling = _within(rule, bound, compared)
     if ruling.decision == "GO" and name in evidence.judged and not policy.trust_advisory:
         return _tested(ruling, evidence.untested)

@@ -74,7 +74,9 @@ def assemble(
     data = of_data.read(run.folder)
     labelled = calibration.read(run)
     warnings = cautions(run, data, sides, rows, same)
-    warnings += tuple(calibration.cautions(run, labelled))
+    admissions = calibration.admissions(run, labelled)
+    warnings += tuple(calibration.cautions(run, labelled, admissions))
+    unadmitted = calibration.unadmitted(admissions, labelled)
     focus = examples.focus(run)
     change = examples.changes(run, focus)
     order = examples.worst_first(run, focus)
@@ -86,7 +88,7 @@ def assemble(
         id=identity(run.folder),
         time=max(side.generation.finished for side in run.sides),
         title=title or f"Evaluation of {name_of(run, run.candidate)}",
-        gate=_gate(run, policy, metrics, comparisons, warnings) if policy else None,
+        gate=_gate(run, policy, metrics, comparisons, warnings, unadmitted) if policy else None,
         conclusion=conclude(run, rows, warnings),
         cautions=warnings,
         dataset_hash=run.candidate.generation.dataset_hash,
@@ -99,6 +101,7 @@ def assemble(
         combined=table(run, combined.metrics(run), combined.comparisons(run)),
         costs=costs(run.folder),
         calibration=labelled,
+        admissions=admissions,
         data=data,
         trend=None,
         sides=sides,
@@ -123,6 +126,7 @@ def _gate(
     metrics: Sequence[Metric],
     comparisons: Sequence[Comparison],
     warnings: Sequence[Caution],
+    unadmitted: Mapping[str, str],
 ) -> Gate:
     evidence = Evidence(
         metrics=metrics,
@@ -130,6 +134,7 @@ def _gate(
         judged=frozenset(name for side in run.sides for name in side.verdicts.values) | {WIN_RATE},
         advisory=advisory(run),
         untested=untested(run),
+        unadmitted=unadmitted,
         void=[caution.text for caution in warnings if caution.severe],
     )
     return decide(policy, evidence)

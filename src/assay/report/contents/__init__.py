@@ -12,11 +12,12 @@ from assay.gate import Gate
 from assay.judge import JudgeSummary, PairSummary, PanelSummary
 from assay.records import Agreement
 from assay.report.contents.answers import Example, Opinion, PairVerdict, Points, SideAnswer
-from assay.report.contents.findings import Caution, Conclusion, MetricRow, Outcome, Tone
+from assay.report.contents.findings import Admission, Caution, Conclusion, MetricRow, Outcome, Tone
 from assay.report.contents.history import Movement, Reading, Record, Trend
 from assay.report.contents.sides import Data, SideSummary, Source, Training
 
 __all__ = [
+    "Admission",
     "Caution",
     "Conclusion",
     "Data",
@@ -49,9 +50,9 @@ class Report:
     it has one; `panel` is what further judges say, `combining` each side's panel.json, `combined`
     the medians over all judges; `judge_scale` is the rubric's, and `histograms` count its scores
     from the lowest to the highest; `costs` are those of judge, panel and pairwise judging, where
-    they have a price; `calibration` is what people's labels say of each dimension; `trend` is None
-    without a history; `counts` are the samples of the whole run by the page's filters, of which
-    `examples` may be a draw."""
+    they have a price; `calibration` is what people's labels say of each dimension, `admissions`
+    whether they admit the judge on it; `trend` is None without a history; `counts` are the samples
+    of the whole run by the page's filters, of which `examples` may be a draw."""
 
     schema: int
     assay: str
@@ -71,6 +72,7 @@ class Report:
     combined: tuple[MetricRow, ...]
     costs: Mapping[str, float]
     calibration: Mapping[str, Agreement]
+    admissions: Mapping[str, Admission]
     data: Data | None
     trend: Trend | None
     sides: tuple[SideSummary, ...]
