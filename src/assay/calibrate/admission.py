@@ -74,8 +74,9 @@ def lower_bound(statistic: Statistic, judge: Floats, people: Floats) -> float | 
     there are fewer than `LEAST` pairs, or it hangs on one of them: without it nothing varies."""
     import numpy as np
 
-    n, value = len(judge), statistic(judge, people)
-    if n < LEAST or value is None:
+    n = len(judge)
+    value = statistic(judge, people) if n >= LEAST else None
+    if value is None:
         return None
     without = [statistic(np.delete(judge, at), np.delete(people, at)) for at in range(n)]
     parts = np.array([_fisher(part) for part in without if part is not None])
