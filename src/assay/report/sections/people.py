@@ -11,12 +11,12 @@ from assay.report.section import Block, Column, Table, note, titled
 
 _COLUMNS = (
     "Dimension",
-    "The judge is",
     "Labels",
     "Agreement",
     "Judge minus people",
     "Corrected mean",
     "Corrected share that passes",
+    "The judge is",
 )
 
 _UNLABELLED = (
@@ -38,12 +38,12 @@ def blocks(report: Report) -> Iterator[Block]:
             titled(
                 label(name),
                 [
-                    _admission(report.admissions.get(name, "not calibrated"), of),
                     f"{of.n:,}",
                     _agreement(of),
                     _bias(of),
                     _corrected(of.means, of.mean_difference, ".2f") or "of an earlier run",
                     _shares(of),
+                    _admission(report.admissions.get(name, "not calibrated"), of),
                 ],
             )
             for name, of in report.calibration.items()
