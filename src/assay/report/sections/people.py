@@ -20,18 +20,22 @@ _COLUMNS = (
 )
 
 _UNLABELLED = (
-    "The judge is not calibrated: nobody has compared it with people. See docs/judge.md, Compare "
-    "it with people."
+    "The judge is not calibrated on {}: nobody has compared it with people there. See "
+    "docs/judge.md, Compare it with people."
 )
 
 
 def blocks(report: Report) -> Iterator[Block]:
     """Yield how far the judge agrees with people, and whether that admits it."""
-    if not report.calibration:
-        if report.admissions:
-            yield note(_UNLABELLED, "facts")
-        return
-    yield Table(
+    unlabelled = [label(name) for name in report.admissions if name not in report.calibration]
+    if report.calibration:
+        yield _table(report)
+    if unlabelled:
+        yield note(_UNLABELLED.format(", ".join(unlabelled)), "facts")
+
+
+def _table(report: Report) -> Table:
+    return Table(
         title="Compared with people; intervals are 95%",
         columns=tuple(Column(title=title) for title in _COLUMNS),
         rows=tuple(
