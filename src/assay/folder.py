@@ -9,6 +9,8 @@ PAIRS, PAIRING  the pairwise verdicts and what they came to; SECOND_PAIRS those 
 CALIBRATION     how far the judge agrees with people
 METRICS         totals, intervals, comparison, gate
 REPORT_HTML, REPORT_MARKDOWN, REPORT_JSON
+HISTORY         the runs before, with the scores of the last comparable one (EARLIER) and of the
+                last accepted one (ACCEPTED)
 PROGRESS        what each stage reported while it ran
 """
 
@@ -48,4 +50,6 @@ REPORT_HTML = "report.html"
 REPORT_MARKDOWN = "report.md"
 REPORT_JSON = "report.json"
 HISTORY = "history.json"
+EARLIER = "earlier.json.gz"
+ACCEPTED = "accepted.json.gz"
 PROGRESS = "progress.jsonl"

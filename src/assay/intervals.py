@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Clusters = NDArray[np.int64]
 
 BOOTSTRAP_MAX = 1_000
 RESAMPLES = 5_000
@@ -40,22 +42,58 @@ _NORMAL = NormalDist()
 _Z = _NORMAL.inv_cdf(1 - _TAIL)
 
 
-def interval(values: Floats, scale: tuple[float, float] | None = None) -> tuple[float, float]:
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """From where to where a mean lies, and by which method, in a reader's words. `p` is the least
+    alpha at which the interval of confidence 1 - alpha leaves out 0."""
+
+    low: float
+    high: float
+    method: str
+    p: float | None = None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Both ends, the lower one first."""
+        return self.low, self.high
+
+
+def interval(
+    values: Floats, scale: tuple[float, float] | None = None, *, clusters: Clusters | None = None
+) -> Interval:
     """Return the 95% interval of the mean of `values` (at least two, finite).
 
     `scale` is the lowest and the highest that a value can be; without it nothing bounds what was
-    not seen, and equal values have an interval of no width.
+    not seen, and equal values have an interval of no width. `clusters` has the number of the
+    cluster that each value belongs to (at least two of them), None where each is its own.
     """
+    if clusters is not None:
+        low, high = _clustered(values, clusters)
+        return Interval(low=low, high=high, method="t over clusters")
     sampled = _sampled(values)
     usual, share = _commonest(values)
     weight = max(0.0, 2 * share - 1)
     if scale is None or not weight:
-        return sampled
+        return Interval(low=sampled[0], high=sampled[1], method="t, BCa")
     exact = _exact(values - usual, usual - scale[0], scale[1] - usual)
-    return (
-        sampled[0] + weight * min(0.0, usual + exact[0] - sampled[0]),
-        sampled[1] + weight * max(0.0, usual + exact[1] - sampled[1]),
+    return Interval(
+        low=sampled[0] + weight * min(0.0, usual + exact[0] - sampled[0]),
+        high=sampled[1] + weight * max(0.0, usual + exact[1] - sampled[1]),
+        method="t, BCa, exact bound",
     )
+
+
+def _clustered(values: Floats, clusters: Clusters) -> tuple[float, float]:
+    """Return Student's t, each cluster one draw: of their sums less what the mean makes of them."""
+    import numpy as np
+
+    mean = float(values.mean())
+    _, numbers = np.unique(clusters, return_inverse=True)
+    sums = np.bincount(numbers, values - mean)
+    k = len(sums)
+    error = math.sqrt(k / (k - 1) * float((sums**2).sum())) / len(values)
+    half = t_quantile(k - 1, 1 - _TAIL) * error
+    return mean - half, mean + half
 
 
 def wilson(rate: float, n: int) -> tuple[float, float]:

@@ -48,6 +48,16 @@ def t_quantile(freedom: float, share: float) -> float:
     return math.sqrt(freedom * part / (1 - part))
 
 
+def t_outside(freedom: float, distance: float) -> float:
+    """Return how much of Student's t distribution with `freedom` degrees lies further from 0 than
+    `distance` on either side: the two-sided p value of that t."""
+    import numpy as np
+
+    a, b = np.array(freedom / 2), np.array(0.5)
+    x = np.array(freedom / (freedom + distance**2))
+    return float(_mass(a, b, x, _log_beta(a, b))) if distance else 1.0
+
+
 def _solved(a: Floats, b: Floats, share: float) -> Floats:
     import numpy as np
 

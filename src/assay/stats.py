@@ -14,7 +14,7 @@ from statistics import NormalDist
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from assay.intervals import interval, wilson
+from assay.intervals import Interval, interval, wilson
 from assay.records import Comparison, Metric, MetricSpec, Score, Side, Total
 
 if TYPE_CHECKING:
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Clusters = NDArray[np.int64]
 
 Specs = Mapping[str, MetricSpec]
 """What each metric is, by name; one without a spec is a mean without a direction or a scale."""
 
 _NO_SPECS: Specs = MappingProxyType({})
+_EQUAL: Mapping[str, float] = MappingProxyType({})
 _NORMAL = NormalDist()
 _ROUNDING = 1e-12  # of a score: a sum in another order differs by less
 # 2.80 standard errors: two-sided test at 5% with a power of 80% (arXiv 2411.00640, section 5)
@@ -36,15 +38,20 @@ _DETECTABLE = _NORMAL.inv_cdf(0.975) + _NORMAL.inv_cdf(0.8)
 @dataclass(frozen=True, kw_only=True)
 class SideScores:
     """The scores of one side over `samples` samples: metric name -> one value a sample, in the
-    dataset's order, NaN where unscored; and metric name -> sample's position -> cause."""
+    dataset's order, NaN where unscored; and metric name -> sample's position -> cause. `clusters`
+    has the number of each sample's cluster, in the same order; None where each is its own."""
 
     samples: int
     values: Mapping[str, Floats]
     causes: Mapping[str, Mapping[int, str]]
+    clusters: Clusters | None = None
 
 
-def collect(positions: Mapping[str, int], rows: Iterable[Score]) -> SideScores:
-    """Return the scores in `rows` as arrays; `positions` is sample id -> position.
+def collect(
+    positions: Mapping[str, int], rows: Iterable[Score], clusters: Clusters | None = None
+) -> SideScores:
+    """Return the scores in `rows` as arrays; `positions` is sample id -> position, and `clusters`
+    the number of each position's cluster, None where each is its own.
 
     Where an id has several rows the last one counts. A value that is not finite is unscored.
     Raises KeyError for an id that has no position.
@@ -70,7 +77,7 @@ def collect(positions: Mapping[str, int], rows: Iterable[Score]) -> SideScores:
             causes.setdefault(name, {})[at] = cause
     for name in causes:
         values.setdefault(name, np.full(len(positions), np.nan))
-    return SideScores(samples=len(positions), values=values, causes=causes)
+    return SideScores(samples=len(positions), values=values, causes=causes, clusters=clusters)
 
 
 def joined(parts: Sequence[SideScores]) -> SideScores:
@@ -114,7 +121,10 @@ def compare(
             spec = spec_of(name, specs)
             reach = _reach(spec.scale, before[both], values[both])
             difference = _difference(before[both], values[both])
-            comparisons.append(_comparison(spec, difference, (-reach, reach) if reach else None))
+            around = (-reach, reach) if reach else None
+            comparisons.append(
+                _comparison(spec, difference, around, _where(candidate.clusters, both))
+            )
     return comparisons
 
 
@@ -124,9 +134,12 @@ def compare_with(constant: float, spec: MetricSpec, scores: SideScores) -> list[
     import numpy as np
 
     values = scores.values.get(spec.name, np.array([]))
-    difference = values[np.isfinite(values)] - constant
+    scored = np.isfinite(values)
+    if scored.sum() < 2:
+        return []
     around = (spec.scale[0] - constant, spec.scale[1] - constant) if spec.scale else None
-    return [_comparison(spec, difference, around)] if len(difference) >= 2 else []
+    clusters = _where(scores.clusters, scored)
+    return [_comparison(spec, values[scored] - constant, around, clusters)]
 
 
 def difference_interval(
@@ -143,15 +156,18 @@ def difference_interval(
     )
 
 
-def holm(values: Mapping[str, float]) -> dict[str, float]:
+def holm(values: Mapping[str, float], weights: Mapping[str, float] = _EQUAL) -> dict[str, float]:
     """Return each p value corrected for all of them being tested at once: some true hypothesis is
     called false in at most alpha of all families (Holm 1979, "A Simple Sequentially Rejective
-    Multiple Test Procedure", Scandinavian Journal of Statistics 6)."""
+    Multiple Test Procedure", Scandinavian Journal of Statistics 6). `weights`, by name, are above
+    0, and 1 where there is none: what weighs more is held to more of alpha."""
+    heavy = {name: weights.get(name, 1.0) for name in values}
     corrected: dict[str, float] = {}
-    greatest = 0.0
-    for at, name in enumerate(sorted(values, key=lambda name: values[name])):
-        greatest = max(greatest, min(1.0, (len(values) - at) * values[name]))
+    greatest, left = 0.0, math.fsum(heavy.values())
+    for name in sorted(values, key=lambda name: values[name] / heavy[name]):
+        greatest = max(greatest, min(1.0, left / heavy[name] * values[name]))
         corrected[name] = greatest
+        left -= heavy[name]
     return corrected
 
 
@@ -190,33 +206,51 @@ def _mean_metric(side: Side, scores: SideScores, spec: MetricSpec) -> Metric:
 
     name = spec.name
     array = scores.values[name]
-    values = array[np.isfinite(array)]
+    scored = np.isfinite(array)
+    values, clusters = array[scored], _where(scores.clusters, scored)
     unscored = Counter(scores.causes.get(name, {}).values())
     missing = scores.samples - len(values) - unscored.total()
     if missing:
         unscored["not_scored"] += missing
-    low, high = _interval(spec, values) if len(values) >= 2 else (None, None)
+    around = _interval(spec, values, clusters) if len(values) >= 2 else None
     return Metric(
         name=name,
         side=side,
         value=float(values.mean()) if len(values) else None,
         n=len(values),
-        low=low,
-        high=high,
+        low=around.low if around else None,
+        high=around.high if around else None,
         unscored=dict(unscored.most_common()),
+        method=around.method if around else "",
+        clusters=_count(clusters),
     )
 
 
-def _interval(spec: MetricSpec, values: Floats) -> tuple[float, float]:
-    if spec.kind != "rate":
-        return _within(spec.scale, interval(values, spec.scale))
+def _interval(spec: MetricSpec, values: Floats, clusters: Clusters | None) -> Interval | None:
+    if clusters is not None and _count(clusters) == 1:
+        return None
+    if spec.kind != "rate" or clusters is not None:
+        return _within(spec.scale, interval(values, spec.scale, clusters=clusters))
     low, high = wilson(float(values.mean()) / 100, len(values))
-    return 100 * low, 100 * high
+    return Interval(low=100 * low, high=100 * high, method="Wilson")
 
 
-def _within(scale: tuple[float, float] | None, ends: tuple[float, float]) -> tuple[float, float]:
+def _within(scale: tuple[float, float] | None, around: Interval) -> Interval:
     """Return an interval without what lies off the scale, where no mean can be."""
-    return (max(scale[0], ends[0]), min(scale[1], ends[1])) if scale else ends
+    if scale is None:
+        return around
+    return replace(around, low=max(scale[0], around.low), high=min(scale[1], around.high))
+
+
+def _where(clusters: Clusters | None, scored: NDArray[np.bool_]) -> Clusters | None:
+    """Return the clusters of what is `scored`, None where each is alone in its own."""
+    kept = None if clusters is None else clusters[scored]
+    return None if _count(kept) == scored.sum() else kept
+
+
+def _count(clusters: Clusters | None) -> int | None:
+    """Return how many clusters there are; None where nothing clusters."""
+    return None if clusters is None else len(set(clusters.tolist()))
 
 
 def _total_metric(side: Side, total: Total, samples: int) -> Metric:
@@ -248,22 +282,29 @@ def _difference(before: Floats, now: Floats) -> Floats:
 
 
 def _comparison(
-    spec: MetricSpec, difference: Floats, scale: tuple[float, float] | None
+    spec: MetricSpec,
+    difference: Floats,
+    scale: tuple[float, float] | None,
+    clusters: Clusters | None,
 ) -> Comparison:
-    low, high = _within(scale if spec.scale else None, interval(difference, scale))
+    around = interval(difference, scale, clusters=clusters)
+    around = _within(scale if spec.scale else None, around)
     gain = -difference if spec.direction == "lower" else difference
     n = len(difference)
     return Comparison(
         name=spec.name,
         n=n,
         difference=float(difference.mean()),
-        low=low,
-        high=high,
+        low=around.low,
+        high=around.high,
         better=int((gain > 0).sum()),
         equal=int((gain == 0).sum()),
         worse=int((gain < 0).sum()),
         detectable=_DETECTABLE * float(difference.std(ddof=1)) / math.sqrt(n),
         direction=spec.direction,
+        p=around.p,
+        method=around.method,
+        clusters=_count(clusters),
     )
 
 

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from assay.report import history as histories
-from assay.report import report_in
+from assay.report import kept, objects, report_in
 
 Open = Callable[..., Any]
 HOSTILE = "<img src=x onerror=document.title='gone'></script><script>document.title='gone'</script>"
@@ -26,14 +25,16 @@ def recurring(run: Path, tmp_path: Path) -> Path:
     written = report_in(history, Path(shutil.copytree(run, tmp_path / "first")))
     assert written.trend is not None
     (first,) = written.trend.runs
+    scores = kept.read(next((tmp_path / "history").glob("*.gz")))
     for day in range(1, 9):
         readings = tuple(
             replace(one, value=one.value and one.value * (1 - day / 40)) for one in first.readings
         )
         one = replace(first, id=f"{day:016x}", time=f"2026-01-{day:02}T03:30:00.000Z")
-        histories.add(history, replace(one, readings=readings, name=HOSTILE, gate="NO_GO"))
+        told = replace(one, readings=readings, name=HOSTILE, gate="NO_GO")
+        objects.write_run(history, told, scores)
     other = replace(first, id="f" * 16, time="2026-01-09T03:30:00.000Z", dataset_hash="f" * 64)
-    histories.add(history, other)
+    objects.write_run(history, other, scores)
     path = run / "candidate/generation.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"seconds": 1.5}))
     report_in(history, run)

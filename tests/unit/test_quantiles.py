@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import special
+from scipy import special, stats
 
-from assay.quantiles import LARGE, beta_quantile, t_quantile
+from assay.quantiles import LARGE, beta_quantile, t_outside, t_quantile
 
 SHARES = (1e-6, 0.025, 0.5, 0.8, 0.975, 1 - 1e-6)
 
@@ -45,3 +45,10 @@ def test_any_beta_is_scipys(a: float, b: float, share: float) -> None:
 def test_students_t_is_scipys(freedom: int, share: float) -> None:
     wanted = special.stdtrit(freedom, share)
     assert t_quantile(freedom, share) == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("distance", [0.0, 1e-6, 0.1, 1.0, 2.5, 10.0, 80.0])
+@pytest.mark.parametrize("freedom", [1, 4, 29, 500, 3_000])
+def test_the_p_value_of_a_t_is_scipys(freedom: int, distance: float) -> None:
+    wanted = 2 * stats.t.sf(distance, freedom)
+    assert t_outside(freedom, distance) == pytest.approx(wanted, rel=1e-8, abs=1e-300)

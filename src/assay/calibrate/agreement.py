@@ -44,7 +44,7 @@ def compare(
     judge, people = [pair[0] for pair in every], [pair[1] for pair in every]
     gaps = _array([score - label for score, label in every])
     reach = scale[1] - scale[0]
-    low, high = interval(gaps, (-reach, reach)) if len(gaps) > 1 else (None, None)
+    low, high = interval(gaps, (-reach, reach)).ends if len(gaps) > 1 else (None, None)
     means = {side: corrected_mean(scores[side], pairs[side], scale) for side in pairs}
     rates = {side: corrected_rate(scores[side], pairs[side], pass_at) for side in pairs}
     sides = {side: measures(pairs.get(side, ()), bars or Bars()) for side in scores}
@@ -165,7 +165,7 @@ def _gap(
     """Return the mean of label minus score, and how far below and above it its interval reaches:
     less far the more of all answers are labelled, not at all where all are."""
     gaps = _array([label - score for score, label in pairs])
-    mean, (low, high) = float(gaps.mean()), interval(gaps, (-reach, reach))
+    mean, (low, high) = float(gaps.mean()), interval(gaps, (-reach, reach)).ends
     left = math.sqrt(1 - len(pairs) / len(scores))
     return mean, left * (mean - low), left * (high - mean)
 

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 
 from assay import __version__, exits
-from assay.cli import calibrate, dataset, gate, kubeflow, run, schedule
+from assay.cli import accept, calibrate, dataset, gate, kubeflow, run, schedule
 from assay.errors import AssayError
 
 # A group of commands is a file and its place here, which is its place in the help.
-GROUPS = (run, gate, calibrate, dataset, kubeflow, schedule)
+GROUPS = (run, gate, accept, calibrate, dataset, kubeflow, schedule)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -94,7 +94,7 @@ def compare(
     moved = np.array([abs(score(now) - score(was)) for was, now in scored], dtype=np.float64)
     if not second:
         return None
-    low, high = interval(moved, (0, reach)) if len(moved) > 1 else (None, None)
+    low, high = interval(moved, (0, reach)).ends if len(moved) > 1 else (None, None)
     return Flips(
         asked=len(second),
         n=len(moved),

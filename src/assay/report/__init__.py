@@ -7,19 +7,22 @@ from pathlib import Path
 
 from assay import settings, store
 from assay.folder import METRICS, REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN
-from assay.gate import GatePolicy
+from assay.gate import GatePolicy, read_policy
+from assay.report.acceptance import accept
 from assay.report.assemble import assemble, comparisons, metrics
 from assay.report.contents import Report
-from assay.report.history import add, check_history, collect
+from assay.report.history import check_history, collect
 from assay.report.html import to_html
 from assay.report.junit import to_junit
+from assay.report.kept import scores_of
 from assay.report.markdown import to_markdown
+from assay.report.objects import write_run
 from assay.report.plain import plain
 from assay.report.run import EvaluatedRun, read
 from assay.report.sections import build_sections
 from assay.report.trend import with_trend
 
-__all__ = ["Report", "check_history", "report", "report_in"]
+__all__ = ["Report", "accept", "check_history", "report", "report_in"]
 
 
 JUNIT = "report.junit.xml"
@@ -32,10 +35,27 @@ def report(run: Path, *, title: str = "", policy: GatePolicy | None = None) -> R
     The same folder gives the same files. Raises InputError for a file that is missing or does
     not fit the others, MissingExtraError without the extra `report`.
     """
+    return _write(read(run), title, policy)
+
+
+def report_in(history: str, run: Path) -> Report:
+    """Write the report of `run`, its trend over the runs in `history`, a folder or URI, included,
+    and then add the run to it. Without a history ("") it is `report`. Raises StoreError too."""
+    if not history:
+        return report(run)
+    collect(history, run)
     contents = read(run)
+    written = _write(contents)
+    if written.trend:
+        write_run(history, written.trend.runs[-1], scores_of(contents))
+    return written
+
+
+def _write(contents: EvaluatedRun, title: str = "", policy: GatePolicy | None = None) -> Report:
+    run, policy = contents.folder, policy or _policy(contents)
     aggregates, differences = metrics(contents), comparisons(contents)
-    assembled = assemble(contents, title, aggregates, differences, policy or _policy(contents))
-    assembled = with_trend(assembled, run)
+    assembled = assemble(contents, title, aggregates, differences, policy)
+    assembled = with_trend(assembled, contents)
     document, told = plain(assembled), build_sections(assembled)
     page = to_html(assembled, told, document)
     numbers = {"metrics": aggregates, "comparisons": differences, "gate": assembled.gate}
@@ -51,20 +71,8 @@ def report(run: Path, *, title: str = "", policy: GatePolicy | None = None) -> R
     return assembled
 
 
-def report_in(history: str, run: Path) -> Report:
-    """Write the report of `run`, its trend over the runs in `history`, a folder or URI, included,
-    and then add the run to it. Without a history ("") it is `report`. Raises StoreError too."""
-    if not history:
-        return report(run)
-    collect(history, run)
-    written = report(run)
-    if written.trend:
-        add(history, written.trend.runs[-1])
-    return written
-
-
 def _policy(run: EvaluatedRun) -> GatePolicy | None:
     asked = run.config.get("gate")
     if not asked:
         return None
-    return settings.build(GatePolicy, settings.check_mapping(asked, "gate"), "gate")
+    return read_policy(settings.check_mapping(asked, "gate"), "gate")

@@ -6,23 +6,25 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from assay import __version__
-from assay.gate import Evidence, Gate, GatePolicy, decide
+from assay.gate import GatePolicy
 from assay.judge import WIN_RATE
 from assay.records import Comparison, Metric
-from assay.report import calibration, combined, examples
+from assay.report import accepted, calibration, combined, examples, gated
 from assay.report import data as of_data
 from assay.report.cautions import cautions
-from assay.report.contents import Caution, Example, Report
+from assay.report.contents import Example, Report
 from assay.report.costs import costs
 from assay.report.counts import counts
 from assay.report.distributions import histograms, points_of, training
 from assay.report.findings import conclude
 from assay.report.glossary import rank, specs_of
 from assay.report.history import identity
+from assay.report.outcomes import settle
 from assay.report.panel import opinions
+from assay.report.primary import choose
 from assay.report.rows import table
 from assay.report.run import EvaluatedRun
-from assay.report.self_test import advisory, untested
+from assay.report.self_test import advisory
 from assay.report.sides import identical, name_of, summarise_side
 from assay.stats import compare, compare_with, summarise
 
@@ -69,14 +71,23 @@ def assemble(
 ) -> Report:
     """Return all that the report says of `run`."""
     sides = tuple(summarise_side(run, side) for side in run.sides)
-    rows = table(run, metrics, comparisons)
+    seen = table(run, metrics, comparisons)
+    panel = table(run, combined.metrics(run), combined.comparisons(run))
+    primary = choose(run, seen, policy)
+    doubted = advisory(run) and not (policy and policy.trust_advisory)
+    rows, panel = settle((seen, panel), primary.name, distrusted=doubted)
     same = identical(run)
     data = of_data.read(run.folder)
     labelled = calibration.read(run)
     warnings = cautions(run, data, sides, rows, same)
     admissions = calibration.admissions(run, labelled)
     warnings += tuple(calibration.cautions(run, labelled, admissions))
-    unadmitted = calibration.unadmitted(admissions, labelled)
+    against = accepted.reference(run, rows)
+    warnings += tuple(accepted.cautions(against))
+    gate = None
+    if policy:
+        unadmitted = calibration.unadmitted(admissions, labelled)
+        gate = gated.gate(policy, run, metrics, comparisons, warnings, against, unadmitted)
     focus = examples.focus(run)
     change = examples.changes(run, focus)
     order = examples.worst_first(run, focus)
@@ -88,8 +99,8 @@ def assemble(
         id=identity(run.folder),
         time=max(side.generation.finished for side in run.sides),
         title=title or f"Evaluation of {name_of(run, run.candidate)}",
-        gate=_gate(run, policy, metrics, comparisons, warnings, unadmitted) if policy else None,
-        conclusion=conclude(run, rows, warnings),
+        gate=gate,
+        conclusion=conclude(run, rows, warnings, primary, gate),
         cautions=warnings,
         dataset_hash=run.candidate.generation.dataset_hash,
         samples=len(run.positions),
@@ -98,12 +109,13 @@ def assemble(
         pairing=run.pairing,
         panel=opinions(run),
         combining={side.side: side.combining for side in run.sides if side.combining},
-        combined=table(run, combined.metrics(run), combined.comparisons(run)),
+        combined=panel,
         costs=costs(run.folder),
         calibration=labelled,
         admissions=admissions,
         data=data,
         trend=None,
+        accepted=against.told if against else None,
         sides=sides,
         summary=rows,
         judge_scale=run.scale,
@@ -118,26 +130,6 @@ def assemble(
         examples=shown,
         provenance=_provenance(run),
     )
-
-
-def _gate(
-    run: EvaluatedRun,
-    policy: GatePolicy,
-    metrics: Sequence[Metric],
-    comparisons: Sequence[Comparison],
-    warnings: Sequence[Caution],
-    unadmitted: Mapping[str, str],
-) -> Gate:
-    evidence = Evidence(
-        metrics=metrics,
-        comparisons=comparisons,
-        judged=frozenset(name for side in run.sides for name in side.verdicts.values) | {WIN_RATE},
-        advisory=advisory(run),
-        untested=untested(run),
-        unadmitted=unadmitted,
-        void=[caution.text for caution in warnings if caution.severe],
-    )
-    return decide(policy, evidence)
 
 
 def _regressions(

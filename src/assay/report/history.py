@@ -1,74 +1,86 @@
-"""The history of a recurring evaluation: one small JSON object a run, under one prefix.
+"""The history of a recurring evaluation: what a run finds in it, and leaves there.
 
-An object's name starts with the time and ends with the run's identity: names sort by time, two runs
-never write the same one, and a run that is reported again replaces its own.
+What cannot be read of it stops a run before anything is spent; once a run has begun, it is left
+out and named in the report.
 """
 
 from __future__ import annotations
 
-import re
-import tempfile
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from assay import store
-from assay.errors import InputError, SettingsError
-from assay.folder import CONFIG, GENERATION, HISTORY
-from assay.records import SIDES
-from assay.report.contents import Record
+from assay.errors import InputError, SettingsError, check_all
+from assay.folder import ACCEPTED, CONFIG, EARLIER, GENERATION, HISTORY, SAMPLES
+from assay.records import SIDES, Generation
+from assay.report import kept, objects
+from assay.report.contents import Acceptance, Record
+from assay.report.objects import Names
 from assay.report.plain import plain
 
 KEPT = 50
-_NAME = re.compile(r"(\d{8}T\d{9}Z)-([0-9a-f]{16})\.json")
-_TIME = "%Y%m%dT%H%M%S%fZ"
 _READERS = 8
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class History:
     """history.json of a run folder: the run's `id` and `time`, and the last `KEPT` records before
-    it, the oldest first."""
+    it, the oldest first. `since` is the id of the last one that is comparable, "" for none, None in
+    a history.json of before that was said; `unpaired` is why there are no scores of it. `accepted`
+    is the last acceptance, `model` the record of what was accepted, and `problem` why it cannot be
+    compared with; `unreadable` says what was left out."""
 
     id: str
     time: str
     earlier: tuple[Record, ...]
+    since: str | None = None
+    unpaired: str = ""
+    accepted: Acceptance | None = None
+    model: Record | None = None
+    problem: str = ""
+    unreadable: tuple[str, ...] = ()
 
 
 def check_history(history: str) -> None:
-    """Raise SettingsError or StoreError where `history` is no folder or prefix to be read."""
+    """Raise InputError where `history` is no folder or prefix to be read, or, with a line for each,
+    where it holds something that a report would have to leave out."""
     if "://" in history and not store.is_remote(history):
         raise SettingsError(
             f"history = {history} lies in no store that can be written",
             "Name a folder, or a prefix by s3:// or minio://",
         )
-    _names(history)
+    names = objects.names(history)
+    records, faults = _each(objects.read_record, history, names.records[-KEPT:])
+    accepted, more = _each(objects.read_acceptance, history, names.acceptances[-1:])
+    newest = {record.dataset_hash: record.id for record in records}
+    runs = {*newest.values(), *(acceptance.run for acceptance in accepted)}
+    compared = [name for name in names.scores if objects.run_of(name) in runs]
+    faults += more + _each(objects.read_scores, history, compared)[1]
+    check_all(*(lambda fault=fault: _fail(fault) for fault in faults))
 
 
 def collect(history: str, run: Path) -> None:
-    """Write history.json into the folder `run`: what came before it, and when it was first told.
-
-    Raises InputError for a record that is none, and StoreError.
-    """
-    names, id_ = _names(history), identity(run)
-    own = next((name for name in names if name.endswith(f"-{id_}.json")), "")
-    earlier = [name for name in names if not own or name < own][-KEPT:]
-    time = _time(own) if own else datetime.now(UTC)
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(_READERS) as readers:
-        records = tuple(readers.map(lambda name: _read(history, name, Path(folder)), earlier))
-    told = time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    store.write_json(run / HISTORY, History(id=id_, time=told, earlier=records))
-
-
-def add(history: str, record: Record) -> None:
-    """Put `record` into the history, in the place of the same run's where it has one. Raises
-    StoreError."""
-    stamp = re.sub(r"[-:.]", "", record.time)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{stamp}-{record.id}.json"
-        store.write_json(path, plain(record))
-        store.publish(path, f"{history.rstrip('/')}/{path.name}")
+    """Write history.json into the folder `run`, and beside it the scores that the run is compared
+    with: what came before it, and when it was first told. Raises StoreError."""
+    names, id_ = objects.names(history), identity(run)
+    own = next((name for name in names.records if objects.run_of(name) == id_), "")
+    earlier = [name for name in names.records if not own or name < own][-KEPT:]
+    records, faults = _each(objects.read_record, history, earlier)
+    past = History(
+        id=id_,
+        time=objects.time_of(own) if own else objects.told(datetime.now(UTC)),
+        earlier=tuple(records),
+        since="",
+        unreadable=tuple(f"{fault.what}. It is left out of the trend." for fault in faults),
+    )
+    past = _with_earlier(past, history, names, run)
+    store.write_json(run / HISTORY, _with_accepted(past, history, names, run))
 
 
 def identity(run: Path) -> str:
@@ -81,27 +93,79 @@ def identity(run: Path) -> str:
     return store.hash_rows(parts)[:16]
 
 
-def _names(history: str) -> list[str]:
-    """Return the names of the records, the oldest first; what else lies there is not read."""
-    if store.is_remote(history):
-        names = store.listed(history)
-    else:
-        folder = Path(history)
-        if folder.exists() and not folder.is_dir():
-            raise SettingsError(f"history = {history} is a file", "Name a folder")
-        names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    return sorted(name for name in names if _NAME.fullmatch(name))
+def _with_earlier(past: History, history: str, names: Names, run: Path) -> History:
+    """Return `past` with the last comparable run: one on the same dataset, else one with enough of
+    the same samples; its scores are put into the folder `run`."""
+    (run / EARLIER).unlink(missing_ok=True)
+    dataset_hash = store.read_record(run / SIDES[1] / GENERATION, Generation).dataset_hash
+    newest = {record.dataset_hash: record for record in past.earlier}
+    alike = newest.pop(dataset_hash, None)
+    if alike:
+        why = _bring(history, names, alike.id, run / EARLIER)
+        return replace(past, since=alike.id, unpaired=why)
+    samples = kept.digests(run / SAMPLES)
+    for record in sorted(newest.values(), key=lambda record: record.time, reverse=True):
+        why = _bring(history, names, record.id, run / EARLIER)
+        if not why and kept.enough(kept.read(run / EARLIER).samples, samples):
+            return replace(past, since=record.id)
+        (run / EARLIER).unlink(missing_ok=True)
+    return past
 
 
-def _read(history: str, name: str, folder: Path) -> Record:
-    uri = f"{history.rstrip('/')}/{name}"
-    path = store.fetch(uri, folder)
-    try:
-        return store.read_record(path, Record)
-    except InputError as error:
-        what = error.what.removeprefix(f"{path}: ").replace(str(path), "it")
-        raise InputError(f"{uri} is no record of a run: {what}", "Remove it") from None
+def _with_accepted(past: History, history: str, names: Names, run: Path) -> History:
+    """Return `past` with what was accepted last before the run was first told of; its scores are
+    put into the folder `run`."""
+    (run / ACCEPTED).unlink(missing_ok=True)
+    now = past.time.translate({ord(sign): None for sign in "-:."})
+    before = [
+        name
+        for name in names.acceptances
+        if objects.stamp_of(name) <= now and objects.run_of(name) != past.id
+    ]
+    acceptances, faults = _each(objects.read_acceptance, history, before[-1:])
+    if faults:
+        return replace(past, problem=faults[0].what)
+    if not acceptances:
+        return past
+    of_run = [name for name in names.records if objects.run_of(name) == acceptances[0].run]
+    records, faults = _each(objects.read_record, history, of_run)
+    why = faults[0].what if faults else "" if records else "its record is gone from the history"
+    return replace(
+        past,
+        accepted=acceptances[0],
+        model=records[0] if records else None,
+        problem=why or _bring(history, names, acceptances[0].run, run / ACCEPTED),
+    )
 
 
-def _time(name: str) -> datetime:
-    return datetime.strptime(name.partition("-")[0], _TIME).replace(tzinfo=UTC)
+def _bring(history: str, names: Names, id_: str, path: Path) -> str:
+    """Put the scores of a run at `path`, and return why not where that cannot be."""
+    of_run = [name for name in names.scores if objects.run_of(name) == id_]
+    if not of_run:
+        return "the history has no scores of it, sample by sample: it is from before they were kept"
+    scores, faults = _each(objects.read_scores, history, of_run[:1])
+    for found in scores:
+        kept.write(path, found)
+    return faults[0].what if faults else ""
+
+
+def _each(
+    read: Callable[[str, str], T], history: str, names: Iterable[str]
+) -> tuple[list[T], list[InputError]]:
+    """Return what can be read of the objects `names`, in their order, and what is wrong with the
+    others."""
+
+    def attempt(name: str) -> T | InputError:
+        try:
+            return read(history, name)
+        except InputError as error:
+            return error
+
+    with ThreadPoolExecutor(_READERS) as readers:
+        results = list(readers.map(attempt, names))
+    faults = [result for result in results if isinstance(result, InputError)]
+    return [result for result in results if not isinstance(result, InputError)], faults
+
+
+def _fail(fault: InputError) -> None:
+    raise fault

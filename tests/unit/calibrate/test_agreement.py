@@ -77,7 +77,7 @@ def test_the_corrected_mean_is_the_difference_estimator() -> None:
     found = corrected_mean(scores, pairs, (1, 10))
     assert found.value == pytest.approx(5.5)
     labels = [label for _, label in pairs]
-    gap = interval(np.array([label - score for score, label in pairs]), (-9, 9))
+    gap = interval(np.array([label - score for score, label in pairs]), (-9, 9)).ends
     of_mean = 1.959964 * np.std(labels, ddof=1) / math.sqrt(24)
     assert found.low == pytest.approx(5.5 - math.hypot(of_mean, (-1 - gap[0]) * math.sqrt(0.5)))
     assert found.high == pytest.approx(5.5 + math.hypot(of_mean, (gap[1] + 1) * math.sqrt(0.5)))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -52,7 +53,7 @@ def test_the_interval_is_that_of_the_paired_difference() -> None:
     after = [score + draw.choice([-1, 0, 0, 1, 1]) for score in before]
     shift = drift(anchors(before), now(after))["overall"]
     differences = [b - a for a, b in zip(before, after, strict=True)]
-    low, high = stats.norm.interval(0.95, loc=shift.mean, scale=stats.sem(differences))
+    low, high = stats.t.interval(0.95, 39, loc=shift.mean, scale=stats.sem(differences))
     assert [shift.low, shift.high] == pytest.approx([low, high])
     assert shift.n == 40
     assert shift.drifted is not (low <= 0 <= high)
@@ -67,6 +68,58 @@ def test_a_constant_shift_is_drift() -> None:
     shift = drift(anchors([5, 6, 7, 8, 4]), now([6, 7, 8, 9, 5]))["overall"]
     assert shift.drifted
     assert math.isclose(shift.mean, 1)
+
+
+def test_the_same_shift_everywhere_has_an_interval_with_a_width() -> None:
+    shift = drift(anchors([5, 6, 7, 8, 4]), now([6, 7, 8, 9, 5]))["overall"]
+    assert shift.low < 1 < shift.high
+
+
+NOISE: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
+    "normal": lambda draw, n: draw.normal(0, 1, (5, n)),
+    "one up, one down": lambda draw, n: draw.choice([-1, 0, 1], (5, n), p=[0.25, 0.5, 0.25]),
+    "rare": lambda draw, n: draw.choice([-1, 0, 1], (5, n), p=[0.05, 0.9, 0.05]),
+    "wide": lambda draw, n: draw.choice([-3, -1, 0, 1, 3], (5, n), p=[0.05, 0.2, 0.5, 0.2, 0.05]),
+}
+
+
+@pytest.mark.parametrize("n", [5, 30])
+@pytest.mark.parametrize("noise", NOISE)
+def test_a_judge_that_has_not_moved_is_seldom_called_drifted(noise: str, n: int) -> None:
+    """In at most 5% of runs any of five dimensions."""
+    draw, runs, names = np.random.default_rng(11), 1_000, list(RUBRIC.dimensions)
+    then = anchors([0] * n)
+    called = 0
+    for _ in range(runs):
+        scores = NOISE[noise](draw, n)
+        verdicts = {
+            anchor.sample.id: Verdict(
+                id=anchor.sample.id,
+                key="k",
+                values=dict(zip(names, map(float, scores[:, at]), strict=True)),
+            )
+            for at, anchor in enumerate(then)
+        }
+        called += any(shift.drifted for shift in drift(then, verdicts).values())
+    assert called <= 0.05 * runs
+
+
+def test_a_judge_that_has_moved_in_one_of_five_dimensions_is_seen() -> None:
+    draw, runs, called = np.random.default_rng(12), 300, 0
+    names = list(RUBRIC.dimensions)
+    for _ in range(runs):
+        scores = draw.choice([-1, 0, 1], (5, 30), p=[0.25, 0.5, 0.25])
+        scores[2] -= 1
+        verdicts = {
+            f"a{at}": Verdict(
+                id=f"a{at}",
+                key="k",
+                values=dict(zip(names, map(float, scores[:, at]), strict=True)),
+            )
+            for at in range(30)
+        }
+        called += drift(anchors([0] * 30), verdicts)[names[2]].drifted
+    assert called > 0.95 * runs
 
 
 def test_only_anchors_scored_now_count() -> None:

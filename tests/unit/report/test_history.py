@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from assay import config, preflight, report, store, task
 from assay.errors import InputError, SettingsError, StoreError
 from assay.folder import HISTORY
+from assay.records import Side
 from assay.report import history as histories
+from assay.report import kept as scoring
+from assay.report import objects
 from assay.report.contents import Record
 from assay.report.history import KEPT, History
 
@@ -45,8 +52,11 @@ def kept(history: str, folder: Path) -> list[Record]:
         if store.is_remote(history)
         else [path.name for path in Path(history).iterdir()]
     )
-    assert all(re.fullmatch(r"\d{8}T\d{9}Z-[0-9a-f]{16}\.json", name) for name in names)
-    return [store.read_record(store.fetch(f"{history}/{name}", found), Record) for name in names]
+    stem = r"\d{8}T\d{9}Z-[0-9a-f]{16}"
+    assert all(re.fullmatch(rf"{stem}(\.scores\.json\.gz|\.json)", name) for name in names)
+    records = [name for name in names if not name.endswith(".gz")]
+    assert len(names) == 2 * len(records)
+    return [store.read_record(store.fetch(f"{history}/{name}", found), Record) for name in records]
 
 
 def test_each_run_knows_those_before_it_and_is_kept_once(history: str, tmp_path: Path) -> None:
@@ -123,9 +133,10 @@ def test_only_the_last_records_are_read(tmp_path: Path) -> None:
     written = report.report_in(history, a_run(tmp_path / "first"))
     assert written.trend is not None
     record = written.trend.runs[0]
+    scores = scoring.read(next(Path(history).glob("*.gz")))
     for number in range(KEPT + 5):
         time = f"2020-01-01T00:00:{number // 2:02}.{number % 2}00Z"
-        histories.add(history, replace(record, id=f"{number:016x}", time=time))
+        objects.write_run(history, replace(record, id=f"{number:016x}", time=time), scores)
     folder = a_run(tmp_path / "last", 2)
     histories.collect(history, folder)
     earlier = store.read_record(folder / HISTORY, History).earlier
@@ -134,17 +145,130 @@ def test_only_the_last_records_are_read(tmp_path: Path) -> None:
     assert earlier[-1] == record
 
 
-def test_what_is_no_record_is_left_alone_and_a_broken_one_named(tmp_path: Path) -> None:
+def spoil(history: str, name: str, content: bytes, folder: Path) -> None:
+    """Put something else in the place of an object."""
+    if not store.is_remote(history):
+        (Path(history) / name).write_bytes(content)
+        return
+    (folder / name).write_bytes(content)
+    store.publish(folder / name, f"{history}/{name}")
+
+
+def objects_of(history: str) -> list[str]:
+    if store.is_remote(history):
+        return sorted(store.listed(history))
+    return sorted(path.name for path in Path(history).iterdir())
+
+
+TORN: dict[str, tuple[str, bytes, str]] = {
+    "torn record": (".json", b'{"id": "0", "ti', "is no record of a run: it is not JSON"),
+    "empty record": (".json", b"", "is no record of a run: it is not JSON"),
+    "record of something else": (".json", b'{"id": "0"}', "is no record of a run: time"),
+    "record in another encoding": (".json", "{}".encode("utf-16"), "is no record of a run"),
+    "scores that are no gzip": (".gz", b"{}", "is no scores of a run: holds no scores: Not a gz"),
+    "torn scores": (".gz", gzip.compress(b"{}" * 500)[:-12], "is no scores of a run: holds no sc"),
+    "scores of something else": (".gz", gzip.compress(b"[]"), "is no scores of a run: holds no sc"),
+    "scores of fewer samples": (
+        ".gz",
+        gzip.compress(b'{"samples": ["a"], "values": {"candidate": {"overall": [1, 2]}}}'),
+        "is no scores of a run: has not one score for each sample",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TORN)
+def test_what_is_torn_is_refused_before_a_run_and_left_out_by_a_report(
+    history: str, tmp_path: Path, case: str
+) -> None:
+    for number in range(2):
+        report.report_in(history, a_run(tmp_path / f"run-{number}", number))
+    ending, content, why = TORN[case]
+    name = [one for one in objects_of(history) if one.endswith(ending)][-1]
+    others = set(objects_of(history)) - {name}
+    spoil(history, name, content, tmp_path)
+    with pytest.raises(InputError) as refused:
+        histories.check_history(history)
+    assert len(str(refused.value).splitlines()) == 1
+    assert f"{history}/{name} {why}" in str(refused.value)
+    assert "Remove it" in str(refused.value)
+    folder = a_run(tmp_path / "last", 9)
+    written = report.report_in(history, folder)
+    assert written.trend is not None
+    assert others < set(objects_of(history)), "nothing is lost, and the new run is there"
+    if ending == ".json":
+        assert len(written.trend.runs) == 2
+        told = f"{name} {why}"
+        assert any(told in caution.text for caution in written.cautions)
+    else:
+        assert len(written.trend.runs) == 3
+        assert why in written.trend.unpaired
+        assert {one.pairs for one in written.trend.movements} == {None}
+        told = written.trend.unpaired
+    assert name in (folder / "report.md").read_text().replace("\\", "")
+
+
+def test_every_object_that_is_torn_has_a_line(tmp_path: Path) -> None:
+    history = tmp_path / "history"
+    for number in range(3):
+        report.report_in(str(history), a_run(tmp_path / f"run-{number}", number))
+    records = sorted(history.glob("*Z-*.json"))
+    for path in records[:2]:
+        path.write_text("{")
+    (history / "notes.json").write_text("{")
+    (history / f"20200101T000000000Z-{'0' * 16}.json").mkdir()
+    with pytest.raises(InputError) as refused:
+        histories.check_history(str(history))
+    lines = str(refused.value).splitlines()
+    assert [path.name in line for path, line in zip(records, lines, strict=False)] == [True, True]
+    assert len(lines) == 2
+
+
+def test_a_torn_record_is_refused_before_anything_runs(tmp_path: Path) -> None:
     history = tmp_path / "history"
     history.mkdir()
-    (history / "notes.json").write_text("{}")
-    folder = a_run(tmp_path / "run")
-    report.report_in(str(history), folder)
-    broken = history / f"20200101T000000000Z-{'0' * 16}.json"
-    broken.write_text('{"id": "0"}')
-    with pytest.raises(InputError, match=rf"{broken.name} is no record of a run: .*time") as raised:
-        report.report_in(str(history), folder)
-    assert raised.value.exit_code == 2
+    (history / f"20200101T000000000Z-{'0' * 16}.json").write_text("{")
+    values = {"dataset": {"eval": "eval.json"}, "model": "org/model", "mode": "auto"}
+    with pytest.raises(InputError, match="is no record of a run"):
+        preflight.prepare(config.parse(values | {"history": str(history)}), tmp_path / "run")
+
+
+def test_processes_that_write_at_once_lose_nothing(history: str, tmp_path: Path) -> None:
+    """Two that report the same run, and two that report runs of their own."""
+    runs = [a_run(tmp_path / f"run-{number}", number) for number in range(3)]
+    code = "import sys; from pathlib import Path; from assay import report; "
+    code += "report.report_in(sys.argv[1], Path(sys.argv[2]))"
+    twin = Path(shutil.copytree(runs[0], tmp_path / "twin"))
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, history, str(folder)])
+        for folder in (*runs, twin)
+    ]
+    assert [process.wait() for process in started] == [0] * 4
+    histories.check_history(history)
+    last = report.report_in(history, a_run(tmp_path / "last", 9)).trend
+    assert last is not None
+    assert len({one.id for one in last.runs}) == len(last.runs) == 4
+
+
+def test_the_scores_of_a_run_are_kept_without_loss_and_small(tmp_path: Path) -> None:
+    draw, samples = np.random.default_rng(3), 10_000
+    sides: tuple[Side, Side] = ("baseline", "candidate")
+    values = {
+        side: {
+            **{f"judge-{at}": draw.integers(1, 11, samples).astype(float) for at in range(5)},
+            **{f"metric-{at}": 100 * draw.random(samples) for at in range(7)},
+        }
+        for side in sides
+    }
+    scores = scoring.Scores(
+        samples=tuple(f"{number:016x}" for number in draw.integers(0, 2**63, samples)),
+        values={
+            side: {n: tuple(v.tolist()) for n, v in rows.items()} for side, rows in values.items()
+        },
+    )
+    path = tmp_path / "scores.gz"
+    scoring.write(path, scores)
+    assert scoring.read(path) == scores
+    assert path.stat().st_size < 1_500_000
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,12 @@ from scipy import stats as reference
 
 import assay.report
 from assay import store
+from assay.records import MetricSpec
 from assay.report import report, report_in
-from assay.report.contents import Trend
+from assay.report.contents import Reading, Record, Trend
+from assay.report.kept import Scores, pair
+from assay.report.moved import Two, compared, movements
+from assay.report.trend import judge_remarks
 from assay.stats import difference_interval
 
 DATA = Path(__file__).parents[2] / "data" / "run"
@@ -71,7 +75,9 @@ def test_every_format_has_the_trend(run: Path) -> None:
         one for one in told(run).movements if (one.name, one.side) == ("overall", "candidate")
     )
     assert overall.moved
-    assert overall.difference == overall.now - overall.before < -2
+    assert overall.difference == pytest.approx(overall.now - overall.before)
+    assert overall.difference < -2
+    assert overall.pairs == 23
     document = store.read_json(run / "report.json")
     schema = store.read_json(Path(assay.report.__file__).parent / "schema.json")
     jsonschema.validate(document, schema)
@@ -139,7 +145,20 @@ def test_another_judge_is_told_and_not_compared(
     assert trend.movements
 
 
-def test_another_dataset_is_shown_and_not_compared(run: Path) -> None:
+def reword(run: Path, keep: int) -> None:
+    """Another dataset: all samples but the first `keep` are asked otherwise."""
+    path = run / "dataset.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    for row in rows[keep:]:
+        row["messages"][-1]["content"] += " Please."
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for side in ("baseline", "candidate"):
+        edit(run / side / "generation.json", dataset_hash=f"{keep:064x}")
+
+
+@pytest.mark.parametrize("keep", [0, 9, 11])
+def test_another_dataset_is_shown_and_not_compared(run: Path, keep: int) -> None:
+    reword(run, keep)
     for side in ("baseline", "candidate"):
         edit(run / side / "generation.json", dataset_hash="f" * 64)
     trend = told(run)
@@ -147,12 +166,59 @@ def test_another_dataset_is_shown_and_not_compared(run: Path) -> None:
     assert len(trend.runs) == 2
     for name in ("report.md", "report.html"):
         page = (run / name).read_text()
-        assert "No earlier run is comparable" in page
+        assert "No earlier run is comparable: they evaluated other samples" in page
         assert "Not comparable, another dataset (399e13ef817a)" in page
+
+
+def test_another_dataset_with_most_of_the_same_samples_is_compared_over_those(run: Path) -> None:
+    lower(run, "candidate", 3)
+    reword(run, 20)
+    trend = told(run)
+    assert trend.since == trend.runs[0].id
+    pairs = {one.name: one.pairs for one in trend.movements if one.side == "candidate"}
+    assert pairs["overall"] == 20
+    assert None not in pairs.values(), "a total is of all samples, which are not the same"
+    assert "with most of the same samples" in (run / "report.md").read_text()
+
+
+def test_a_run_from_before_scores_were_kept_is_compared_unpaired(run: Path) -> None:
+    (scores,) = (run.parent / "history").glob("*.gz")
+    scores.unlink()
+    lower(run, "candidate", 3)
+    trend = told(run)
+    assert trend.since
+    assert {one.pairs for one in trend.movements} == {None}
+    (overall,) = (
+        one for one in trend.movements if (one.name, one.side) == ("overall", "candidate")
+    )
+    was, is_ = (
+        next(r for r in one.readings if r.name == "overall" and r.side == "candidate")
+        for one in trend.runs
+    )
+    assert was.value is not None
+    assert is_.value is not None
+    assert overall.difference == is_.value - was.value
+    for name in ("report.md", "report.html"):
+        page = (run / name).read_text()
+        assert "not compared sample by sample: the history has no scores of it" in page
+        assert "two means, not paired" in page
+
+
+def test_a_folder_whose_history_json_is_of_before_is_reported_again(run: Path) -> None:
+    told(run)
+    path = run / "history.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({name: content[name] for name in ("id", "time", "earlier")}))
+    (run / "earlier.json.gz").unlink()
+    again = report(run).trend
+    assert again is not None
+    assert again.since == again.runs[0].id
+    assert {one.pairs for one in again.movements} == {None}
 
 
 def test_a_run_of_another_dataset_in_between_is_passed_over(run: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(DATA, tmp_path / "other"))
+    reword(other, 20)
     for side in ("baseline", "candidate"):
         edit(other / side / "generation.json", dataset_hash="f" * 64)
     report_in(str(tmp_path / "history"), other)
@@ -162,7 +228,7 @@ def test_a_run_of_another_dataset_in_between_is_passed_over(run: Path, tmp_path:
 
 
 def test_what_a_record_says_never_becomes_markup(run: Path, tmp_path: Path) -> None:
-    (path,) = (tmp_path / "history").iterdir()
+    (path,) = (tmp_path / "history").glob("*.json")
     record = json.loads(path.read_text())
     named = {"name": HOSTILE, "gate": HOSTILE, "judge": HOSTILE, "time": HOSTILE}
     for reading in record["readings"]:
@@ -173,6 +239,105 @@ def test_what_a_record_says_never_becomes_markup(run: Path, tmp_path: Path) -> N
     text = (run / "report.md").read_text()
     assert "<img" not in text
     assert "@all" not in text
+
+
+def a_record(scores: Scores, **values: Any) -> Record:
+    """The record of a run of which only these scores are known."""
+    readings = []
+    for side, of_side in scores.values.items():
+        for name, row in of_side.items():
+            array = np.array(row, dtype=float)
+            half = 1.96 * float(array.std(ddof=1)) / math.sqrt(len(array))
+            mean = float(array.mean())
+            readings.append(
+                Reading(
+                    name=name,
+                    kind="judge",
+                    side=side,
+                    value=mean,
+                    n=len(array),
+                    low=mean - half,
+                    high=mean + half,
+                )
+            )
+    same = {"digests": {"baseline": "1" * 64}, "asked": {"baseline": "1" * 16}}
+    told: dict[str, Any] = {
+        "id": "0" * 16,
+        "time": "2026-01-01T00:00:00.000Z",
+        "name": "model",
+        "dataset_hash": "1" * 64,
+        "samples": len(scores.samples),
+        "judge": "judge",
+        "rubric": "rubric",
+        "judge_identity": "1",
+        "gate": "",
+    }
+    return Record(**(told | same | values), readings=tuple(readings))
+
+
+def two_runs(then: np.ndarray, now: np.ndarray) -> Two:
+    """Two runs over the same samples, with a score of the judge's for each row of the arrays."""
+    samples = tuple(f"{number:016x}" for number in range(then.shape[1]))
+    kept = [
+        Scores(
+            samples=samples,
+            values={"baseline": {f"d{at}": tuple(row) for at, row in enumerate(rows.tolist())}},
+        )
+        for rows in (then, now)
+    ]
+    specs = {f"d{at}": MetricSpec(name=f"d{at}", direction="higher") for at in range(len(then))}
+    before, after = (a_record(one) for one in kept)
+    return Two(before=before, now=after, pairs=pair(*kept), specs=specs)
+
+
+def moves(two: Two) -> list[bool]:
+    readings = two.now.readings
+    return [one.moved for one in movements(two, readings, compared(two, readings))]
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.77])
+def test_the_trend_sees_what_a_paired_test_sees(correlation: float) -> None:
+    """At an effect that a paired t test has 80% power for (2.8 standard errors), so has the trend;
+    the difference of two means has 10% at a correlation of 0.77."""
+    draw, n, runs = np.random.default_rng(21), 60, 250
+    effect = 2.8 * math.sqrt(2 * (1 - correlation) / n)
+    mixed = np.linalg.cholesky([[1, correlation], [correlation, 1]])
+    seen = paired = 0
+    for _ in range(runs):
+        then, now = mixed @ draw.normal(0, 1, (2, n))
+        seen += moves(two_runs(then[None], now[None] + effect))[0]
+        paired += reference.ttest_rel(now + effect, then).pvalue < 0.05
+    assert paired > 0.7 * runs
+    assert seen > paired - 0.05 * runs
+
+
+def test_of_many_metrics_that_have_not_moved_none_is_called_moved() -> None:
+    """In at most 5% of all trends, whatever the number of metrics: twelve here."""
+    draw, n, runs = np.random.default_rng(22), 40, 120
+    called = 0
+    for _ in range(runs):
+        two = two_runs(draw.normal(7, 1, (12, n)), draw.normal(7, 1, (12, n)))
+        called += any(moves(two))
+    assert called <= 0.08 * runs
+
+
+def test_a_judge_that_has_not_moved_is_called_drifted_in_at_most_5_percent() -> None:
+    draw, n, runs = np.random.default_rng(24), 40, 150
+    called = sum(
+        bool(list(judge_remarks(two_runs(*(draw.normal(7, 1, (5, n)) for _ in range(2))))))
+        for _ in range(runs)
+    )
+    assert called <= 0.08 * runs
+
+
+def test_a_judge_that_has_drifted_is_seen_in_pairs() -> None:
+    draw = np.random.default_rng(23)
+    then = draw.normal(7, 2, (5, 100))
+    now = then + draw.normal(0, 0.5, (5, 100))
+    now[3] -= 0.3
+    (remark,) = judge_remarks(two_runs(then, now))
+    assert "d3 −0.3" in remark
+    assert "d0" not in remark
 
 
 def test_the_interval_of_a_difference_is_welchs_for_normal_ones() -> None:

@@ -13,10 +13,19 @@ from assay.judge import JudgeSummary, PairSummary, PanelSummary
 from assay.records import Agreement
 from assay.report.contents.answers import Example, Opinion, PairVerdict, Points, SideAnswer
 from assay.report.contents.findings import Admission, Caution, Conclusion, MetricRow, Outcome, Tone
-from assay.report.contents.history import Movement, Reading, Record, Trend
+from assay.report.contents.history import (
+    Acceptance,
+    Accepted,
+    Movement,
+    Reading,
+    Record,
+    Trend,
+)
 from assay.report.contents.sides import Data, SideSummary, Source, Training
 
 __all__ = [
+    "Acceptance",
+    "Accepted",
     "Admission",
     "Caution",
     "Conclusion",
@@ -48,11 +57,12 @@ class Report:
     chosen as `selection` says. `judge` is the judge's model, "" where nobody judged; `gate` is None
     without a policy; `judging` is each side's judge.json and `pairing` the run's pairs.json, where
     it has one; `panel` is what further judges say, `combining` each side's panel.json, `combined`
-    the medians over all judges; `judge_scale` is the rubric's, and `histograms` count its scores
-    from the lowest to the highest; `costs` are those of judge, panel and pairwise judging, where
-    they have a price; `calibration` is what people's labels say of each dimension, `admissions`
-    whether they admit the judge on it; `trend` is None without a history; `counts` are the samples
-    of the whole run by the page's filters, of which `examples` may be a draw."""
+    the medians over all judges; `judge_scale` is the rubric's, and `histograms` count its
+    scores from the lowest to the highest; `costs` are those of judge, panel and pairwise
+    judging, where they have a price; `calibration` is what people's labels say of each
+    dimension, `admissions` whether they admit the judge on it; `trend` is None without a history,
+    `accepted` where it has accepted no model; `counts` are the samples of the whole run by the
+    page's filters, of which `examples` may be a draw."""
 
     schema: int
     assay: str
@@ -75,6 +85,7 @@ class Report:
     admissions: Mapping[str, Admission]
     data: Data | None
     trend: Trend | None
+    accepted: Accepted | None
     sides: tuple[SideSummary, ...]
     summary: tuple[MetricRow, ...]
     judge_scale: tuple[int, int]

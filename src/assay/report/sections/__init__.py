@@ -5,6 +5,7 @@ from __future__ import annotations
 from assay.report.contents import Report
 from assay.report.section import Section
 from assay.report.sections import (
+    accepted,
     charts,
     compared,
     cost,
@@ -25,6 +26,7 @@ _BUILDERS = (
     compared.section,
     metrics.section,
     judge.section,
+    accepted.section,
     trend.section,
     charts.section,
     regressions.section,

@@ -27,17 +27,32 @@ def _headline(trend: Trend) -> str:
         return "This is the first run in its history."
     before = next((run for run in trend.runs if run.id == trend.since), None)
     if before is None:
-        return "No earlier run is comparable: they evaluated other datasets."
-    return f"Compared with the last run on the same dataset, of {when(before)} UTC: {before.name}."
+        return "No earlier run is comparable: they evaluated other samples."
+    alike = "on the same dataset" if before.dataset_hash == trend.runs[-1].dataset_hash else ""
+    alike = alike or "with most of the same samples"
+    unpaired = f" The two are not compared sample by sample: {trend.unpaired}."
+    return (
+        f"Compared with the last run {alike}, of {when(before)} UTC: {before.name}."
+        f"{unpaired if trend.unpaired else ''}"
+    )
 
 
 def _moved(trend: Trend) -> Table:
     numbers = (Column(title=title, number=True) for title in ("Then", "Now", "Difference"))
     return Table(
-        title="Since that run; the interval is of the difference of two means, not paired",
+        title=_over(trend),
         columns=(Column(title="Metric"), *numbers),
         rows=tuple(_movements(trend)),
     )
+
+
+def _over(trend: Trend) -> str:
+    """What the table of movements is over."""
+    pairs = max((moved.pairs or 0 for moved in trend.movements), default=0)
+    how = "the interval is of the difference of two means, not paired"
+    if pairs:
+        how = f"in pairs, over the {pairs:,} samples that both runs scored"
+    return f"Since that run, {how}; what has moved has so with all of these tested at once"
 
 
 def _movements(trend: Trend) -> Iterator[Phrase]:
