@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from assay.judge import contract, labelled
+from assay.judge import contract
 from assay.judge.anchors import Anchor, Shift, drift
 from assay.judge.cost import Price
 from assay.judge.endpoint import Dialect
@@ -71,9 +71,11 @@ def summarise(
     anchors: Sequence[Anchor] = (),
     anchored: Mapping[str, Verdict] | None = None,
     second: Mapping[str, Verdict] | None = None,
+    calibration: Mapping[str, Agreement] | None = None,
 ) -> JudgeSummary:
     """Return the summary of the verdicts that count (each with its answer's length), of those on
-    the self-test and on the anchors, and of the `second` ones on answers that were judged twice."""
+    the self-test and on the anchors, and of the `second` ones on answers that were judged twice,
+    with the `calibration` of an earlier run."""
     rows = list(rows)
     anchored, second = anchored or {}, second or {}
     given = {verdict.id: verdict for verdict, _ in rows}
@@ -102,6 +104,6 @@ def summarise(
         drift=drift(anchors, anchored),
         scale=(rubric.low, rubric.high),
         directions=rubric.directions,
-        calibration=labelled.load(settings.calibration, identity),
+        calibration=calibration or {},
         flips=compare(given, second, headline, reach=rubric.high - rubric.low, far=FAR),
     )

@@ -40,7 +40,7 @@ def judge(
     """
     hearing = Hearing(settings)
     frozen = anchors.load(settings.anchors, hearing.rubric)
-    labelled.load(settings.calibration, hearing.identity)  # before anything is paid for
+    calibration = labelled.load(settings.calibration, hearing.identity)
     cases.count(samples, predictions)
 
     def keyed() -> Iterator[Keyed]:
@@ -80,6 +80,7 @@ def judge(
             frozen,
             anchored,
             second,
+            calibration,
         )
         store.write_json(out.with_name(JUDGE), summary)
         check_share(summary.unscored, summary.verdicts, settings, out)
