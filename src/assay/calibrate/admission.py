@@ -36,7 +36,7 @@ LEAST = 10
 _TAIL = 0.025
 _PERFECT = 1 - 1e-12
 
-Pairs = Sequence[tuple[float, float]]
+Labelled = Sequence[tuple[float, float]]
 Statistic = Callable[["Floats", "Floats"], "float | None"]
 
 
@@ -50,7 +50,7 @@ class Bars:
     within_one: Annotated[float, Ge(0), Lt(1)] = 0.0
 
 
-def measures(pairs: Pairs, bars: Bars) -> dict[str, Measure]:
+def measures(pairs: Labelled, bars: Bars) -> dict[str, Measure]:
     """Return each measure of agreement over one side's `pairs` (judge's score, label)."""
     return {
         "weighted_kappa": _correlation(weighted_kappa, pairs, bars.weighted_kappa),
@@ -88,7 +88,7 @@ def lower_bound(statistic: Statistic, judge: Floats, people: Floats) -> float | 
     return min(low, float(_TAIL ** (1 / n)))
 
 
-def _correlation(statistic: Statistic, pairs: Pairs, bar: float) -> Measure:
+def _correlation(statistic: Statistic, pairs: Labelled, bar: float) -> Measure:
     import numpy as np
 
     judge, people = (np.array([pair[at] for pair in pairs], dtype=np.float64) for at in (0, 1))
@@ -96,7 +96,7 @@ def _correlation(statistic: Statistic, pairs: Pairs, bar: float) -> Measure:
     return Measure(value=value, low=lower_bound(statistic, judge, people), bar=bar)
 
 
-def _within_one(pairs: Pairs, bar: float) -> Measure:
+def _within_one(pairs: Labelled, bar: float) -> Measure:
     n = len(pairs)
     if not n:
         return Measure(value=None, low=None, bar=bar)

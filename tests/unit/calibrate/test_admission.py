@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from assay.calibrate.admission import Bars, Pairs, lower_bound, measures, shortfalls
+from assay.calibrate.admission import Bars, Labelled, lower_bound, measures, shortfalls
 from assay.calibrate.agreement import compare, corrected_rate, difference
 from assay.errors import SettingsError
 from assay.records import Corrected
@@ -27,7 +27,7 @@ def labelled(
     return judge, people
 
 
-def pairs_of(judge: Array, people: Array) -> Pairs:
+def pairs_of(judge: Array, people: Array) -> Labelled:
     return list(zip(judge.tolist(), people.tolist(), strict=True))
 
 
@@ -115,7 +115,7 @@ def test_no_agreement_however_perfect_is_proven_beyond_what_was_not_seen(n: int)
     ],
     ids=["none", "one", "nine", "all alike", "one of them"],
 )
-def test_labels_that_do_not_tell_admit_nobody(pairs: Pairs) -> None:
+def test_labels_that_do_not_tell_admit_nobody(pairs: Labelled) -> None:
     of_side = measures(pairs, Bars())
     assert of_side["weighted_kappa"].low is None
     assert of_side["spearman"].low is None
@@ -124,12 +124,12 @@ def test_labels_that_do_not_tell_admit_nobody(pairs: Pairs) -> None:
     assert spearman.startswith("candidate spearman has no bound")
 
 
-def two_sides(noise: dict[str, float], n: int = 100) -> dict[str, Pairs]:
+def two_sides(noise: dict[str, float], n: int = 100) -> dict[str, Labelled]:
     draw = np.random.default_rng(6)
     return {side: pairs_of(*labelled(draw, n, of_side)) for side, of_side in noise.items()}
 
 
-def scores_of(pairs: dict[str, Pairs]) -> dict[str, list[float]]:
+def scores_of(pairs: dict[str, Labelled]) -> dict[str, list[float]]:
     return {side: [score for score, _ in of_side] for side, of_side in pairs.items()}
 
 
