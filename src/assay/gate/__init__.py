@@ -19,6 +19,7 @@ from assay.gate.policy import (
     ACCEPTED,
     BASELINE,
     CRITICAL,
+    TIERS,
     Bound,
     GatePolicy,
     Tier,
@@ -62,12 +63,9 @@ EXIT_CODES: Mapping[str, int] = {
 
 
 def decide(policy: GatePolicy, evidence: Evidence) -> Gate:
-    """Return what `policy` says of a run."""
-    ruled = [
-        each
-        for name, bound in policy.rules.items()
-        for each in rulings(name, bound, policy, evidence)
-    ]
+    """Return what `policy` says of a run, critical rules first."""
+    rules = sorted(policy.rules.items(), key=lambda rule: TIERS.index(rule[1].tier))
+    ruled = [each for rule in rules for each in rulings(*rule, policy, evidence)]
     void = [
         Ruling(rule="valid comparison", decision="NO_GO", reason=reason) for reason in evidence.void
     ]

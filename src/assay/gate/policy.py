@@ -17,6 +17,7 @@ Tier = Literal["critical", "supporting", "advisory"]
 Opponent = Literal["baseline", "accepted"]
 BASELINE: Opponent = "baseline"
 ACCEPTED: Opponent = "accepted"
+TIERS: tuple[Tier, ...] = ("critical", "supporting", "advisory")
 CRITICAL: Tier = "critical"
 ADVISORY: Tier = "advisory"
 _PERCENT = re.compile(r"(-?\d+(?:\.\d+)?)\s*%")
