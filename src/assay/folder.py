@@ -3,9 +3,9 @@
 CONFIG, SAMPLES, TRAINING, SUMMARY     what was asked, and the data
 MODEL/          MANIFEST, LOSSES, TRAIN_LOG beside the weights
 <side>/         PREDICTIONS, GENERATION, RESULTS, LIKELIHOOD; SCORES, TOTALS, SPECS; VERDICTS,
-                JUDGE, SELF_TEST, ANCHORS
+                JUDGE, SELF_TEST, ANCHORS, SECOND_VERDICTS
 <side>/PANEL/   SCORES and COMBINED of all judges, and a folder for each further one
-PAIRS, PAIRING  the pairwise verdicts and what they came to
+PAIRS, PAIRING  the pairwise verdicts and what they came to; SECOND_PAIRS those given again
 CALIBRATION     how far the judge agrees with people
 METRICS         totals, intervals, comparison, gate
 REPORT_HTML, REPORT_MARKDOWN, REPORT_JSON
@@ -38,10 +38,12 @@ VERDICTS = "verdicts.jsonl"
 JUDGE = "judge.json"
 SELF_TEST = "self_test.jsonl"
 ANCHORS = "anchor_verdicts.jsonl"
+SECOND_VERDICTS = "second_verdicts.jsonl"
 PANEL = "panel"
 COMBINED = "panel.json"
 PAIRS = "pairs.jsonl"
 PAIRING = "pairs.json"
+SECOND_PAIRS = "second_pairs.jsonl"
 CALIBRATION = "calibration.json"
 
 METRICS = "metrics.json"

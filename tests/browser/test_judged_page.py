@@ -45,7 +45,7 @@ def full(run: Path) -> Path:
     store.write_rows(run / "pairs.jsonl", pairs)
     counts = {"pairs": 24, "wins": 8, "ties": 8, "losses": 8, "inconsistent": 0, "requests": 48}
     tokens = {"prompt_tokens": 20_000, "output_tokens": 900}
-    pairing = PairSummary(model="Qwen3-32B", unscored={}, cost=0.1, **counts, **tokens)
+    pairing = PairSummary(model="Qwen3-32B", unscored={}, cost=0.1, **counts, **tokens)  # type: ignore[arg-type]
     store.write_json(run / "pairs.json", pairing)
     report(run)
     return run / "report.html"

@@ -123,7 +123,13 @@ HEADERS = (
 
 
 def settings_for(url: str, **changed: object) -> JudgeSettings:
-    asked = {"endpoint": url, "model": "fake", "api_key_env": "", "self_test": False}
+    asked = {
+        "endpoint": url,
+        "model": "fake",
+        "api_key_env": "",
+        "self_test": False,
+        "flip_sample": 0,
+    }
     return JudgeSettings(**(asked | {"retries": 0, "max_unscored": 1.0} | changed))  # type: ignore[arg-type]
 
 

@@ -33,7 +33,8 @@ import sys
 from pathlib import Path
 from assay.judge import JudgeSettings, judge
 url, folder = sys.argv[1], Path(sys.argv[2])
-settings = JudgeSettings(endpoint=url, model="fake", api_key_env="", self_test=False, concurrency=8)
+asked = {"self_test": False, "flip_sample": 0, "concurrency": 8}
+settings = JudgeSettings(endpoint=url, model="fake", api_key_env="", **asked)
 judge(folder / "dataset.jsonl", folder / "predictions.jsonl", folder / sys.argv[3], settings)
 """
 
@@ -68,6 +69,7 @@ def test_every_prediction_ends_scored_or_with_a_cause(seed: int, tmp_path: Path)
             model="fake",
             api_key_env="",
             self_test=False,
+            flip_sample=0,
             concurrency=32,
             timeout_s=2.0,
             retries=3,
@@ -94,6 +96,7 @@ def test_a_second_run_repairs_what_the_faults_left(tmp_path: Path) -> None:
             model="fake",
             api_key_env="",
             self_test=False,
+            flip_sample=0,
             timeout_s=0.4,
             retries=0,
         )
@@ -104,7 +107,9 @@ def test_a_second_run_repairs_what_the_faults_left(tmp_path: Path) -> None:
         judge(
             *files,
             out,
-            JudgeSettings(endpoint=endpoint.url, model="fake", api_key_env="", self_test=False),
+            JudgeSettings(
+                endpoint=endpoint.url, model="fake", api_key_env="", self_test=False, flip_sample=0
+            ),
         )
     assert len(endpoint.requests) == failed
     assert not any(row.unscored for row in verdicts(out).values())

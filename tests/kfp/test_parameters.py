@@ -140,14 +140,15 @@ metrics: {metrics: [bleu-4], processes: 2}
 judge: {endpoint: "https://judge.example/v1", model: big, api_key_env: "", temperature: 0.5,
   max_tokens: 96, rubric: "s3://b/rubric", json_schema: false, repeats: 2, one_call_each: true,
   max_samples: 4, concurrency: 2, requests_per_minute: 3, tokens_per_minute: 4, timeout_s: 5,
-  retries: 6, self_test: false, anchors: "s3://b/anchors", pairwise: true,
+  retries: 6, self_test: false, anchors: "s3://b/anchors", flip_sample: 5,
+  calibration: "s3://b/c", pairwise: true,
   panel: [{model: other, endpoint: "https://other.example/v1"}],
   prices: {big: {input: 1, output: 2}}, max_cost: 3, max_unscored: 0.25}
 cluster: {runner: volcano, queue: research, priority_class: batch, nodes: 2, gpus: 8, cpu: "4",
   memory: 9Gi, retries: 1, timeout_s: 60, ttl_seconds: 5, image: "team/mine:1", store_secret: mine,
   autoscaled: true}
 gate: {rules: {overall: {max_drop: 0.5, min: 6}}, primary: safety, min_pairs: 20,
-  max_unscored: 0.25, trust_advisory: true, against: [accepted]}
+  max_unscored: 0.25, trust_advisory: true, require_admitted: true, against: [accepted]}
 baseline: org/other
 base_model: org/moved
 history: s3://b/nightly
@@ -270,7 +271,7 @@ def test_a_gate_reaches_the_pipeline() -> None:
     assert back(asked, arguments) == asked
 
 
-@pytest.mark.parametrize("name", ["rubric", "anchors"])
+@pytest.mark.parametrize("name", ["rubric", "anchors", "calibration"])
 def test_a_judges_file_that_the_cluster_cannot_see_is_refused(name: str) -> None:
     for place, fits in (("own/file", False), ("s3://b/file", True)):
         asked = configuration.parse({**EVALUATE, "judge": {**JUDGE, name: place}})

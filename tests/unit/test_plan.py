@@ -147,7 +147,7 @@ def test_what_the_judge_will_take_is_said_before_anything_runs(
     told: list[Progress] = []
     with serving(lambda _: chat(scores(7))) as endpoint:
         prices = {"prices": {"fake": {"input": 1_000, "output": 1_000}}}
-        asked = values | judged(endpoint, self_test=False, **prices)
+        asked = values | judged(endpoint, self_test=False, flip_sample=0, **prices)
         prepared = preflight.prepare(config.parse(asked), tmp_path / "run", told.append)
     assert prepared.estimate
     assert prepared.estimate.requests == 6 * 2
@@ -162,7 +162,7 @@ def test_a_cap_that_cannot_pay_is_refused(
 ) -> None:
     with serving(lambda _: chat(scores(7))) as endpoint:
         prices = {"prices": {"fake": {"input": 1_000, "output": 1_000}}, "max_cost": most}
-        asked = config.parse(values | judged(endpoint, self_test=False, **prices))
+        asked = config.parse(values | judged(endpoint, self_test=False, flip_sample=0, **prices))
         if pays:
             preflight.prepare(asked, tmp_path / "run")
             return

@@ -57,7 +57,7 @@ def test_a_task_and_a_run_judge_alike(tmp_path: Path) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(RUN / name, folder / name)
     with serving(lambda _: chat(scores(7))) as endpoint:
-        given = asked | {"endpoint": endpoint.url, "self_test": False}
+        given = asked | {"endpoint": endpoint.url, "self_test": False, "flip_sample": 0}
         sides = {"baseline": tmp_path / "empty", "candidate": RUN / "candidate"}
         task.score("judge", "judge", given, RUN, sides, tmp_path / "out", ignore)
         run.score(JUDGING, parse(config | {"judge": given}).judge, folder, ignore)

@@ -16,15 +16,15 @@ from collections.abc import Mapping, Sequence
 from statistics import NormalDist, fmean, stdev
 from typing import TYPE_CHECKING
 
+from assay.calibrate.admission import LEAST, Bars, measures, shortfalls
 from assay.intervals import combined, interval, wilson
 from assay.records import Agreement, Corrected
-from assay.stats import rank_correlation, weighted_kappa
+from assay.stats import difference_interval, rank_correlation, weighted_kappa
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-LEAST = 10
 _Z = NormalDist().inv_cdf(0.975)
 
 
@@ -33,15 +33,22 @@ def compare(
     scores: Mapping[str, Sequence[float]],
     pass_at: float,
     scale: tuple[float, float],
+    bars: Bars | None = None,
+    identity: str = "",
 ) -> Agreement:
     """Return the agreement over `pairs`, side -> (judge's score, label) of each labelled answer,
     of which there is at least one; `scores` is side -> the judge's score of every answer, and
-    `scale` the rubric's lowest and highest score."""
+    `scale` the rubric's lowest and highest score. The judge of this `identity` is admitted where
+    each side that it scored clears the `bars`."""
     every = [pair for of_side in pairs.values() for pair in of_side]
     judge, people = [pair[0] for pair in every], [pair[1] for pair in every]
     gaps = _array([score - label for score, label in every])
     reach = scale[1] - scale[0]
     low, high = interval(gaps, (-reach, reach)).ends if len(gaps) > 1 else (None, None)
+    means = {side: corrected_mean(scores[side], pairs[side], scale) for side in pairs}
+    rates = {side: corrected_rate(scores[side], pairs[side], pass_at) for side in pairs}
+    sides = {side: measures(pairs.get(side, ()), bars or Bars()) for side in scores}
+    lacking = shortfalls(sides)
     return Agreement(
         n=len(every),
         exact=fmean(score == label for score, label in every),
@@ -53,9 +60,41 @@ def compare(
         bias_low=low,
         bias_high=high,
         pass_at=pass_at,
-        means={side: corrected_mean(scores[side], pairs[side], scale) for side in pairs},
-        rates={side: corrected_rate(scores[side], pairs[side], pass_at) for side in pairs},
+        means=means,
+        rates=rates,
+        mean_difference=difference(means),
+        rate_difference=difference(rates),
+        identity=identity,
+        admitted=not lacking,
+        shortfalls=lacking,
+        sides=sides,
     )
+
+
+def difference(sides: Mapping[str, Corrected]) -> Corrected | None:
+    """Return the candidate's corrected number minus the baseline's, None without both sides.
+
+    The two are put together as independent ones (MOVER): each side has labels of its own, and
+    answers to the same samples, which go up and down together, make the interval too wide, not too
+    narrow."""
+    before, now = sides.get("baseline"), sides.get("candidate")
+    if before is None or now is None:
+        return None
+    n, labels = min(before.n, now.n), before.labels + now.labels
+    judge, ends = now.judge - before.judge, [_ends(before), _ends(now)]
+    if None in ends:
+        return Corrected(n=n, labels=labels, judge=judge, value=None, low=None, high=None)
+    first, second = filter(None, ends)
+    low, high = difference_interval(first, second)
+    return Corrected(
+        n=n, labels=labels, judge=judge, value=second[0] - first[0], low=low, high=high
+    )
+
+
+def _ends(number: Corrected) -> tuple[float, float, float] | None:
+    if number.value is None or number.low is None or number.high is None:
+        return None
+    return number.value, number.low, number.high
 
 
 def kappa(left: Sequence[float], right: Sequence[float]) -> float | None:

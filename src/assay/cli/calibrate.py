@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from assay import config, store
+from assay.calibrate.admission import Bars
 from assay.calibrate.agreement import compare
+from assay.calibrate.description import describe
 from assay.calibrate.items import Item, draw, judged, read_labels, write_form, write_items
 from assay.errors import InputError
 from assay.folder import CALIBRATION, CONFIG, JUDGE
@@ -19,7 +21,8 @@ from assay.judge import JudgeSummary
 from assay.judge import rubric as rubrics
 from assay.judge.anchors import freeze
 from assay.judge.rubric import Rubric
-from assay.records import SIDES, Agreement, Corrected
+from assay.records import SIDES, Agreement
+from assay.settings import build, read_assignments
 
 ITEMS, FORM = "items.csv", "form.html"
 
@@ -36,6 +39,14 @@ def add_parsers(commands: Any) -> None:
     labels.add_argument("labels", metavar="LABELS.csv", help="path or URI")
     labels.add_argument(
         "--pass-at", type=int, metavar="SCORE", help="an answer passes from here (two thirds up)"
+    )
+    labels.add_argument(
+        "--bar",
+        action="append",
+        default=[],
+        metavar="MEASURE=BOUND",
+        help="weighted_kappa (0.4), spearman (0.4) or within_one (0: not asked for) that the judge "
+        "is admitted at, on each side; repeatable",
     )
     labels.set_defaults(command=_import)
     anchors = _add(both, "anchors", "freeze judged answers for judge.anchors")
@@ -80,6 +91,7 @@ def _import(arguments: argparse.Namespace) -> None:
 
 
 def _agreements(arguments: argparse.Namespace, run: Path) -> dict[str, Agreement]:
+    bars = build(Bars, read_assignments("--bar", arguments.bar), "--bar")
     rubric = _rubric(arguments, run)
     items = {item.name: item for item in judged(run)}
     labels = read_labels(arguments.labels, items, rubric)
@@ -87,7 +99,13 @@ def _agreements(arguments: argparse.Namespace, run: Path) -> dict[str, Agreement
     if pass_at is None:
         pass_at = rubric.low + round((rubric.high - rubric.low) * 2 / 3)
     return {
-        name: _compare(name, items, labels, pass_at, (rubric.low, rubric.high))
+        name: compare(
+            *_scored(name, items, labels),
+            pass_at,
+            (rubric.low, rubric.high),
+            bars,
+            _identity(run),
+        )
         for name in rubric.dimensions
         if any(name in given for given in labels.values())
     }
@@ -111,13 +129,10 @@ def _written(out: str) -> Iterator[Path]:
         store.publish(path, out.rstrip("/"))
 
 
-def _compare(
-    name: str,
-    items: dict[str, Item],
-    labels: dict[str, dict[str, int]],
-    pass_at: float,
-    scale: tuple[int, int],
-) -> Agreement:
+def _scored(
+    name: str, items: dict[str, Item], labels: dict[str, dict[str, int]]
+) -> tuple[dict[str, list[tuple[float, float]]], dict[str, list[float]]]:
+    """Return what is labelled and what is scored of one dimension, by side."""
     pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
     scores: dict[str, list[float]] = defaultdict(list)
     for item in items.values():
@@ -126,40 +141,14 @@ def _compare(
         if name in given:
             item = items[item_name]
             pairs[item.side].append((item.verdict.values[name], given[name]))
-    return compare(pairs, scores, pass_at, scale)
+    return pairs, scores
 
 
-def describe(name: str, agreement: Agreement) -> list[str]:
-    """Return what the labels say of one dimension, as lines of text."""
-    low, high = agreement.bias_low, agreement.bias_high
-    reach = "" if low is None else f" (95% {low:+.2f} to {high:+.2f})"
-    kappa, weighted = _said(agreement.kappa), _said(agreement.weighted_kappa)
-    lines = [
-        f"{name}: {agreement.n} labels",
-        f"  agreement       {agreement.exact:.0%} exact, {agreement.within_one:.0%} within one",
-        f"  Cohen's kappa   {kappa}, with quadratic weights {weighted}",
-        f"  Spearman        {_said(agreement.spearman)}",
-        f"  bias            {agreement.bias:+.2f}{reach}, judge minus people",
-    ]
-    for side, mean in agreement.means.items():
-        lines.append(f"  {side:10} mean {_corrected(mean, '.2f')}")
-        rate = _corrected(agreement.rates[side], ".1%")
-        lines.append(f"  {side:10} share of {agreement.pass_at:g} and more {rate}")
-    return lines
-
-
-def _corrected(number: Corrected, form: str) -> str:
-    judge = f"{number.judge:{form}} by the judge"
-    if number.value is None:
-        return f"{judge}; {number.labels} labels of this side are too few to correct it"
-    return (
-        f"{judge}, {number.value:{form}} corrected "
-        f"(95% {number.low:{form}} to {number.high:{form}})"
-    )
-
-
-def _said(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+def _identity(run: Path) -> str:
+    """Return what the judge of the run is known by, "" where its sides had different ones."""
+    paths = (run / side / JUDGE for side in SIDES)
+    used = {store.read_record(path, JudgeSummary).identity for path in paths if path.is_file()}
+    return used.pop() if len(used) == 1 else ""
 
 
 def _rubric(arguments: argparse.Namespace, run: Path) -> Rubric:

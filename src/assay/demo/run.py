@@ -24,6 +24,7 @@ from assay.folder import REPORT_HTML
 DATA = Path(__file__).parent / "data"
 START_SECONDS = 60.0
 JUDGED = 24  # of each side, by the demo's own judge: two cores take a second for each
+TWICE = 6  # of these are judged a second time
 ENDPOINT, JUDGE_MODEL = "ASSAY_JUDGE_ENDPOINT", "ASSAY_JUDGE_MODEL"
 FINISHED = "finished"
 CAUTION = (
@@ -100,6 +101,7 @@ def judge(folder: Path) -> Iterator[Mapping[str, Any]]:
                 "concurrency": 4,
                 "timeout_s": 300,
                 "max_samples": JUDGED,
+                "flip_sample": TWICE,
             },
         }
 

@@ -16,16 +16,18 @@ IGNORED: Literal["IGNORED"] = "IGNORED"
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What a gate decides on. `judged` names the judge's metrics, `advisory` says that it failed
-    its self-test, `untested` names the answers of the self-test that got no verdict, and `void`
-    holds what makes any comparison of the two sides meaningless. `against` names, in each rule,
-    what is compared with where that is not the baseline; `unproven` says of a metric why its
-    comparison with it proves nothing."""
+    its self-test, `untested` names the answers of the self-test that got no verdict, `unadmitted`
+    says of a judge's metric why people's labels do not admit the judge on it, and `void` holds what
+    makes any comparison of the two sides meaningless. `against` names, in each rule, what is
+    compared with where that is not the baseline; `unproven` says of a metric why its comparison
+    with it proves nothing."""
 
     metrics: Sequence[Metric]
     comparisons: Sequence[Comparison]
     judged: frozenset[str] = field(default_factory=frozenset)
     advisory: bool = False
     untested: Sequence[str] = ()
+    unadmitted: Mapping[str, str] = field(default_factory=dict)
     void: Sequence[str] = ()
     against: str = ""
     unproven: Mapping[str, str] = field(default_factory=dict)

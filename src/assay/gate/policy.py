@@ -55,15 +55,18 @@ class GatePolicy:
     """What a candidate must prove: `rules` is metric -> Bound. A rule needs `min_pairs` samples
     that both sides have a score for, and at most the share `max_unscored` of either side without
     one. The judge's metrics are ignored where it failed its self-test, and prove nothing where the
-    self-test was not answered, unless `trust_advisory`. `primary` is the metric that the report's
-    verdict line speaks of, "" for the first that it has. What a candidate may lose holds `against`
-    the baseline and, where a history has one, the last accepted model, or one of the two."""
+    self-test was not answered, unless `trust_advisory`; with `require_admitted` they prove nothing
+    either where people's labels do not admit the judge, or nobody labelled. `primary` is the metric
+    that the report's verdict line speaks of, "" for the first that it has. What a candidate may
+    lose holds `against` the baseline and, where a history has one, the last accepted model, or one
+    of the two."""
 
     rules: Annotated[Mapping[str, Bound], MinLen(1)]
     primary: str = ""
     min_pairs: Annotated[int, Ge(10)] = 50
     max_unscored: Annotated[float, Ge(0), Le(1)] = 0.05
     trust_advisory: bool = False
+    require_admitted: bool = False
     against: Annotated[tuple[Opponent, ...], MinLen(1)] = (BASELINE, ACCEPTED)
 
     @property

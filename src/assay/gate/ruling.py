@@ -15,6 +15,7 @@ Ruled = tuple[Ruling, Claim | None]
 """A ruling, and the claim that it is of where the metric was seen well enough for one."""
 
 _UNTRUSTED = "the judge failed its self-test, so its scores are advisory"
+_UNADMITTED = "{}, and the policy requires that it is admitted"
 _NO_DIRECTION = (
     "the metric does not say which way is better, so a rise may be a gain or a loss: let it return "
     "a record with its direction, and compute the metrics again"
@@ -33,6 +34,9 @@ def rulings(name: str, bound: Bound, policy: GatePolicy, evidence: Evidence) -> 
         blank = _blank(name, f"{kind} {_shown(limit)}", bound, evidence.against if compares else "")
         if evidence.advisory and not trusted:
             yield replace(blank, decision=IGNORED, reason=_UNTRUSTED), None
+            continue
+        if policy.require_admitted and name in evidence.unadmitted:
+            yield replace(blank, reason=_UNADMITTED.format(evidence.unadmitted[name])), None
             continue
         if compares and name in evidence.unproven:
             yield replace(blank, reason=evidence.unproven[name]), None

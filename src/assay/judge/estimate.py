@@ -37,10 +37,11 @@ def extrapolate(
 ) -> Estimate:
     """Return what `calls`, a mode's each, of one judge will take where the verdict `trial` was on
     the longest of the prompts that have these `lengths` in characters."""
-    each = sum(mode.per_sample for mode in calls)
+    samples = len(lengths)
+    each = sum(mode.per_sample * (samples + min(mode.twice, samples)) for mode in calls)
     beside = sum(mode.beside for mode in calls)
-    requests = each * len(lengths) + beside
-    characters = each * sum(lengths) + beside * min(lengths)
+    requests = each + beside
+    characters = each * sum(lengths) / samples + beside * min(lengths)
     prompt = round(trial.prompt_tokens / trial.attempts * characters / max(lengths))
     output = round(trial.output_tokens / trial.attempts * requests)
     return Estimate(

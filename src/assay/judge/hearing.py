@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -64,13 +64,19 @@ class Hearing:
         self._causes: Counter[str] = Counter()
         self._given = 0
 
-    def beside(self, log: Path, others: Sequence[Case]) -> dict[str, Verdict]:
-        """Judge answers that are no predictions of this run, and return their verdicts by id."""
+    def keyed(self, cases: Iterable[Case]) -> Iterator[Keyed]:
+        """Yield the `cases`, each with the key of its verdict."""
+        return ((key(self.identity, case), case) for case in cases)
+
+    def beside(
+        self, log: Path, others: Sequence[Keyed], *, only_failed: bool = False
+    ) -> dict[str, Verdict]:
+        """Judge a few answers beside those of the run, and return their verdicts by id."""
         if not others:
             return {}
-        keyed = [(key(self.identity, case), case) for case in others]
-        self.fill(log, pending(log, keyed, self.names), iter(keyed), None)
-        wanted = {name for name, _ in keyed}
+        todo = pending(log, others, self.names, only_failed=only_failed)
+        self.fill(log, todo, iter(others), None)
+        wanted = {name for name, _ in others}
         return {id: row for id, row in verdicts(log).items() if row.key in wanted}  # noqa: A001
 
     def fill(

@@ -33,11 +33,13 @@ class JudgeJob:
 
 @dataclass(frozen=True, kw_only=True)
 class Calls:
-    """The requests that one judge is to answer: so many for each sample, and so many in all for
-    the answers `beside` them, those of the self-test and the anchors."""
+    """The requests that one judge is to answer: so many for each sample, of which so many are
+    judged `twice`, and so many in all for the answers `beside` them, those of the self-test and the
+    anchors."""
 
     per_sample: int
     beside: int = 0
+    twice: int = 0
 
 
 class Priced(Protocol):

@@ -30,6 +30,8 @@ def seats(settings: JudgeSettings) -> list[JudgeSettings]:
             endpoint=seat.endpoint or settings.endpoint,
             api_key_env=_key_of(seat, settings),
             anchors="",
+            calibration="",
+            flip_sample=0,
             pairwise=False,
             panel=(),
         )

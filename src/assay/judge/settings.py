@@ -42,10 +42,12 @@ class JudgeSettings:
     an endpoint that refuses it is asked by prompt alone. `repeats` asks for each verdict so many
     times and takes the medians; `one_call_each` asks for each dimension by itself. `self_test`
     also has five answers judged whose worth is known; `anchors` is a file of frozen answers that
-    are judged again, to see whether the judge itself has moved; `pairwise` also asks, in both
-    orders, which of the two sides' answers is better; `panel` lists further judges for a second
-    opinion. `max_samples` judges the first so
-    many predictions (0: all).
+    are judged again, to see whether the judge itself has moved; `calibration` is the
+    calibration.json of an earlier run, which says how far this judge agrees with people;
+    `flip_sample` has so many answers
+    of each side, and pairs, judged twice, to see how often the same gets another score; `pairwise`
+    also asks, in both orders, which of the two sides' answers is better; `panel` lists further
+    judges for a second opinion. `max_samples` judges the first so many predictions (0: all).
 
     `concurrency` is the most requests in flight; the two limits a minute (0: none) spread requests
     and tokens evenly. `timeout_s` is the deadline of one request; `retries` counts repeated
@@ -71,6 +73,8 @@ class JudgeSettings:
     retries: Annotated[int, Ge(0), Le(20)] = 5
     self_test: bool = True
     anchors: str = ""
+    calibration: str = ""
+    flip_sample: Annotated[int, Ge(0)] = 20
     pairwise: bool = False
     panel: tuple[Seat, ...] = ()
     prices: Mapping[str, Price] = field(default_factory=dict)

@@ -11,10 +11,13 @@ from assay.judge import contract
 from assay.judge.anchors import Anchor, Shift, drift
 from assay.judge.cost import Price
 from assay.judge.endpoint import Dialect
-from assay.judge.health import Health, examine
+from assay.judge.flips import Flips, compare
+from assay.judge.health import Health, examine, headline
 from assay.judge.rubric import Rubric
 from assay.judge.settings import JudgeSettings
-from assay.records import Direction, Verdict
+from assay.records import Agreement, Direction, Verdict
+
+FAR = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +30,9 @@ class JudgeSummary:
     this run ({} where nothing was asked): json_schema, temperature, and the name of the limit on
     output tokens. `unscored` counts verdicts by cause. Tokens, requests and `cost` (None without a
     price) are those of the verdicts that count, whenever they were paid for. `drift` is how far the
-    judge has moved on its `anchors` since they were frozen.
+    judge has moved on its `anchors` since they were frozen; `flips` how often an answer that was
+    judged twice got another headline score, None where none was. `calibration` is what people's
+    labels said of this judge in an earlier run.
     """
 
     model: str
@@ -51,6 +56,8 @@ class JudgeSummary:
     drift: Mapping[str, Shift] = field(default_factory=dict)
     scale: tuple[int, int] = (1, 10)
     directions: Mapping[str, Direction] = field(default_factory=dict)
+    flips: Flips | None = None
+    calibration: Mapping[str, Agreement] = field(default_factory=dict)
 
 
 def summarise(
@@ -63,12 +70,16 @@ def summarise(
     tested: Mapping[str, Verdict],
     anchors: Sequence[Anchor] = (),
     anchored: Mapping[str, Verdict] | None = None,
+    second: Mapping[str, Verdict] | None = None,
+    calibration: Mapping[str, Agreement] | None = None,
 ) -> JudgeSummary:
     """Return the summary of the verdicts that count (each with its answer's length), of those on
-    the self-test, and of those on the anchors."""
+    the self-test and on the anchors, and of the `second` ones on answers that were judged twice,
+    with the `calibration` of an earlier run."""
     rows = list(rows)
-    anchored = anchored or {}
-    paid = [verdict for verdict, _ in rows] + [*tested.values(), *anchored.values()]
+    anchored, second = anchored or {}, second or {}
+    given = {verdict.id: verdict for verdict, _ in rows}
+    paid = [*given.values(), *tested.values(), *anchored.values(), *second.values()]
     prompt, output = sum(v.prompt_tokens for v in paid), sum(v.output_tokens for v in paid)
     causes = Counter(cause for verdict, _ in rows for cause in list(verdict.unscored.values())[:1])
     return JudgeSummary(
@@ -93,4 +104,6 @@ def summarise(
         drift=drift(anchors, anchored),
         scale=(rubric.low, rubric.high),
         directions=rubric.directions,
+        calibration=calibration or {},
+        flips=compare(given, second, headline, reach=rubric.high - rubric.low, far=FAR),
     )

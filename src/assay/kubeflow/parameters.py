@@ -76,6 +76,7 @@ def check_places(config: Config, given: Mapping[str, Any]) -> None:
         data |= {
             "judge.rubric": "" if built_in else config.judge.rubric,
             "judge.anchors": config.judge.anchors,
+            "judge.calibration": config.judge.calibration,
         }
     baseline = "" if config.baseline == NO_BASELINE else config.baseline
     models = {"model": config.model, "base_model": config.base_model, "baseline": baseline}

@@ -83,12 +83,14 @@ def assemble(
     data = of_data.read(run.folder)
     labelled = calibration.read(run)
     warnings = cautions(run, data, sides, rows, same)
-    warnings += tuple(calibration.cautions(run, labelled))
+    admissions = calibration.admissions(run, labelled)
+    warnings += tuple(calibration.cautions(run, labelled, admissions))
     against = accepted.reference(run, rows)
     warnings += tuple(accepted.cautions(against))
     gate = None
     if policy:
-        gate = gated.gate(policy, run, metrics, comparisons, warnings, against)
+        unadmitted = calibration.unadmitted(admissions, labelled)
+        gate = gated.gate(policy, run, metrics, comparisons, warnings, against, unadmitted)
     focus = examples.focus(run)
     change = examples.changes(run, focus)
     order = examples.worst_first(run, focus)
@@ -114,6 +116,7 @@ def assemble(
         combined=panel,
         costs=costs(run.folder),
         calibration=labelled,
+        admissions=admissions,
         data=data,
         trend=None,
         accepted=against.told if against else None,

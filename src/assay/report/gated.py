@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from assay.gate import ACCEPTED, BASELINE, Evidence, Gate, GatePolicy, both, decide
@@ -24,15 +24,18 @@ def gate(
     comparisons: Sequence[Comparison],
     warnings: Sequence[Caution],
     reference: Reference | None,
+    unadmitted: Mapping[str, str] | None = None,
 ) -> Gate:
     """Return what `policy` says of a run and of its comparison with the last accepted model, if it
-    has one: where its rules hold against both, both have to pass."""
+    has one: where its rules hold against both, both have to pass. `unadmitted` says of the judge's
+    metrics why people's labels do not admit it."""
     proof = Evidence(
         metrics=metrics,
         comparisons=comparisons,
         judged=frozenset(name for side in run.sides for name in side.verdicts.values) | {WIN_RATE},
         advisory=advisory(run),
         untested=untested(run),
+        unadmitted=unadmitted or {},
         void=[caution.text for caution in warnings if caution.severe],
     )
     if BASELINE not in policy.against:

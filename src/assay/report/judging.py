@@ -14,6 +14,7 @@ from assay.report.run import EvaluatedRun, SideRun
 
 ENOUGH = 10
 _CLUMPED = 0.8
+_FICKLE = 0.05
 _SMALL_JUDGE = 3e9
 _UNITS = {"m": 1e6, "b": 1e9}
 
@@ -28,6 +29,7 @@ def doubts(run: EvaluatedRun) -> Iterator[Caution]:
     yield from self_test.of_seats(run)
     yield from _unlike(run)
     yield from _moved(run)
+    yield from _fickle(run)
 
 
 def _unscored(run: EvaluatedRun) -> Iterator[Caution]:
@@ -93,6 +95,19 @@ def _moved(run: EvaluatedRun) -> Iterator[Caution]:
                 "of earlier runs with that in mind.",
             )
             return
+
+
+def _fickle(run: EvaluatedRun) -> Iterator[Caution]:
+    """That the judge gives the same answer another score too often, where that is sure."""
+    for side in run.sides:
+        flips = side.judge.flips if side.judge else None
+        if flips and flips.far.low is not None and flips.far.low > _FICKLE:
+            yield Caution(
+                severe=False,
+                text=f"The judge changed its mind by {flips.far.by:g} or more on {flips.far.count} "
+                f"of {flips.n} answers of the {side.side} that it was shown twice: set "
+                "judge.repeats to 3.",
+            )
 
 
 def _failures(side: SideRun) -> Counter[str]:

@@ -87,7 +87,12 @@ def run_assay(url: str, files: tuple[Path, Path], out: Path, in_flight: int) -> 
         *files,
         out,
         JudgeSettings(
-            endpoint=url, model="fake", api_key_env="", self_test=False, concurrency=in_flight
+            endpoint=url,
+            model="fake",
+            api_key_env="",
+            self_test=False,
+            flip_sample=0,
+            concurrency=in_flight,
         ),
     )
 
@@ -142,6 +147,7 @@ def _faults(folder: Path, calls: int) -> None:
             model="fake",
             api_key_env="",
             self_test=False,
+            flip_sample=0,
             concurrency=in_flight,
             timeout_s=deadline,
         )

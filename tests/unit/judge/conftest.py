@@ -59,6 +59,7 @@ def judge_server(
                 model=MODEL,
                 api_key_env="",
                 self_test=False,
+                flip_sample=0,
                 max_tokens=320,  # 200 characters of commentary may be as many tokens
                 concurrency=2,
                 timeout_s=300,

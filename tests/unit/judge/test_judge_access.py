@@ -38,7 +38,11 @@ def make_settings(monkeypatch: pytest.MonkeyPatch) -> JudgeSettings:
     monkeypatch.setenv("ASSAY_JUDGE_API_KEY", KEY)
     monkeypatch.setenv("OTHER_KEY", "k-of-the-other")
     return JudgeSettings(
-        endpoint="https://judge.example/v1", model="fake", self_test=False, max_unscored=1.0
+        endpoint="https://judge.example/v1",
+        model="fake",
+        self_test=False,
+        flip_sample=0,
+        max_unscored=1.0,
     )
 
 

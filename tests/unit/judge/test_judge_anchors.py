@@ -140,6 +140,7 @@ def test_a_run_judges_its_anchors_again_and_says_how_far_the_judge_moved(
             model="fake",
             api_key_env="",
             self_test=False,
+            flip_sample=0,
             anchors=str(frozen),
         )
         assert check(settings, files(3)[0], sides=2).requests == 2 * (3 + 6)

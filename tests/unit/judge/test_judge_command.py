@@ -34,7 +34,13 @@ def run(files: Make, tmp_path: Path) -> Path:
 
 
 def configure(run: Path, url: str) -> None:
-    asked = {"endpoint": url, "model": "fake", "api_key_env": "", "self_test": False}
+    asked = {
+        "endpoint": url,
+        "model": "fake",
+        "api_key_env": "",
+        "self_test": False,
+        "flip_sample": 0,
+    }
     asked |= {"retries": 0, "concurrency": 1, "max_unscored": 1.0}
     values = {"mode": "judge", "dataset": {"eval": "e.json"}, "model": "m", "judge": asked}
     (run / "config.yaml").write_text(yaml.safe_dump(values))

@@ -39,7 +39,7 @@ def summary_of(
 ) -> tuple[JudgeSummary, int]:
     """Judge `count` predictions; return judge.json and how many requests came."""
     with serving(handler) as endpoint:
-        settings = JudgeSettings(endpoint=endpoint.url, model="fake", api_key_env="")
+        settings = JudgeSettings(endpoint=endpoint.url, model="fake", api_key_env="", flip_sample=0)
         judge(*files(count), folder / "verdicts.jsonl", replace(settings, **changed))  # type: ignore[arg-type]
     return store.read_record(folder / "judge.json", JudgeSummary), len(endpoint.requests)
 
@@ -105,7 +105,7 @@ def test_a_resumed_run_does_not_pay_for_the_self_test_again(files: Make, tmp_pat
 def test_one_self_test_serves_both_sides(files: Make, tmp_path: Path) -> None:
     samples, predictions = files(3)
     with serving(fair) as endpoint:
-        settings = JudgeSettings(endpoint=endpoint.url, model="fake", api_key_env="")
+        settings = JudgeSettings(endpoint=endpoint.url, model="fake", api_key_env="", flip_sample=0)
         sides = {"baseline": predictions, "candidate": predictions}
         for _ in range(2):
             judge_sides(samples, sides, tmp_path, settings)
@@ -121,7 +121,7 @@ def test_what_one_side_has_paid_for_stays_in_its_log(files: Make, tmp_path: Path
     samples, predictions = files(3)
     sides = {"baseline": predictions, "candidate": predictions}
     with serving(fair) as endpoint:
-        settings = JudgeSettings(endpoint=endpoint.url, model="fake", api_key_env="")
+        settings = JudgeSettings(endpoint=endpoint.url, model="fake", api_key_env="", flip_sample=0)
         judge_sides(samples, {"candidate": predictions}, tmp_path, settings)
         before = (tmp_path / "candidate" / "self_test.jsonl").read_bytes()
         judge_sides(samples, sides, tmp_path, settings)
@@ -131,7 +131,7 @@ def test_what_one_side_has_paid_for_stays_in_its_log(files: Make, tmp_path: Path
 
 
 def test_without_a_self_test_there_is_nothing_to_fail(files: Make, tmp_path: Path) -> None:
-    summary, requests = summary_of(generous, files, tmp_path, self_test=False)
+    summary, requests = summary_of(generous, files, tmp_path, self_test=False, flip_sample=0)
     assert requests == 3
     assert summary.health.self_test == ()
     assert not summary.health.advisory
@@ -161,7 +161,7 @@ def test_the_summary_says_how_the_judge_was_asked(files: Make, tmp_path: Path) -
             return error(400, "no temperature", param="temperature", code="unsupported_value")
         return fair(body)
 
-    summary, _ = summary_of(picky, files, tmp_path, self_test=False)
+    summary, _ = summary_of(picky, files, tmp_path, self_test=False, flip_sample=0)
     assert summary.asked_with == {"json_schema": True, "temperature": False, "limit": "max_tokens"}
     assert (summary.model, summary.rubric) == ("fake", "default-en")
     assert "/v1" not in summary.host
@@ -169,10 +169,10 @@ def test_the_summary_says_how_the_judge_was_asked(files: Make, tmp_path: Path) -
 
 def test_tokens_and_cost(files: Make, tmp_path: Path) -> None:
     prices = {"fake": Price(input=2.0, output=10.0)}
-    summary, _ = summary_of(fair, files, tmp_path, self_test=False, prices=prices)
+    summary, _ = summary_of(fair, files, tmp_path, self_test=False, flip_sample=0, prices=prices)
     assert (summary.prompt_tokens, summary.output_tokens) == (300, 60)
     assert summary.cost == pytest.approx((300 * 2 + 60 * 10) / 1e6)
-    without, _ = summary_of(fair, files, tmp_path, self_test=False)
+    without, _ = summary_of(fair, files, tmp_path, self_test=False, flip_sample=0)
     assert without.cost is None
 
 
@@ -180,7 +180,13 @@ def test_a_cap_stops_before_it_is_passed_and_keeps_what_is_done(
     files: Make, tmp_path: Path
 ) -> None:
     prices = {"fake": Price(input=0.0, output=1000.0)}  # a token is 0.001
-    given = {"prices": prices, "self_test": False, "concurrency": 1, "max_tokens": 25}
+    given = {
+        "prices": prices,
+        "self_test": False,
+        "flip_sample": 0,
+        "concurrency": 1,
+        "max_tokens": 25,
+    }
     out = tmp_path / "verdicts.jsonl"
     with pytest.raises(StageError, match="not_judged"):
         summary_of(fair, files, tmp_path, 40, max_cost=0.2, **given)
@@ -207,7 +213,12 @@ def test_a_price_table_without_the_model(
 def test_a_hopeless_judge_is_not_asked_to_the_end(files: Make, tmp_path: Path) -> None:
     with serving(lambda _: error(401, "no")) as endpoint:
         settings = JudgeSettings(
-            endpoint=endpoint.url, model="fake", api_key_env="", concurrency=4, self_test=False
+            endpoint=endpoint.url,
+            model="fake",
+            api_key_env="",
+            concurrency=4,
+            self_test=False,
+            flip_sample=0,
         )
         with pytest.raises(
             StageError, match=r"None of the first 30 .*\(30 auth\), the last one: auth: "

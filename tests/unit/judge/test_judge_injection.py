@@ -64,7 +64,12 @@ def test_a_judge_that_parrots_scores_nothing(tmp_path: Path) -> None:
 
     with serving(parrot) as endpoint:
         settings = JudgeSettings(
-            endpoint=endpoint.url, model="fake", api_key_env="", self_test=False, max_unscored=1.0
+            endpoint=endpoint.url,
+            model="fake",
+            api_key_env="",
+            self_test=False,
+            flip_sample=0,
+            max_unscored=1.0,
         )
         judge(samples, predictions, tmp_path / "verdicts.jsonl", settings)
     rows = verdicts(tmp_path / "verdicts.jsonl")

@@ -33,6 +33,12 @@ def reply(body: Body) -> Answer:
         ({"repeats": 3}, {"score": 18}),
         ({"pairwise": True}, {"score": 6, "pairwise": 6}),
         ({"panel": PANEL}, {"score": 6, "panel": 12}),
+        ({"flip_sample": 2}, {"score": 10}),
+        ({"flip_sample": 20, "repeats": 2}, {"score": 24}),
+        (
+            {"flip_sample": 2, "panel": PANEL, "pairwise": True},
+            {"score": 10, "panel": 12, "pairwise": 10},
+        ),
         (
             {"panel": PANEL, "pairwise": True, "repeats": 2},
             {"score": 12, "panel": 24, "pairwise": 12},
@@ -47,7 +53,11 @@ def test_what_is_estimated_is_asked_and_summed_up(
     candidate.write_text(baseline.read_text().replace("It is", "Well, it is"))
     with serving(reply, ("fake", "second", "third")) as endpoint:
         settings = JudgeSettings(
-            endpoint=endpoint.url, model="fake", api_key_env="", self_test=False, **asked
+            endpoint=endpoint.url,
+            model="fake",
+            api_key_env="",
+            self_test=False,
+            **({"flip_sample": 0} | asked),
         )
         estimate = check(settings, samples, sides=2)
         endpoint.requests.clear()
@@ -81,7 +91,7 @@ def test_one_more_mode_is_estimated_and_judges(
     samples, predictions = files(3)
     with serving(reply) as endpoint:
         settings = JudgeSettings(
-            endpoint=endpoint.url, model="fake", api_key_env="", self_test=False
+            endpoint=endpoint.url, model="fake", api_key_env="", self_test=False, flip_sample=0
         )
         estimate = check(settings, samples)
         judge_sides(samples, {"candidate": predictions}, tmp_path, settings)

@@ -55,6 +55,7 @@ def both(files: Make, tmp_path: Path) -> tuple[Path, Path, Path]:
 
 def settings_for(url: str, **more: object) -> JudgeSettings:
     asked = {"endpoint": url, "model": "fake", "api_key_env": "", "retries": 0, "max_unscored": 1}
+    asked |= {"flip_sample": 0}
     return JudgeSettings(**(asked | more))  # type: ignore[arg-type]
 
 

@@ -28,7 +28,13 @@ DATA = Path(__file__).parents[2] / "data" / "run"
 
 def settings_for(url: str, *seats: Seat) -> JudgeSettings:
     return JudgeSettings(
-        endpoint=url, model="fake", api_key_env="", self_test=False, retries=0, panel=seats
+        endpoint=url,
+        model="fake",
+        api_key_env="",
+        self_test=False,
+        flip_sample=0,
+        retries=0,
+        panel=seats,
     )
 
 

@@ -50,6 +50,7 @@ def test_the_longest_sample_is_tried_and_the_whole_estimated(tmp_path: Path) -> 
             model="fake",
             api_key_env="",
             self_test=False,
+            flip_sample=0,
             prices={"fake": Price(input=1.0, output=2.0)},
         )
         estimate = check(settings, samples, sides=2)
@@ -82,7 +83,7 @@ def test_every_call_is_estimated(changed: dict[str, Any], requests: int, tmp_pat
 
     with serving(handler) as endpoint:
         settings = JudgeSettings(
-            endpoint=endpoint.url, model="fake", api_key_env="", self_test=False
+            endpoint=endpoint.url, model="fake", api_key_env="", self_test=False, flip_sample=0
         )
         estimate = check(replace(settings, **changed), samples, sides=2)
     assert estimate.requests == requests

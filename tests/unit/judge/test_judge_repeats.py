@@ -26,6 +26,7 @@ def verdict_of(
             model="fake",
             api_key_env="",
             self_test=False,
+            flip_sample=0,
             retries=0,
             concurrency=1,
             max_unscored=1.0,

@@ -36,7 +36,7 @@ def test_the_request_is_this(tmp_path: Path, files: Make, monkeypatch: pytest.Mo
     monkeypatch.setattr("assay.judge.contract.fence", lambda *_: "qwerty")
     with serving(lambda _: chat(scores())) as endpoint:
         settings = JudgeSettings(
-            endpoint=endpoint.url, model="fake", max_tokens=300, self_test=False
+            endpoint=endpoint.url, model="fake", max_tokens=300, self_test=False, flip_sample=0
         )
         judge(*files(1), tmp_path / "verdicts.jsonl", settings)
     (body,) = endpoint.requests
@@ -59,7 +59,7 @@ def test_the_request_is_this(tmp_path: Path, files: Make, monkeypatch: pytest.Mo
 def test_the_schema_asks_for_the_commentary_before_the_scores(tmp_path: Path, files: Make) -> None:
     with serving(lambda _: chat(scores())) as endpoint:
         settings = JudgeSettings(
-            endpoint=endpoint.url, model="fake", api_key_env="", self_test=False
+            endpoint=endpoint.url, model="fake", api_key_env="", self_test=False, flip_sample=0
         )
         judge(*files(1), tmp_path / "verdicts.jsonl", settings)
     form = endpoint.requests[0]["response_format"]
@@ -78,7 +78,11 @@ def test_the_key_appears_nowhere_but_in_the_header(
     monkeypatch.setenv("OTHER_KEY", "k-secret")
     with serving(lambda _: chat(scores())) as endpoint:
         settings = JudgeSettings(
-            endpoint=endpoint.url, model="fake", api_key_env="OTHER_KEY", self_test=False
+            endpoint=endpoint.url,
+            model="fake",
+            api_key_env="OTHER_KEY",
+            self_test=False,
+            flip_sample=0,
         )
         judge(*files(2), tmp_path / "verdicts.jsonl", settings)
     assert "k-secret" not in json.dumps(endpoint.requests)
@@ -88,7 +92,7 @@ def test_the_key_appears_nowhere_but_in_the_header(
 def test_the_constant_part_is_the_same_for_every_call(tmp_path: Path, files: Make) -> None:
     with serving(lambda _: chat(scores())) as endpoint:
         settings = JudgeSettings(
-            endpoint=endpoint.url, model="fake", api_key_env="", self_test=False
+            endpoint=endpoint.url, model="fake", api_key_env="", self_test=False, flip_sample=0
         )
         judge(*files(3), tmp_path / "verdicts.jsonl", settings)
     assert len({body["messages"][0]["content"] for body in endpoint.requests}) == 1
@@ -146,7 +150,7 @@ def test_which_model_answered_is_not_said(tmp_path: Path, files: Make) -> None:
     samples, predictions = files(1)
     with serving(lambda _: chat(scores())) as endpoint:
         settings = JudgeSettings(
-            endpoint=endpoint.url, model="fake", api_key_env="", self_test=False
+            endpoint=endpoint.url, model="fake", api_key_env="", self_test=False, flip_sample=0
         )
         for side in ("baseline", "candidate"):
             judge(samples, predictions, tmp_path / side / "verdicts.jsonl", settings, side=side)
@@ -158,7 +162,7 @@ def test_which_model_answered_is_not_said(tmp_path: Path, files: Make) -> None:
 def test_verdicts_are_scores(tmp_path: Path, files: Make) -> None:
     with serving(lambda _: chat(scores(8, safety=10))) as endpoint:
         settings = JudgeSettings(
-            endpoint=endpoint.url, model="fake", api_key_env="", self_test=False
+            endpoint=endpoint.url, model="fake", api_key_env="", self_test=False, flip_sample=0
         )
         judge(*files(1), tmp_path / "verdicts.jsonl", settings)
     (row,) = store.read_rows(tmp_path / "verdicts.jsonl", dict[str, object])

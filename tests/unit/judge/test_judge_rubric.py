@@ -73,6 +73,7 @@ def test_the_summary_says_the_rubrics_scale(files: Make, tmp_path: Path) -> None
             api_key_env="",
             rubric=written(tmp_path),
             self_test=False,
+            flip_sample=0,
         )
         judge(*files(1), tmp_path / "verdicts.jsonl", own)
     assert store.read_record(tmp_path / "judge.json", JudgeSummary).scale == (0, 4)

@@ -21,7 +21,13 @@ Make = Callable[[int], tuple[Path, Path]]
 
 def settings_for(url: str, **changed: object) -> JudgeSettings:
     base = JudgeSettings(
-        endpoint=url, model="fake", api_key_env="", self_test=False, retries=1, max_unscored=1.0
+        endpoint=url,
+        model="fake",
+        api_key_env="",
+        self_test=False,
+        flip_sample=0,
+        retries=1,
+        max_unscored=1.0,
     )
     return replace(base, **changed)  # type: ignore[arg-type]
 

@@ -29,7 +29,13 @@ def answered(body: Body) -> Answer:
 
 def settings_for(url: str, model: str = "m", **changed: object) -> JudgeSettings:
     base = JudgeSettings(
-        endpoint=url, model=model, api_key_env="", self_test=False, retries=0, max_unscored=1.0
+        endpoint=url,
+        model=model,
+        api_key_env="",
+        self_test=False,
+        flip_sample=0,
+        retries=0,
+        max_unscored=1.0,
     )
     return replace(base, **changed)  # type: ignore[arg-type]
 

@@ -56,7 +56,8 @@ def test_the_judges_health_is_told_in_every_format(run: Path) -> None:
     summary = json.loads((run / "candidate/judge.json").read_text())
     report(run)
     document = store.read_json(run / "report.json")
-    assert document["judging"]["candidate"] == summary | {"directions": {}}
+    unsaid: dict[str, object] = {"directions": {}, "flips": None, "calibration": {}}
+    assert document["judging"]["candidate"] == summary | unsaid
     for page in pages(run):
         assert "Qwen3-32B at 127.0.0.1:8080" in page
         assert "passed: 5 of 5" in page

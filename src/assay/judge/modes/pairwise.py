@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 
 from assay import cases, progress, store
-from assay.folder import PAIRING, PAIRS
+from assay.folder import PAIRING, PAIRS, SECOND_PAIRS
 from assay.judge.cost import Price
+from assay.judge.flips import Flips, compare, judge_again
 from assay.judge.hearing import Hearing, Keyed, check_share
 from assay.judge.log import not_judged, pending, verdicts
 from assay.judge.mode import Calls, JudgeJob, JudgeMode, priced
 from assay.judge.pair_contract import ask_for
-from assay.judge.pair_verdict import WIN_RATE, Preference, give, preference_of
+from assay.judge.pair_verdict import LOSS, WIN, WIN_RATE, Preference, give, preference_of
 from assay.judge.session import Session, prompt_tokens
 from assay.judge.settings import JudgeSettings
 from assay.progress import Listener
@@ -29,7 +32,8 @@ class PairSummary:
     """The pairwise judging of a run, written last: how many `pairs`, how many of them were `wins`,
     `ties` and `losses` of the candidate, how many of the ties are `inconsistent` (the reply changed
     with the order), and what has no score, by cause. Each pair was asked `repeats` times in both
-    orders. `cost` is None without a price."""
+    orders. `flips` says how often a pair that was judged twice got another outcome, None where none
+    was. `cost` is None without a price."""
 
     model: str
     pairs: int
@@ -43,6 +47,7 @@ class PairSummary:
     output_tokens: int
     cost: float | None
     repeats: int = 1
+    flips: Flips | None = None
 
 
 def judge_pairs(
@@ -90,7 +95,15 @@ def judge_pairs(
         listen, "judge", total=total, unit="pairs", side="pairs", done=todo.done
     ) as tracker:
         hearing.fill(out, todo, keyed(), tracker)
-        summary = _summarise(settings, list(verdicts(out).values()), hearing.price)
+        given = verdicts(out)
+        second = judge_again(
+            hearing,
+            out.with_name(SECOND_PAIRS),
+            islice(keyed(), settings.max_samples or None),
+            given,
+            only_failed=only_failed,
+        )
+        summary = _summarise(settings, given, second, hearing.price)
         store.write_json(out.with_name(PAIRING), summary)
         check_share(summary.unscored, summary.pairs, settings, out)
 
@@ -102,11 +115,16 @@ def _key(name: str, case: Case, other: str) -> str:
 
 
 def _summarise(
-    settings: JudgeSettings, rows: Sequence[Verdict], price: Price | None
+    settings: JudgeSettings,
+    given: Mapping[str, Verdict],
+    second: Mapping[str, Verdict],
+    price: Price | None,
 ) -> PairSummary:
+    rows = given.values()
     causes = Counter(row.unscored[WIN_RATE] for row in rows if row.unscored)
     preferences = Counter[Preference | None](preference_of(row) for row in rows)
-    prompt, output = sum(row.prompt_tokens for row in rows), sum(row.output_tokens for row in rows)
+    paid = [*rows, *second.values()]
+    prompt, output = sum(row.prompt_tokens for row in paid), sum(row.output_tokens for row in paid)
     return PairSummary(
         model=settings.model,
         pairs=len(rows),
@@ -115,11 +133,12 @@ def _summarise(
         losses=preferences["baseline"],
         inconsistent=preferences["inconsistent"],
         unscored=dict(sorted(causes.items())),
-        requests=sum(row.attempts for row in rows),
+        requests=sum(row.attempts for row in paid),
         prompt_tokens=prompt,
         output_tokens=output,
         cost=price.of(prompt, output) if price else None,
         repeats=settings.repeats,
+        flips=compare(given, second, itemgetter(WIN_RATE), reach=WIN - LOSS, far=WIN - LOSS),
     )
 
 
@@ -128,7 +147,7 @@ def _judges(settings: JudgeSettings, sides: int) -> list[JudgeSettings]:
 
 
 def _calls(settings: JudgeSettings, _sides: int) -> Calls:
-    return Calls(per_sample=2 * settings.repeats)
+    return Calls(per_sample=2 * settings.repeats, twice=settings.flip_sample)
 
 
 def _judge(job: JudgeJob) -> None:

@@ -7,10 +7,10 @@ from itertools import islice
 from pathlib import Path
 
 from assay import cases, progress, store
-from assay.folder import ANCHORS, JUDGE, SELF_TEST, VERDICTS
-from assay.judge import anchors, health, rubric
+from assay.folder import ANCHORS, JUDGE, SECOND_VERDICTS, SELF_TEST, VERDICTS
+from assay.judge import anchors, flips, health, labelled, rubric
 from assay.judge.hearing import Hearing, Keyed, check_share
-from assay.judge.log import carry_over, key, pending, verdicts
+from assay.judge.log import carry_over, identity, pending, verdicts
 from assay.judge.mode import Calls, JudgeJob, JudgeMode, priced
 from assay.judge.settings import JudgeSettings, check_access
 from assay.judge.summary import JudgeSummary, summarise
@@ -30,7 +30,8 @@ def judge(
 ) -> None:
     """Append a Verdict to the log `out` (verdicts.jsonl) for every prediction that has none yet;
     then write judge.json (JudgeSummary) beside it. The verdicts on the self-test and on the
-    anchors are logged in self_test.jsonl and anchor_verdicts.jsonl.
+    anchors are logged in self_test.jsonl and anchor_verdicts.jsonl, and those on the answers that
+    are judged twice in second_verdicts.jsonl.
 
     A verdict that was paid for under the same rubric, model, parameters and prediction is not
     asked for again; one that failed is. `only_failed` leaves out what was never asked. Read the
@@ -39,10 +40,11 @@ def judge(
     """
     hearing = Hearing(settings)
     frozen = anchors.load(settings.anchors, hearing.rubric)
+    calibration = labelled.load(settings.calibration, hearing.identity)
     cases.count(samples, predictions)
 
     def keyed() -> Iterator[Keyed]:
-        return ((key(hearing.identity, case), case) for case in cases.read(samples, predictions))
+        return hearing.keyed(cases.read(samples, predictions))
 
     todo = pending(out, keyed(), hearing.names, most=settings.max_samples, only_failed=only_failed)
     with progress.track(
@@ -54,21 +56,31 @@ def judge(
         done=todo.done,
     ) as tracker:
         probes = health.probes() if settings.self_test else []
-        tested = hearing.beside(out.with_name(SELF_TEST), probes)
-        anchored = hearing.beside(out.with_name(ANCHORS), anchors.cases(frozen))
+        tested = hearing.beside(out.with_name(SELF_TEST), list(hearing.keyed(probes)))
+        frozen_cases = list(hearing.keyed(anchors.cases(frozen)))
+        anchored = hearing.beside(out.with_name(ANCHORS), frozen_cases)
         hearing.fill(out, todo, keyed(), tracker)
+        given = verdicts(out)
+        second = flips.judge_again(
+            hearing,
+            out.with_name(SECOND_VERDICTS),
+            islice(keyed(), settings.max_samples or None),
+            given,
+            only_failed=only_failed,
+        )
         joined = islice(cases.read(samples, predictions), settings.max_samples or None)
-        rows = _with_lengths(verdicts(out), joined)
         summary = summarise(
             settings,
             hearing.rubric,
             hearing.identity,
             hearing.dialect,
             hearing.price,
-            rows,
+            _with_lengths(given, joined),
             tested,
             frozen,
             anchored,
+            second,
+            calibration,
         )
         store.write_json(out.with_name(JUDGE), summary)
         check_share(summary.unscored, summary.verdicts, settings, out)
@@ -115,14 +127,15 @@ def _carry_over(before: Path, log: Path) -> None:
 
 
 def calls(settings: JudgeSettings, sides: int) -> Calls:
-    """Return what scoring so many sides asks of one judge. Raises JudgeError where the rubric or
-    the anchors cannot be read."""
+    """Return what scoring so many sides asks of one judge. Raises JudgeError where the rubric, the
+    anchors or the calibration cannot be read, or are none of this judge's."""
     chosen = rubric.load(settings.rubric)
+    labelled.load(settings.calibration, identity(settings, chosen))
     parts = len(chosen.parts()) if settings.one_call_each else 1
     each = sides * parts * settings.repeats
     beside = len(anchors.load(settings.anchors, chosen))
     beside += len(health.PROBES) if settings.self_test else 0
-    return Calls(per_sample=each, beside=each * beside)
+    return Calls(per_sample=each, beside=each * beside, twice=settings.flip_sample)
 
 
 def _judges(settings: JudgeSettings, _sides: int) -> list[JudgeSettings]:

@@ -12,7 +12,7 @@ from assay.gate import Gate
 from assay.judge import JudgeSummary, PairSummary, PanelSummary
 from assay.records import Agreement
 from assay.report.contents.answers import Example, Opinion, PairVerdict, Points, SideAnswer
-from assay.report.contents.findings import Caution, Conclusion, MetricRow, Outcome, Tone
+from assay.report.contents.findings import Admission, Caution, Conclusion, MetricRow, Outcome, Tone
 from assay.report.contents.history import (
     Acceptance,
     Accepted,
@@ -26,6 +26,7 @@ from assay.report.contents.sides import Data, SideSummary, Source, Training
 __all__ = [
     "Acceptance",
     "Accepted",
+    "Admission",
     "Caution",
     "Conclusion",
     "Data",
@@ -60,9 +61,9 @@ class Report:
     the medians over all judges; `judge_scale` is the rubric's, and `histograms` count its
     scores from the lowest to the highest; `costs` are those of judge, panel and pairwise
     judging, where they have a price; `calibration` is what people's labels say of each
-    dimension; `trend` is None without a history, `accepted` where it has accepted no model;
-    `counts` are the samples of the whole run by the page's filters, of which `examples` may be
-    a draw."""
+    dimension, `admissions` whether they admit the judge on it; `trend` is None without a history,
+    `accepted` where it has accepted no model; `counts` are the samples of the whole run by the
+    page's filters, of which `examples` may be a draw."""
 
     schema: int
     assay: str
@@ -83,6 +84,7 @@ class Report:
     combined: tuple[MetricRow, ...]
     costs: Mapping[str, float]
     calibration: Mapping[str, Agreement]
+    admissions: Mapping[str, Admission]
     data: Data | None
     trend: Trend | None
     accepted: Accepted | None

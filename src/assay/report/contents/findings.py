@@ -10,6 +10,7 @@ from assay.records import Comparison, Direction, Group, Metric
 Outcome = Literal[
     "better", "worse", "higher", "lower", "none", "chance", "few", "no interval", "not compared"
 ]
+Admission = Literal["admitted", "not admitted", "not calibrated"]
 Tone = Literal["better", "worse", "mixed", "none", "invalid", "alone"]
 
 

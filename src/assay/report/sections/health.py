@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from assay.judge import JudgeSummary
+from assay.judge.flips import Changed, Flips
 from assay.report import self_test as verdicts
 from assay.report.plain import signed
 from assay.report.section import Cell, Column, Phrase, Table, side_columns, titled
@@ -81,6 +82,30 @@ def _drift(summary: JudgeSummary) -> str:
     )
 
 
+def _flips(summary: JudgeSummary) -> str:
+    of = summary.flips
+    shares = flips(of, "{} scores changed", "{} by 2 or more")
+    if of is None or of.mean_change is None or of.low is None or of.high is None:
+        return shares
+    return f"{shares}; on average by {of.mean_change:.2f} ({of.low:.2f} to {of.high:.2f})"
+
+
+def flips(of: Flips | None, changed: str, far: str) -> str:
+    """Return what came of judging answers twice, in the words given for any change and a far one;
+    "" where none was."""
+    if of is None:
+        return ""
+    if not of.n:
+        return f"none of {of.asked} has a second score"
+    return f"{changed.format(_share(of.changed, of.n))}, {far.format(_share(of.far, of.n))}"
+
+
+def _share(of: Changed, n: int) -> str:
+    if of.low is None or of.high is None:
+        return f"{of.count} of {n}"
+    return f"{of.count} of {n} ({of.low:.0%} to {of.high:.0%})"
+
+
 def _first(names: Sequence[str]) -> str:
     listed = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
     return f"{len(names):,}" + (f": {listed}" if names else "")
@@ -111,6 +136,7 @@ _ROWS = (
     ),
     ("Standard deviation within an item", _spread),
     ("Unstable items", _unstable),
+    ("The same answers judged twice", _flips),
     ("Drift on the anchors, now minus then", _drift),
     ("Requests", lambda summary: f"{summary.requests:,}"),
     (

@@ -64,11 +64,13 @@ def _pairs(pairing: PairSummary) -> str:
     """What the pairwise judging came to, as one sentence."""
     causes = ", ".join(f"{count} {cause}" for cause, count in pairing.unscored.items())
     repeated = f", {pairing.repeats} times by majority" if pairing.repeats > 1 else ""
+    twice = health.flips(pairing.flips, "{} outcomes changed", "{} to the other side")
+    twice = f" Judged twice: {twice}." if twice else ""
     cost = "" if pairing.cost is None else f", cost {pairing.cost:.4g}"
     return (
         f"Pairwise, each pair in both orders{repeated}: of {pairing.pairs:,} pairs the candidate "
         f"won {pairing.wins:,}, lost {pairing.losses:,} and tied {pairing.ties:,}, of which "
         f"{pairing.inconsistent:,} because the order changed the judge's mind; unscored: "
         f"{causes or 'none'}. {pairing.requests:,} requests, {pairing.prompt_tokens:,} + "
-        f"{pairing.output_tokens:,} tokens{cost}."
+        f"{pairing.output_tokens:,} tokens{cost}.{twice}"
     )
