@@ -28,7 +28,7 @@ LAYERS = (
     {"scoring"},
     {"report", "calibrate"},
     {"config"},
-    {"plan"},
+    {"plan", "measured"},
     {"preflight"},
     {"run"},
     {"task", "terminal"},

@@ -12,7 +12,7 @@ from assay import parameters, placement, scoring, settings, store
 from assay.dataset import DatasetSettings
 from assay.errors import InputError, SettingsError
 from assay.finetune import FinetuneSettings
-from assay.gate import ACCEPTED, GatePolicy
+from assay.gate import ACCEPTED, GatePolicy, check_baseline, check_policy
 from assay.generate import GenerateSettings
 from assay.judge import JudgeSettings, check_access
 from assay.metrics import MetricsSettings
@@ -205,10 +205,10 @@ def _check_consistent(config: Config) -> None:
             )
     if config.judge:
         check_access(config.judge)
-    if config.gate and config.baseline == NO_BASELINE:
-        raise SettingsError(
-            "gate compares with a baseline, and baseline is none", "Remove one of the two"
-        )
+    if config.gate:
+        check_policy(config.gate)
+        if config.baseline == NO_BASELINE:
+            check_baseline(config.gate)
     if config.gate and config.gate.against == (ACCEPTED,) and not config.history:
         raise SettingsError(
             "gate.against is accepted alone, and there is no history that could have accepted a "

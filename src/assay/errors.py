@@ -16,7 +16,7 @@ AssayError
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from assay import exits
@@ -126,6 +126,15 @@ class Problems:
             raise self._errors[0]
         if self._errors:
             raise InputError("\n".join(map(str, self._errors)))
+
+
+def raise_all(found: Iterable[InputError]) -> None:
+    """Raise what was found: an InputError, with a line for each problem where there are several."""
+    problems = Problems()
+    for error in found:
+        with problems.noted():
+            raise error
+    problems.check()
 
 
 def check_all(*checks: Callable[[], object]) -> None:

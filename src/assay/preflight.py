@@ -5,26 +5,28 @@ With `prepare` a run on this machine (run.py) begins, and the first task of a pi
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from assay import dataset, model, progress, queues, report, scoring, store
+from assay import dataset, measured, model, progress, queues, report, scoring, store
 from assay import finetune as finetuning
+from assay import gate as gating
 from assay import generate as generating
 from assay import judge as judging
 from assay import metrics as measuring
 from assay import plan as planning
 from assay.config import Config
-from assay.errors import Problems, SettingsError, check_all
+from assay.errors import Problems, check_all
 from assay.folder import CONFIG, SAMPLES, SUMMARY
 from assay.gate import GatePolicy
 from assay.judge import Estimate
 from assay.plan import Plan
 from assay.progress import Progress
-from assay.scoring import AUTO_METRICS, JUDGING
+from assay.scoring import AUTO_METRICS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,11 @@ def prepare(
         with problems.noted():
             check()
     with problems.noted():
+        _check_sides(plan)
+    with problems.noted():
         summary = write_samples(draft, folder, tokens=not problems.any)
+    with problems.noted():
+        _check_samples(draft.config, summary.eval.samples if summary else None)
     with problems.noted():
         estimate = _ask_judge(draft, folder if summary else None)
     problems.check()
@@ -73,7 +79,7 @@ def prepare(
 def check_settings(config: Config) -> None:
     """Raise InputError, with a line for each problem, for what is wrong with `config` wherever it
     runs: no model, data, endpoint or store is looked at, nor what is installed only there."""
-    check_all(*_checks(config))
+    check_all(*_checks(config), partial(_check_samples, config, None))
 
 
 def check_cluster(plan: Plan, artifacts: str) -> None:
@@ -159,25 +165,26 @@ def _all_built_in(config: Config) -> bool:
 
 
 def _check_gate(config: Config, policy: GatePolicy) -> None:
-    """Refuse a rule that this run cannot prove, before anything is spent on it."""
-    wanted = {scorer.name for scorer in config.wanted}
-    specs = measuring.specs(config.metrics) if AUTO_METRICS.name in wanted else ()
-    metrics = [spec.name for spec in specs if spec.kind != "total"]
-    if config.judge and JUDGING.name in wanted:
-        metrics = [*metrics, *judging.dimensions(config.judge.rubric)]
-        metrics += [judging.WIN_RATE] if config.judge.pairwise else []
-    for name in policy.rules:
-        if name not in metrics:
-            raise SettingsError(
-                f"gate.rules.{name} is no metric of this run that has an interval",
-                f"Use one of {', '.join(metrics)}",
-            )
-    for spec in specs:
-        if spec.name in policy.rules and spec.direction == "unknown":
-            raise SettingsError(
-                f"gate.rules.{spec.name}: the metric does not say which way is better",
-                "Let its entry point lead to an assay.metrics.AutoMetric with a direction",
-            )
+    """Refuse rules on metrics that this run cannot prove anything of."""
+    gating.check_rules(policy, measured.specs(config), measured.elsewhere(config))
+
+
+def _check_sides(plan: Plan | None) -> None:
+    if plan and plan.gate and not plan.baseline:
+        gating.check_baseline(plan.gate)
+
+
+def _check_samples(config: Config, samples: int | None) -> None:
+    """Refuse rules that ask for more samples than there are, or than are judged; where these are
+    not counted (None), than the settings let there be."""
+    if config.gate is None or not (samples or _all_built_in(config)):
+        return
+    most = samples or config.dataset.max_samples or math.inf
+    names = {spec.name for spec in measured.judged(config)}
+    judged = min(most, (config.judge.max_samples if config.judge else 0) or most)
+    gating.check_pairs(config.gate, most, judged, names)
+    if samples:
+        gating.check_coverage(config.gate, samples, int(judged), names)
 
 
 def _train_tokens(plan: Plan) -> dataset.Tokens | None:

@@ -25,6 +25,8 @@ _HIDDEN = re.compile(
 )
 _LONGEST = 200
 _UNKNOWN = "unexpected_keyword_argument"  # pydantic's name for it
+# what pydantic says of each kind of a value that may be a number or text, and calls that kind
+_OF_A_UNION = {"float_type": "float", "string_type": "str"}
 
 
 def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
@@ -195,8 +197,12 @@ def _validate(cls: type[T], values: Mapping[str, Any], where: str) -> T:
 
 def _refused(error: Mapping[str, Any], where: str) -> SettingsError:
     """Return what pydantic says of one value as a SettingsError."""
-    *outer, last = [where, *(str(part) for part in error["loc"])]
-    name, kind, message = ".".join([*outer, last]), error["type"], str(error["msg"])
+    kind, message = error["type"], str(error["msg"])
+    places = [str(part) for part in error["loc"]]
+    if kind in _OF_A_UNION and places[-1:] == [_OF_A_UNION[kind]]:
+        places, message = places[:-1], "input should be a number or text"
+    *outer, last = [where, *places]
+    name = ".".join([*outer, last])
     if kind == _UNKNOWN:
         try:
             check_names({last: None}, (), ".".join(outer))
@@ -207,4 +213,12 @@ def _refused(error: Mapping[str, Any], where: str) -> SettingsError:
     if kind == "json_invalid":
         return SettingsError(f"{where} holds text that is no Unicode", f"Correct {where}")
     told = f"{message[0].lower()}{message[1:]}"
-    return SettingsError(f"{name} = {shown(error['input'], last)}: {told}", f"Correct {name}")
+    close = difflib.get_close_matches(str(error["input"]), _choices(error), n=1)
+    remedy = f"Did you mean {close[0]}?" if close else f"Correct {name}"
+    return SettingsError(f"{name} = {shown(error['input'], last)}: {told}", remedy)
+
+
+def _choices(error: Mapping[str, Any]) -> list[str]:
+    """Return the values that a setting can have, where these are few."""
+    expected = str(error.get("ctx", {}).get("expected", ""))
+    return re.findall(r"'([^']*)'", expected) if error["type"] == "literal_error" else []

@@ -28,6 +28,7 @@ Specs = Mapping[str, MetricSpec]
 """What each metric is, by name; one without a spec is a mean without a direction or a scale."""
 
 _NO_SPECS: Specs = MappingProxyType({})
+_EQUAL: Mapping[str, float] = MappingProxyType({})
 _NORMAL = NormalDist()
 _ROUNDING = 1e-12  # of a score: a sum in another order differs by less
 # 2.80 standard errors: two-sided test at 5% with a power of 80% (arXiv 2411.00640, section 5)
@@ -155,15 +156,18 @@ def difference_interval(
     )
 
 
-def holm(values: Mapping[str, float]) -> dict[str, float]:
+def holm(values: Mapping[str, float], weights: Mapping[str, float] = _EQUAL) -> dict[str, float]:
     """Return each p value corrected for all of them being tested at once: some true hypothesis is
     called false in at most alpha of all families (Holm 1979, "A Simple Sequentially Rejective
-    Multiple Test Procedure", Scandinavian Journal of Statistics 6)."""
+    Multiple Test Procedure", Scandinavian Journal of Statistics 6). `weights`, by name, are above
+    0, and 1 where there is none: what weighs more is held to more of alpha."""
+    heavy = {name: weights.get(name, 1.0) for name in values}
     corrected: dict[str, float] = {}
-    greatest = 0.0
-    for at, name in enumerate(sorted(values, key=lambda name: values[name])):
-        greatest = max(greatest, min(1.0, (len(values) - at) * values[name]))
+    greatest, left = 0.0, math.fsum(heavy.values())
+    for name in sorted(values, key=lambda name: values[name] / heavy[name]):
+        greatest = max(greatest, min(1.0, left / heavy[name] * values[name]))
         corrected[name] = greatest
+        left -= heavy[name]
     return corrected
 
 

@@ -146,7 +146,8 @@ judge: {endpoint: "https://judge.example/v1", model: big, api_key_env: "", tempe
 cluster: {runner: volcano, queue: research, priority_class: batch, nodes: 2, gpus: 8, cpu: "4",
   memory: 9Gi, retries: 1, timeout_s: 60, ttl_seconds: 5, image: "team/mine:1", store_secret: mine,
   autoscaled: true}
-gate: {rules: {overall: {max_drop: 0.5}}, min_pairs: 20, max_unscored: 0.25, trust_advisory: true}
+gate: {rules: {overall: {max_drop: 0.5, min: 6}}, primary: safety, min_pairs: 20,
+  max_unscored: 0.25, trust_advisory: true, against: [baseline]}
 baseline: org/other
 base_model: org/moved
 history: s3://b/nightly
@@ -258,10 +259,14 @@ def test_a_schedule_can_name_its_history() -> None:
 
 
 def test_a_gate_reaches_the_pipeline() -> None:
-    rules = {"overall": {"max_drop": 0.5}, "bleu-4": {"max_drop": 2}}
+    rules = {
+        "overall": {"max_drop": 0.5, "min": 6},
+        "bleu-4": {"max_drop": 2},
+        "rouge-l": {"max_drop": "2.5%", "tier": "supporting"},
+    }
     asked = configuration.parse({**EVALUATE, "gate": {"rules": rules, "min_pairs": 20}})
     arguments = there(asked)
-    assert arguments["gate"]["rules"] == rules
+    assert arguments["gate"]["rules"]["bleu-4"]["max_drop"] == 2
     assert back(asked, arguments) == asked
 
 
@@ -306,4 +311,4 @@ def test_a_metric_that_only_the_cluster_has_is_the_clusters_to_check() -> None:
             }
         )
     )
-    assert given["gate"]["rules"] == rules
+    assert given["gate"]["rules"]["their-own"]["max_drop"] == 1

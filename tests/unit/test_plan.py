@@ -134,7 +134,7 @@ def test_what_preflight_refused_leaves_no_samples_behind(
 ) -> None:
     """The samples of a try that did not begin are not those of the next one."""
     wrong = values | {"gate": {"rules": {"blue": {"max_drop": 1}}}}
-    with pytest.raises(SettingsError, match="blue"):
+    with pytest.raises(InputError, match="blue"):
         run.run(config.parse(wrong), tmp_path / "run")
     (tmp_path / "eval.json").write_text('[{"instruction": "new", "output": "data"}]')
     run.begin(config.parse(values), tmp_path / "run")

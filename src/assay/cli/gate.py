@@ -10,6 +10,7 @@ from assay import config, settings, store
 from assay.errors import SettingsError
 from assay.folder import METRICS
 from assay.gate import EXIT_CODES, Gate, GatePolicy, describe
+from assay.gate import read_policy as policy_in
 
 
 def add_parsers(commands: Any) -> None:
@@ -55,4 +56,4 @@ def say(folder: Path) -> int:
 
 def read_policy(path: Path) -> GatePolicy:
     """Return the policy in a YAML file. Raises InputError."""
-    return settings.build(GatePolicy, config.read_yaml(path), str(path))
+    return policy_in(config.read_yaml(path), str(path))

@@ -9,7 +9,7 @@ from assay.judge.modes.panel import PanelScore, PanelSummary
 from assay.judge.modes.score import judge
 from assay.judge.pair_verdict import WIN_RATE, Preference, preference_of
 from assay.judge.preflight import check
-from assay.judge.rubric import dimensions
+from assay.judge.rubric import specs_of
 from assay.judge.settings import JudgeSettings, check_access
 from assay.judge.sides import judge_sides
 from assay.judge.specs import DIMENSIONS, PAIRWISE, dimension_specs
@@ -33,10 +33,10 @@ __all__ = [
     "check_cost",
     "describe_estimate",
     "dimension_specs",
-    "dimensions",
     "judge",
     "judge_pairs",
     "judge_sides",
     "preference_of",
+    "specs_of",
     "verdicts",
 ]

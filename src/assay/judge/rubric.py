@@ -12,6 +12,8 @@ from typing import Literal
 
 from assay import settings, store
 from assay.errors import JudgeError, SettingsError
+from assay.judge.specs import dimension_specs
+from assay.records import MetricSpec
 
 COMMENTARY, OVERALL = "commentary", "overall"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -90,6 +92,12 @@ def _text(name: str) -> str:
 def dimensions(name: str) -> tuple[str, ...]:
     """Return what the rubric `name` scores. Raises JudgeError as `load` does."""
     return tuple(load(name).dimensions)
+
+
+def specs_of(name: str) -> tuple[MetricSpec, ...]:
+    """Return what each dimension of the rubric `name` is. Raises JudgeError as `load` does."""
+    rubric = load(name)
+    return dimension_specs(rubric.dimensions, (rubric.low, rubric.high), rubric.directions)
 
 
 def builtin_names() -> list[str]:

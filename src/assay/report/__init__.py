@@ -7,7 +7,7 @@ from pathlib import Path
 
 from assay import settings, store
 from assay.folder import METRICS, REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN
-from assay.gate import GatePolicy
+from assay.gate import GatePolicy, read_policy
 from assay.report.acceptance import accept
 from assay.report.assemble import assemble, comparisons, metrics
 from assay.report.contents import Report
@@ -75,4 +75,4 @@ def _policy(run: EvaluatedRun) -> GatePolicy | None:
     asked = run.config.get("gate")
     if not asked:
         return None
-    return settings.build(GatePolicy, settings.check_mapping(asked, "gate"), "gate")
+    return read_policy(settings.check_mapping(asked, "gate"), "gate")

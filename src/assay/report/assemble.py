@@ -19,9 +19,12 @@ from assay.report.distributions import histograms, points_of, training
 from assay.report.findings import conclude
 from assay.report.glossary import rank, specs_of
 from assay.report.history import identity
+from assay.report.outcomes import settle
 from assay.report.panel import opinions
+from assay.report.primary import choose
 from assay.report.rows import table
 from assay.report.run import EvaluatedRun
+from assay.report.self_test import advisory
 from assay.report.sides import identical, name_of, summarise_side
 from assay.stats import compare, compare_with, summarise
 
@@ -68,7 +71,11 @@ def assemble(
 ) -> Report:
     """Return all that the report says of `run`."""
     sides = tuple(summarise_side(run, side) for side in run.sides)
-    rows = table(run, metrics, comparisons)
+    seen = table(run, metrics, comparisons)
+    panel = table(run, combined.metrics(run), combined.comparisons(run))
+    primary = choose(run, seen, policy)
+    doubted = advisory(run) and not (policy and policy.trust_advisory)
+    rows, panel = settle((seen, panel), primary.name, distrusted=doubted)
     same = identical(run)
     data = of_data.read(run.folder)
     labelled = calibration.read(run)
@@ -91,7 +98,7 @@ def assemble(
         time=max(side.generation.finished for side in run.sides),
         title=title or f"Evaluation of {name_of(run, run.candidate)}",
         gate=gate,
-        conclusion=conclude(run, rows, warnings),
+        conclusion=conclude(run, rows, warnings, primary, gate),
         cautions=warnings,
         dataset_hash=run.candidate.generation.dataset_hash,
         samples=len(run.positions),
@@ -100,7 +107,7 @@ def assemble(
         pairing=run.pairing,
         panel=opinions(run),
         combining={side.side: side.combining for side in run.sides if side.combining},
-        combined=table(run, combined.metrics(run), combined.comparisons(run)),
+        combined=panel,
         costs=costs(run.folder),
         calibration=labelled,
         data=data,

@@ -1,42 +1,41 @@
-"""The verdict line: what the numbers let a reader say."""
+"""The verdict line: what the numbers let a reader say of the primary metric, and of the others."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 
-from assay.records import Comparison
-from assay.report.contents import Caution, Conclusion, MetricRow, Outcome, Tone
+from assay.gate import Gate
+from assay.report.contents import Caution, Conclusion, MetricRow, Tone
 from assay.report.plain import label, number, signed
+from assay.report.primary import ORDER, Primary
 from assay.report.run import EvaluatedRun
 from assay.report.self_test import advisory
 
-MIN_PAIRS = 10
-
-
-def outcome(comparison: Comparison | None, difference: float | None) -> Outcome:
-    """Return what the interval of a paired difference lets us say.
-
-    With fewer than `MIN_PAIRS` pairs a bootstrap interval is too narrow to say anything.
-    """
-    if comparison is None:
-        return "not compared" if difference is None else "no interval"
-    if comparison.n < MIN_PAIRS:
-        return "few"
-    if comparison.low <= 0 <= comparison.high:
-        return "none"
-    risen = comparison.difference > 0
-    if comparison.direction in ("neither", "unknown"):
-        return "higher" if risen else "lower"
-    return "better" if risen == (comparison.direction == "higher") else "worse"
+_NOT_A_VOTE = (
+    "This is not a vote: the metrics measure overlapping things, and how many are better decides "
+    "nothing."
+)
+_DETAILS = {
+    "No verdict: no metric says which way is better": "A metric of your own says it by its record: "
+    "see docs/metrics.md.",
+    "No verdict: the judge failed its self-test": "Its scores are advisory.",
+}
 
 
 def conclude(
-    run: EvaluatedRun, rows: Sequence[MetricRow], cautions: Sequence[Caution]
+    run: EvaluatedRun,
+    rows: Sequence[MetricRow],
+    cautions: Sequence[Caution],
+    primary: Primary,
+    gate: Gate | None,
 ) -> Conclusion:
-    """Return the verdict line for the `rows`, diagnostics left out: they say how answers look, not
-    how good they are; so is a judge that failed its self-test, and a metric of which no way is
-    known to be better. A severe caution takes its place."""
+    """Return the verdict line, on the `primary` metric, and what came of the others: diagnostics
+    left out, which say how answers look, not how good they are, and so are a judge that failed its
+    self-test, and a metric of which no way is known to be better. A severe caution takes its place.
+
+    The tone is never better over a judge that failed its self-test, nor over a gate that is not GO.
+    """
     if any(caution.severe for caution in cautions):
         return Conclusion(
             tone="invalid",
@@ -47,73 +46,87 @@ def conclude(
         return Conclusion(
             tone="alone",
             headline="The candidate alone: nothing to compare with",
-            detail=_alone(rows),
+            detail=_alone(rows, primary),
         )
-    left_out = {"diagnostic", "judge", "pairwise"} if advisory(run) else {"diagnostic"}
-    compared = [row for row in rows if row.comparison and row.kind not in left_out]
-    counted = [row for row in compared if row.direction in ("higher", "lower")]
-    if compared and not counted:
+    others = _others(rows, primary, failed=advisory(run))
+    first = next((row for row in rows if row.name == primary.name), None)
+    if first is None or primary.problem:
+        detail = " ".join(filter(None, [_DETAILS.get(primary.problem, ""), _told(others)]))
         return Conclusion(
-            tone="none",
-            headline="No verdict: no metric says which way is better",
-            detail="A metric of your own says it by its record: see docs/metrics.md.",
+            tone="none", headline=primary.problem, detail=detail, primary=primary.name
         )
-    if advisory(run) and not counted:
-        return Conclusion(
-            tone="none",
-            headline="No verdict: the judge failed its self-test",
-            detail="Its scores are advisory, and there are no others to compare.",
-        )
-    return _compared(counted)
+    tone = _tone(first, others)
+    doubtful = advisory(run) or (gate is not None and gate.decision != "GO")
+    return Conclusion(
+        tone="none" if tone == "better" and doubtful else tone,
+        headline=_headline(first),
+        detail=_told(others) or "It is the only metric that is compared.",
+        primary=first.name,
+    )
 
 
-def _alone(rows: Sequence[MetricRow]) -> str:
+def _others(rows: Sequence[MetricRow], primary: Primary, *, failed: bool) -> list[MetricRow]:
+    """Return the rows that are counted beside the primary one."""
+    return [
+        row
+        for row in rows
+        if row.comparison
+        and row.name != primary.name
+        and row.kind in ORDER
+        and row.direction in ("higher", "lower")
+        and not (failed and row.kind in ("judge", "pairwise"))
+    ]
+
+
+def _alone(rows: Sequence[MetricRow], primary: Primary) -> str:
     remark = "Whether the model got better or worse needs a baseline over the same samples."
-    metric = next((row.candidate for row in rows if row.candidate), None)
+    scored = [row for row in rows if row.candidate]
+    chosen = [row for row in scored if row.name == primary.name] or scored
+    metric = chosen[0].candidate if chosen else None
     if metric is None or metric.low is None:
         return remark
-    kind = rows[0].kind
+    kind = chosen[0].kind
     low, high = number(metric.low, kind), number(metric.high, kind)
     value = number(metric.value, kind)
     return f"{label(metric.name)}: {value} (95% interval {low} to {high}). {remark}"
 
 
-def _compared(rows: Sequence[MetricRow]) -> Conclusion:
-    counts = Counter(row.outcome for row in rows)
-    if not rows or counts["few"] == len(rows):
-        headline = "Too few samples to compare" if rows else "No metric is scored on both sides"
-        return Conclusion(tone="none", headline=headline, detail="No difference can be shown.")
-    better, worse = counts["better"], counts["worse"]
-    headline = "No difference shown between candidate and baseline"
-    tone: Tone = "none"
-    if better or worse:
-        tone = "mixed" if better and worse else "better" if better else "worse"
-        first = f"better than the baseline on {better}" if better else ""
-        second = f"worse on {worse}" if better else f"worse than the baseline on {worse}"
-        headline = f"Candidate {first or second} of {len(rows)} metrics"
-        headline += f", {second}" if tone == "mixed" else ""
-    return Conclusion(tone=tone, headline=headline, detail=_detail(rows, counts))
+def _headline(row: MetricRow) -> str:
+    if row.outcome == "few" or row.comparison is None:
+        return f"Too few samples to compare {_named(row)}"
+    low, high = (signed(bound, row.kind) for bound in (row.comparison.low, row.comparison.high))
+    seen = f"{signed(row.difference, row.kind)} (95% interval {low} to {high})"
+    if row.outcome in ("better", "worse"):
+        return f"Candidate {row.outcome} on {_named(row)}: {seen}"
+    chance = ", which may be chance" if row.outcome == "chance" else ""
+    return f"No difference shown on {_named(row)}: {seen}{chance}"
 
 
-def _detail(rows: Sequence[MetricRow], counts: Counter[Outcome]) -> str:
+def _named(row: MetricRow) -> str:
+    return row.name.replace("_", " ") if row.kind == "judge" else row.name
+
+
+def _tone(first: MetricRow, others: Sequence[MetricRow]) -> Tone:
+    came = {row.outcome for row in others}
+    if first.outcome == "better":
+        return "mixed" if "worse" in came else "better"
+    if first.outcome == "worse":
+        return "mixed" if "better" in came else "worse"
+    return "mixed" if "worse" in came else "none"
+
+
+def _told(others: Sequence[MetricRow]) -> str:
+    """Return what came of the other metrics, as sentences."""
+    if not others:
+        return ""
+    counts = Counter(row.outcome for row in others)
+    named = f"{len(others)} other metric{'s' * (len(others) != 1)}"
     rest = [
         f"no difference shown on {counts['none']}" if counts["none"] else "",
+        f"{counts['chance']} may be chance" if counts["chance"] else "",
         f"too few samples on {counts['few']}" if counts["few"] else "",
     ]
-    remainder = ", ".join(part for part in rest if part)
-    leading = rows[0]
-    sentences = [f"{remainder[0].upper()}{remainder[1:]}."] if remainder else []
-    if leading.comparison:
-        low, high = (
-            signed(bound, leading.kind)
-            for bound in (leading.comparison.low, leading.comparison.high)
-        )
-        sentences.append(
-            f"{label(leading.name)}: {signed(leading.difference, leading.kind)} "
-            f"(95% interval {low} to {high})."
-        )
-    sentences.append(
-        "Better or worse means that the whole interval of the paired difference lies on one side "
-        "of 0."
+    return (
+        f"Of {named}, {counts['better']} better and {counts['worse']} worse after Holm's "
+        f"correction{''.join(f', {part}' for part in rest if part)}. {_NOT_A_VOTE}"
     )
-    return " ".join(sentences)

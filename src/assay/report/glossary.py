@@ -32,7 +32,8 @@ TERMS = (
         "Difference",
         "Candidate minus baseline on the samples that both have a score for, paired sample by "
         "sample; so it is not quite the difference of the two means where one side lacks a score. "
-        "A difference is shown where its whole interval lies on one side of 0.",
+        "A difference is shown where its whole interval lies on one side of 0, and still does "
+        "with all metrics tested at once.",
     ),
     (
         "Smallest detectable",

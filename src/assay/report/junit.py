@@ -11,8 +11,9 @@ from assay.report.plain import plain, visible
 from assay.report.section import Checks, Section
 
 # What JUnit calls a ruling; a GO is a case that holds nothing. "skipped" would let a rule that is
-# ignored pass, and the gate does not.
+# ignored pass, and the gate does so only where the rule decides nothing.
 _CALLED = {"NO_GO": "failure", "INCONCLUSIVE": "error", "IGNORED": "error"}
+_BESIDE = "skipped"
 
 
 def to_junit(sections: Sequence[Section], title: str) -> str:
@@ -20,8 +21,9 @@ def to_junit(sections: Sequence[Section], title: str) -> str:
     cases = list(_cases(sections))
     if not cases:
         return ""
-    called = Counter(_CALLED.get(ruling.decision) for _, ruling in cases)
+    called = Counter(_called(ruling) for _, ruling in cases)
     counts = {"tests": len(cases), "failures": called["failure"], "errors": called["error"]}
+    counts |= {"skipped": called[_BESIDE]}
     head = {name: str(count) for name, count in counts.items()}
     suite = Element("testsuite", {"name": _text(title), **head})
     for section, ruling in cases:
@@ -40,9 +42,15 @@ def _cases(sections: Sequence[Section]) -> Iterator[tuple[Section, Ruling]]:
 def _add(suite: Element, section: Section, ruling: Ruling) -> None:
     name = _text(ruling.rule)
     case = SubElement(suite, "testcase", classname=f"assay.{section.name}", name=name)
-    if ruling.decision in _CALLED:
-        message = _text(f"{ruling.decision}: {ruling.reason}")
-        SubElement(case, _CALLED[ruling.decision], message=message)
+    called = _called(ruling)
+    if called:
+        SubElement(case, called, message=_text(f"{ruling.decision}: {ruling.reason}"))
+
+
+def _called(ruling: Ruling) -> str:
+    if ruling.decision == "GO":
+        return ""
+    return _CALLED[ruling.decision] if ruling.binding else _BESIDE
 
 
 def _text(text: str) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from assay.records import Comparison, Metric, MetricSpec
 from assay.report.contents import MetricRow
-from assay.report.findings import outcome
 from assay.report.glossary import specs_of
+from assay.report.outcomes import outcome
 from assay.report.run import EvaluatedRun
 
 

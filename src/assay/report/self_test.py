@@ -15,6 +15,14 @@ def advisory(run: EvaluatedRun) -> bool:
     return any(side.judge is not None and side.judge.health.failed for side in run.sides)
 
 
+def passed(run: EvaluatedRun) -> bool:
+    """Return whether the judge was given the self-test, and passed all of it on every side."""
+    states = [side.judge.health for side in run.sides if side.judge]
+    return bool(states) and all(
+        state.self_test and not state.failed and not state.untested for state in states
+    )
+
+
 def untested(run: EvaluatedRun) -> tuple[str, ...]:
     """Return the answers of the self-test that the judge gave no verdict on, on any side."""
     names = (name for side in run.sides if side.judge for name in side.judge.health.untested)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import pytest
 
-from assay.errors import SettingsError
-from assay.gate import Bound, Evidence, Gate, GatePolicy, decide, headline
+from assay.errors import InputError, SettingsError
+from assay.gate import Bound, Evidence, Gate, GatePolicy, decide, headline, read_policy
 from assay.records import Comparison, Direction, Metric, MetricSpec, Score
-from assay.settings import build
 from assay.stats import collect, compare
 
 
@@ -45,7 +47,7 @@ def decided(difference: Comparison, max_drop: float, **policy: object) -> Gate:
     name = difference.name
     rules = {"rules": {name: {"max_drop": max_drop}}, **policy}
     evidence = Evidence(metrics=sides(name), comparisons=[difference])
-    return decide(build(GatePolicy, rules, "gate"), evidence)
+    return decide(read_policy(rules, "gate"), evidence)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ def test_a_metric_that_does_not_say_which_way_is_better_proves_nothing(
 def test_too_few_pairs_prove_nothing() -> None:
     gate = decided(compared(0.1, 0.5, n=49), 0.3)
     assert gate.decision == "INCONCLUSIVE"
-    assert gate.rulings[0].reason == "49 pairs are fewer than min_pairs 50"
+    assert gate.rulings[0].reason == "49 pairs are fewer than min_pairs 50: 1 more needed"
     assert decided(compared(0.1, 0.5, n=49), 0.3, min_pairs=20).decision == "GO"
 
 
@@ -203,8 +205,20 @@ def test_what_voids_the_comparison_blocks() -> None:
     ("values", "message"),
     [
         ({"rules": {"overall": {"max_drop": 1, "min_dorp": 2}}}, "gate.rules.overall.min_dorp"),
-        ({"rules": {"overall": {}}}, "gate.rules.overall.max_drop"),
+        ({"rules": {"overall": {}}}, "gate.rules.overall bounds nothing. Set max_drop, min or"),
         ({"rules": {"overall": {"max_drop": "1"}}}, "gate.rules.overall.max_drop = '1'"),
+        ({"rules": {"overall": {"max_drop": "5 per cent"}}}, "neither a number nor a percentage"),
+        ({"rules": {"overall": {"max_drop": True}}}, "gate.rules.overall.max_drop = True: input"),
+        ({"rules": {"overall": {"max_drop": [1]}}}, "should be a number or text"),
+        ({"rules": {"overall": {"max_drop": math.inf}}}, "overall.max_drop = inf bounds nothing"),
+        ({"rules": {"overall": {"min": math.nan}}}, "overall.min = nan bounds nothing"),
+        ({"rules": {"overall": {"min": "7"}}}, "gate.rules.overall.min = '7'"),
+        ({"rules": {"overall": {"min": 7, "max": 6}}}, "overall.min = 7 is above its max = 6"),
+        ({"rules": {"overall": {"min": 7, "tier": "suporting"}}}, "Did you mean supporting?"),
+        ({"rules": {"overall": {"min": 7, "tier": "x"}}}, "gate.rules.overall.tier = 'x'"),
+        ({"rules": {"overall": {"min": 7, "tier": "advisory"}}}, "no rule of the tier critical"),
+        ({"rules": {"overall": {"min": 7, "tier": "supporting"}}}, "no rule of the tier critical"),
+        ({"rules": {"a": {"max_drop": 1}}, "primry": "a"}, "Did you mean primary?"),
         ({"rules": {}}, "gate.rules"),
         ({"rules": {"a": {"max_drop": 1}}, "min_pair": 3}, "Did you mean min_pairs?"),
         ({"rules": {"a": {"max_drop": 1}}, "min_pairs": 3}, "gate.min_pairs = 3"),
@@ -213,8 +227,20 @@ def test_what_voids_the_comparison_blocks() -> None:
     ],
 )
 def test_a_policy_that_is_none_is_refused_by_name(values: dict[str, object], message: str) -> None:
-    with pytest.raises(SettingsError, match=message.replace("?", r"\?")):
-        build(GatePolicy, values, "gate")
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        read_policy(values, "gate")
+
+
+def test_all_that_is_wrong_with_a_policy_is_told_at_once() -> None:
+    rules = {"a": {}, "b": {"max_drop": "many"}, "c": {"min": math.inf}}
+    with pytest.raises(InputError) as caught:
+        read_policy({"rules": rules}, "strict.yaml")
+    told = str(caught.value).splitlines()
+    assert [line.split()[0] for line in told] == [
+        "strict.yaml.rules.a",
+        "strict.yaml.rules.b.max_drop",
+        "strict.yaml.rules.c.min",
+    ]
 
 
 @pytest.mark.parametrize(

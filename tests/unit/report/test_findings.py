@@ -8,7 +8,7 @@ import pytest
 
 from assay.records import Comparison, Direction
 from assay.report import Report, report
-from assay.report.findings import outcome
+from assay.report.outcomes import outcome
 
 DATA = Path(__file__).parents[2] / "data" / "run"
 

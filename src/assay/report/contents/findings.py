@@ -8,18 +8,19 @@ from typing import Literal
 from assay.records import Comparison, Direction, Group, Metric
 
 Outcome = Literal[
-    "better", "worse", "higher", "lower", "none", "few", "no interval", "not compared"
+    "better", "worse", "higher", "lower", "none", "chance", "few", "no interval", "not compared"
 ]
 Tone = Literal["better", "worse", "mixed", "none", "invalid", "alone"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conclusion:
-    """The verdict line, and one sentence on what it rests on."""
+    """The verdict line, on the `primary` metric ("" for none), and what came of the others."""
 
     tone: Tone
     headline: str
     detail: str
+    primary: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +33,11 @@ class Caution:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricRow:
-    """One metric over both sides. `outcome` is "higher" or "lower" where neither is better, "none"
-    where no difference is shown, "few" where there are too few pairs to say, "no interval" for a
-    total, "not compared" with one side."""
+    """One metric over both sides. `corrected` is the p value of its difference with all that are
+    tested at once, None where it is not tested. `outcome` is "higher" or "lower" where neither is
+    better, "none" where the interval has 0 in it, "chance" where it has not but `corrected` is
+    above 0.05, "few" where there are too few pairs to say, "no interval" for a total, "not
+    compared" with one side."""
 
     name: str
     kind: Group
@@ -46,3 +49,4 @@ class MetricRow:
     difference: float | None
     comparison: Comparison | None
     outcome: Outcome
+    corrected: float | None = None

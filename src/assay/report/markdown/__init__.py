@@ -39,7 +39,7 @@ def _head(report: Report, sections: Sequence[Section]) -> Iterator[str]:
         if section.name == gate.NAME:
             yield f"**{section.title}**\n"
             yield from (line for block in section.blocks for line in lines(block))
-    yield f"**{report.conclusion.headline}**\n"
+    yield f"**{_sentence(report.conclusion.headline)}**\n"
     yield f"{_sentence(report.conclusion.detail)}\n"
     for caution in report.cautions:
         yield f"- {'❌' if caution.severe else '⚠️'} {_sentence(caution.text)}"

@@ -18,6 +18,7 @@ _OUTCOMES = {
     "higher": "higher",
     "lower": "lower",
     "none": "no difference shown",
+    "chance": "may be chance",
     "few": "too few samples",
     "no interval": "no interval",
     "not compared": "not compared",
