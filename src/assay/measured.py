@@ -18,7 +18,8 @@ def specs(config: Config) -> tuple[MetricSpec, ...]:
     """Return what each metric of a run is. Raises SettingsError and JudgeError for a metric or a
     rubric that does not exist."""
     computed = measuring.specs(config.metrics) if _scored_by(AUTO_METRICS, config) else ()
-    return (*computed, *judged(config), *LIKELIHOOD)
+    likelihood = LIKELIHOOD if config.generate.evaluate_loss else ()
+    return (*computed, *judged(config), *likelihood)
 
 
 def judged(config: Config) -> tuple[MetricSpec, ...]:
@@ -35,6 +36,7 @@ def elsewhere(config: Config) -> Mapping[str, str]:
     computing = "Add it to metrics.metrics" if auto else "Set mode: both"
     pairing = "Set judge.pairwise: true" if judging_too else _JUDGE
     remedies = {**dict.fromkeys(measuring.CATALOGUE, computing), judging.WIN_RATE: pairing}
+    remedies |= {spec.name: "Set generate.evaluate_loss: true" for spec in LIKELIHOOD}
     if not judging_too:
         remedies |= dict.fromkeys(judging.DIMENSIONS, _JUDGE)
     own = {spec.name for spec in specs(config)}

@@ -147,7 +147,7 @@ cluster: {runner: volcano, queue: research, priority_class: batch, nodes: 2, gpu
   memory: 9Gi, retries: 1, timeout_s: 60, ttl_seconds: 5, image: "team/mine:1", store_secret: mine,
   autoscaled: true}
 gate: {rules: {overall: {max_drop: 0.5, min: 6}}, primary: safety, min_pairs: 20,
-  max_unscored: 0.25, trust_advisory: true, against: [baseline]}
+  max_unscored: 0.25, trust_advisory: true, against: [accepted]}
 baseline: org/other
 base_model: org/moved
 history: s3://b/nightly

@@ -11,7 +11,6 @@ whose self-test was not answered.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from assay import exits
 from assay.gate.check import check_baseline, check_coverage, check_pairs, check_rules
@@ -20,15 +19,15 @@ from assay.gate.policy import (
     ACCEPTED,
     BASELINE,
     CRITICAL,
+    TIERS,
     Bound,
     GatePolicy,
-    Reference,
     Tier,
     check_policy,
     read_policy,
 )
 from assay.gate.ruling import rulings
-from assay.gate.size import stopped
+from assay.gate.size import stopped, together
 from assay.gate.wording import describe, headline, remark
 
 __all__ = [
@@ -41,9 +40,9 @@ __all__ = [
     "Evidence",
     "Gate",
     "GatePolicy",
-    "Reference",
     "Ruling",
     "Tier",
+    "both",
     "check_baseline",
     "check_coverage",
     "check_pairs",
@@ -63,31 +62,23 @@ EXIT_CODES: Mapping[str, int] = {
 }
 
 
-def decide(policy: GatePolicy, *evidence: Evidence) -> Gate:
-    """Return what `policy` says of a run: what may be lost, against each that the `evidence`
-    compares it with, and the candidate's own means by the first of it."""
-    ruled = [
-        (part, *each)
-        for part in evidence
-        for name, bound in policy.rules.items()
-        for each in rulings(name, _own(bound, part is evidence[0]), policy, part)
-    ]
+def decide(policy: GatePolicy, evidence: Evidence) -> Gate:
+    """Return what `policy` says of a run, critical rules first."""
+    rules = sorted(policy.rules.items(), key=lambda rule: TIERS.index(rule[1].tier))
+    ruled = [each for rule in rules for each in rulings(*rule, policy, evidence)]
     void = [
-        Ruling(rule="valid comparison", decision="NO_GO", reason=reason)
-        for part in evidence
-        for reason in part.void
+        Ruling(rule="valid comparison", decision="NO_GO", reason=reason) for reason in evidence.void
     ]
-    claims = [
-        claim
-        for part, ruling, claim in ruled
-        if claim and ruling.tier == CRITICAL and part.against == BASELINE
-    ]
-    given = (*void, *(ruling for _, ruling, _ in ruled))
+    claims = [claim for ruling, claim in ruled if claim and ruling.tier == CRITICAL]
+    given = (*void, *(ruling for ruling, _ in ruled))
     return Gate(decision=_decision(given), rulings=given, stopped=stopped(claims))
 
 
-def _own(bound: Bound, first: bool) -> Bound:
-    return bound if first else replace(bound, min=None, max=None)
+def both(first: Gate, second: Gate) -> Gate:
+    """Return two gates as one that both have to pass."""
+    given = (*first.rulings, *second.rulings)
+    chances = [gate.stopped for gate in (first, second) if gate.stopped]
+    return Gate(decision=_decision(given), rulings=given, stopped=together(chances))
 
 
 def _decision(given: Sequence[Ruling]) -> Decision:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assay.gate.policy import BASELINE, Bound, Reference
+from assay.gate.policy import BASELINE, Bound
 from assay.records import Comparison, Metric
 
 _WAYS = {
@@ -49,7 +49,7 @@ class Sight:
     baseline: Metric | None
     candidate: Metric | None
     compared: Comparison | None
-    against: Reference = BASELINE
+    against: str = BASELINE
 
 
 def of_drop(bound: Bound, sight: Sight) -> Claim | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from assay.gate.policy import BASELINE, CRITICAL, Reference, Tier
+from assay.gate.policy import CRITICAL, Tier
 from assay.records import Comparison, Metric
 
 Decision = Literal["GO", "NO_GO", "INCONCLUSIVE"]
@@ -17,9 +17,9 @@ IGNORED: Literal["IGNORED"] = "IGNORED"
 class Evidence:
     """What a gate decides on. `judged` names the judge's metrics, `advisory` says that it failed
     its self-test, `untested` names the answers of the self-test that got no verdict, and `void`
-    holds what makes any comparison of the two sides meaningless. The comparisons are with what is
-    `against`, whose metrics stand in the baseline's place; `unproven` says of a metric why its
-    comparison proves nothing."""
+    holds what makes any comparison of the two sides meaningless. `against` names, in each rule,
+    what is compared with where that is not the baseline; `unproven` says of a metric why its
+    comparison with it proves nothing."""
 
     metrics: Sequence[Metric]
     comparisons: Sequence[Comparison]
@@ -27,7 +27,7 @@ class Evidence:
     advisory: bool = False
     untested: Sequence[str] = ()
     void: Sequence[str] = ()
-    against: Reference = BASELINE
+    against: str = ""
     unproven: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -54,9 +54,9 @@ class Ruling:
 @dataclass(frozen=True, kw_only=True)
 class Gate:
     """The gate's decision: NO_GO where a binding rule is broken, else INCONCLUSIVE where one is not
-    proven or is ignored, else GO. `stopped` is how often a candidate that is just as good as the
-    baseline would get no GO from such a run: if the critical rules move together, and if they are
-    independent; None where nothing says."""
+    proven or is ignored, else GO. `stopped` is how often a candidate that is just as good as what
+    it is compared with would get no GO from such a run: if the critical rules move together, and
+    if they are independent; None where nothing says."""
 
     decision: Decision
     rulings: tuple[Ruling, ...]

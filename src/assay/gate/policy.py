@@ -14,11 +14,12 @@ from assay import settings
 from assay.errors import SettingsError, raise_all
 
 Tier = Literal["critical", "supporting", "advisory"]
-Reference = Literal["baseline", "accepted"]
+Opponent = Literal["baseline", "accepted"]
+BASELINE: Opponent = "baseline"
+ACCEPTED: Opponent = "accepted"
+TIERS: tuple[Tier, ...] = ("critical", "supporting", "advisory")
 CRITICAL: Tier = "critical"
 ADVISORY: Tier = "advisory"
-BASELINE: Reference = "baseline"
-ACCEPTED: Reference = "accepted"
 _PERCENT = re.compile(r"(-?\d+(?:\.\d+)?)\s*%")
 
 
@@ -55,15 +56,15 @@ class GatePolicy:
     that both sides have a score for, and at most the share `max_unscored` of either side without
     one. The judge's metrics are ignored where it failed its self-test, and prove nothing where the
     self-test was not answered, unless `trust_advisory`. `primary` is the metric that the report's
-    verdict line speaks of, "" for the first that it has. What may be lost is lost `against` the
-    baseline and, where a history has one, the last accepted model, or one of the two."""
+    verdict line speaks of, "" for the first that it has. What a candidate may lose holds `against`
+    the baseline and, where a history has one, the last accepted model, or one of the two."""
 
     rules: Annotated[Mapping[str, Bound], MinLen(1)]
     primary: str = ""
     min_pairs: Annotated[int, Ge(10)] = 50
     max_unscored: Annotated[float, Ge(0), Le(1)] = 0.05
     trust_advisory: bool = False
-    against: Annotated[tuple[Reference, ...], MinLen(1)] = (BASELINE, ACCEPTED)
+    against: Annotated[tuple[Opponent, ...], MinLen(1)] = (BASELINE, ACCEPTED)
 
     @property
     def compared(self) -> tuple[str, ...]:

@@ -27,25 +27,29 @@ def rulings(name: str, bound: Bound, policy: GatePolicy, evidence: Evidence) -> 
     """Yield what `policy` says of each bound on the metric `name`."""
     trusted = name not in evidence.judged or policy.trust_advisory
     for kind, limit in bound.parts.items():
-        blank = _blank(name, kind, limit, bound, evidence)
+        compares = kind == "max_drop"
+        if evidence.against and not compares and BASELINE in policy.against:
+            continue  # said once: it is of the candidate alone
+        blank = _blank(name, f"{kind} {_shown(limit)}", bound, evidence.against if compares else "")
         if evidence.advisory and not trusted:
             yield replace(blank, decision=IGNORED, reason=_UNTRUSTED), None
             continue
-        if kind == "max_drop" and name in evidence.unproven:
+        if compares and name in evidence.unproven:
             yield replace(blank, reason=evidence.unproven[name]), None
             continue
         ruling, claim = _ruled(blank, kind, bound, policy, _sight(name, evidence))
         yield (ruling if trusted else _tested(ruling, evidence.untested)), claim
 
 
-def _blank(name: str, kind: str, limit: float | str, bound: Bound, evidence: Evidence) -> Ruling:
+def _shown(limit: float | str) -> str:
+    return limit if isinstance(limit, str) else f"{limit:g}"
+
+
+def _blank(name: str, part: str, bound: Bound, against: str) -> Ruling:
     """Return a ruling that says nothing yet."""
     tier = "" if bound.tier == CRITICAL else f" ({bound.tier})"
-    shown = limit if isinstance(limit, str) else f"{limit:g}"
-    compared = kind == "max_drop" and evidence.against != BASELINE
-    against = f" vs {evidence.against}" if compared else ""
     return Ruling(
-        rule=f"{name}{against}: {kind} {shown}{tier}",
+        rule=f"{name}{f' vs {against}' if against else ''}: {part}{tier}",
         decision="INCONCLUSIVE",
         reason="",
         tier=bound.tier,
@@ -61,7 +65,7 @@ def _sight(name: str, evidence: Evidence) -> Sight:
         baseline=sides.get("baseline"),
         candidate=sides.get("candidate"),
         compared=pairs.get(name),
-        against=evidence.against,
+        against=evidence.against or BASELINE,
     )
 
 
@@ -83,9 +87,8 @@ def _drop(blank: Ruling, bound: Bound, policy: GatePolicy, sight: Sight) -> Rule
         return replace(blank, reason=lacking), None
     claim = of_drop(bound, sight)
     if claim is None:
-        reason = (
-            f"{bound.max_drop} of the {sight.against} is not known: it has no interval of its own"
-        )
+        part = f"{bound.max_drop} of the {sight.against}"
+        reason = f"{part} is not known: it has no interval of its own"
         return replace(blank, reason=reason), None
     return _held_to(blank, claim), claim
 

@@ -40,15 +40,26 @@ def more_samples(claim: Claim) -> float:
 
 def stopped(claims: Sequence[Claim]) -> tuple[float, float] | None:
     """Return how often at least one rule would not be GO for a candidate that is just as good as
-    the baseline: if the rules move together, and if they are independent. None where no rule says.
+    the baseline: if the rules move together, and if they are independent. None where no rule says;
+    one that asks for more than the baseline has stops it rightly, and is left out.
 
     Whatever the dependence, it is no less than the first, and no more than the sum over the rules
     (Bonferroni); rules that go up and down together lie between the two.
     """
-    shares = [_stopped(claim, claim.equal) for claim in claims if claim.equal is not None]
-    if not shares:
+    shares = [
+        _stopped(claim, claim.equal)
+        for claim in claims
+        if claim.equal is not None and claim.equal <= claim.limit
+    ]
+    return together([(share, share) for share in shares])
+
+
+def together(chances: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
+    """Return the chances of several gates, or rules, as that of all of them; None for none."""
+    if not chances:
         return None
-    return max(shares), 1 - math.prod(1 - share for share in shares)
+    least, most = zip(*chances, strict=True)
+    return max(least), 1 - math.prod(1 - share for share in most)
 
 
 def in_words(more: float) -> str:

@@ -42,8 +42,8 @@ def remark(gate: Gate) -> str:
     apart = f" if the rules move together, {most} if they are independent"
     return (
         "A GO needs every critical rule, so nothing is corrected for their number. A candidate "
-        f"exactly as good as the baseline would be stopped by such a run in {least} of all "
-        f"cases{apart if least != most else ''}."
+        f"exactly as good as what it is compared with would be stopped by chance in {least} of "
+        f"such runs{apart if least != most else ''}."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from assay.gate import ACCEPTED, BASELINE, Evidence, Gate, GatePolicy, decide
+from assay.gate import ACCEPTED, BASELINE, Evidence, Gate, GatePolicy, both, decide
 from assay.judge import WIN_RATE
 from assay.records import Comparison, Metric
 from assay.report.accepted import Reference, why_not
@@ -26,7 +26,7 @@ def gate(
     reference: Reference | None,
 ) -> Gate:
     """Return what `policy` says of a run and of its comparison with the last accepted model, if it
-    has one."""
+    has one: where its rules hold against both, both have to pass."""
     proof = Evidence(
         metrics=metrics,
         comparisons=comparisons,
@@ -37,10 +37,11 @@ def gate(
     )
     if BASELINE not in policy.against:
         return decide(policy, _against(policy, proof, reference))
+    first = decide(policy, proof)
     # the accepted model itself cannot be worse than it is
     if ACCEPTED not in policy.against or reference is None or reference.told.same:
-        return decide(policy, proof)
-    return decide(policy, proof, replace(_against(policy, proof, reference), void=()))
+        return first
+    return both(first, decide(policy, replace(_against(policy, proof, reference), void=())))
 
 
 def _against(policy: GatePolicy, proof: Evidence, reference: Reference | None) -> Evidence:

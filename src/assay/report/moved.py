@@ -144,9 +144,7 @@ def _apart(old: Reading, new: Reading, specs: Mapping[str, MetricSpec]) -> Itera
         low=low,
         high=high,
         pairs=None,
-        p=None
-        if low is None or high is None
-        else _chance(difference, low, high, old.n + new.n - 2),
+        p=p,
         moved=False,
     )
 

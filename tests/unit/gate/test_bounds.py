@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from assay.gate import Evidence, Gate, decide, read_policy
+from assay.gate import Evidence, Gate, both, decide, read_policy
 from assay.records import Comparison, Direction, Metric
 from tests.unit.gate.test_gate import compared
 
@@ -157,7 +157,7 @@ def ends(values: Floats) -> tuple[float, float, float]:
 def test_a_loss_of_exactly_the_percentage_is_not_let_through(
     n: int, correlation: float, part: float
 ) -> None:
-    """A percentage of the baseline that was seen, as if it were known, lets through up to 22%."""
+    """A percentage of the baseline that was seen, as if it were known, lets through up to 23%."""
     random, runs, passed = np.random.default_rng(16), 1500, 0
     policy = read_policy({"rules": {"overall": {"max_drop": f"{part:.0%}"}}}, "gate")
     for _ in range(runs):
@@ -167,3 +167,42 @@ def test_a_loss_of_exactly_the_percentage_is_not_let_through(
         seen = replace(compared(low, high, n), difference=difference)
         passed += decide(policy, Evidence(metrics=metrics, comparisons=[seen])).decision == "GO"
     assert passed / runs <= 0.03
+
+
+@pytest.mark.parametrize(
+    ("against", "expected"),
+    [
+        (["baseline", "accepted"], ["overall vs accepted: max_drop 0.3"]),
+        (["accepted"], ["overall vs accepted: max_drop 0.3", "overall: min 6"]),
+    ],
+)
+def test_a_floor_is_ruled_on_once(against: list[str], expected: list[str]) -> None:
+    rules = {"overall": {"max_drop": 0.3, "min": 6}}
+    policy = read_policy({"rules": rules, "against": against}, "gate")
+    metrics = [side("baseline", 7.0, 6.9, 7.1), side("candidate", 7.0, 6.8, 7.2)]
+    seen = Evidence(metrics=metrics, comparisons=[compared(-0.2, 0.1)])
+    later = decide(policy, replace(seen, against="accepted"))
+    assert [ruling.rule for ruling in later.rulings] == expected
+    unproven = replace(seen, against="accepted", unproven={"overall": "the judge has changed"})
+    first, *others = decide(policy, unproven).rulings
+    assert (first.decision, first.reason) == ("INCONCLUSIVE", "the judge has changed")
+    assert [ruling.decision for ruling in others] == ["GO"] * len(others)
+
+
+def test_two_gates_are_one_that_both_must_pass() -> None:
+    policy = read_policy({"rules": {"overall": {"max_drop": 0.3, "min": 6}}}, "gate")
+    metrics = [side("baseline", 7.0, 6.9, 7.1), side("candidate", 7.0, 6.8, 7.2)]
+    good, bad = (
+        Evidence(metrics=metrics, comparisons=[compared(*around)])
+        for around in ((-0.2, 0.1), (-0.9, -0.4))
+    )
+    first = decide(policy, good)
+    later = both(first, decide(policy, replace(good, against="accepted")))
+    assert later.decision == "GO"
+    assert later.stopped
+    assert first.stopped
+    assert later.stopped[1] > first.stopped[1]
+    assert both(first, decide(policy, replace(bad, against="accepted"))).decision == "NO_GO"
+    floor = read_policy({"rules": {"overall": {"min": 6}}}, "gate")
+    alone = decide(floor, replace(good, against="accepted"))
+    assert both(decide(floor, good), alone).decision == "GO"

@@ -149,17 +149,22 @@ def test_a_good_candidate_is_stopped_as_often_as_is_told(
 
 
 def test_the_chance_of_stopping_a_good_candidate_is_told() -> None:
-    one = decided([seen(exactly(0, 2.0, 200))], Bound(max_drop=0.3))
-    assert "exactly as good as the baseline would be stopped by such a run in 44% of" in remark(one)
-    assert "independent" not in remark(one)
     pairs = [seen(exactly(0, 2.0, 200), name) for name in "abc"]
-    three = decided(pairs, Bound(max_drop=0.3))
-    assert remark(three).endswith(
-        "in 44% of all cases if the rules move together, 82% if they are independent."
+    one = remark(decided(pairs[:1], Bound(max_drop=0.3)))
+    assert one.endswith("compared with would be stopped by chance in 44% of such runs.")
+    three = remark(decided(pairs, Bound(max_drop=0.3)))
+    assert three.endswith(
+        "in 44% of such runs if the rules move together, 82% if they are independent."
     )
-    assert remark(decided([seen(exactly(0, 2.0, 200))], Bound(max_drop=3))).endswith(
-        "less than 1% of all cases."
-    )
+    wide = remark(decided(pairs[:1], Bound(max_drop=3)))
+    assert wide.endswith("by chance in less than 1% of such runs.")
+    nothing = remark(decided(pairs[:1], Bound(max_drop=0)))
+    assert nothing.endswith("by chance in 98% of such runs.")
+
+
+@pytest.mark.parametrize("bound", [Bound(max_drop=-0.3), Bound(min=7.5), Bound(max=6.5)])
+def test_who_must_be_better_than_the_baseline_is_not_stopped_by_chance(bound: Bound) -> None:
+    assert decided([seen(exactly(0, 2.0, 200))], bound).stopped is None
 
 
 def test_a_rule_that_does_not_decide_stops_nobody() -> None:
