@@ -74,13 +74,16 @@ def test_a_total_has_no_interval_to_say_anything_from() -> None:
     assert outcome(None, None) == "not compared"
 
 
-def test_the_verdict_counts_metrics_and_shows_the_leading_one(run: Path) -> None:
+def test_the_verdict_speaks_of_one_metric_and_counts_the_others(run: Path) -> None:
     conclusion = report(run).conclusion
-    assert conclusion.tone == "better"
-    assert conclusion.headline == "Candidate better than the baseline on 12 of 13 metrics"
+    assert (conclusion.tone, conclusion.primary) == ("better", "overall")
+    assert conclusion.headline.startswith("Candidate better on overall: +4.95 (95% interval +2.")
     assert conclusion.detail.startswith(
-        "No difference shown on 1. Overall: +4.95 (95% interval +2."
+        "Of 12 other metrics, 11 better and 0 worse after Holm's correction, no difference shown on"
     )
+    assert "not a vote" in conclusion.detail
+    for name in ("report.html", "report.md", "report.json"):
+        assert conclusion.headline in (run / name).read_text()
 
 
 def test_sides_swapped_the_verdict_is_worse(run: Path) -> None:
@@ -90,7 +93,7 @@ def test_sides_swapped_the_verdict_is_worse(run: Path) -> None:
     shutil.rmtree(run / "model")
     conclusion = report(run).conclusion
     assert conclusion.tone == "worse"
-    assert conclusion.headline == "Candidate worse than the baseline on 12 of 13 metrics"
+    assert conclusion.headline.startswith("Candidate worse on overall: −4.95 (95% interval −")
 
 
 def test_better_on_some_and_worse_on_others_is_mixed(run: Path) -> None:
@@ -100,7 +103,8 @@ def test_better_on_some_and_worse_on_others_is_mixed(run: Path) -> None:
     edit_rows(run / "candidate/verdicts.jsonl", unsafe)
     conclusion = report(run).conclusion
     assert conclusion.tone == "mixed"
-    assert conclusion.headline.endswith("better than the baseline on 12 of 13 metrics, worse on 1")
+    assert conclusion.headline.startswith("Candidate better on overall: ")
+    assert conclusion.detail.startswith("Of 12 other metrics, 11 better and 1 worse after Holm's")
 
 
 def test_the_same_weights_void_the_comparison(run: Path) -> None:
@@ -195,7 +199,7 @@ def test_too_few_samples_are_no_verdict(run: Path) -> None:
             path = run / side / f"{name}.jsonl"
             path.write_text("".join(path.read_text().splitlines(keepends=True)[:5]))
     conclusion = report(run).conclusion
-    assert (conclusion.tone, conclusion.headline) == ("none", "Too few samples to compare")
+    assert (conclusion.tone, conclusion.headline) == ("none", "Too few samples to compare overall")
 
 
 @pytest.mark.parametrize(

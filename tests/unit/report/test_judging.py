@@ -68,7 +68,11 @@ def test_the_judges_health_is_told_in_every_format(run: Path) -> None:
 def test_a_failed_self_test_makes_the_judge_advisory(run: Path) -> None:
     fail_self_test(run)
     written = report(run)
-    assert written.conclusion.headline == "Candidate better than the baseline on 8 of 8 metrics"
+    assert written.conclusion.headline.startswith("Candidate better on bleu-4: +56.37 (95% int")
+    assert written.conclusion.detail.startswith("Of 7 other metrics, 7 better and 0 worse")
+    assert written.conclusion.tone == "none", "nothing is green over such a judge"
+    shown = {row.outcome for row in written.summary if row.kind == "judge"}
+    assert shown == {"higher", "none"}
     (said,) = [c.text for c in written.cautions if "self-test" in c.text]
     assert said.startswith("The judge failed its self-test (planted): its scores are advisory")
     html, markdown = pages(run)
@@ -312,3 +316,70 @@ def test_a_policy_given_takes_the_place_of_the_configured_one(run: Path) -> None
     written = report(run, policy=other)
     assert written.gate is not None
     assert written.gate.decision == "GO"
+
+
+def test_a_judge_that_is_not_fully_tested_has_no_verdict_line(run: Path) -> None:
+    leave_unanswered(run, "gold")
+    conclusion = report(run).conclusion
+    assert conclusion.primary == "bleu-4"
+    assert conclusion.detail.startswith("Of 12 other metrics, ")
+
+
+@pytest.mark.parametrize(
+    ("primary", "trusting", "failed", "headline"),
+    [
+        ("rouge-l", False, False, "Candidate better on rouge-l: +60.96 (95% interval"),
+        ("rouge-l", False, True, "Candidate better on rouge-l: +60.96 (95% interval"),
+        ("clarity", False, False, "Candidate better on clarity: +2.45 (95% interval"),
+        ("overall", False, True, "No verdict: the judge failed its self-test"),
+        ("overall", True, True, "Candidate better on overall: +4.95 (95% interval"),
+        ("safety", False, False, "No difference shown on safety: +0.36 (95% interval"),
+        ("nothing", False, False, "No verdict: nothing, the primary metric, is not compared"),
+        ("corpus-bleu", False, False, "No verdict: corpus-bleu, the primary metric, is not"),
+        ("length-ratio", False, False, "No verdict: length-ratio, the primary metric, has no"),
+    ],
+)
+def test_the_verdict_speaks_of_the_metric_that_the_policy_declares(
+    run: Path, primary: str, trusting: bool, failed: bool, headline: str
+) -> None:
+    if failed:
+        fail_self_test(run)
+    rules = {"bleu-4": {"max_drop": 1}}
+    gated(run, rules=rules, min_pairs=10, primary=primary, trust_advisory=trusting)
+    written = report(run)
+    assert written.gate
+    assert written.gate.decision == "GO"
+    conclusion = written.conclusion
+    assert conclusion.headline.startswith(headline)
+    assert conclusion.primary == primary
+    green = headline.startswith("Candidate better") and not failed
+    assert conclusion.tone == ("better" if green else "none")
+    assert " other metrics, " in conclusion.detail
+
+
+@pytest.mark.parametrize(
+    ("rules", "decision", "tone"),
+    [
+        ({"bleu-4": {"max_drop": 1}}, "GO", "better"),
+        ({"safety": {"max_drop": 0.01}}, "INCONCLUSIVE", "none"),
+        ({"rouge-l": {"max_drop": -95}}, "NO_GO", "none"),
+    ],
+)
+def test_the_verdict_is_not_green_over_a_gate_that_is_not_go(
+    run: Path, rules: dict[str, Any], decision: str, tone: str
+) -> None:
+    gated(run, rules=rules, min_pairs=10, max_unscored=0.2)
+    written = report(run)
+    assert written.gate
+    assert (written.gate.decision, written.conclusion.tone) == (decision, tone)
+    assert written.conclusion.headline.startswith("Candidate better on overall: ")
+
+
+def test_the_gate_says_how_often_a_good_candidate_is_stopped(run: Path) -> None:
+    gated(run, rules={"bleu-4": {"max_drop": 10}}, min_pairs=10)
+    written = report(run)
+    assert written.gate
+    assert written.gate.stopped
+    for page in pages(run):
+        assert "would be stopped by chance in" in page
+    assert store.read_json(run / "metrics.json")["gate"]["stopped"] == list(written.gate.stopped)
