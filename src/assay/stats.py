@@ -10,11 +10,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from assay.intervals import Interval, interval, wilson
+from assay.intervals import Interval, detectable, interval, wilson
 from assay.records import Comparison, Metric, MetricSpec, Score, Side, Total
 
 if TYPE_CHECKING:
@@ -29,10 +28,7 @@ Specs = Mapping[str, MetricSpec]
 
 _NO_SPECS: Specs = MappingProxyType({})
 _EQUAL: Mapping[str, float] = MappingProxyType({})
-_NORMAL = NormalDist()
 _ROUNDING = 1e-12  # of a score: a sum in another order differs by less
-# 2.80 standard errors: two-sided test at 5% with a power of 80% (arXiv 2411.00640, section 5)
-_DETECTABLE = _NORMAL.inv_cdf(0.975) + _NORMAL.inv_cdf(0.8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,8 +223,6 @@ def _mean_metric(side: Side, scores: SideScores, spec: MetricSpec) -> Metric:
 
 
 def _interval(spec: MetricSpec, values: Floats, clusters: Clusters | None) -> Interval | None:
-    if clusters is not None and _count(clusters) == 1:
-        return None
     if spec.kind != "rate" or clusters is not None:
         return _within(spec.scale, interval(values, spec.scale, clusters=clusters))
     low, high = wilson(float(values.mean()) / 100, len(values))
@@ -287,7 +281,10 @@ def _comparison(
     scale: tuple[float, float] | None,
     clusters: Clusters | None,
 ) -> Comparison:
-    around = interval(difference, scale, clusters=clusters)
+    import numpy as np
+
+    rates = spec.kind == "rate" and set(np.unique(difference)) <= {-100.0, 0.0, 100.0}
+    around = interval(difference, scale, clusters=clusters, rates=rates)
     around = _within(scale if spec.scale else None, around)
     gain = -difference if spec.direction == "lower" else difference
     n = len(difference)
@@ -300,7 +297,7 @@ def _comparison(
         better=int((gain > 0).sum()),
         equal=int((gain == 0).sum()),
         worse=int((gain < 0).sum()),
-        detectable=_DETECTABLE * float(difference.std(ddof=1)) / math.sqrt(n),
+        detectable=detectable(difference, scale, clusters=clusters, rates=rates),
         direction=spec.direction,
         p=around.p,
         method=around.method,

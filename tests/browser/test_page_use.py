@@ -133,7 +133,7 @@ def test_filters_count_the_run_where_the_page_is_a_draw(
     (compared,) = (row.comparison for row in written.summary if row.name == "overall")
     assert compared is not None
     frame = show(run / "report.html").frame
-    filters, status = frame.get_by_label("Show"), frame.locator("#status")
+    filters, status = frame.locator("#filter"), frame.locator("#status")
     expect(status).to_have_text("1–12 of 12 samples on this page, 24 in the run")
     for label in (
         "All (24)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
@@ -35,6 +35,7 @@ def test_where_the_approximation_begins_nothing_jumps(n: int, share: float) -> N
     b=st.floats(0.5, 5_000),
     share=st.floats(1e-6, 1 - 1e-6),
 )
+@settings(deadline=None)
 def test_any_beta_is_scipys(a: float, b: float, share: float) -> None:
     wanted = special.betaincinv(a, b, share)
     assert beta_quantile(a, b, share) == pytest.approx(wanted, rel=1e-9, abs=1e-300)
@@ -52,3 +53,9 @@ def test_students_t_is_scipys(freedom: int, share: float) -> None:
 def test_the_p_value_of_a_t_is_scipys(freedom: int, distance: float) -> None:
     wanted = 2 * stats.t.sf(distance, freedom)
     assert t_outside(freedom, distance) == pytest.approx(wanted, rel=1e-8, abs=1e-300)
+
+
+@given(freedom=st.floats(1, 100_000), distance=st.floats(0, 30))
+def test_what_lies_outside_of_t_is_scipys(freedom: float, distance: float) -> None:
+    wanted = 2 * special.stdtr(freedom, -distance)
+    assert t_outside(freedom, distance) == pytest.approx(wanted, rel=1e-7, abs=1e-300)

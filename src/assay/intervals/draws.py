@@ -1,0 +1,130 @@
+"""What a mean is of, as independent draws: each value one, or each cluster of values one.
+
+A draw has a sum and a size, the mean is all sums over all sizes, and equal draws are kept once
+with their count. They are sorted, so that the order of the values moves no digit.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Clusters = NDArray[np.int64]
+
+_NEGLIGIBLE = 1e-9  # of one draw
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draws:
+    """Draws by their `sums`, their `sizes` and how often each occurs."""
+
+    sums: Floats
+    sizes: Floats
+    counts: Floats
+
+    @cached_property
+    def number(self) -> float:
+        """How many draws there are."""
+        return float(self.counts.sum())
+
+    @cached_property
+    def mean(self) -> float:
+        """The mean of all values."""
+        return float((self.counts * self.sums).sum()) / self._total
+
+    @cached_property
+    def error(self) -> float:
+        """The mean's standard error: of clusters the sandwich, each residual made larger by what
+        its cluster itself pulled the mean (Bell and McCaffrey 2002, Survey Methodology 28)."""
+        pull = 1 - self.sizes / self._total
+        return math.sqrt(float((self.counts * self._residuals**2 / pull).sum())) / self._total
+
+    @cached_property
+    def freedom(self) -> float:
+        """The degrees of freedom of the error: one less than the draws where all are of a size,
+        fewer where a few large ones decide (Satterthwaite 1946, Biometrics Bulletin 2)."""
+        squares = float((self.counts * self.sizes**2).sum())
+        return max(1.0, squares**2 / float((self.counts * self.sizes**4).sum()) - 1)
+
+    @cached_property
+    def acceleration(self) -> float:
+        """A sixth of the skewness of the mean (Efron 1987)."""
+        spread = float((self.counts * self._residuals**2).sum()) ** 1.5
+        return float((self.counts * self._residuals**3).sum()) / (6 * spread) if spread else 0.0
+
+    @cached_property
+    def usual_size(self) -> float:
+        """How large the draw is that a value is in, on average."""
+        return float((self.counts * self.sizes**2).sum()) / self._total
+
+    def beyond(self, mean: float) -> Floats:
+        """Return how far above what a `mean` would make of it each sum is."""
+        return self.sums - mean * self.sizes
+
+    def with_end(self, end: float, count: float) -> Draws:
+        """Return the draws and `count` more of the usual size, all of whose values are `end`."""
+        import numpy as np
+
+        size = self.usual_size
+        return Draws(
+            sums=np.append(self.sums, end * size),
+            sizes=np.append(self.sizes, size),
+            counts=np.append(self.counts, count),
+        )
+
+    def tilted(self, power: float, below: float) -> Draws:
+        """Return as many draws with more of the high ones (`power` above 0) or fewer of them, and
+        by the share `below` as much fewer or more of the low ones."""
+        import numpy as np
+
+        residuals = self._residuals
+        powers = power * np.where(residuals > 0, residuals, below * residuals)
+        counts = self.counts * np.exp(powers - powers.max())
+        counts *= self.number / float(counts.sum())
+        kept = counts > _NEGLIGIBLE
+        return Draws(sums=self.sums[kept], sizes=self.sizes[kept], counts=counts[kept])
+
+    def mirrored(self) -> Draws:
+        """Return the draws with the sign of each value turned."""
+        return replace(self, sums=-self.sums)
+
+    @cached_property
+    def _total(self) -> float:
+        return float((self.counts * self.sizes).sum())
+
+    @cached_property
+    def _residuals(self) -> Floats:
+        return self.beyond(self.mean)
+
+
+def draws_of(values: Floats, clusters: Clusters | None) -> Draws:
+    """Return the draws that `values` are, each value in the cluster of that number."""
+    import numpy as np
+
+    if clusters is None:
+        sums, counts = np.unique(values, return_counts=True)
+        return Draws(sums=sums, sizes=np.ones(len(sums)), counts=counts.astype(np.float64))
+    order = np.lexsort((values, clusters))
+    _, numbers = np.unique(clusters[order], return_inverse=True)
+    columns = [np.bincount(numbers, values[order]), np.bincount(numbers)]
+    pairs: Floats = np.stack(columns, axis=1).astype(np.float64)
+    draws, counts = np.unique(pairs, axis=0, return_counts=True)
+    return Draws(sums=draws[:, 0], sizes=draws[:, 1], counts=counts.astype(np.float64))
+
+
+def concentration(values: Floats, width: float) -> float:
+    """Return how likely two of `values` (at least two) are to lie within half of `width` of each
+    other."""
+    import numpy as np
+
+    ordered, n = np.sort(values), len(values)
+    near = np.searchsorted(ordered, ordered + width / 2, "right")
+    near -= np.searchsorted(ordered, ordered - width / 2, "left")
+    return float(near.sum() - n) / (n * (n - 1))

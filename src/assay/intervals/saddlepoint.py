@@ -1,0 +1,105 @@
+"""How surely a sum of randomly weighted terms is above 0, as a normal score (1.96: in 97.5% of all
+draws), by the saddlepoint approximation of Lugannani and Rice (1980, "Saddle Point Approximation
+for the Distribution of the Sum of Independent Random Variables", Advances in Applied Probability
+12). It takes the place of drawing: nothing is random, and a tail has as many digits as the middle.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+_Cumulants = Callable[[float], tuple[float, float, float]]
+"""The cumulant generating function of a sum at a point, its first and its second derivative."""
+
+_STEPS = 200
+_CLOSE, _MIDDLE, _TINY = 1e-12, 1e-4, 1e-300
+
+
+def weighted(terms: Floats, counts: Floats) -> float:
+    """Return the score of a sum in which each of `terms`, as often as `counts` says, is weighted
+    by a draw of its own from the exponential distribution."""
+    import numpy as np
+
+    if (known := _one_sided(terms)) is not None:
+        return known
+    terms = terms / np.abs(terms).max()
+
+    def cumulants(at: float) -> tuple[float, float, float]:
+        left = np.maximum(1 - at * terms, _TINY)
+        ratio = terms / left
+        return (
+            -float((counts * np.log(left)).sum()),
+            float((counts * ratio).sum()),
+            float((counts * ratio**2).sum()),
+        )
+
+    skew = 2 * _skewness(terms, counts)
+    return _score(cumulants, 1 / float(terms.min()), 1 / float(terms.max()), skew)
+
+
+def resampled(terms: Floats, counts: Floats) -> float:
+    """Return the score of a sum of as many draws from `terms` as there are, each term as likely as
+    `counts` says: the bootstrap's (Davison and Hinkley 1988, "Saddlepoint Approximations in
+    Resampling Methods", Biometrika 75)."""
+    import numpy as np
+
+    if (known := _one_sided(terms)) is not None:
+        return known
+    terms, n = terms / np.abs(terms).max(), float(counts.sum())
+
+    def cumulants(at: float) -> tuple[float, float, float]:
+        powers = at * terms
+        most = float(powers.max())
+        shares = counts * np.exp(powers - most)
+        total = float(shares.sum())
+        mean = float((shares * terms).sum()) / total
+        spread = float((shares * (terms - mean) ** 2).sum()) / total
+        return n * (most + math.log(total / n)), n * mean, n * spread
+
+    skew = _skewness(terms - float((counts * terms).sum()) / n, counts)
+    return _score(cumulants, -math.inf, math.inf, skew)
+
+
+def _one_sided(terms: Floats) -> float | None:
+    """Return the score where no term is below 0, or none is above."""
+    if terms.max() <= 0:
+        return -math.inf
+    return math.inf if terms.min() >= 0 else None
+
+
+def _skewness(terms: Floats, counts: Floats) -> float:
+    """Return the skewness of the sum of draws whose means are 0."""
+    spread = float((counts * terms**2).sum()) ** 1.5
+    return float((counts * terms**3).sum()) / spread if spread else 0.0
+
+
+def _score(cumulants: _Cumulants, low: float, high: float, skew: float) -> float:
+    at, value, spread = _saddlepoint(cumulants, low, high)
+    root = math.copysign(math.sqrt(max(0.0, -2 * value)), at)
+    if abs(root) < _MIDDLE:
+        return -skew / 6
+    return -root - math.log(max(at * math.sqrt(spread) / root, _TINY)) / root
+
+
+def _saddlepoint(cumulants: _Cumulants, low: float, high: float) -> tuple[float, float, float]:
+    """Return where between `low` and `high` the first derivative is 0, with the function and its
+    second derivative there: by Newton's steps, halving where one leaves the bracket."""
+    at = 0.0
+    for _ in range(_STEPS):
+        value, slope, spread = cumulants(at)
+        low, high = (at, high) if slope < 0 else (low, at)
+        step = -slope / max(spread, _TINY)
+        widest = 2 * abs(at) + 1
+        following = at + max(-widest, min(widest, step))
+        if abs(following - at) <= _CLOSE * abs(at) + _TINY:
+            break
+        at = following if low < following < high else (low + high) / 2
+    return at, value, spread
