@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assay.gate.policy import Bound
+from assay.gate.policy import BASELINE, Bound
 from assay.records import Comparison, Metric
 
 _WAYS = {
@@ -43,11 +43,13 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Sight:
-    """What a run has shown of one metric; None for what it has not."""
+    """What a run has shown of one metric; None for what it has not. `baseline` is of what the
+    comparison is `against`."""
 
     baseline: Metric | None
     candidate: Metric | None
     compared: Comparison | None
+    against: str = BASELINE
 
 
 def of_drop(bound: Bound, sight: Sight) -> Claim | None:
@@ -65,7 +67,8 @@ def of_drop(bound: Bound, sight: Sight) -> Claim | None:
     value, low, high = _loss(compared)
     of_what = ""
     if bound.percent is not None:
-        of_what = f"; {bound.max_drop} of the baseline is {limit:.3g} ({least:.3g} to {most:.3g})"
+        part = f"{bound.max_drop} of the {sight.against}"
+        of_what = f"; {part} is {limit:.3g} ({least:.3g} to {most:.3g})"
     return Claim(
         value=value,
         low=low,

@@ -66,7 +66,10 @@ def _sight(name: str, evidence: Evidence) -> Sight:
     sides = {metric.side: metric for metric in evidence.metrics if metric.name == name}
     pairs = {each.name: each for each in evidence.comparisons}
     return Sight(
-        baseline=sides.get("baseline"), candidate=sides.get("candidate"), compared=pairs.get(name)
+        baseline=sides.get("baseline"),
+        candidate=sides.get("candidate"),
+        compared=pairs.get(name),
+        against=evidence.against or BASELINE,
     )
 
 
@@ -88,7 +91,8 @@ def _drop(blank: Ruling, bound: Bound, policy: GatePolicy, sight: Sight) -> Rule
         return replace(blank, reason=lacking), None
     claim = of_drop(bound, sight)
     if claim is None:
-        reason = f"{bound.max_drop} of the baseline is not known: it has no interval of its own"
+        part = f"{bound.max_drop} of the {sight.against}"
+        reason = f"{part} is not known: it has no interval of its own"
         return replace(blank, reason=reason), None
     return _held_to(blank, claim), claim
 

@@ -18,10 +18,12 @@ from assay.report.trend import history_of, judge_remarks, pairs_with, record_of
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """What is `told` of the last accepted model, the paired `differences` of the candidate from it
-    by metric, and the `two` runs that they are of; None where they are not compared."""
+    """What is `told` of the last accepted model, how the judge has changed since (`changes`), the
+    paired `differences` of the candidate from it by metric, and the `two` runs that they are of;
+    None where they are not compared."""
 
     told: Accepted
+    changes: tuple[str, ...]
     differences: Mapping[str, Comparison]
     two: Two | None
 
@@ -37,7 +39,7 @@ def reference(run: EvaluatedRun, rows: Sequence[MetricRow]) -> Reference | None:
     if not problem and (pairs is None or not pairs.enough):
         problem = f"only {pairs.samples if pairs else 0} of its samples are among those of this run"
     if problem or history.model is None:
-        return Reference(told=_told(history, problem), differences={}, two=None)
+        return Reference(told=_told(history, problem), changes=(), differences={}, two=None)
     now = record_of(run, rows, history)
     return _compared(history, Two(before=history.model, now=now, pairs=pairs, specs=specs_of(run)))
 
@@ -56,9 +58,8 @@ def why_not(name: str, against: Reference) -> str:
     if two is None:
         return f"the last accepted model is not compared with: {against.told.problem}"
     kinds = {reading.name: reading.kind for reading in two.now.readings}
-    remarks = list(judge_remarks(two))
-    if kinds.get(name) in JUDGED and (remarks or not two.same_judge):
-        return remarks[0] if remarks else "nobody judged one of the two runs"
+    if kinds.get(name) in JUDGED and (against.changes or not two.same_judge):
+        return against.changes[0] if against.changes else "nobody judged one of the two runs"
     if name == WIN_RATE and not two.same_model("baseline"):
         return "the last accepted model was judged against another baseline"
     if name not in against.differences:
@@ -68,17 +69,17 @@ def why_not(name: str, against: Reference) -> str:
 
 def _compared(history: History, two: Two) -> Reference:
     readings = [reading for reading in two.now.readings if _is_compared(reading)]
-    differences = compared(two, readings)
+    differences, changes = compared(two, readings), tuple(judge_remarks(two))
     told = Accepted(
         acceptance=history.accepted,
         same=two.same_model("candidate"),
         samples=two.pairs.samples if two.pairs else 0,
         problem="",
         movements=movements(two, readings, differences),
-        remarks=tuple(_remarks(two)),
+        remarks=(*_remarks(two), *changes),
     )
     by_name = {name: comparison for (_, name), comparison in differences.items()}
-    return Reference(told=told, differences=by_name, two=two)
+    return Reference(told=told, changes=changes, differences=by_name, two=two)
 
 
 def _told(history: History, problem: str) -> Accepted:
@@ -102,4 +103,3 @@ def _remarks(two: Two) -> Iterator[str]:
         yield "The candidate is the accepted model itself, asked in the same way."
     elif two.now.asked.get("candidate") != two.before.asked.get("candidate"):
         yield "The two were asked otherwise: the template or the generation settings differ."
-    yield from judge_remarks(two)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 
+from assay.quantiles import t_outside, t_quantile
 from assay.records import Comparison, Group, MetricSpec, Side
 from assay.report.contents import Movement, Reading, Record
 from assay.report.kept import Pairs, differences, means
@@ -17,8 +16,6 @@ Key = tuple[Side, str]
 
 ALPHA = 0.05
 JUDGED: tuple[Group, ...] = ("judge", "pairwise")
-_NORMAL = NormalDist()
-_Z = _NORMAL.inv_cdf(1 - ALPHA / 2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +118,9 @@ def _paired(reading: Reading, comparison: Comparison, pairs: Pairs) -> Movement:
         low=low,
         high=high,
         pairs=comparison.n,
-        p=_chance(comparison.difference, low, high) if comparison.p is None else comparison.p,
+        p=_chance(comparison.difference, low, high, comparison.n - 1)
+        if comparison.p is None
+        else comparison.p,
         moved=False,
     )
 
@@ -130,7 +129,10 @@ def _apart(old: Reading, new: Reading, specs: Mapping[str, MetricSpec]) -> Itera
     if old.value is None or new.value is None:
         return
     difference, before, now = new.value - old.value, _estimate(old), _estimate(new)
-    low, high = difference_interval(before, now) if before and now else (None, None)
+    low = high = p = None
+    if before and now:
+        low, high = difference_interval(before, now)
+        p = _chance(difference, low, high, old.n + new.n - 2)
     yield Movement(
         name=new.name,
         kind=new.kind,
@@ -142,7 +144,7 @@ def _apart(old: Reading, new: Reading, specs: Mapping[str, MetricSpec]) -> Itera
         low=low,
         high=high,
         pairs=None,
-        p=None if low is None or high is None else _chance(difference, low, high),
+        p=p,
         moved=False,
     )
 
@@ -153,10 +155,10 @@ def _estimate(reading: Reading) -> tuple[float, float, float] | None:
     return reading.value, reading.low, reading.high
 
 
-def _chance(difference: float, low: float, high: float) -> float:
+def _chance(difference: float, low: float, high: float, freedom: int) -> float:
     """Return the p value of a difference's being 0 by its 95% interval, as far as that reaches
-    towards 0, taken for a normal one: at most 5% where it leaves out 0."""
+    towards 0, taken for one of Student's t: at most 5% where it leaves out 0."""
     reach = difference - low if difference > 0 else high - difference
-    if reach == 0:
+    if reach <= 0:
         return float(difference == 0)
-    return 2 * _NORMAL.cdf(-abs(difference) / reach * _Z) if math.isfinite(reach) else 1.0
+    return t_outside(freedom, abs(difference) / reach * t_quantile(freedom, 1 - ALPHA / 2))

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
-from assay import report, store, task
+from assay import config, report, store, task
 from assay.cli.main import main
-from assay.errors import InputError
+from assay.errors import InputError, SettingsError
 from assay.gate import Gate
 from assay.report import Report, accept, check_history, objects
 from assay.report.history import KEPT
@@ -375,6 +375,25 @@ def test_what_cannot_be_accepted_is_refused_in_one_line(
     assert message in error
     assert len(error.splitlines()) == 1
     assert not list(history.glob("accepted-*"))
+
+
+def test_rules_against_the_accepted_alone_need_a_history() -> None:
+    values: dict[str, Any] = {"dataset": {"eval": "e.json"}, "model": "org/model", "mode": "auto"}
+    values["gate"] = {"rules": {"rouge-l": {"max_drop": 1}}, "against": ["accepted"]}
+    assert config.parse(values | {"history": "runs/history"})
+    with pytest.raises(SettingsError, match="accepted alone, and there is no history"):
+        config.parse(values)
+
+
+def test_who_accepts_has_to_be_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 10001")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert main(["accept", str(tmp_path), "--why", "fit"]) == 2
+    assert capsys.readouterr().err == "assay: who accepts it is not known. Give --by NAME\n"
 
 
 def test_a_run_of_a_pipeline_is_accepted_where_its_artifact_lies(

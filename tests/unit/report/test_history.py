@@ -308,3 +308,27 @@ def test_the_report_of_a_pipeline_has_the_trend(tmp_path: Path, bucket: str) -> 
         trend = store.read_json(folder / "report.json")["trend"]
         assert len(trend["runs"]) == number + 1
     assert trend["since"] == trend["runs"][0]["id"]
+
+
+def test_samples_that_belong_together_do_so_between_runs(tmp_path: Path) -> None:
+    draw, n = np.random.default_rng(5), 40
+    samples = tuple(f"{number:016x}" for number in range(n))
+    runs = [
+        scoring.Scores(
+            samples=part,
+            values={"candidate": {"overall": tuple(draw.normal(7, 1, len(part)).tolist())}},
+            clusters=tuple(int(sample, 16) // 4 for sample in part),
+        )
+        for part in (samples[:36], samples[::-1])
+    ]
+    scoring.write(tmp_path / "scores.gz", runs[1])
+    assert scoring.read(tmp_path / "scores.gz") == runs[1]
+    pairs = scoring.pair(*runs)
+    assert pairs.samples == 36
+    (compared,) = scoring.differences(pairs, "candidate", ["overall"], {})
+    assert (compared.n, compared.clusters) == (36, 9)
+    then, now = (
+        dict(zip(one.samples, one.values["candidate"]["overall"], strict=True)) for one in runs
+    )
+    wanted = np.mean([(now[sample] or 0) - (then[sample] or 0) for sample in samples[:36]])
+    assert compared.difference == pytest.approx(wanted)
