@@ -25,6 +25,7 @@ LAYERS = (
     {"llamafactory", "model", "dataset"},
     {"engine"},
     {"finetune", "generate", "metrics", "judge"},
+    {"scoring"},
     {"report", "calibrate"},
     {"config"},
     {"plan"},

@@ -21,7 +21,7 @@ from annotated_types import Ge, Gt, Le
 from assay import dataset, llamafactory, model, placement, process, progress, resume, store
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, PREDICTIONS, PROGRESS, RESULTS
-from assay.llamafactory.job import JOB, SECONDS, Job
+from assay.llamafactory.job import JOB, SECONDS, GenerateJob
 from assay.model import Model
 from assay.records import Generation, ModelManifest, Prediction, Sample
 
@@ -119,8 +119,8 @@ def generate(
     return _finish(work, out, resolved, job, rows)
 
 
-def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> Job:
-    return Job(
+def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> GenerateJob:
+    return GenerateJob(
         base=resolved.base,
         base_name=resolved.base_name,
         adapter=resolved.adapter,
@@ -131,7 +131,7 @@ def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> Job
     )
 
 
-def _finished(out: Path, job: Job) -> Generation | None:
+def _finished(out: Path, job: GenerateJob) -> Generation | None:
     path = out / GENERATION
     if not path.is_file():
         return None
@@ -172,7 +172,9 @@ def _predict(
         raise
 
 
-def _finish(work: Path, out: Path, resolved: Model, job: Job, rows: list[Sample]) -> Generation:
+def _finish(
+    work: Path, out: Path, resolved: Model, job: GenerateJob, rows: list[Sample]
+) -> Generation:
     by_id = {row.id: row for row in store.read_rows(work / PREDICTIONS, Prediction)}
     store.write_rows(out / PREDICTIONS, (by_id[row.id] for row in rows))
     results = store.read_json(work / RESULTS) if (work / RESULTS).is_file() else {}

@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from assay.llamafactory.job import Job
+from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Coder, Prompt
 
 # An engine by its name -> the module whose `find` returns it, or None for a job that it cannot do
@@ -29,7 +29,7 @@ class Engine(Protocol):
         yielded together is stored together, and never asked again."""
 
 
-def find(job: Job) -> Engine:
+def find(job: GenerateJob) -> Engine:
     """Return the first engine that can do `job`."""
     able = (importlib.import_module(module).find(job) for module in ENGINES.values())
     first: Engine = next(engine for engine in able if engine)

@@ -10,7 +10,7 @@ JOB, SECONDS = "job.json", "seconds.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class GenerateJob:
     """A model (`base` and `adapter` as in model.Model, `digest` of its weights), the seed that it
     is loaded with, the samples by their hash and GenerateSettings as plain `settings`: all that
     the answers depend on."""
@@ -24,7 +24,7 @@ class Job:
     settings: Mapping[str, Any]
 
 
-def loading(job: Job) -> dict[str, Any]:
+def loading(job: GenerateJob) -> dict[str, Any]:
     """Return the arguments by which LLaMA-Factory loads the model."""
     arguments = {
         **job.settings["llamafactory"],
@@ -37,7 +37,7 @@ def loading(job: Job) -> dict[str, Any]:
     return arguments
 
 
-def decoding(job: Job) -> dict[str, Any]:
+def decoding(job: GenerateJob) -> dict[str, Any]:
     """Return the arguments by which LLaMA-Factory has it answer."""
     names = ("max_new_tokens", "do_sample", "temperature", "top_p", "top_k", "repetition_penalty")
     return {name: job.settings[name] for name in names}
