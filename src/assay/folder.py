@@ -26,6 +26,7 @@ PREDICTIONS = "predictions.jsonl"
 GENERATION = "generation.json"
 RESULTS = "all_results.json"
 GENERATE_LOG = "generate.log"
+ANSWERED = (PREDICTIONS, RESULTS, GENERATION)  # what a side's answers are; the last one says so
 
 SCORES = "scores.jsonl"
 TOTALS = "totals.jsonl"

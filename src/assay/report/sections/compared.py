@@ -27,6 +27,7 @@ def _rows(sides: tuple[SideSummary, ...]) -> Iterator[Phrase]:
     yield (Cell(text="model"), *(Cell(text=side.name) for side in sides))
     yield (Cell(text="weights"), *(_weights(side) for side in sides))
     yield (Cell(text="proof"), *(Cell(text=side.proof, look="better") for side in sides))
+    yield (Cell(text="answers"), *(_answers(side) for side in sides))
     for name in ("path", "base", "template"):
         yield (Cell(text=name), *(Cell(text=_named(side)[name], look="code") for side in sides))
 
@@ -41,6 +42,14 @@ def _weights(side: SideSummary) -> Cell:
     if not side.digest:
         return Cell(text="no digest")
     return Cell(text=side.digest[:12], look="code", hint=f"sha256 {side.digest}")
+
+
+def _answers(side: SideSummary) -> Cell:
+    origin = side.origin
+    if origin is None:
+        return Cell(text="")
+    made = f"an earlier run's, made {minute(origin.made)} UTC"
+    return Cell(text=made, hint=f"first in {origin.place}; taken from {origin.entry}")
 
 
 def _facts(report: Report) -> Iterator[Phrase]:
