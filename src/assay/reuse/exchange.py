@@ -25,30 +25,35 @@ def take(
 ) -> Generation | None:
     """Put the answers of an entry that is there into the folder `out`, and return its record; None
     where there are none. `accelerated` is whether more than a CPU would answer, None: as here."""
-    started = time.monotonic()
     try:
-        uri = "" if entry.doubt else _there(entry, accelerated)
-        if not uri:
-            return None
-        with store.fetched(uri) as file, tempfile.TemporaryDirectory(prefix="assay-") as copies:
-            folder = Path(copies)
-            kept, origin = unpacked(file, folder, entry, samples)
-            for name in present(folder):
-                store.publish(folder / name, str(out / name))
-        taken = replace(
-            kept,
-            model=entry.model.name,
-            base_model=entry.model.base_name,
-            seconds=time.monotonic() - started,
-            runner=placement.runner(),
-            finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            origin=replace(origin, entry=uri),
-        )
-        store.write_json(out / GENERATION, taken)
+        with store.relied_on(False):  # it is asked for first, and can be done without
+            uri = "" if entry.doubt else _there(entry, accelerated)
+            taken = _taken(entry, uri, samples, out) if uri else None
     except (AssayError, OSError) as error:
         _say(side, f"what {entry.cache} keeps is not used: {_told(error)}")
         return None
-    shutil.rmtree(out / "partial", ignore_errors=True)
+    if taken:
+        shutil.rmtree(out / "partial", ignore_errors=True)
+    return taken
+
+
+def _taken(entry: Entry, uri: str, samples: Sequence[Sample], out: Path) -> Generation:
+    started = time.monotonic()
+    with store.fetched(uri) as file, tempfile.TemporaryDirectory(prefix="assay-") as copies:
+        folder = Path(copies)
+        kept, origin = unpacked(file, folder, entry, samples)
+        for name in present(folder):
+            store.publish(folder / name, str(out / name))
+    taken = replace(
+        kept,
+        model=entry.model.name,
+        base_model=entry.model.base_name,
+        seconds=time.monotonic() - started,
+        runner=placement.runner(),
+        finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        origin=replace(origin, entry=uri),
+    )
+    store.write_json(out / GENERATION, taken)
     return taken
 
 
@@ -66,7 +71,8 @@ def keep(entry: Entry, out: Path, done: Generation, place: str, side: str) -> No
         with tempfile.TemporaryDirectory(prefix="assay-") as folder:
             packed = Path(folder) / "entry.zip"
             pack(packed, out, entry.key, replace(done, origin=origin))
-            store.publish(packed, entry.uri(done.device))
+            with store.relied_on(False):
+                store.publish(packed, entry.uri(done.device))
     except (AssayError, OSError) as error:
         _say(side, f"the answers are not kept for other runs: {_told(error)}")
 
