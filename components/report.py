@@ -13,8 +13,8 @@ def report(
     samples: dsl.Input[dsl.Dataset],
     baseline: dsl.Input[dsl.Dataset],
     candidate: dsl.Input[dsl.Dataset],
-    scores: dsl.Input[dsl.Dataset],
-    verdicts: dsl.Input[dsl.Dataset],
+    metrics_scores: dsl.Input[dsl.Dataset],
+    judge_scores: dsl.Input[dsl.Dataset],
     run: dsl.Output[dsl.Artifact],
     report: dsl.Output[dsl.HTML],
     summary: dsl.Output[dsl.Markdown],
@@ -28,8 +28,8 @@ def report(
         samples: What preflight prepared.
         baseline: The baseline's predictions.
         candidate: The candidate's predictions.
-        scores: The auto-metrics' scores.
-        verdicts: The judge's verdicts.
+        metrics_scores: The auto-metrics' scores.
+        judge_scores: The judge's verdicts.
         run: The run folder: everything above, metrics.json and the report in every form.
         report: The report as one self-contained page.
         summary: The same numbers as Markdown.
@@ -45,7 +45,7 @@ def report(
 
     with task.running():
         parts = {
-            "": [samples.path, scores.path, verdicts.path],
+            "": [samples.path, metrics_scores.path, judge_scores.path],
             "baseline": [baseline.path],
             "candidate": [candidate.path],
             "model": [training.path] if training else [],

@@ -4,12 +4,12 @@ from typing import Any
 
 from kfp import dsl, kubernetes
 
-from components.auto_metrics import auto_metrics
+from assay.scoring import SCORERS
 from components.gate import gate
 from components.generate import generate
-from components.judge import judge
 from components.preflight import preflight
 from components.report import report
+from components.score import SCORING
 from pipelines.form import Given
 
 JUDGE_KEY = {"api-key": "ASSAY_JUDGE_API_KEY"}
@@ -74,18 +74,21 @@ def evaluate(
         "baseline": baseline.outputs["predictions"],
         "candidate": candidate.outputs["predictions"],
     }
-    scored = auto_metrics(mode=mode, settings=plan.outputs["metrics"], **answers)
-    judged = judge(mode=mode, settings=plan.outputs["judge"], **answers)
-    give_judge_key(judged, judge_secret)
+    scored = {}
+    for scorer in SCORERS:
+        stage = SCORING[scorer.name](
+            name=scorer.name, mode=mode, settings=plan.outputs[scorer.name], **answers
+        )
+        stage.set_display_name(scorer.title)
+        if scorer.keyed:
+            give_judge_key(stage, judge_secret)
+        scored[scorer.name] = stage.outputs["scores"]
     reported = report(
         config=plan.outputs["config"],
-        scores=scored.outputs["scores"],
-        verdicts=judged.outputs["verdicts"],
+        **{f"{name}_scores": scores for name, scores in scored.items()},
         **answers,
         **({"training": training} if training else {}),
     )
-    scored.set_display_name("Auto-metrics")
-    judged.set_display_name("Judge")
     give_store(reported)
     reported.set_display_name("Report").set_caching_options(False)
     decided = gate(decision=reported.outputs["gate"])

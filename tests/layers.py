@@ -26,6 +26,7 @@ LAYERS = (
     {"engine"},
     {"reuse"},
     {"finetune", "generate", "metrics", "judge"},
+    {"scoring"},
     {"report", "calibrate"},
     {"config"},
     {"plan"},

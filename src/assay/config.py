@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from assay import parameters, placement, settings, store
+from assay import parameters, placement, scoring, settings, store
 from assay.dataset import DatasetSettings
 from assay.errors import InputError, SettingsError
 from assay.finetune import FinetuneSettings
@@ -17,6 +17,7 @@ from assay.generate import GenerateSettings
 from assay.judge import JudgeSettings, check_access
 from assay.metrics import MetricsSettings
 from assay.placement import ClusterSettings
+from assay.scoring import SCORERS, Scorer
 
 Mode = Literal["auto", "judge", "both"]
 MODES: tuple[Mode, ...] = ("auto", "judge", "both")
@@ -27,7 +28,8 @@ NO_BASELINE = "none"
 class Config:
     """What a run does. The candidate is the model that `finetune` makes, or else `model`; the
     baseline is the model it was tuned from, or else `baseline`, or none at all ("none"). Where the
-    evaluation recurs, `history` is the folder or URI that its runs are compared through."""
+    evaluation recurs, `history` is the folder or URI that its runs are compared through. `scoring`
+    holds the settings of each scoring stage that has some, by its name."""
 
     dataset: DatasetSettings
     mode: Mode = "both"
@@ -37,20 +39,33 @@ class Config:
     baseline: str = ""
     history: str = ""
     generate: GenerateSettings = field(default_factory=GenerateSettings)
-    metrics: MetricsSettings = field(default_factory=MetricsSettings)
-    judge: JudgeSettings | None = None
+    scoring: Mapping[str, Any] = field(default_factory=dict)
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
     gate: GatePolicy | None = None
 
     @property
-    def auto(self) -> bool:
-        """Whether the auto-metrics are wanted."""
-        return self.mode != "judge"
+    def wanted(self) -> tuple[Scorer, ...]:
+        """The scoring stages that the mode wants."""
+        return tuple(scorer for scorer in SCORERS if self.mode in scorer.modes)
 
     @property
-    def judged(self) -> bool:
-        """Whether the judge is wanted."""
-        return self.mode != "auto"
+    def metrics(self) -> MetricsSettings:
+        """The settings of the auto-metrics."""
+        given: MetricsSettings = self.of(scoring.AUTO_METRICS)
+        return given
+
+    @property
+    def judge(self) -> JudgeSettings | None:
+        """The settings of the judge, None without a judge."""
+        return self.scoring.get(scoring.JUDGING.name)
+
+    def of(self, scorer: Scorer) -> Any:
+        """Return the settings of a scoring stage. Raises SettingsError where it needs some and has
+        none."""
+        if scorer.name not in self.scoring:
+            needed = _needed(scorer)
+            raise SettingsError(f"config has no {scorer.name} section", f"Set {needed}")
+        return self.scoring[scorer.name]
 
 
 # The sections of a configuration: the settings of each stage, and what must be proven.
@@ -58,8 +73,7 @@ SECTIONS: Mapping[str, type] = {
     "dataset": DatasetSettings,
     "finetune": FinetuneSettings,
     "generate": GenerateSettings,
-    "metrics": MetricsSettings,
-    "judge": JudgeSettings,
+    **{scorer.name: scorer.settings for scorer in SCORERS},
     "cluster": ClusterSettings,
     "gate": GatePolicy,
 }
@@ -82,18 +96,45 @@ def parse(values: Mapping[str, Any]) -> Config:
     settings.check_urls(values, "")
     if values.get("gate") == {}:
         del values["gate"]
-    for name, section in SECTIONS.items():
-        if name in values:
-            settings.build(section, settings.check_mapping(values[name], name), name)
+    settings.check_names(values, _names(), "config")
+    built: dict[str, Any] = {
+        name: settings.build(section, settings.check_mapping(values[name], name), name)
+        for name, section in SECTIONS.items()
+        if name in values
+    }
     if "dataset" not in values:
         raise SettingsError("dataset is missing", "Set dataset.eval, or dataset.train")
-    config = settings.build(Config, values, "config")
+    given = {scorer.name: built.pop(scorer.name, scorer.usual) for scorer in SCORERS}
+    rest = {name: value for name, value in values.items() if name not in given}
+    config = replace(
+        settings.build(Config, rest, "config"),
+        scoring={name: section for name, section in given.items() if section is not None},
+    )
     _check_consistent(config)
     return config
 
 
+def without_unwanted(config: Config) -> Config:
+    """Return `config` without a stage that its mode does not want, and that would need settings."""
+    needless = {scorer.name for scorer in _needless(config.mode)}
+    kept = {name: own for name, own in config.scoring.items() if name not in needless}
+    return replace(config, scoring=kept)
+
+
+def _needless(mode: str) -> list[Scorer]:
+    return [scorer for scorer in SCORERS if scorer.usual is None and mode not in scorer.modes]
+
+
+def _names() -> list[str]:
+    """Return what a configuration may hold."""
+    return [*SECTIONS, *(each.name for each in fields(Config) if each.name != "scoring")]
+
+
 # What the parameter more_settings holds: all that is in no parameter or dict of its own.
-MORE = ("cluster", "dataset", "metrics", "baseline", "base_model", "history")
+MORE = (
+    *("cluster", "dataset", "baseline", "base_model", "history"),
+    *(scorer.name for scorer in SCORERS if scorer.name != scoring.JUDGING.name),
+)
 
 
 def from_parameters(given: Mapping[str, Any]) -> Config:
@@ -106,8 +147,8 @@ def from_parameters(given: Mapping[str, Any]) -> Config:
             _override(values, place, given[name])
     for name, section in parameters.sections(pipeline).items():
         values[section] = {**values.get(section, {}), **settings.check_mapping(given[name], name)}
-    if given["mode"] == "auto":
-        del values["judge"]
+    for scorer in _needless(given["mode"]):
+        values.pop(scorer.name, None)
     return parse(_with_more(values, given["more_settings"]))
 
 
@@ -156,11 +197,12 @@ def _check_consistent(config: Config) -> None:
         )
     if config.finetune and not config.dataset.train:
         raise SettingsError("dataset.train is missing", "Name the data to fine-tune on")
-    if config.judged and config.judge is None:
-        raise SettingsError(
-            f"mode is {config.mode} and judge is missing",
-            "Set judge.endpoint and judge.model, or mode: auto",
-        )
+    for scorer in config.wanted:
+        if scorer.name not in config.scoring:
+            raise SettingsError(
+                f"mode is {config.mode} and {scorer.name} is missing",
+                f"Set {_needed(scorer)}, or mode: {_without(scorer)}",
+            )
     if config.judge:
         check_access(config.judge)
     if config.gate and config.baseline == NO_BASELINE:
@@ -169,9 +211,18 @@ def _check_consistent(config: Config) -> None:
         )
 
 
+def _needed(scorer: Scorer) -> str:
+    return " and ".join(f"{scorer.name}.{name}" for name in settings.required(scorer.settings))
+
+
+def _without(scorer: Scorer) -> Mode:
+    return next(mode for mode in MODES if mode not in scorer.modes)
+
+
 def plain(config: Config) -> dict[str, Any]:
     """Return the configuration as a mapping of JSON values, unset sections left out."""
     values = json.loads(store.to_json(asdict(config)))
+    values |= values.pop("scoring")
     return {name: value for name, value in values.items() if value not in (None, "")}
 
 

@@ -21,7 +21,7 @@ from annotated_types import Ge, Gt, Le
 from assay import dataset, llamafactory, model, placement, process, progress, resume, reuse, store
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, PREDICTIONS, PROGRESS, RESULTS
-from assay.llamafactory.job import DEVICE, JOB, SECONDS, Job
+from assay.llamafactory.job import DEVICE, JOB, SECONDS, GenerateJob
 from assay.model import Model
 from assay.records import Generation, ModelManifest, Prediction, Sample
 
@@ -159,7 +159,7 @@ def _asked(
     base_model: str,
     *,
     weights: bool = True,
-) -> tuple[Model, Job, list[Sample]]:
+) -> tuple[Model, GenerateJob, list[Sample]]:
     """Return the model, what it is asked for, and the samples."""
     resolved = model.resolve(model_name, base_model, weights=weights)
     if resolved.manifest:
@@ -173,10 +173,10 @@ def _asked(
     return resolved, _job(resolved, rows, settings), rows
 
 
-def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> Job:
+def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> GenerateJob:
     asked = asdict(settings)
     del asked["cache"]  # where answers are kept changes none of them
-    return Job(
+    return GenerateJob(
         base=resolved.base,
         base_name=resolved.base_name,
         adapter=resolved.adapter,
@@ -188,7 +188,7 @@ def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> Job
     )
 
 
-def _finished(out: Path, job: Job) -> Generation | None:
+def _finished(out: Path, job: GenerateJob) -> Generation | None:
     path = out / GENERATION
     if not path.is_file():
         return None
@@ -229,7 +229,9 @@ def _predict(
         raise
 
 
-def _finish(work: Path, out: Path, resolved: Model, job: Job, rows: list[Sample]) -> Generation:
+def _finish(
+    work: Path, out: Path, resolved: Model, job: GenerateJob, rows: list[Sample]
+) -> Generation:
     by_id = {row.id: row for row in store.read_rows(work / PREDICTIONS, Prediction)}
     store.write_rows(out / PREDICTIONS, (by_id[row.id] for row in rows))
     results = store.read_json(work / RESULTS) if (work / RESULTS).is_file() else {}

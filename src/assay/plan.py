@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from assay import config as configuration
 from assay import generate as generating
@@ -18,6 +20,7 @@ from assay.metrics import MetricsSettings
 from assay.model import Model
 from assay.placement import ClusterSettings
 from assay.records import Side
+from assay.scoring import AUTO_METRICS, JUDGING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +30,8 @@ class Plan:
     `config` is what was asked for, PREFIX/latest as the model that it means now. `candidate` is the
     model to evaluate, "" where `finetune` makes it; `base_model` is the base of an adapter whose
     own record of it does not hold; `baseline` is the model to compare with, "" for none. `generate`
-    is how both sides answer, with what they take from the fine-tune.
+    is how both sides answer, with what they take from the fine-tune. `scoring` holds the settings
+    of the scoring stages that are wanted, by name and in their order.
     """
 
     config: Config
@@ -36,10 +40,19 @@ class Plan:
     base_model: str
     baseline: str
     generate: GenerateSettings
-    metrics: MetricsSettings | None
-    judge: JudgeSettings | None
+    scoring: Mapping[str, Any]
     cluster: ClusterSettings
     gate: GatePolicy | None
+
+    @property
+    def metrics(self) -> MetricsSettings | None:
+        """Return the settings of the auto-metrics, None where they are not wanted."""
+        return self.scoring.get(AUTO_METRICS.name)
+
+    @property
+    def judge(self) -> JudgeSettings | None:
+        """Return the settings of the judge, None where it is not wanted."""
+        return self.scoring.get(JUDGING.name)
 
     @property
     def sides(self) -> tuple[Side, ...]:
@@ -69,8 +82,7 @@ def draft(config: Config) -> Plan:
         base_model=config.base_model,
         baseline="",
         generate=config.generate,
-        metrics=config.metrics if config.auto else None,
-        judge=config.judge if config.judged else None,
+        scoring={scorer.name: config.scoring[scorer.name] for scorer in config.wanted},
         cluster=config.cluster,
         gate=config.gate,
     )

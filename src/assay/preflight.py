@@ -6,12 +6,12 @@ With `prepare` a run on this machine (run.py) begins, and the first task of a pi
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from assay import dataset, model, progress, queues, report, store
+from assay import dataset, model, progress, queues, report, scoring, store
 from assay import finetune as finetuning
 from assay import generate as generating
 from assay import judge as judging
@@ -24,6 +24,7 @@ from assay.gate import GatePolicy
 from assay.judge import Estimate
 from assay.plan import Plan
 from assay.progress import Progress
+from assay.scoring import AUTO_METRICS, JUDGING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,7 @@ class Prepared:
     will take (None without one)."""
 
     plan: Plan
-    summary: dataset.Summary
+    summary: dataset.DatasetSummary
     estimate: Estimate | None
 
 
@@ -52,7 +53,7 @@ def prepare(
     with problems.noted():
         plan = planning.make(config)
     draft = plan or planning.draft(config)  # what else is wrong is worth knowing too
-    for check in _checks(draft, artifacts):
+    for check in (*_checks(draft.config), *_checks_here(draft, artifacts)):
         with problems.noted():
             check()
     with problems.noted():
@@ -72,14 +73,7 @@ def prepare(
 def check_settings(config: Config) -> None:
     """Raise InputError, with a line for each problem, for what is wrong with `config` wherever it
     runs: no model, data, endpoint or store is looked at, nor what is installed only there."""
-    checks: list[Callable[[], object]] = [partial(generating.check, config.generate)]
-    if config.finetune:
-        checks.append(partial(finetuning.check_settings, config.finetune))
-    rubric = config.judge.rubric if config.judge else ""
-    built_in = set(config.metrics.metrics) <= set(measuring.CATALOGUE)
-    if config.gate and built_in and not store.is_remote(rubric):
-        checks.append(partial(_check_gate, config, config.gate))
-    check_all(*checks)
+    check_all(*_checks(config))
 
 
 def check_cluster(plan: Plan, artifacts: str) -> None:
@@ -91,11 +85,11 @@ def check_cluster(plan: Plan, artifacts: str) -> None:
         queue.check(stage, plan.cluster, artifacts)
 
 
-def write_samples(plan: Plan, folder: Path, *, tokens: bool = True) -> dataset.Summary:
+def write_samples(plan: Plan, folder: Path, *, tokens: bool = True) -> dataset.DatasetSummary:
     """Write the run's samples, unless it has begun with some, and return what they are; their
     `tokens` can be counted only with models that were found. Raises InputError."""
     if _begun(folder):
-        return store.read_record(folder / SUMMARY, dataset.Summary)
+        return store.read_record(folder / SUMMARY, dataset.DatasetSummary)
     return dataset.prepare(
         plan.config.dataset,
         folder,
@@ -132,27 +126,44 @@ def _begun(folder: Path) -> bool:
     return (folder / CONFIG).is_file() and (folder / SUMMARY).is_file()
 
 
-def _checks(plan: Plan, artifacts: str) -> list[Callable[[], object]]:
-    config = plan.config
-    checks: list[Callable[[], object]] = [partial(generating.check, config.generate)]
+def _checks(config: Config) -> Iterator[Callable[[], object]]:
+    """Yield the checks that come out alike wherever they are made."""
+    yield partial(generating.check, config.generate)
+    if config.finetune:
+        yield partial(finetuning.check_settings, config.finetune)
+    if config.gate and _all_built_in(config):
+        yield partial(_check_gate, config, config.gate)
+
+
+def _checks_here(plan: Plan, artifacts: str) -> Iterator[Callable[[], object]]:
+    """Yield the checks that look at models, stores, the cluster and what is installed."""
     if plan.finetune:
-        checks.append(partial(finetuning.check, plan.finetune))
-    if plan.metrics:
-        checks.append(partial(measuring.check, plan.metrics))
-    if plan.gate:
-        checks.append(partial(_check_gate, config, plan.gate))
-    if config.history:
-        checks.append(partial(report.check_history, config.history))
+        yield partial(model.resolve, plan.finetune.base_model, weights=False)
+    selected = plan.gate and not _all_built_in(plan.config)  # by the gate's check
+    if plan.gate and selected:
+        yield partial(_check_gate, plan.config, plan.gate)
+    for name, own in plan.scoring.items():
+        if not (selected and name == AUTO_METRICS.name):
+            yield partial(scoring.named(name).check, own)
+    if plan.config.history:
+        yield partial(report.check_history, plan.config.history)
     if artifacts:
-        checks.append(partial(check_cluster, plan, artifacts))
-    return checks
+        yield partial(check_cluster, plan, artifacts)
+
+
+def _all_built_in(config: Config) -> bool:
+    """Return whether a gate's rules can be about nothing but what comes with Assay, or lies where
+    the configuration does."""
+    rubric = config.judge.rubric if config.judge else ""
+    return set(config.metrics.metrics) <= set(measuring.CATALOGUE) and not store.is_remote(rubric)
 
 
 def _check_gate(config: Config, policy: GatePolicy) -> None:
     """Refuse a rule that this run cannot prove, before anything is spent on it."""
-    specs = measuring.specs(config.metrics) if config.auto else ()
+    wanted = {scorer.name for scorer in config.wanted}
+    specs = measuring.specs(config.metrics) if AUTO_METRICS.name in wanted else ()
     metrics = [spec.name for spec in specs if spec.kind != "total"]
-    if config.judged and config.judge:
+    if config.judge and JUDGING.name in wanted:
         metrics = [*metrics, *judging.dimensions(config.judge.rubric)]
         metrics += [judging.WIN_RATE] if config.judge.pairwise else []
     for name in policy.rules:

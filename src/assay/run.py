@@ -9,34 +9,35 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from assay import config, plan, preflight, progress, report
+from assay import config as configuration
 from assay import finetune as finetuning
 from assay import generate as generating
-from assay import judge as judging
-from assay import metrics as measuring
+from assay import plan, preflight, progress, report, scoring
 from assay.config import Config
 from assay.errors import InputError, SettingsError
 from assay.folder import CONFIG, MODEL, PREDICTIONS, PROGRESS, REPORT_HTML, SAMPLES, TRAINING
 from assay.plan import Plan
 from assay.records import SIDES, Side
+from assay.scoring import Scorer
 
 
 def run(
-    settings: Config,
+    config: Config,
     folder: Path,
     listen: progress.Listener = progress.ignore,
     finished: Callable[[], None] = lambda: None,
 ) -> Path:
-    """Do everything that `settings` asks for in `folder` and return the HTML report's path.
+    """Do everything that `config` asks for in `folder` and return the HTML report's path.
     `finished` is called after each stage.
 
     Raises InputError before any training for what can be known before, StageError later; running
     the same again resumes.
     """
     listen = progress.tee(listen, progress.to_file(folder / PROGRESS))
-    wanted = preflight.prepare(plan.pinned(settings, folder / CONFIG), folder, listen).plan
-    config.save(wanted.config, folder / CONFIG)
+    wanted = preflight.prepare(plan.pinned(config, folder / CONFIG), folder, listen).plan
+    configuration.save(wanted.config, folder / CONFIG)
     finished()
     for stage in _stages(wanted, folder, listen):
         stage()
@@ -45,42 +46,40 @@ def run(
 
 
 def _stages(wanted: Plan, folder: Path, listen: progress.Listener) -> list[Callable[[], object]]:
-    settings, stages = wanted.config, list[Callable[[], object]]()
+    config, stages = wanted.config, list[Callable[[], object]]()
     if wanted.finetune:
-        stages.append(lambda: finetune(settings, folder, listen))
+        stages.append(lambda: finetune(config, folder, listen))
     for side in wanted.sides:
         stages.append(partial(generate, wanted, folder, side, listen))
-    if wanted.metrics:
-        stages.append(lambda: compute_metrics(settings, folder, listen))
-    if wanted.judge:
-        stages.append(lambda: judge(settings, folder, listen))
-    return [*stages, lambda: report.report_in(settings.history, folder)]
+    for name, own in wanted.scoring.items():
+        stages.append(partial(score, scoring.named(name), own, folder, listen))
+    return [*stages, lambda: report.report_in(config.history, folder)]
 
 
-def begin(settings: Config, folder: Path) -> Plan:
+def begin(config: Config, folder: Path) -> Plan:
     """Make the run folder with its configuration and samples, or take up the one that is there,
     and return what the run does.
 
     Raises SettingsError where the folder holds a run that was asked for something else.
     """
-    wanted = plan.make(plan.pinned(settings, folder / CONFIG))
+    wanted = plan.make(plan.pinned(config, folder / CONFIG))
     preflight.write_samples(wanted, folder)
-    config.save(wanted.config, folder / CONFIG)
+    configuration.save(wanted.config, folder / CONFIG)
     return wanted
 
 
-def finetune(settings: Config, folder: Path, listen: progress.Listener) -> None:
+def finetune(config: Config, folder: Path, listen: progress.Listener) -> None:
     """Fine-tune on the run's training samples into `model/`."""
-    if settings.finetune is None:
+    if config.finetune is None:
         raise SettingsError("config has no finetune section", "Add one, or evaluate `model`")
-    finetuning.finetune(folder / TRAINING, folder / MODEL, settings.finetune, listen=listen)
+    finetuning.finetune(folder / TRAINING, folder / MODEL, config.finetune, listen=listen)
 
 
 def generate_sides(
-    settings: Config, folder: Path, listen: progress.Listener = progress.ignore
+    config: Config, folder: Path, listen: progress.Listener = progress.ignore
 ) -> None:
     """Answer the run's evaluation samples with the model of each side."""
-    wanted = plan.make(settings)
+    wanted = plan.make(config)
     preflight.tell_withheld(wanted)
     for side in wanted.sides:
         generate(wanted, folder, side, listen)
@@ -100,26 +99,13 @@ def generate(wanted: Plan, folder: Path, side: Side, listen: progress.Listener) 
     )
 
 
-def compute_metrics(settings: Config, folder: Path, listen: progress.Listener) -> None:
-    """Score the predictions of each side that has some."""
-    predictions = _predictions(folder)
-    measuring.compute_sides(folder / SAMPLES, predictions, folder, settings.metrics, listen=listen)
-
-
-def judge(
-    settings: Config, folder: Path, listen: progress.Listener, *, only_failed: bool = False
+def score(
+    scorer: Scorer, settings: Any, folder: Path, listen: progress.Listener, **flags: bool
 ) -> None:
-    """Have the predictions of each side that has some judged; paid verdicts are kept."""
-    if settings.judge is None:
-        raise SettingsError("config has no judge section", "Set judge.endpoint and judge.model")
-    judging.judge_sides(
-        folder / SAMPLES,
-        _predictions(folder),
-        folder,
-        settings.judge,
-        only_failed=only_failed,
-        listen=listen,
-    )
+    """Have the predictions of each side that has some scored by one of the scoring stages; what
+    was paid for is kept. `flags` are those that the stage knows."""
+    predictions = _predictions(folder)
+    scorer.score(folder / SAMPLES, predictions, folder, settings, listen=listen, **flags)
 
 
 def _predictions(folder: Path) -> dict[str, Path]:

@@ -34,7 +34,7 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     """
     names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
     check_names(values, names, where)
-    missing = [name for name in _required(cls) if name not in values]
+    missing = [name for name in required(cls) if name not in values]
     if missing:
         raise SettingsError(f"{where}.{missing[0]} is missing", f"Set {where}.{missing[0]}")
     return _validate(cls, values, where)
@@ -163,7 +163,8 @@ def read_assignments(flag: str, assignments: Iterable[str]) -> dict[str, Any]:
     return values
 
 
-def _required(cls: type) -> list[str]:
+def required(cls: type) -> list[str]:
+    """Return the names of the settings that have no default."""
     return [
         field.name
         for field in dataclasses.fields(cls)

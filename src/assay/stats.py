@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -71,6 +71,14 @@ def collect(positions: Mapping[str, int], rows: Iterable[Score]) -> SideScores:
     for name in causes:
         values.setdefault(name, np.full(len(positions), np.nan))
     return SideScores(samples=len(positions), values=values, causes=causes)
+
+
+def joined(parts: Sequence[SideScores]) -> SideScores:
+    """Return the scores of one side, of at least one scorer, as one; of a name that several give
+    the last one's count."""
+    values = {name: array for part in parts for name, array in part.values.items()}
+    causes = {name: causes for part in parts for name, causes in part.causes.items()}
+    return replace(parts[0], values=values, causes=causes)
 
 
 def summarise(

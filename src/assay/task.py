@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import dataset, process, progress, run, store
+from assay import dataset, process, progress, run, scoring, store
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating
@@ -207,7 +207,8 @@ def predictions_metadata(done: Generation) -> dict[str, Any]:
     }
 
 
-def auto_metrics(
+def score(
+    name: str,
     mode: str,
     given: Mapping[str, Any],
     samples: Path,
@@ -215,31 +216,15 @@ def auto_metrics(
     out: Path,
     listen: progress.Listener,
 ) -> None:
-    """Score the sides that have predictions into `out`/<side>/scores.jsonl."""
+    """Have the sides that have predictions scored by the scoring stage `name`, into `out`/<side>/;
+    where the mode does not want it, leave `out` empty."""
+    scorer = scoring.named(name)
     out.mkdir(parents=True, exist_ok=True)
-    if mode == "judge":
-        print("mode judge: no auto-metrics", flush=True)
+    if mode not in scorer.modes:
+        print(f"mode {mode}: no {scorer.title.lower()}", flush=True)
         return
-    wanted = build(measuring.MetricsSettings, whole(given), "metrics")
-    answered = run.answered(sides)
-    measuring.compute_sides(samples / SAMPLES, answered, out, wanted, listen=listen)
-
-
-def judge(
-    mode: str,
-    given: Mapping[str, Any],
-    samples: Path,
-    sides: Mapping[str, Path],
-    out: Path,
-    listen: progress.Listener,
-) -> None:
-    """Have the sides that have predictions judged into `out`/<side>/verdicts.jsonl."""
-    out.mkdir(parents=True, exist_ok=True)
-    if mode == "auto":
-        print("mode auto: no judge", flush=True)
-        return
-    wanted = build(judging.JudgeSettings, whole(given), "judge")
-    judging.judge_sides(samples / SAMPLES, run.answered(sides), out, wanted, listen=listen)
+    wanted: Any = build(scorer.settings, whole(given), name)
+    scorer.score(samples / SAMPLES, run.answered(sides), out, wanted, listen=listen)
 
 
 def report(

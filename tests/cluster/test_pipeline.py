@@ -45,15 +45,15 @@ def test_the_whole_pipeline(space: Space, root: str, tmp_path: Path) -> None:
         sides[side] = run.run("generate", given, samples, label=side).artifacts["predictions"]
     answers = {**samples, **sides}
     mode = {"mode": "auto", "settings": plan.parameters["metrics"]}
-    scored = run.run("auto-metrics", mode, answers)
-    judged = run.run("judge", mode, answers)
+    scored = run.run("auto-metrics", {"name": "metrics", **mode}, answers)
+    judged = run.run("judge", {"name": "judge", **mode}, answers)
     reported = run.run(
         "report",
         {"config": plan.parameters["config"]},
         {
             **answers,
-            "scores": scored.artifacts["scores"],
-            "verdicts": judged.artifacts["verdicts"],
+            "metrics_scores": scored.artifacts["scores"],
+            "judge_scores": judged.artifacts["scores"],
             "training": tuned.artifacts["training"],
         },
     )

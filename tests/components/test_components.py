@@ -85,13 +85,13 @@ def inputs(samples: Path, answers: Mapping[str, Done]) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def scored(folder: Path, plan: Done, inputs: dict[str, Path]) -> Done:
-    given = {**MODE, "settings": plan.parameter("metrics")}
+    given = {**MODE, "name": "metrics", "settings": plan.parameter("metrics")}
     return launch("auto-metrics", folder / "scored", given, inputs)
 
 
 @pytest.fixture(scope="module")
 def judged(folder: Path, plan: Done, inputs: dict[str, Path]) -> Done:
-    given = {**MODE, "settings": plan.parameter("judge")}
+    given = {**MODE, "name": "judge", "settings": plan.parameter("judge")}
     return launch("judge", folder / "judged", given, inputs)
 
 
@@ -156,7 +156,7 @@ def test_the_judge_judges_both_sides(judged: Done) -> None:
     assert "HTTP Request" not in judged.log
     for side in ("baseline", "candidate"):
         found = {
-            row.id: row for row in rows(judged.path("verdicts") / side / "verdicts.jsonl", Verdict)
+            row.id: row for row in rows(judged.path("scores") / side / "verdicts.jsonl", Verdict)
         }
         assert len(found) == SAMPLES
         assert all(row.values or row.unscored for row in found.values())
@@ -167,8 +167,8 @@ def test_the_report_collects_the_run(
 ) -> None:
     parts = {
         **inputs,
-        "scores": scored.path("scores"),
-        "verdicts": judged.path("verdicts"),
+        "metrics_scores": scored.path("scores"),
+        "judge_scores": judged.path("scores"),
         "training": tuned.path("training"),
     }
     done = launch("report", folder / "report", {"config": plan.parameter("config")}, parts)

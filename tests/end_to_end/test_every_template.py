@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from assay import llamafactory
 from assay.errors import InputError
-from assay.llamafactory.answer import Answer, Reader, read, reader
+from assay.llamafactory.answer import ParsedAnswer, Reader, read, reader
 from assay.llamafactory.prompts import ROLES, encode
 from assay.llamafactory.prompts import prediction as predicted
 from assay.metrics.exact_match import exact_match
@@ -197,7 +197,7 @@ def check(
 
 
 @pytest.fixture(name="qwen3", scope="module")
-def read_as_qwen3(blank: Any) -> Callable[..., Answer]:
+def read_as_qwen3(blank: Any) -> Callable[..., ParsedAnswer]:
     """Return what reads a text as an answer under qwen3."""
     reading = prepare(tokenizer_of(blank, "qwen3"), "qwen3", None)
     return lambda text, calls=False: read(reading, reading.tokenizer.encode(text), calls)
@@ -218,13 +218,15 @@ def read_as_qwen3(blank: Any) -> Callable[..., Answer]:
     ],
 )
 def test_thought_and_answer_are_apart(
-    qwen3: Callable[..., Answer], text: str, thought: str, answer: str
+    qwen3: Callable[..., ParsedAnswer], text: str, thought: str, answer: str
 ) -> None:
-    assert qwen3(text) == Answer(text=answer, thought=thought)
+    assert qwen3(text) == ParsedAnswer(text=answer, thought=thought)
 
 
 @pytest.mark.parametrize("text", ["<think>\nHm, the", "<think>", "\n<think>\nOn."])
-def test_a_thought_that_never_ended_has_no_answer(qwen3: Callable[..., Answer], text: str) -> None:
+def test_a_thought_that_never_ended_has_no_answer(
+    qwen3: Callable[..., ParsedAnswer], text: str
+) -> None:
     found = qwen3(text)
     assert (found.text, found.unanswered) == ("", "thought_unended")
     assert found.thought == text.strip().removeprefix("<think>").strip()
@@ -234,7 +236,7 @@ def test_without_a_reasoning_template_marks_are_text(blank: Any) -> None:
     text = "<think>\nHm.\n</think>\n\nOn."
     for name in ("qwen3_nothink", "smollm2"):
         reading = prepare(tokenizer_of(blank, name), name, None)
-        assert read(reading, reading.tokenizer.encode(text), False) == Answer(text=text)
+        assert read(reading, reading.tokenizer.encode(text), False) == ParsedAnswer(text=text)
 
 
 @pytest.mark.parametrize("name", ["gpt_oss", "gemma4"])
@@ -248,7 +250,7 @@ def test_marks_may_be_special_tokens(blank: Any, name: str) -> None:
     reading = prepare(tokenizer, name, True)
     text = f"{THOUGHT.join(reading.template.thought_words)}On.<|im_end|>"
     found = read(reading, tokenizer.encode(text), False)
-    assert found == Answer(text="On.", thought=THOUGHT)
+    assert found == ParsedAnswer(text="On.", thought=THOUGHT)
 
 
 def test_added_special_tokens_are_words_and_the_others_are_left_out(blank: Any) -> None:
@@ -266,7 +268,7 @@ def test_added_special_tokens_are_words_and_the_others_are_left_out(blank: Any) 
 
 
 def test_calls_are_alike_whatever_their_order_of_arguments_and_spaces(
-    qwen3: Callable[..., Answer],
+    qwen3: Callable[..., ParsedAnswer],
 ) -> None:
     text = '<tool_call>\n{"arguments": {"b":1, "a": "é"},  "name": "f"}\n</tool_call>'
     found = qwen3(text, calls=True)

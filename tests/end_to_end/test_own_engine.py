@@ -12,7 +12,7 @@ from assay.demo.base_model import TEMPLATE
 from assay.engine import child
 from assay.folder import PREDICTIONS
 from assay.generate import GenerateSettings
-from assay.llamafactory.job import Job
+from assay.llamafactory.job import GenerateJob
 from assay.records import Message, Prediction, Sample
 
 ECHO = """
@@ -47,9 +47,9 @@ def test_any_engines_ids_become_the_predictions(
     assert len({row.prompt_tokens for row in answered}) == 1
 
 
-def job_of(base: Path) -> Job:
+def job_of(base: Path) -> GenerateJob:
     """Return the job of answering with a base model."""
-    return Job(
+    return GenerateJob(
         base=str(base),
         base_name=str(base),
         adapter="",

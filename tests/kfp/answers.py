@@ -14,7 +14,7 @@ import urllib.request
 from datetime import datetime
 from typing import Any
 
-from assay import config
+from assay import config as configuration
 from assay.kubeflow import client, pipelines, runs, schedule, submit
 from assay.kubeflow.connection import Connection
 from assay.kubeflow.schedule import Schedule
@@ -27,10 +27,10 @@ SCHEDULE = Schedule(name="recorded", cron="0 3 * * *", config=CONFIG)
 def collect(url: str) -> dict[str, Any]:
     """Use the server at `url` as Assay does, and return the shape of each kind of answer."""
     kfp = client.connect(Connection(endpoint=url, experiment="recorded"))
-    settings = config.parse(CONFIG)
+    config = configuration.parse(CONFIG)
     version = pipelines.upload(kfp, pipelines.compiled("evaluate"))
-    run = submit.submit(kfp, settings, name="recorded")
-    applied, _ = schedule.apply(kfp, SCHEDULE, settings)
+    run = submit.submit(kfp, config, name="recorded")
+    applied, _ = schedule.apply(kfp, SCHEDULE, config)
     triggered = schedule.trigger(kfp, "recorded")
     runs.cancel(kfp, run.id)
     experiment = submit.experiment_id(kfp)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ from hypothesis import given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
 
-from assay import compiled, config, task
+from assay import compiled, task
+from assay import config as configuration
 from assay.config import Config
 from assay.errors import SettingsError
 from assay.kubeflow import parameters
@@ -34,11 +34,11 @@ def spec(name: str) -> dict[str, Any]:
 SPECS = {name: spec(name) for name in ("evaluate", "finetune_and_evaluate")}
 
 
-def there(settings: Config) -> dict[str, Any]:
-    return parameters.to_parameters(settings, SPECS[parameters.pipeline_of(settings)])
+def there(config: Config) -> dict[str, Any]:
+    return parameters.to_parameters(config, SPECS[parameters.pipeline_of(config)])
 
 
-def back(settings: Config, arguments: dict[str, Any]) -> Config:
+def back(config: Config, arguments: dict[str, Any]) -> Config:
     """What preflight makes of the arguments on the cluster, where KFP turns ints into floats."""
 
     def floats(value: Any) -> Any:
@@ -47,9 +47,9 @@ def back(settings: Config, arguments: dict[str, Any]) -> Config:
         return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     received = parameters.preflight_receives(
-        SPECS[parameters.pipeline_of(settings)], floats(arguments)
+        SPECS[parameters.pipeline_of(config)], floats(arguments)
     )
-    return config.from_parameters(task.whole(received))
+    return configuration.from_parameters(task.whole(received))
 
 
 generate = st.fixed_dictionaries(
@@ -92,7 +92,7 @@ samples = st.integers(0, 10**6)
 
 @trying(max_examples=25, deadline=None)
 @given(
-    mode=st.sampled_from(config.MODES),
+    mode=st.sampled_from(configuration.MODES),
     generate=generate,
     judge=judge,
     seed=st.integers(0, 2**31),
@@ -111,9 +111,9 @@ def test_every_evaluation_comes_back_the_same(
 ) -> None:
     dataset = {"eval": "s3://b/eval.json", "seed": seed, "max_samples": max_samples}
     values = {**EVALUATE, "mode": mode, "generate": generate, "judge": judge, "dataset": dataset}
-    settings = config.parse({**values, "baseline": baseline, "history": history})
-    wanted = settings if settings.judged else replace(settings, judge=None)
-    assert back(settings, there(settings)) == wanted
+    config = configuration.parse({**values, "baseline": baseline, "history": history})
+    wanted = configuration.without_unwanted(config)
+    assert back(config, there(config)) == wanted
 
 
 @trying(max_examples=25, deadline=None)
@@ -123,8 +123,8 @@ def test_every_fine_tune_comes_back_the_same(
 ) -> None:
     dataset = {"train": "s3://b/train.json", "max_samples": max_samples}
     values = {"dataset": dataset, "finetune": tuning, "generate": generate, "judge": judge}
-    settings = config.parse(values)
-    assert back(settings, there(settings)) == settings
+    config = configuration.parse(values)
+    assert back(config, there(config)) == config
 
 
 # every setting that there is, at another value than its default
@@ -153,22 +153,23 @@ history: s3://b/nightly
 """)
 
 
-@pytest.mark.parametrize("section", config.SECTIONS)
+@pytest.mark.parametrize("section", configuration.SECTIONS)
 def test_everything_is_everything(section: str) -> None:
-    fields = dataclasses.fields(config.SECTIONS[section])
+    fields = dataclasses.fields(configuration.SECTIONS[section])
     assert {field.name for field in fields} == set(EVERYTHING[section])
-    assert {field.name for field in dataclasses.fields(Config)} == {*EVERYTHING, "mode", "model"}
+    names = {field.name for field in dataclasses.fields(Config)} - {"scoring"}
+    assert names | set(configuration.SECTIONS) == {*EVERYTHING, "mode", "model"}
     for field in fields:
         assert EVERYTHING[section][field.name] != field.default, field.name
 
 
-@pytest.mark.parametrize("mode", config.MODES)
+@pytest.mark.parametrize("mode", configuration.MODES)
 def test_every_setting_reaches_either_pipeline(mode: str) -> None:
     finetune = {**EVERYTHING, "mode": mode}
     evaluate = {**finetune, "finetune": None, "model": "org/tuned"}
-    for settings in map(config.parse, (finetune, evaluate)):
-        wanted = settings if settings.judged else replace(settings, judge=None)
-        assert back(settings, there(settings)) == wanted
+    for config in map(configuration.parse, (finetune, evaluate)):
+        wanted = configuration.without_unwanted(config)
+        assert back(config, there(config)) == wanted
 
 
 @pytest.mark.parametrize(
@@ -183,14 +184,14 @@ def test_every_setting_reaches_either_pipeline(mode: str) -> None:
 def test_a_form_with_more_settings_that_there_are_not_is_refused(
     more: dict[str, Any], message: str
 ) -> None:
-    arguments = {**there(config.parse(EVALUATE)), "more_settings": more}
+    arguments = {**there(configuration.parse(EVALUATE)), "more_settings": more}
     received = parameters.preflight_receives(SPECS["evaluate"], arguments)
     with pytest.raises(SettingsError, match=message):
-        config.from_parameters(task.whole(received))
+        configuration.from_parameters(task.whole(received))
 
 
 def test_only_what_is_set_becomes_an_argument() -> None:
-    assert there(config.parse(EVALUATE)) == {
+    assert there(configuration.parse(EVALUATE)) == {
         "model": "s3://b/model",
         "eval_dataset": "s3://b/eval.json",
         "judge_endpoint": "https://judge.example/v1",
@@ -214,7 +215,7 @@ def test_only_what_is_set_becomes_an_argument() -> None:
 )
 def test_what_a_cluster_cannot_see_is_refused(values: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        there(config.parse(values))
+        there(configuration.parse(values))
 
 
 def test_a_model_directory_beside_the_configuration_is_no_hub_id(
@@ -223,7 +224,7 @@ def test_a_model_directory_beside_the_configuration_is_no_hub_id(
     monkeypatch.chdir(tmp_path)
     Path("mine").mkdir()
     with pytest.raises(SettingsError, match="model = mine is a path"):
-        there(config.parse({**EVALUATE, "model": "mine"}))
+        there(configuration.parse({**EVALUATE, "model": "mine"}))
 
 
 @pytest.mark.parametrize(
@@ -240,25 +241,25 @@ def test_a_parameter_of_another_name_or_type_is_refused(
     extra: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(SettingsError, match=message):
-        parameters.to_parameters(config.parse(EVALUATE), SPECS["evaluate"], extra)
+        parameters.to_parameters(configuration.parse(EVALUATE), SPECS["evaluate"], extra)
 
 
 def test_a_given_parameter_wins() -> None:
-    settings = config.parse({**EVALUATE, "model": "/models/mine"})
-    found = parameters.to_parameters(settings, SPECS["evaluate"], {"model": "/volume/mine"})
+    config = configuration.parse({**EVALUATE, "model": "/models/mine"})
+    found = parameters.to_parameters(config, SPECS["evaluate"], {"model": "/volume/mine"})
     assert found["model"] == "/volume/mine"
 
 
 def test_a_schedule_can_name_its_history() -> None:
     given = {"history": "s3://b/nightly"}
-    found = parameters.to_parameters(config.parse(EVALUATE), SPECS["evaluate"], given)
+    found = parameters.to_parameters(configuration.parse(EVALUATE), SPECS["evaluate"], given)
     received = parameters.preflight_receives(SPECS["evaluate"], found)
-    assert config.from_parameters(task.whole(received)).history == "s3://b/nightly"
+    assert configuration.from_parameters(task.whole(received)).history == "s3://b/nightly"
 
 
 def test_a_gate_reaches_the_pipeline() -> None:
     rules = {"overall": {"max_drop": 0.5}, "bleu-4": {"max_drop": 2}}
-    asked = config.parse({**EVALUATE, "gate": {"rules": rules, "min_pairs": 20}})
+    asked = configuration.parse({**EVALUATE, "gate": {"rules": rules, "min_pairs": 20}})
     arguments = there(asked)
     assert arguments["gate"]["rules"] == rules
     assert back(asked, arguments) == asked
@@ -267,7 +268,7 @@ def test_a_gate_reaches_the_pipeline() -> None:
 @pytest.mark.parametrize("name", ["rubric", "anchors"])
 def test_a_judges_file_that_the_cluster_cannot_see_is_refused(name: str) -> None:
     for place, fits in (("own/file", False), ("s3://b/file", True)):
-        asked = config.parse({**EVALUATE, "judge": {**JUDGE, name: place}})
+        asked = configuration.parse({**EVALUATE, "judge": {**JUDGE, name: place}})
         if fits:
             assert there(asked)["judge_settings"] == {name: place}
             continue
@@ -289,13 +290,13 @@ def test_what_could_work_nowhere_is_refused_before_anything_is_submitted(
     values = {"dataset": {"train": "s3://b/t", "eval": "s3://b/e"}, "mode": "auto"}
     tuned = {"finetune": {"base_model": "org/m", "template": "qwen3"}}
     with pytest.raises(SettingsError, match=message):
-        there(config.parse({**values, **tuned, **changed}))
+        there(configuration.parse({**values, **tuned, **changed}))
 
 
 def test_a_metric_that_only_the_cluster_has_is_the_clusters_to_check() -> None:
     rules = {"their-own": {"max_drop": 1.0}}
     given = there(
-        config.parse(
+        configuration.parse(
             {
                 "dataset": {"eval": "s3://b/e"},
                 "model": "org/m",

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from assay import __version__, config
+from assay import __version__
+from assay import config as configuration
 from assay.cli.main import main
 from assay.kubeflow import client, pipelines, submit
 from assay.kubeflow.client import Kfp
@@ -109,7 +110,7 @@ def test_once_gives_the_same_run_until_it_fails(
 
 
 def test_once_in_parallel_leaves_one_run(server: KfpServer, config_file: Path) -> None:
-    settings = config.load(config_file)
+    config = configuration.load(config_file)
     everybody = threading.Barrier(10)  # all have submitted, or seen another's run, by then
 
     def sleep(seconds: float) -> None:
@@ -118,7 +119,7 @@ def test_once_in_parallel_leaves_one_run(server: KfpServer, config_file: Path) -
 
     def submit_one(number: int) -> str:
         connection = client.connect(Connection(endpoint=server.url), clock=Clock(sleep=sleep))
-        return submit.submit(connection, settings, name=f"run-{number}", once=True).id
+        return submit.submit(connection, config, name=f"run-{number}", once=True).id
 
     with ThreadPoolExecutor(10) as pool:
         found = set(pool.map(submit_one, range(10)))

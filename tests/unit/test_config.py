@@ -27,8 +27,7 @@ def test_a_file_is_read_and_its_paths_are_its_neighbours(tmp_path: Path) -> None
     assert loaded.dataset.eval == str(tmp_path / "eval.json")
     assert loaded.finetune is not None
     assert loaded.finetune.base_model == "org/model"
-    assert loaded.auto
-    assert not loaded.judged
+    assert [scorer.name for scorer in loaded.wanted] == ["metrics"]
 
 
 def test_what_is_saved_is_read_back_the_same(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from assay import engine
 from assay.engine.transformers import Transformers
-from assay.llamafactory.job import Job
+from assay.llamafactory.job import GenerateJob
 
-JOB = Job(
+JOB = GenerateJob(
     base="base",
     base_name="base",
     adapter="",
@@ -40,5 +40,5 @@ def test_transformers_answers_whatever_else_there_is_not() -> None:
 @pytest.mark.usefixtures("own")
 def test_the_first_engine_that_can_do_the_job_answers() -> None:
     assert engine.find(JOB) == Transformers(job=JOB)
-    with_adapter = Job(**{**vars(JOB), "adapter": "adapter"})
+    with_adapter = GenerateJob(**{**vars(JOB), "adapter": "adapter"})
     assert engine.find(with_adapter) == "own"  # type: ignore[comparison-overlap]

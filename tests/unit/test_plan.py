@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,29 @@ def test_all_problems_are_told_at_once(values: dict[str, Any], tmp_path: Path) -
     assert len(str(caught.value).splitlines()) == 3
     for problem in ("/none", "missing.json", "gate.rules.blue"):
         assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problems"),
+    [
+        ({"metrics": {"metrics": ["bogus"]}}, ["'bogus' is not a metric"]),
+        ({"generate": {"template": "qwne"}}, [r"generate\.template.*qwne"]),
+        (
+            {"model": "", "finetune": {"base_model": "./none", "template": "qwne"}},
+            [r"finetune\.template.*qwne", r"\./none"],
+        ),
+    ],
+)
+def test_a_problem_is_told_once_and_hides_no_other(
+    wrong: dict[str, Any], problems: list[str], values: dict[str, Any], tmp_path: Path
+) -> None:
+    dataset = {"train": values["dataset"]["eval"], "eval": values["dataset"]["eval"]}
+    rules = {"gate": {"rules": {"rouge-l": {"max_drop": 1}}}, "dataset": dataset}
+    with pytest.raises(InputError) as caught:
+        preflight.prepare(config.parse(values | rules | wrong), tmp_path / "run")
+    lines = str(caught.value).splitlines()
+    told = [[line for line in lines if re.search(problem, line)] for problem in problems]
+    assert [len(telling) for telling in told] == [1] * len(problems), lines
 
 
 def test_what_preflight_refused_leaves_no_samples_behind(

@@ -8,6 +8,7 @@ from pathlib import Path
 from assay import run, store, task
 from assay.config import parse
 from assay.progress import ignore
+from assay.scoring import JUDGING
 from tests.faults.endpoint import chat, scores, serving
 
 RUN = Path(__file__).parents[1] / "data" / "run"
@@ -58,8 +59,8 @@ def test_a_task_and_a_run_judge_alike(tmp_path: Path) -> None:
     with serving(lambda _: chat(scores(7))) as endpoint:
         given = asked | {"endpoint": endpoint.url, "self_test": False}
         sides = {"baseline": tmp_path / "empty", "candidate": RUN / "candidate"}
-        task.judge("judge", given, RUN, sides, tmp_path / "out", ignore)
-        run.judge(parse(config | {"judge": given}), folder, ignore)
+        task.score("judge", "judge", given, RUN, sides, tmp_path / "out", ignore)
+        run.score(JUDGING, parse(config | {"judge": given}).judge, folder, ignore)
     assert len(endpoint.requests) == 2 * 2 * 24
     (folder / "candidate/predictions.jsonl").unlink()
     (folder / "dataset.jsonl").unlink()

@@ -78,17 +78,17 @@ def connected(arguments: argparse.Namespace) -> Kfp:
 
 
 def _submit(arguments: argparse.Namespace) -> int:
-    from assay import config
+    from assay import config as configuration
     from assay.kubeflow import parameters, pipelines, submit
     from assay.settings import read_assignments
 
-    settings = config.load(arguments.config, read_assignments("--set", arguments.set))
+    config = configuration.load(arguments.config, read_assignments("--set", arguments.set))
     given = read_assignments("--parameter", arguments.parameter)
-    compiled = pipelines.compiled(parameters.pipeline_of(settings))
-    parameters.to_parameters(settings, pipelines.spec(compiled), given)  # before any connection
+    compiled = pipelines.compiled(parameters.pipeline_of(config))
+    parameters.to_parameters(config, pipelines.spec(compiled), given)  # before any connection
     kfp = connected(arguments)
     name = arguments.name or arguments.config.stem
-    run = submit.submit(kfp, settings, name=name, once=arguments.once, given=given)
+    run = submit.submit(kfp, config, name=name, once=arguments.once, given=given)
     print(f"{run.id}  {run.name}\n{run.link}", flush=True)
     return _follow(kfp, run.id) if arguments.watch else 0
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.cli import gate
 from assay.folder import CONFIG, REPORT_HTML
+from assay.scoring import SCORERS, Scorer
 
 if TYPE_CHECKING:
     from assay.config import Config
@@ -26,16 +28,16 @@ def add_parsers(commands: Any) -> None:
     for name, help_text in (
         ("finetune", "fine-tune the base model"),
         ("generate", "answer the samples with the baseline and the candidate"),
-        ("metrics", "score the predictions with the auto-metrics"),
-        ("judge", "have the predictions judged by an LLM"),
     ):
-        stage = commands.add_parser(name, help=f"{help_text}, in a run folder")
-        stage.add_argument("folder", metavar="RUN", help="run folder or URI")
-        stage.add_argument("--config", type=Path, metavar="CONFIG.yaml", help="begin RUN with it")
-        _add_set(stage)
-        if name == "judge":
-            _add_again(stage)
-        stage.set_defaults(command=_stage, stage=name)
+        stage = _add_stage(commands, name, help_text)
+        stage.set_defaults(command=_make, stage=name)
+    for scorer in SCORERS:
+        stage = _add_stage(commands, scorer.name, scorer.help)
+        for name, help_text in scorer.flags.items():
+            stage.add_argument(_option(name), action="store_true", help=help_text)
+        for name, (value, help_text) in scorer.shortcuts.items():
+            stage.add_argument(_option(name), metavar=value, help=help_text)
+        stage.set_defaults(command=_score, scorer=scorer)
     report = commands.add_parser("report", help="write a run folder's report")
     report.add_argument("folder", metavar="RUN", help="run folder or URI")
     report.add_argument("--title", default="", help="the report's heading")
@@ -52,11 +54,16 @@ def _add_demo(commands: Any) -> None:
     demo.set_defaults(command=_demo)
 
 
-def _add_again(judge: argparse.ArgumentParser) -> None:
-    judge.add_argument(
-        "--only-failed", action="store_true", help="ask again only for verdicts that failed"
-    )
-    judge.add_argument("--rubric", metavar="FILE", help="judge on another rubric (judge.rubric)")
+def _add_stage(commands: Any, name: str, help_text: str) -> argparse.ArgumentParser:
+    stage: argparse.ArgumentParser = commands.add_parser(name, help=f"{help_text}, in a run folder")
+    stage.add_argument("folder", metavar="RUN", help="run folder or URI")
+    stage.add_argument("--config", type=Path, metavar="CONFIG.yaml", help="begin RUN with it")
+    _add_set(stage)
+    return stage
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _add_set(parser: argparse.ArgumentParser) -> None:
@@ -70,13 +77,14 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from assay import config, run, terminal
+    from assay import config as configuration
+    from assay import run, terminal
     from assay.settings import read_assignments
 
     out = arguments.out or f"runs/{arguments.config.stem}"
-    settings = config.load(arguments.config, read_assignments("--set", arguments.set))
+    config = configuration.load(arguments.config, read_assignments("--set", arguments.set))
     with terminal.live() as listen, _run_folder(out, listen) as mirror:
-        run.run(settings, mirror.folder, listen, mirror.send)
+        run.run(config, mirror.folder, listen, mirror.send)
     _print_report(out, mirror.folder)
     return gate.say(mirror.folder)
 
@@ -89,35 +97,38 @@ def _run_folder(
     return store.mirrored(uri, weights=weights, advance=progress.moved(listen))
 
 
-def _stage(arguments: argparse.Namespace) -> None:
+def _make(arguments: argparse.Namespace) -> None:
     from assay import run, terminal
 
-    needs_model = arguments.stage in ("finetune", "generate")
+    make = run.finetune if arguments.stage == "finetune" else run.generate_sides
+    with terminal.live() as listen, _run_folder(arguments.folder, listen) as mirror:
+        make(_config(arguments, mirror.folder, {}), mirror.folder, listen)
+
+
+def _score(arguments: argparse.Namespace) -> None:
+    from assay import run, terminal
+
+    scorer: Scorer = arguments.scorer
+    given = {name: getattr(arguments, name) for name in scorer.shortcuts}
+    overrides = {f"{scorer.name}.{name}": value for name, value in given.items() if value}
+    flags = {name: getattr(arguments, name) for name in scorer.flags}
     with (
         terminal.live() as listen,
-        _run_folder(arguments.folder, listen, weights=needs_model) as mirror,
+        _run_folder(arguments.folder, listen, weights=False) as mirror,
     ):
-        folder, settings = mirror.folder, _settings(arguments, mirror.folder)
-        if arguments.stage == "finetune":
-            run.finetune(settings, folder, listen)
-        elif arguments.stage == "generate":
-            run.generate_sides(settings, folder, listen)
-        elif arguments.stage == "metrics":
-            run.compute_metrics(settings, folder, listen)
-        else:
-            run.judge(settings, folder, listen, only_failed=arguments.only_failed)
+        config = _config(arguments, mirror.folder, overrides)
+        run.score(scorer, config.of(scorer), mirror.folder, listen, **flags)
 
 
-def _settings(arguments: argparse.Namespace, folder: Path) -> Config:
-    from assay import config, run
+def _config(arguments: argparse.Namespace, folder: Path, overrides: Mapping[str, str]) -> Config:
+    from assay import config as configuration
+    from assay import run
     from assay.settings import read_assignments
 
-    overrides = read_assignments("--set", arguments.set)
-    if getattr(arguments, "rubric", None):
-        overrides["judge.rubric"] = arguments.rubric
+    overrides = {**read_assignments("--set", arguments.set), **overrides}
     if arguments.config:
-        return run.begin(config.load(arguments.config, overrides), folder).config
-    return config.load(folder / CONFIG, overrides)
+        return run.begin(configuration.load(arguments.config, overrides), folder).config
+    return configuration.load(folder / CONFIG, overrides)
 
 
 def _report(arguments: argparse.Namespace) -> None:

@@ -6,8 +6,8 @@ from assay.dataset.findings import Finding, Spread
 from assay.dataset.lengths import Lengths, Tokens, Unmeasured
 from assay.dataset.llamafactory import to_llamafactory
 from assay.dataset.overlap import Match, Overlap, compare
-from assay.dataset.prepare import Summary, Used, prepare
-from assay.dataset.reading import Reading, load, read
+from assay.dataset.prepare import DatasetSummary, Used, prepare
+from assay.dataset.reading import SourceReading, load, read
 from assay.dataset.settings import DatasetSettings
 from assay.folder import SUMMARY
 
@@ -15,13 +15,13 @@ __all__ = [
     "SUMMARY",
     "Check",
     "DatasetSettings",
+    "DatasetSummary",
     "Finding",
     "Lengths",
     "Match",
     "Overlap",
-    "Reading",
+    "SourceReading",
     "Spread",
-    "Summary",
     "Tokens",
     "Unmeasured",
     "Used",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from assay.dataset.findings import Finding, Spread, characters, doubtful, finding, spread, turns
 from assay.dataset.lengths import count_tokens
 from assay.dataset.overlap import Overlap, compare
-from assay.dataset.reading import Reading, read
+from assay.dataset.reading import SourceReading, read
 from assay.dataset.settings import Format
 
 
@@ -69,7 +69,7 @@ def check(
     )
 
 
-def _overlap(reading: Reading, against: str, stated: Format) -> Overlap:
+def _overlap(reading: SourceReading, against: str, stated: Format) -> Overlap:
     return compare(read(against, format=stated, skip_invalid=True).samples, reading.samples)
 
 

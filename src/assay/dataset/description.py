@@ -5,7 +5,7 @@ from __future__ import annotations
 from assay.dataset.check import Check
 from assay.dataset.findings import Finding, Spread
 from assay.dataset.overlap import Overlap
-from assay.dataset.prepare import Summary, Used
+from assay.dataset.prepare import DatasetSummary, Used
 
 
 def describe(result: Check, shown: int = 20) -> str:
@@ -26,7 +26,7 @@ def describe(result: Check, shown: int = 20) -> str:
     return "\n".join(lines)
 
 
-def describe_summary(summary: Summary) -> str:
+def describe_summary(summary: DatasetSummary) -> str:
     """Return the data of a run as text for people."""
     lines = _used_lines("Evaluation", summary.eval)
     if summary.held_out:
@@ -38,7 +38,7 @@ def describe_summary(summary: Summary) -> str:
     return "\n".join(lines)
 
 
-def sum_up(summary: Summary) -> str:
+def sum_up(summary: DatasetSummary) -> str:
     """Return the data of a run as one line for people."""
     parts = [f"{summary.eval.samples:,} samples to evaluate"]
     used = [summary.eval]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from assay.dataset.reading import Reading
+from assay.dataset.reading import SourceReading
 from assay.dataset.selection import prompt_key
 from assay.records import Sample
 
@@ -36,7 +36,7 @@ class Finding:
     places: tuple[str, ...]
 
 
-def doubtful(reading: Reading) -> list[Finding]:
+def doubtful(reading: SourceReading) -> list[Finding]:
     """Return what deserves a look, causes that no sample has included."""
     samples, places = reading.samples, reading.places
     seen: dict[str, tuple[int, str]] = {}
@@ -56,7 +56,7 @@ def doubtful(reading: Reading) -> list[Finding]:
     ]
 
 
-def _holding(finds: Callable[[str], object], reading: Reading) -> list[str]:
+def _holding(finds: Callable[[str], object], reading: SourceReading) -> list[str]:
     return [
         place
         for place, sample in zip(reading.places, reading.samples, strict=True)

@@ -10,7 +10,7 @@ from assay import store
 from assay.dataset.findings import Finding, doubtful
 from assay.dataset.lengths import Lengths, Tokens, Unmeasured, measure
 from assay.dataset.overlap import Overlap, compare
-from assay.dataset.reading import Reading, read
+from assay.dataset.reading import SourceReading, read
 from assay.dataset.selection import draw, held_out_count, hold_out
 from assay.dataset.settings import DatasetSettings
 from assay.errors import SettingsError
@@ -40,7 +40,7 @@ class Used:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Summary:
+class DatasetSummary:
     """dataset.json: the data of a run. `train` is None where nothing is trained; `held_out` says
     that the evaluation samples were taken out of the training data; `overlap` is what the two
     share (with its first 20 pairs), None where nothing is trained."""
@@ -55,7 +55,7 @@ class Summary:
 
 class _Side(NamedTuple):
     source: str
-    reading: Reading
+    reading: SourceReading
     samples: list[Sample]
 
 
@@ -65,7 +65,7 @@ def prepare(
     *,
     train_tokens: Tokens | None = None,
     eval_tokens: Tokens | None = None,
-) -> Summary:
+) -> DatasetSummary:
     """Write the run's dataset.jsonl, train.jsonl where there is training data, and, last, the
     dataset.json that is also returned; `train_tokens` and `eval_tokens` say how to measure the
     samples' lengths, if they are wanted. Raises DatasetError and SettingsError."""
@@ -75,7 +75,7 @@ def prepare(
         )
     training, evaluation = _given(settings) if settings.eval else _held_out(settings)
     eval_lengths, train_lengths = _lengths((evaluation, eval_tokens), (training, train_tokens))
-    summary = Summary(
+    summary = DatasetSummary(
         eval=_used(evaluation, eval_lengths),
         train=_used(training, train_lengths) if training else None,
         overlap=_overlap(training, evaluation) if training else None,
@@ -108,7 +108,7 @@ def _held_out(settings: DatasetSettings) -> tuple[_Side, _Side]:
     return _Side(source, reading, training), evaluation
 
 
-def _read(settings: DatasetSettings, source: str, *, every_turn: bool = False) -> Reading:
+def _read(settings: DatasetSettings, source: str, *, every_turn: bool = False) -> SourceReading:
     return read(
         source,
         format=settings.format,

@@ -10,7 +10,7 @@ from assay.dataset.convert import Conversation, convert
 from assay.dataset.layout import Layout, detect
 from assay.dataset.naming import check_id, content_id, given_id, shown
 from assay.dataset.remote import copied
-from assay.dataset.rows import Row
+from assay.dataset.rows import SourceRow
 from assay.dataset.selection import draw
 from assay.dataset.settings import Format
 from assay.dataset.sources import Part, resolve
@@ -22,7 +22,7 @@ _SKIP = "or pass skip_invalid to leave such rows out"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class SourceReading:
     """What a source held: `format` of its rows, how many `rows`, one message for each row that
     was left out in `invalid`, and a place ("file:row") for each of the `samples`."""
 
@@ -62,7 +62,7 @@ def read(
     every_turn: bool = False,
     skip_invalid: bool = False,
     seed: int = 42,
-) -> Reading:
+) -> SourceReading:
     """Return the samples in `source` as `load` does, with what was found."""
     reader = _Reader(stated=format, every_turn=every_turn, skip_invalid=skip_invalid)
     with copied(source) as (local, named):
@@ -70,7 +70,7 @@ def read(
             reader.read(part, seed)
         if not reader.samples:
             raise DatasetError(f"{source} has no usable row", reader.first_fault())
-    return Reading(
+    return SourceReading(
         format=", ".join(dict.fromkeys(reader.formats)),
         rows=reader.rows,
         invalid=tuple(map(named, reader.invalid)),
@@ -120,7 +120,7 @@ class _Reader:
             return "Add one"
         return f"The first of {len(self.invalid)}: {self.invalid[0]}. {self.remedy}"
 
-    def _detect(self, row: Mapping[str, object], place: Row) -> Layout:
+    def _detect(self, row: Mapping[str, object], place: SourceRow) -> Layout:
         layout = detect(row, self.stated)
         if layout is None and (error := unsupported(row, place.source)):
             raise DatasetError(f"{_place(place)}: {error.what}", error.remedy)
@@ -133,7 +133,7 @@ class _Reader:
             )
         return layout
 
-    def _add(self, row: Row, layout: Layout | None, *, described: bool) -> None:
+    def _add(self, row: SourceRow, layout: Layout | None, *, described: bool) -> None:
         try:
             if row.fault:
                 raise DatasetError(row.fault, "Correct or remove the line")
@@ -147,7 +147,7 @@ class _Reader:
             self.samples += samples
             self.places += [_place(row)] * len(samples)
 
-    def _refuse(self, row: Row, error: DatasetError) -> None:
+    def _refuse(self, row: SourceRow, error: DatasetError) -> None:
         name = given_id(row.value)
         place = f"{_place(row)}, id={shown(name, 80)}" if name else _place(row)
         located = DatasetError(f"{place}: {error.what}", f"{error.remedy}, {_SKIP}")
@@ -156,7 +156,7 @@ class _Reader:
         self.remedy = self.remedy or error.remedy
         self.invalid.append(located.what)
 
-    def _samples(self, row: Row, conversation: Conversation) -> list[Sample]:
+    def _samples(self, row: SourceRow, conversation: Conversation) -> list[Sample]:
         name = self._id(row, conversation)
         ends = range(1, len(conversation.turns), 2)
         if not self.every_turn:
@@ -164,7 +164,7 @@ class _Reader:
         names = [f"{name}:{number}" for number in range(1, len(ends) + 1)]
         return [_sample(id_, conversation, end) for id_, end in zip(names, ends, strict=True)]
 
-    def _id(self, row: Row, conversation: Conversation) -> str:
+    def _id(self, row: SourceRow, conversation: Conversation) -> str:
         given = given_id(row.value)
         check_id(given)
         name = given or content_id(conversation)
@@ -198,7 +198,7 @@ def _check_task(row: Mapping[str, Any], source: str) -> None:
         raise error
 
 
-def _place(row: Row) -> str:
+def _place(row: SourceRow) -> str:
     return f"{row.source}:{row.number}"
 
 

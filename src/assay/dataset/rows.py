@@ -12,7 +12,7 @@ from assay.errors import DatasetError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class SourceRow:
     """One row of a `source`: `number` is its line in JSON lines, its place (from 1) elsewhere;
     in csv the header is row 1. `fault` says why there is no value."""
 
@@ -22,7 +22,7 @@ class Row:
     fault: str = ""
 
 
-def read_file(file: Path) -> Iterator[Row]:
+def read_file(file: Path) -> Iterator[SourceRow]:
     """Yield the rows of `file`. Raises DatasetError where it cannot be read."""
     reader = READERS.get(file.suffix.lower())
     if reader is None:
@@ -36,7 +36,7 @@ def read_file(file: Path) -> Iterator[Row]:
     yield from reader(file)
 
 
-def _json(file: Path) -> Iterator[Row]:
+def _json(file: Path) -> Iterator[SourceRow]:
     text = _decode(file)
     if text.lstrip()[:1] == "[":
         yield from _numbered(file, _array(file, text))
@@ -56,7 +56,7 @@ def _array(file: Path, text: str) -> Iterator[object]:
         raise DatasetError(f"{file} is not JSON: {error}", "Correct the file") from None
 
 
-def _lines(file: Path, text: str) -> Iterator[Row]:
+def _lines(file: Path, text: str) -> Iterator[SourceRow]:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -65,9 +65,9 @@ def _lines(file: Path, text: str) -> Iterator[Row]:
         except (ValueError, RecursionError) as error:
             if number == 1:
                 _refuse_object(file, text)
-            yield Row(source=str(file), number=number, fault=f"the line is not JSON: {error}")
+            yield SourceRow(source=str(file), number=number, fault=f"the line is not JSON: {error}")
         else:
-            yield Row(source=str(file), number=number, value=value)
+            yield SourceRow(source=str(file), number=number, value=value)
 
 
 def _refuse_object(file: Path, text: str) -> None:
@@ -83,12 +83,12 @@ def _refuse_object(file: Path, text: str) -> None:
         )
 
 
-def _csv(file: Path) -> Iterator[Row]:
+def _csv(file: Path) -> Iterator[SourceRow]:
     for number, row in enumerate(tables.csv_rows(str(file), _decode(file)), 2):
         if isinstance(row, tables.Invalid):
-            yield Row(source=str(file), number=number, fault=row.cause)
+            yield SourceRow(source=str(file), number=number, fault=row.cause)
         else:
-            yield Row(source=str(file), number=number, value=row)
+            yield SourceRow(source=str(file), number=number, value=row)
 
 
 def _decode(file: Path) -> str:
@@ -105,12 +105,12 @@ def _decode(file: Path) -> str:
         ) from None
 
 
-def _numbered(file: Path, values: Iterator[object]) -> Iterator[Row]:
+def _numbered(file: Path, values: Iterator[object]) -> Iterator[SourceRow]:
     for number, value in enumerate(values, 1):
-        yield Row(source=str(file), number=number, value=value)
+        yield SourceRow(source=str(file), number=number, value=value)
 
 
-READERS: Mapping[str, Callable[[Path], Iterator[Row]]] = {
+READERS: Mapping[str, Callable[[Path], Iterator[SourceRow]]] = {
     ".json": _json,
     ".jsonl": _json,
     ".csv": _csv,

@@ -12,7 +12,7 @@ from assay import store
 from assay.dataset import hub
 from assay.dataset.layout import Layout, from_entry
 from assay.dataset.remote import INFO
-from assay.dataset.rows import READERS, Row, read_file
+from assay.dataset.rows import READERS, SourceRow, read_file
 from assay.errors import DatasetError, InputError
 from assay.settings import check_mapping
 
@@ -36,13 +36,13 @@ class Part:
     layout: Layout | None = None
     num_samples: int = 0
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[SourceRow]:
         """Yield the rows. Raises DatasetError for a file that cannot be read."""
         for file in self.files:
             yield from read_file(file)
         if self.hub:
             for number, value in enumerate(hub.rows(self.hub), 1):
-                yield Row(source=hub.HUB + self.hub.name, number=number, value=value)
+                yield SourceRow(source=hub.HUB + self.hub.name, number=number, value=value)
 
 
 def resolve(source: str) -> list[Part]:

@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from assay.llamafactory.job import Job
+from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Coder, Prompt
 
 # An engine by its name -> the module whose `find` returns it, or None for a job that it cannot do
@@ -29,16 +29,16 @@ class Engine(Protocol):
         yielded together is stored together, and never asked again."""
 
 
-def find(job: Job) -> Engine:
+def find(job: GenerateJob) -> Engine:
     """Return the first engine that can do `job`."""
     return _first(job)[1]
 
 
-def name(job: Job) -> str:
+def name(job: GenerateJob) -> str:
     """Return the name of the first engine that can do `job`."""
     return _first(job)[0]
 
 
-def _first(job: Job) -> tuple[str, Engine]:
+def _first(job: GenerateJob) -> tuple[str, Engine]:
     able = ((name, importlib.import_module(module).find(job)) for name, module in ENGINES.items())
     return next((name, engine) for name, engine in able if engine)

@@ -15,7 +15,7 @@ from assay import engine, process, progress, store
 from assay.engine import device
 from assay.folder import PREDICTIONS, PROGRESS, RESULTS
 from assay.llamafactory.evaluate import evaluate
-from assay.llamafactory.job import DEVICE, JOB, SECONDS, Job
+from assay.llamafactory.job import DEVICE, JOB, SECONDS, GenerateJob
 from assay.llamafactory.prompts import coder, encode, prediction
 from assay.records import Prediction, Sample
 
@@ -24,7 +24,7 @@ def main(samples: Path, work: Path, side: str) -> None:
     """Evaluate and answer; what an earlier try has finished is kept."""
     process.end_with_parent()
     started = time.monotonic()
-    job = store.read_record(work / JOB, Job)
+    job = store.read_record(work / JOB, GenerateJob)
     rows = list(store.read_rows(samples, Sample))
     listen = progress.to_file(work / PROGRESS)
     if job.settings["evaluate_loss"] and not (work / RESULTS).is_file():
@@ -35,7 +35,7 @@ def main(samples: Path, work: Path, side: str) -> None:
 
 
 def answer(
-    job: Job, rows: Sequence[Sample], work: Path, side: str, listen: progress.Listener
+    job: GenerateJob, rows: Sequence[Sample], work: Path, side: str, listen: progress.Listener
 ) -> None:
     """Append a prediction for each row that has none yet to work/predictions.jsonl."""
     done = _already_done(work / PREDICTIONS)
@@ -54,7 +54,7 @@ def _already_done(path: Path) -> set[str]:
     return {row.id for row in store.read_rows(path, Prediction)} if path.is_file() else set()
 
 
-def _predictions(job: Job, rows: Sequence[Sample]) -> Iterator[list[Prediction]]:
+def _predictions(job: GenerateJob, rows: Sequence[Sample]) -> Iterator[list[Prediction]]:
     coding = coder(job)
     prompts = [encode(row, coding.reading, job.settings["cutoff_len"]) for row in rows]
     for batch in engine.find(job).answer(coding, prompts):

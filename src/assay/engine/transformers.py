@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay.llamafactory.job import Job
+from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Coder, Prompt
 
 
@@ -17,7 +17,7 @@ from assay.llamafactory.prompts import Coder, Prompt
 class Transformers:
     """The loop of this process, with the weights that `job` names."""
 
-    job: Job
+    job: GenerateJob
 
     def answer(
         self, coder: Coder, prompts: Sequence[Prompt]
@@ -35,12 +35,12 @@ class Transformers:
             yield list(zip(batch, _decode(model, batch, options), strict=True))
 
 
-def find(job: Job) -> Transformers:
+def find(job: GenerateJob) -> Transformers:
     """Return the engine: LLaMA-Factory loads whatever it has trained."""
     return Transformers(job=job)
 
 
-def _load(job: Job, coder: Coder) -> Any:
+def _load(job: GenerateJob, coder: Coder) -> Any:
     from llamafactory.model import load_model
     from transformers import set_seed
 

@@ -23,7 +23,7 @@ from assay.records import Case, Verdict
 
 NOT_JUDGED = "not_judged"
 
-Row = tuple[str, str]  # id and key
+RowKey = tuple[str, str]  # id and key
 
 
 def verdicts(path: Path) -> dict[str, Verdict]:
@@ -81,7 +81,7 @@ def pending(
     contents = _contents(path)
     asked: dict[str, str] = {}
     todo: dict[str, list[str]] = {}
-    again: list[Row] = []
+    again: list[RowKey] = []
     stale, done = [], 0
     for number, (key, (sample, _)) in enumerate(cases):
         wanted = not most or number < most
@@ -105,14 +105,14 @@ class _Contents:
     have every score, and their keys; and the keys that were only tried."""
 
     last: Mapping[str, tuple[str, bool]]
-    paid: Set[Row]
+    paid: Set[RowKey]
     keys: Set[str]
     failed: Set[str]
 
 
 def _contents(path: Path) -> _Contents:
     last: dict[str, tuple[str, bool]] = {}
-    paid: set[Row] = set()
+    paid: set[RowKey] = set()
     keys: dict[str, str] = {}
     failed: set[str] = set()
     for verdict in store.read_rows(path, Verdict) if path.exists() else ():
@@ -125,13 +125,13 @@ def _contents(path: Path) -> _Contents:
     return _Contents(last=last, paid=paid, keys=keys.keys(), failed=failed - keys.keys())
 
 
-def _rows_of(path: Path, wanted: Sequence[Row]) -> list[Verdict]:
+def _rows_of(path: Path, wanted: Sequence[RowKey]) -> list[Verdict]:
     """Return the `wanted` rows that have every score, in that order: each its own last one, or a
     copy of a twin's."""
     if not wanted:
         return []
     keys = {key for _, key in wanted}
-    own: dict[Row, Verdict] = {}
+    own: dict[RowKey, Verdict] = {}
     shared: dict[str, Verdict] = {}
     for row in store.read_rows(path, Verdict):
         if row.key in keys and not row.unscored:

@@ -14,7 +14,7 @@ from assay.records import SIDES, Side
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class JudgeJob:
     """What there is to judge: each side's `predictions` for the `samples`, as the `settings` say,
     into the run folder `out`. `only_failed` leaves out what was never asked."""
 
@@ -40,47 +40,33 @@ class Calls:
     beside: int = 0
 
 
-class Summary(Protocol):
-    """What every mode's summary says: what its judging took."""
-
-    @property
-    def requests(self) -> int:
-        """How many requests were made."""
-
-    @property
-    def prompt_tokens(self) -> int:
-        """How many tokens the endpoint read."""
-
-    @property
-    def output_tokens(self) -> int:
-        """How many tokens it wrote."""
+class Priced(Protocol):
+    """A summary of judging, whichever mode wrote it."""
 
     @property
     def cost(self) -> float | None:
-        """What that cost; None without a price."""
+        """What the judging cost; None without a price."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mode:
+class JudgeMode:
     """One way of judging.
 
     `judges` returns whom the settings have it ask about so many sides, none where it is not
     wanted, and raises JudgeError where one of them cannot be asked. `calls` returns what one of
     these judges is to answer, before repairs and retries. `judge` does a job: it appends the
     verdicts that lack to their logs, and writes its summaries last; it raises InputError before
-    anything is paid for, and StageError where too much has no score. `summaries` reads those from
-    a run folder, by what was judged: a side, or "pairs". `costs` reads what this mode alone was
-    paid for there, a number for each judging that has a price.
+    anything is paid for, and StageError where too much has no score. `costs` reads from a run
+    folder what this mode alone was paid for there, a number for each judging that has a price.
     """
 
     name: str
     judges: Callable[[JudgeSettings, int], Sequence[JudgeSettings]]
     calls: Callable[[JudgeSettings, int], Calls]
-    judge: Callable[[Job], None]
-    summaries: Callable[[Path], Mapping[str, Summary]]
+    judge: Callable[[JudgeJob], None]
     costs: Callable[[Path], list[float]]
 
 
-def priced(summaries: Iterable[Summary]) -> list[float]:
+def priced(summaries: Iterable[Priced]) -> list[float]:
     """Return the costs of those that have a price."""
     return [summary.cost for summary in summaries if summary.cost is not None]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from assay import progress
-from assay.judge.mode import Job
+from assay.judge.mode import JudgeJob
 from assay.judge.modes import MODES
 from assay.judge.settings import JudgeSettings
 from assay.progress import Listener
@@ -24,7 +24,7 @@ def judge_sides(
     """Have the `predictions` of the sides judged into the run folder `out` in each mode that the
     settings want: each side's into <side>/verdicts.jsonl, by a panel's judges into panel/ beside
     it, and those of both compared in pairs.jsonl. Raises as `judge` does."""
-    job = Job(
+    job = JudgeJob(
         samples=samples,
         predictions=predictions,
         out=out,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +42,7 @@ def to_parameters(
     """
     preflight.check_settings(config)
     given = given or {}
-    if not config.judged:
-        config = replace(config, judge=None)
+    config = configuration.without_unwanted(config)
     check_given(given, spec)
     check_places(config, given)
     return {**_arguments(config, spec), **given}

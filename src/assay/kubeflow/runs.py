@@ -12,7 +12,7 @@ from assay.errors import InputError, KfpError
 from assay.kubeflow import argo, pipelines
 from assay.kubeflow.client import Kfp
 
-State = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELED"]
+RunState = Literal["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELED"]
 FINAL = ("SUCCEEDED", "FAILED", "CANCELED")
 NOT_FOUND = 404
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -36,7 +36,7 @@ class Run:
 
     id: str
     name: str
-    state: State
+    state: RunState
     created: datetime
     finished: datetime | None
     error: str
@@ -135,7 +135,7 @@ def space(kfp: Kfp) -> dict[str, str]:
     return {"namespace": kfp.namespace} if kfp.namespace else {}
 
 
-def state_of(answer: Any) -> State:
+def state_of(answer: Any) -> RunState:
     """Return the state of a run; KFP calls a terminated one FAILED, and its history tells."""
     state = answer.state or "PENDING"
     if state in ("CANCELED", "CANCELING") or (state == "FAILED" and _canceled_at(answer)):
@@ -157,7 +157,7 @@ def _time(value: datetime | None) -> datetime | None:
 
 
 def _tasks(
-    details: Sequence[Any], titles: Mapping[str, str], state: State, canceled: datetime | None
+    details: Sequence[Any], titles: Mapping[str, str], state: RunState, canceled: datetime | None
 ) -> list[Task]:
     """Return the tasks that people know out of Argo's nodes, which are more; those that have no
     node, or one that tells no state, are yet to come or never will."""

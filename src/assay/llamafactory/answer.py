@@ -39,7 +39,7 @@ class Reader:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class ParsedAnswer:
     """An answer apart from the thought before it. `is_call` says that `text` is the JSON of the
     function calls in what was `written`; `unanswered` is why there is none, or ""."""
 
@@ -80,7 +80,7 @@ def until_end(ids: Sequence[int], ends: frozenset[int]) -> list[int]:
     return list(ids[:length])
 
 
-def read(reader: Reader, ids: Sequence[int], calls: bool) -> Answer:
+def read(reader: Reader, ids: Sequence[int], calls: bool) -> ParsedAnswer:
     """Return what `ids` say; with `calls` function calls are read as the template writes them.
 
     The thought is what stands before a reasoning template's first closing mark, whether its
@@ -88,11 +88,11 @@ def read(reader: Reader, ids: Sequence[int], calls: bool) -> Answer:
     text = _decode(reader, ids)
     thought, text, unended = _split(reader, text)
     if unended:
-        return Answer(text="", thought=thought, unanswered=THOUGHT_UNENDED)
+        return ParsedAnswer(text="", thought=thought, unanswered=THOUGHT_UNENDED)
     call = _calls(reader, ids, text) if calls else None
     if call is None:
-        return Answer(text=text, thought=thought)
-    return Answer(text=call, thought=thought, is_call=True, written=text)
+        return ParsedAnswer(text=text, thought=thought)
+    return ParsedAnswer(text=call, thought=thought, is_call=True, written=text)
 
 
 def _decode(reader: Reader, ids: Sequence[int]) -> str:

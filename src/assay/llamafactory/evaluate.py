@@ -7,11 +7,13 @@ from typing import Any
 
 from assay import progress, store
 from assay.folder import RESULTS
-from assay.llamafactory.job import Job, loading
+from assay.llamafactory.job import GenerateJob, loading
 from assay.llamafactory.loss import MEASURED, watch_token_loss
 
 
-def evaluate(job: Job, samples: int, work: Path, side: str, listen: progress.Listener) -> None:
+def evaluate(
+    job: GenerateJob, samples: int, work: Path, side: str, listen: progress.Listener
+) -> None:
     """Evaluate the model on the `samples` in work/data and write work/all_results.json."""
     from llamafactory.train.tuner import run_exp
     from transformers import TrainerCallback
@@ -19,7 +21,7 @@ def evaluate(job: Job, samples: int, work: Path, side: str, listen: progress.Lis
     batch_size = job.settings["batch_size"]
     with progress.track(listen, "eval_loss", side=side, total=samples, unit="samples") as tracker:
 
-        class Report(TrainerCallback):  # type: ignore[misc]
+        class EvaluationWatch(TrainerCallback):  # type: ignore[misc]
             def on_init_end(self, *_args: Any, model: Any, **_kwargs: Any) -> None:
                 self.token_loss = watch_token_loss(model)
 
@@ -40,7 +42,7 @@ def evaluate(job: Job, samples: int, work: Path, side: str, listen: progress.Lis
                 "report_to": "none",
                 "seed": job.load_seed,
             },
-            callbacks=[report := Report()],
+            callbacks=[report := EvaluationWatch()],
         )
     results = store.read_json(work / "evaluation" / RESULTS)
     if token_loss := report.token_loss():

@@ -10,7 +10,7 @@ JOB, SECONDS, DEVICE = "job.json", "seconds.json", "device.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class GenerateJob:
     """A model (`base` and `adapter` as in model.Model, `digest` of its weights), the seed that it
     is loaded with, the samples by their hash, GenerateSettings as plain `settings`, and the
     `versions` that answer: all that the answers depend on."""
@@ -25,7 +25,7 @@ class Job:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
-def loading(job: Job) -> dict[str, Any]:
+def loading(job: GenerateJob) -> dict[str, Any]:
     """Return the arguments by which LLaMA-Factory loads the model."""
     arguments = {
         **job.settings["llamafactory"],
@@ -38,7 +38,7 @@ def loading(job: Job) -> dict[str, Any]:
     return arguments
 
 
-def decoding(job: Job) -> dict[str, Any]:
+def decoding(job: GenerateJob) -> dict[str, Any]:
     """Return the arguments by which LLaMA-Factory has it answer."""
     names = ("max_new_tokens", "do_sample", "temperature", "top_p", "top_k", "repetition_penalty")
     return {name: job.settings[name] for name in names}

@@ -8,7 +8,7 @@ from typing import Any
 
 from assay.errors import InputError
 from assay.llamafactory.answer import Reader, read, reader, until_end
-from assay.llamafactory.job import Job, decoding, loading
+from assay.llamafactory.job import GenerateJob, decoding, loading
 from assay.records import Prediction, Sample
 
 # What a template raises on a function call that it has no form for, such as arguments that are no
@@ -47,7 +47,7 @@ class Prompt:
     wanted: str | None
 
 
-def coder(job: Job) -> Coder:
+def coder(job: GenerateJob) -> Coder:
     """Return what LLaMA-Factory makes of a job before it loads any weights."""
     from llamafactory.data import get_template_and_fix_tokenizer
     from llamafactory.hparams import get_infer_args

@@ -1,6 +1,5 @@
 """Auto-metrics: predictions in, one score a sample for each metric out."""
 
-from assay.folder import SPECS
 from assay.metrics.catalogue import CATALOGUE, DIAGNOSTICS
 from assay.metrics.contract import AutoMetric, CorpusFunction, MetricFunction, Unscored, target_of
 from assay.metrics.stage import (
@@ -20,7 +19,6 @@ __all__ = [
     "CORPUS_METRICS",
     "DIAGNOSTICS",
     "METRICS",
-    "SPECS",
     "AutoMetric",
     "CorpusFunction",
     "MetricFunction",

@@ -34,7 +34,7 @@ _NO_EMISSION = (_IMPOSSIBLE,) * 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
+class JiebaModel:
     """jieba's dictionary and hidden Markov model.
 
     `weights` maps a word to its log probability, and a prefix of one that is no word to 0.
@@ -67,7 +67,7 @@ def segment(text: str) -> list[str]:
 
 
 @functools.cache
-def model() -> Model:
+def model() -> JiebaModel:
     """Return jieba's model, loaded on the first call (about a second)."""
     jieba = _import_jieba()
     dictionary = jieba.Tokenizer()
@@ -75,7 +75,7 @@ def model() -> Model:
     logtotal = math.log(dictionary.total)
     hmm = jieba.finalseg
     emit = [hmm.emit_P[state] for state in "BMES"]
-    return Model(
+    return JiebaModel(
         weights={
             word: math.log(count) - logtotal if count else 0.0
             for word, count in dictionary.FREQ.items()

@@ -18,7 +18,7 @@ from assay.folder import SCORES, SPECS
 from assay.metrics.catalogue import DEFAULT
 from assay.metrics.contract import MetricFunction, Unscored
 from assay.metrics.table import select, unavailable
-from assay.metrics.totals import Sums, make_totals, sum_counts, totals_path
+from assay.metrics.totals import CorpusSums, make_totals, sum_counts, totals_path
 from assay.metrics.workers import cores, ordered_map
 from assay.progress import Listener
 from assay.records import Case, MetricSpec, Score
@@ -92,7 +92,7 @@ def compute_metrics(
     selection = select(names)
     signatures = {name: metric.signature() for name, metric in selection.corpus.items()}
     total = cases.count(samples, predictions)
-    sums = Sums()
+    sums = CorpusSums()
 
     def rows(tracker: progress.Tracker) -> Iterator[Score]:
         joined = cases.read(samples, predictions)
@@ -146,7 +146,7 @@ def _call(name: str, function: MetricFunction, case: Case) -> float:
 
 def _score_all(
     joined: Iterator[Case], names: tuple[str, ...], processes: int
-) -> Iterator[tuple[list[Score], Sums]]:
+) -> Iterator[tuple[list[Score], CorpusSums]]:
     """Yield the scores and sums of chunks, in order. The first case is scored here, so that what
     metrics load is loaded before processes fork, and shared."""
     first = list(islice(joined, 1))
@@ -155,7 +155,7 @@ def _score_all(
     yield from ordered_map(functools.partial(_score_chunk, names), chunks, processes)
 
 
-def _score_chunk(names: tuple[str, ...], chunk: Sequence[Case]) -> tuple[list[Score], Sums]:
+def _score_chunk(names: tuple[str, ...], chunk: Sequence[Case]) -> tuple[list[Score], CorpusSums]:
     selection = select(names)
     scores = [score(selection.functions, case) for case in chunk]
     return scores, sum_counts(selection.corpus, chunk)

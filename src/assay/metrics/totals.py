@@ -14,13 +14,13 @@ from assay.records import Case, Total
 
 
 @dataclass
-class Sums:
+class CorpusSums:
     """What corpus metrics, by name, have summed so far over `n` samples that have a target."""
 
     n: int = 0
     counts: dict[str, list[int]] = field(default_factory=dict)
 
-    def add(self, other: Sums) -> None:
+    def add(self, other: CorpusSums) -> None:
         """Add the sums of other samples."""
         self.n += other.n
         for name, counts in other.counts.items():
@@ -39,9 +39,9 @@ def totals(scores: Path) -> dict[str, Total]:
     return {total.name: total for total in store.read_rows(totals_path(scores), Total)}
 
 
-def sum_counts(corpus: Mapping[str, CorpusFunction], cases: Iterable[Case]) -> Sums:
+def sum_counts(corpus: Mapping[str, CorpusFunction], cases: Iterable[Case]) -> CorpusSums:
     """Return the sums of some cases; those without a target or an answer are left out."""
-    sums = Sums()
+    sums = CorpusSums()
     for sample, prediction in cases:
         if prediction.unanswered:
             continue
@@ -50,12 +50,12 @@ def sum_counts(corpus: Mapping[str, CorpusFunction], cases: Iterable[Case]) -> S
         except Unscored:
             continue
         counts = {name: metric.counts(prediction.output, target) for name, metric in corpus.items()}
-        sums.add(Sums(n=1, counts=counts))
+        sums.add(CorpusSums(n=1, counts=counts))
     return sums
 
 
 def make_totals(
-    corpus: Mapping[str, CorpusFunction], signatures: Mapping[str, str], sums: Sums
+    corpus: Mapping[str, CorpusFunction], signatures: Mapping[str, str], sums: CorpusSums
 ) -> list[Total]:
     """Return the totals of the sums."""
     return [

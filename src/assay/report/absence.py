@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from assay.report.contents import Row
+from assay.report.contents import MetricRow
 
 
-def why(row: Row, side: str) -> str:
+def why(row: MetricRow, side: str) -> str:
     """Return why the metric of `row` has no value on `side`, "" where it has one."""
     metric = row.baseline if side == "baseline" else row.candidate
     if metric is None:
@@ -16,7 +16,7 @@ def why(row: Row, side: str) -> str:
     return ", ".join(causes) or "no sample has a score"
 
 
-def why_no_difference(row: Row) -> str:
+def why_no_difference(row: MetricRow) -> str:
     """Return why the metric of `row` has no difference, "" where it has one."""
     if row.difference is not None:
         return ""

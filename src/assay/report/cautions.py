@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from assay.records import Group
 from assay.report import data as of_data
-from assay.report.contents import Caution, Data, Row, SideSummary
-from assay.report.glossary import Kind
+from assay.report.contents import Caution, Data, MetricRow, SideSummary
 from assay.report.judging import doubts
 from assay.report.run import EvaluatedRun
 
 FEW_PAIRS = 100
 _CUT = 0.05
-_COUNTED: tuple[Kind, ...] = ("judge", "pairwise", "similarity", "own")
+_COUNTED: tuple[Group, ...] = ("judge", "pairwise", "similarity", "own")
 
 
 def cautions(
     run: EvaluatedRun,
     data: Data | None,
     sides: Sequence[SideSummary],
-    rows: Sequence[Row],
+    rows: Sequence[MetricRow],
     same: int,
 ) -> tuple[Caution, ...]:
     """Return what must be known before trusting the numbers, severe ones first."""
@@ -74,7 +74,7 @@ def _identity(run: EvaluatedRun, same: int) -> Iterator[Caution]:
         )
 
 
-def _size(run: EvaluatedRun, rows: Sequence[Row]) -> Iterator[Caution]:
+def _size(run: EvaluatedRun, rows: Sequence[MetricRow]) -> Iterator[Caution]:
     samples = len(run.positions)
     if run.baseline is None and samples < FEW_PAIRS:
         yield Caution(severe=False, text=f"Few samples: {samples}. The intervals are wide.")
@@ -92,7 +92,7 @@ def _size(run: EvaluatedRun, rows: Sequence[Row]) -> Iterator[Caution]:
         )
 
 
-def _fewest(rows: Sequence[Row], kind: Kind) -> list[Row]:
+def _fewest(rows: Sequence[MetricRow], kind: Group) -> list[MetricRow]:
     """The metric of a kind with the fewest pairs, none where all have enough."""
     pairs = {row.comparison.n: row for row in reversed(rows) if row.comparison and row.kind == kind}
     least = min(pairs, default=FEW_PAIRS)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from assay import store
-from assay.dataset import SUMMARY, Summary, Used
+from assay.dataset import SUMMARY, DatasetSummary, Used
 from assay.report.contents import Caution, Data, Source
 
 
@@ -16,7 +16,7 @@ def read(folder: Path) -> Data | None:
     path = folder / SUMMARY
     if not path.is_file():
         return None
-    summary = store.read_record(path, Summary)
+    summary = store.read_record(path, DatasetSummary)
     overlap = summary.overlap
     return Data(
         evaluation=_source(summary.eval),

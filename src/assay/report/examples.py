@@ -12,7 +12,7 @@ from assay.folder import PREDICTIONS, SAMPLES, SCORES, VERDICTS
 from assay.intervals import SEED
 from assay.judge import PAIRS, PanelScore, preference_of
 from assay.records import Message, Prediction, Sample, Score, Verdict, as_wanted
-from assay.report.contents import Answer, Example, PairVerdict
+from assay.report.contents import Example, PairVerdict, SideAnswer
 from assay.report.files import rows_of
 from assay.report.glossary import specs_of
 from assay.report.run import PANEL_SCORES, EvaluatedRun, SideRun
@@ -133,7 +133,7 @@ def _characters(run: EvaluatedRun) -> NDArray[np.int64]:
 
 def _read_answers(
     run: EvaluatedRun, side: SideRun, predictions: Mapping[str, Prediction], wanted: set[int]
-) -> dict[str, Answer]:
+) -> dict[str, SideAnswer]:
     scores = _rows(run, side.folder / SCORES, Score, wanted)
     verdicts = _rows(run, side.folder / VERDICTS, Verdict, wanted)
     panel = _rows(run, side.folder / PANEL_SCORES, PanelScore, wanted)
@@ -155,10 +155,10 @@ def _answer(
     score: Score | None,
     verdict: Verdict | None,
     panel: PanelScore | None,
-) -> Answer:
+) -> SideAnswer:
     both = [row for row in (score, verdict) if row is not None]
     values = {name: value for row in both for name, value in row.values.items()}
-    return Answer(
+    return SideAnswer(
         output=_short(prediction.output),
         finish=prediction.finish,
         prompt_truncated=prediction.prompt_truncated,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from assay import settings, store
 from assay.errors import InputError
 from assay.judge import PanelScore
-from assay.records import Prediction, Sample, Score, Total, Verdict
+from assay.records import Prediction, Sample, Score, Verdict
 from assay.stats import SideScores, collect
 
 if TYPE_CHECKING:
@@ -143,9 +143,9 @@ def optional(path: Path, cls: type[T]) -> T | None:
     return store.read_record(path, cls) if path.is_file() else None
 
 
-def read_totals(path: Path) -> list[Total]:
-    """Return the totals in `path`, none without it."""
-    return list(store.read_rows(path, Total)) if path.exists() else []
+def optional_rows(path: Path, cls: type[T]) -> tuple[T, ...]:
+    """Return the records in `path`, none without it."""
+    return tuple(store.read_rows(path, cls)) if path.is_file() else ()
 
 
 def read_losses(path: Path) -> tuple[tuple[int, float, str], ...]:

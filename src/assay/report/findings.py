@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from assay.records import Comparison
-from assay.report.contents import Caution, Conclusion, Outcome, Row, Tone
+from assay.report.contents import Caution, Conclusion, MetricRow, Outcome, Tone
 from assay.report.plain import label, number, signed
 from assay.report.run import EvaluatedRun
 from assay.report.self_test import advisory
@@ -31,7 +31,9 @@ def outcome(comparison: Comparison | None, difference: float | None) -> Outcome:
     return "better" if risen == (comparison.direction == "higher") else "worse"
 
 
-def conclude(run: EvaluatedRun, rows: Sequence[Row], cautions: Sequence[Caution]) -> Conclusion:
+def conclude(
+    run: EvaluatedRun, rows: Sequence[MetricRow], cautions: Sequence[Caution]
+) -> Conclusion:
     """Return the verdict line for the `rows`, diagnostics left out: they say how answers look, not
     how good they are; so is a judge that failed its self-test, and a metric of which no way is
     known to be better. A severe caution takes its place."""
@@ -65,7 +67,7 @@ def conclude(run: EvaluatedRun, rows: Sequence[Row], cautions: Sequence[Caution]
     return _compared(counted)
 
 
-def _alone(rows: Sequence[Row]) -> str:
+def _alone(rows: Sequence[MetricRow]) -> str:
     remark = "Whether the model got better or worse needs a baseline over the same samples."
     metric = next((row.candidate for row in rows if row.candidate), None)
     if metric is None or metric.low is None:
@@ -76,7 +78,7 @@ def _alone(rows: Sequence[Row]) -> str:
     return f"{label(metric.name)}: {value} (95% interval {low} to {high}). {remark}"
 
 
-def _compared(rows: Sequence[Row]) -> Conclusion:
+def _compared(rows: Sequence[MetricRow]) -> Conclusion:
     counts = Counter(row.outcome for row in rows)
     if not rows or counts["few"] == len(rows):
         headline = "Too few samples to compare" if rows else "No metric is scored on both sides"
@@ -93,7 +95,7 @@ def _compared(rows: Sequence[Row]) -> Conclusion:
     return Conclusion(tone=tone, headline=headline, detail=_detail(rows, counts))
 
 
-def _detail(rows: Sequence[Row], counts: Counter[Outcome]) -> str:
+def _detail(rows: Sequence[MetricRow], counts: Counter[Outcome]) -> str:
     rest = [
         f"no difference shown on {counts['none']}" if counts["none"] else "",
         f"too few samples on {counts['few']}" if counts["few"] else "",

@@ -6,20 +6,16 @@ from collections.abc import Iterator, Mapping
 
 from assay import judge as judging
 from assay import metrics as measuring
-from assay import store
 from assay.llamafactory.totals import LIKELIHOOD
 from assay.records import Group, MetricSpec
 from assay.report.run import EvaluatedRun, SideRun
-
-Kind = Group
-"""The numbers that a metric stands among in the report."""
 
 _BUILT_IN: tuple[MetricSpec, ...] = (
     *judging.PAIRWISE,
     *(metric.spec for metric in measuring.CATALOGUE.values()),
     *LIKELIHOOD,
 )
-_ORDER: tuple[Kind, ...] = ("pairwise", "similarity", "likelihood", "diagnostic")
+_ORDER: tuple[Group, ...] = ("pairwise", "similarity", "likelihood", "diagnostic")
 _SORTED = sorted(_BUILT_IN, key=lambda spec: _ORDER.index(spec.group))
 _RANKS = {
     name: place
@@ -55,7 +51,7 @@ def specs_of(run: EvaluatedRun) -> Mapping[str, MetricSpec]:
     Assay, else what the judge's rubric says. One that nobody knows has no direction."""
     specs = [spec for side in run.sides for spec in (*_unknown(side), *_judged(run, side))]
     specs += _BUILT_IN
-    specs += [spec for side in run.sides for spec in _stated(side)]
+    specs += [spec for side in run.sides for spec in side.specs]
     return {spec.name: spec for spec in specs}
 
 
@@ -72,9 +68,3 @@ def _unknown(side: SideRun) -> Iterator[MetricSpec]:
 def _judged(run: EvaluatedRun, side: SideRun) -> tuple[MetricSpec, ...]:
     names = {**side.verdicts.values, **(side.combined.values if side.combined else {})}
     return judging.dimension_specs(names, run.scale, side.judge.directions if side.judge else {})
-
-
-def _stated(side: SideRun) -> Iterator[MetricSpec]:
-    path = side.folder / measuring.SPECS
-    if path.is_file():
-        yield from store.read_rows(path, MetricSpec)

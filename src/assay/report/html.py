@@ -17,7 +17,7 @@ from typing import Any
 from assay.errors import MissingExtraError
 from assay.report import absence, plain
 from assay.report.charts import figures
-from assay.report.contents import Report, Row
+from assay.report.contents import MetricRow, Report
 from assay.report.section import Section, of_kind
 from assay.report.sections import gate
 
@@ -110,13 +110,13 @@ def _data(report: Report, document: Mapping[str, Any]) -> str:
     )
 
 
-def _alike(report: Report, row: Row) -> list[Row]:
+def _alike(report: Report, row: MetricRow) -> list[MetricRow]:
     """The rows whose differences share a scale with `row`'s."""
     alike = [*report.summary, *report.combined]
     return [row] if row.scale is None else [other for other in alike if other.kind == row.kind]
 
 
-def _span(rows: list[Row]) -> float:
+def _span(rows: list[MetricRow]) -> float:
     """The largest bound of the rows' intervals: they are drawn on one scale."""
     bounds = [
         max(abs(row.comparison.low), abs(row.comparison.high)) for row in rows if row.comparison
@@ -124,7 +124,7 @@ def _span(rows: list[Row]) -> float:
     return max(bounds, default=0.0) or 1.0
 
 
-def _changed(row: Row) -> dict[str, int]:
+def _changed(row: MetricRow) -> dict[str, int]:
     """On how many samples of the whole run the candidate gained and lost."""
     compared = row.comparison
     return {"gains": compared.better, "regressions": compared.worse} if compared else {}

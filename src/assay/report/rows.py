@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assay.records import Comparison, Metric, MetricSpec
-from assay.report.contents import Row
+from assay.report.contents import MetricRow
 from assay.report.findings import outcome
 from assay.report.glossary import specs_of
 from assay.report.run import EvaluatedRun
@@ -13,7 +13,7 @@ from assay.report.run import EvaluatedRun
 
 def table(
     run: EvaluatedRun, metrics: Sequence[Metric], comparisons: Sequence[Comparison]
-) -> tuple[Row, ...]:
+) -> tuple[MetricRow, ...]:
     """Return a row for each name in `metrics`, in their order."""
     by_side = {(metric.name, metric.side): metric for metric in metrics}
     by_name = {comparison.name: comparison for comparison in comparisons}
@@ -38,10 +38,10 @@ def _row(
     baseline: Metric | None,
     candidate: Metric | None,
     comparison: Comparison | None,
-) -> Row:
+) -> MetricRow:
     difference = comparison.difference if comparison else _total_difference(baseline, candidate)
     signed = f" Signature: {signature}." if signature else ""
-    return Row(
+    return MetricRow(
         name=spec.name,
         kind=spec.group,
         meaning=f"{spec.meaning}{signed}".strip(),

@@ -23,6 +23,7 @@ from assay.folder import (
     PREDICTIONS,
     SAMPLES,
     SCORES,
+    SPECS,
     TOTALS,
     VERDICTS,
 )
@@ -31,6 +32,7 @@ from assay.llamafactory.totals import evaluation_totals
 from assay.records import (
     SIDES,
     Generation,
+    MetricSpec,
     ModelManifest,
     Score,
     Side,
@@ -42,16 +44,17 @@ from assay.report.files import (
     Judging,
     answered,
     optional,
+    optional_rows,
     optional_scores,
     read_answers,
     read_config,
     read_dataset,
     read_losses,
-    read_totals,
     rows_of,
     tally,
 )
-from assay.stats import SideScores, collect
+from assay.scoring import JUDGING, SCORERS
+from assay.stats import SideScores, collect, joined
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,6 +73,7 @@ class SideRun:
     answers: Answers
     scores: SideScores
     totals: tuple[Total, ...]
+    specs: tuple[MetricSpec, ...]
     verdicts: SideScores
     judging: Judging
     judge: JudgeSummary | None
@@ -148,8 +152,8 @@ def _has(folder: Path, side: Side) -> bool:
 def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
     generation = store.read_record(folder / GENERATION, Generation)
     answers = read_answers(folder / PREDICTIONS, positions)
-    scores, verdicts = folder / SCORES, folder / VERDICTS
-    if not scores.exists() and not verdicts.exists():
+    verdicts = folder / VERDICTS
+    if not any((folder / scorer.rows).exists() for scorer in SCORERS):
         raise InputError(
             f"{folder} has neither scores.jsonl nor verdicts.jsonl",
             "Run `assay metrics` or `assay judge` first",
@@ -160,11 +164,12 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
         folder=folder,
         generation=generation,
         answers=answers,
-        scores=collect(positions, answered(scores, Score, positions, answers)),
+        scores=joined([_scores(path, positions, answers) for path in _files(folder)]),
         totals=(
-            *read_totals(folder / TOTALS),
+            *optional_rows(folder / TOTALS, Total),
             *evaluation_totals(generation.results, len(positions)),
         ),
+        specs=tuple(spec for path in _files(folder) for spec in _specs(path)),
         verdicts=collect(
             positions, tally(answered(verdicts, Verdict, positions, answers), positions, judging)
         ),
@@ -174,6 +179,19 @@ def _side(folder: Path, side: Side, positions: Mapping[str, int]) -> SideRun:
         combined=optional_scores(folder / PANEL_SCORES, PanelScore, positions),
         combining=optional(folder / PANEL / COMBINED, PanelSummary),
     )
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files of scores of a side, but for the judge's, which are verdicts."""
+    return [folder / scorer.rows for scorer in SCORERS if scorer != JUDGING]
+
+
+def _scores(path: Path, positions: Mapping[str, int], answers: Answers) -> SideScores:
+    return collect(positions, answered(path, Score, positions, answers))
+
+
+def _specs(scores: Path) -> tuple[MetricSpec, ...]:
+    return optional_rows(scores.with_name(SPECS), MetricSpec)
 
 
 def _panel(folder: Path, positions: Mapping[str, int]) -> Iterator[tuple[JudgeSummary, SideScores]]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assay.gate import Ruling
-from assay.report.contents import Row
-from assay.report.glossary import Kind
+from assay.records import Group
+from assay.report.contents import MetricRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +59,11 @@ class Table:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
+class RowGroup:
     """Rows of the metric table below one title, "" for none."""
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[MetricRow, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class Metrics:
     """The metric table, which each format draws by hand."""
 
     title: str
-    groups: tuple[Group, ...]
+    groups: tuple[RowGroup, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +125,6 @@ def side_columns(first: str, sides: Sequence[str], *, number: bool = False) -> t
     return (Column(title=first), *own)
 
 
-def of_kind(rows: Iterable[Row], kind: Kind) -> tuple[Row, ...]:
+def of_kind(rows: Iterable[MetricRow], kind: Group) -> tuple[MetricRow, ...]:
     """Return the rows of one kind of metric."""
     return tuple(row for row in rows if row.kind == kind)

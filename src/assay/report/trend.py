@@ -9,14 +9,14 @@ from pathlib import Path
 
 from assay import store
 from assay.folder import HISTORY
-from assay.report.contents import Caution, Movement, Reading, Record, Report, Row, Trend
-from assay.report.glossary import Kind
+from assay.records import Group
+from assay.report.contents import Caution, MetricRow, Movement, Reading, Record, Report, Trend
 from assay.report.history import History
 from assay.report.plain import minute, plain, signed
 from assay.stats import difference_interval
 
-KINDS: tuple[Kind, ...] = ("judge", "pairwise", "similarity", "own", "likelihood")
-_JUDGED: tuple[Kind, ...] = ("judge", "pairwise")
+KINDS: tuple[Group, ...] = ("judge", "pairwise", "similarity", "own", "likelihood")
+_JUDGED: tuple[Group, ...] = ("judge", "pairwise")
 
 
 def with_trend(report: Report, run: Path) -> Report:
@@ -85,7 +85,7 @@ def _asked(provenance: Mapping[str, object], side: str) -> str:
     return store.hash_rows([generation["template"], generation["settings"]])[:16]
 
 
-def _readings(row: Row) -> Iterator[Reading]:
+def _readings(row: MetricRow) -> Iterator[Reading]:
     for metric in filter(None, (row.baseline, row.candidate)):
         yield Reading(
             name=row.name,
@@ -98,7 +98,7 @@ def _readings(row: Row) -> Iterator[Reading]:
         )
 
 
-def _headlines(rows: Sequence[Row]) -> tuple[str, ...]:
+def _headlines(rows: Sequence[MetricRow]) -> tuple[str, ...]:
     firsts = (next((row.name for row in rows if row.kind == kind), "") for kind in KINDS)
     return tuple(name for name in firsts if name)
 

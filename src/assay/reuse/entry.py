@@ -12,7 +12,7 @@ from pathlib import Path
 from assay import engine, model, store
 from assay.engine.device import CPU
 from assay.errors import SettingsError
-from assay.llamafactory.job import Job
+from assay.llamafactory.job import GenerateJob
 from assay.model import Model
 
 NONE = "none"
@@ -29,7 +29,7 @@ class Entry:
 
     cache: str
     model: Model
-    job: Job
+    job: GenerateJob
     key: str
     doubt: str = ""
 
@@ -54,7 +54,7 @@ def check(cache: str) -> None:
     store.locate(cache)
 
 
-def find(cache: str, of: Model, job: Job) -> Entry | None:
+def find(cache: str, of: Model, job: GenerateJob) -> Entry | None:
     """Return the entry for the answers of a model to a job, None where there is no `cache`. Raises
     StoreError where the model's files cannot be looked at, and MissingExtraError."""
     if cache in ("", NONE):
@@ -63,7 +63,7 @@ def find(cache: str, of: Model, job: Job) -> Entry | None:
     return Entry(cache=cache, model=of, job=job, key="" if doubt else key_of(of, job), doubt=doubt)
 
 
-def _doubt(of: Model, job: Job) -> str:
+def _doubt(of: Model, job: GenerateJob) -> str:
     """Why no key can be sure of the answers: what the model is may change under its name."""
     if job.settings["llamafactory"].get("trust_remote_code"):
         return "trust_remote_code runs code that may change"
@@ -80,12 +80,12 @@ def _named(of: Model) -> dict[str, str]:
     return {"model": of.name, **({"base": of.base_name} if of.adapter else {})}
 
 
-def _revision(job: Job) -> str:
+def _revision(job: GenerateJob) -> str:
     revision = str(job.settings["llamafactory"].get("model_revision", ""))
     return revision if _COMMIT.fullmatch(revision) else ""
 
 
-def key_of(of: Model, job: Job) -> str:
+def key_of(of: Model, job: GenerateJob) -> str:
     """The sha256 of all that the answers depend on: what the models hold, wherever they lie, and
     everything else of the job; what files its settings name; who answers, by which versions."""
     asked = {name: value for name, value in vars(job).items() if name not in _MODELS_PLACE}
@@ -103,7 +103,7 @@ def key_of(of: Model, job: Job) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
-def _files(job: Job) -> Iterator[tuple[str, str]]:
+def _files(job: GenerateJob) -> Iterator[tuple[str, str]]:
     for name, value in job.settings["llamafactory"].items():
         if isinstance(value, str) and "/" in value and Path(value).exists():
             path = Path(value)

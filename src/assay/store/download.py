@@ -22,7 +22,7 @@ from assay.store.checksums import (
 )
 from assay.store.files import disk
 from assay.store.s3 import Location, explained
-from assay.store.upload import Advance, Sums, head
+from assay.store.upload import Advance, Checksums, head
 
 _TRIES = 4
 _READ_BYTES = 1 << 20
@@ -33,7 +33,7 @@ _STREAM_BYTES, _STREAMS = 256 << 20, 8
 Chunk = tuple[Span, bytes]
 
 
-class Object(NamedTuple):
+class StoredObject(NamedTuple):
     """An object to read. `checksum` says what it is, None where the store has none that can be
     computed; `guard` is the cheaper one for its way here, where there is one."""
 
@@ -44,7 +44,7 @@ class Object(NamedTuple):
     guard: Checksum | None
 
 
-def look_up(s3: Any, at: Location, sums: Sums | None = None) -> Object | None:
+def look_up(s3: Any, at: Location, sums: Checksums | None = None) -> StoredObject | None:
     """Return the object `at`, or None. Its checksums are `sums`, or else what the store
     says. Raises StoreError."""
     with explained(at):
@@ -53,7 +53,7 @@ def look_up(s3: Any, at: Location, sums: Sums | None = None) -> Object | None:
             return None
         stated = sums.checksum if sums else _stated(s3, at, headers)
     guard = sums.guard if sums else stated
-    return Object(at, headers["ContentLength"], headers["ETag"], stated, guard)
+    return StoredObject(at, headers["ContentLength"], headers["ETag"], stated, guard)
 
 
 def _stated(s3: Any, at: Location, headers: dict[str, Any]) -> Checksum | None:
@@ -70,7 +70,7 @@ def _stated(s3: Any, at: Location, headers: dict[str, Any]) -> Checksum | None:
     return Checksum("sha256", value, part) if value else Checksum("md5", etag, part)
 
 
-def download(s3: Any, source: Object, path: Path, advance: Advance) -> None:
+def download(s3: Any, source: StoredObject, path: Path, advance: Advance) -> None:
     """Write the object to `path`, atomically, and verify its checksum. Raises StoreError."""
     partial = path.with_name(f".{path.name}.partial")
     with disk(path), explained(source.at):
@@ -82,7 +82,7 @@ def download(s3: Any, source: Object, path: Path, advance: Advance) -> None:
         partial.replace(path)
 
 
-def _fill(s3: Any, source: Object, file: int, advance: Advance) -> list[bytes]:
+def _fill(s3: Any, source: StoredObject, file: int, advance: Advance) -> list[bytes]:
     """Copy all parts into the file, several streams side by side, and return their digests."""
     guard = source.guard
     part = guard.part_size if guard and guard.part_size else _RANGE_BYTES
@@ -119,7 +119,7 @@ def _copy_part(
     return digest.value()
 
 
-def _chunks(s3: Any, source: Object, stream: Sequence[Span]) -> Iterator[Chunk]:
+def _chunks(s3: Any, source: StoredObject, stream: Sequence[Span]) -> Iterator[Chunk]:
     """Yield (part, some of its bytes), going on after a broken connection."""
     from botocore.exceptions import HTTPClientError, IncompleteReadError
     from urllib3.exceptions import HTTPError
@@ -143,7 +143,7 @@ def _chunks(s3: Any, source: Object, stream: Sequence[Span]) -> Iterator[Chunk]:
                 raise
 
 
-def _open(s3: Any, source: Object, first: int, last: Span) -> Any:
+def _open(s3: Any, source: StoredObject, first: int, last: Span) -> Any:
     return s3.get_object(
         Bucket=source.at.bucket,
         Key=source.at.key,
@@ -152,7 +152,7 @@ def _open(s3: Any, source: Object, first: int, last: Span) -> Any:
     )["Body"]
 
 
-def _verify(source: Object, path: Path, digests: list[bytes]) -> None:
+def _verify(source: StoredObject, path: Path, digests: list[bytes]) -> None:
     guard = source.guard
     if guard is None:
         return
@@ -168,7 +168,7 @@ def _verify(source: Object, path: Path, digests: list[bytes]) -> None:
         )
 
 
-def is_here(path: Path, source: Object) -> bool:
+def is_here(path: Path, source: StoredObject) -> bool:
     """Return whether the file `path` is known to be the object."""
     if not path.is_file() or path.stat().st_size != source.size or source.checksum is None:
         return False

@@ -17,10 +17,10 @@ from typing import Any, Literal
 
 from assay.errors import StoreError
 from assay.store.checksums import in_threads, of_file, part_size
-from assay.store.download import Object, download, is_here, look_up
+from assay.store.download import StoredObject, download, is_here, look_up
 from assay.store.files import disk, to_json
 from assay.store.s3 import Location, explained
-from assay.store.upload import Advance, Published, Sent, Sums, upload
+from assay.store.upload import Advance, Checksums, Published, Sent, upload
 
 INDEX = ".assay.json"
 
@@ -38,7 +38,7 @@ class Index:
     """What a folder in a store holds: relative path -> checksums (empty while uploading)."""
 
     state: Literal["uploading", "complete"]
-    files: Mapping[str, Sums]
+    files: Mapping[str, Checksums]
 
 
 def publish(
@@ -60,7 +60,7 @@ def _replace(
     s3: Any, files: Mapping[str, Path], at: Location, before: set[str], advance: Advance
 ) -> int:
     """Send the files in the place of those `before`, and return the bytes sent."""
-    nothing = dict.fromkeys(before | set(files), Sums("", "", 0))
+    nothing = dict.fromkeys(before | set(files), Checksums("", "", 0))
     _write_index(s3, at, Index(state="uploading", files=nothing))
     sent = _send(s3, files, at, advance)
     for name in sorted(before - set(files)):
@@ -95,7 +95,7 @@ def _is_same(index: Index, files: Mapping[str, Path]) -> bool:
     )
 
 
-def objects(s3: Any, at: Location, wanted: Wanted = everything) -> dict[str, Object]:
+def objects(s3: Any, at: Location, wanted: Wanted = everything) -> dict[str, StoredObject]:
     """Return the folder's wanted objects by relative path. Raises StoreError where it is absent,
     not complete, or has names that lead out of it."""
     with explained(at):
@@ -105,7 +105,7 @@ def objects(s3: Any, at: Location, wanted: Wanted = everything) -> dict[str, Obj
                 f"{at} is not complete: its upload was cut off or still runs",
                 "Wait for it, or run the stage that writes it again",
             )
-        sums_of: Mapping[str, Sums | None]
+        sums_of: Mapping[str, Checksums | None]
         sums_of = index.files if index else dict.fromkeys(names(s3, at))
         if not index and not sums_of:
             raise StoreError(f"{at} does not exist", "Check the bucket and the key")
@@ -117,13 +117,13 @@ def objects(s3: Any, at: Location, wanted: Wanted = everything) -> dict[str, Obj
     return {name: _present(at, name, source) for name, source in zip(sums_of, sources, strict=True)}
 
 
-def _present(at: Location, name: str, source: Object | None) -> Object:
+def _present(at: Location, name: str, source: StoredObject | None) -> StoredObject:
     if source is None:
         raise StoreError(f"{_under(at, name)} is missing", "Write the whole folder again")
     return source
 
 
-def fetch(s3: Any, target: Path, sources: Mapping[str, Object], advance: Advance) -> Path:
+def fetch(s3: Any, target: Path, sources: Mapping[str, StoredObject], advance: Advance) -> Path:
     """Fill a neighbour of `target`, which takes its place when all of it is there."""
     if _is_all_here(target, sources):
         return target
@@ -156,7 +156,7 @@ def replace(new: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _is_all_here(folder: Path, sources: Mapping[str, Object]) -> bool:
+def _is_all_here(folder: Path, sources: Mapping[str, StoredObject]) -> bool:
     if not folder.is_dir() or _files(folder) != set(sources):
         return False
     return all(is_here(folder / name, source) for name, source in sources.items())

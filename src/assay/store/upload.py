@@ -37,7 +37,7 @@ class Published:
     sent: int
 
 
-class Sums(NamedTuple):
+class Checksums(NamedTuple):
     """What is known of a file that was sent: the sha256 and the crc64nvme of its parts."""
 
     sha256: str
@@ -58,7 +58,7 @@ class Sums(NamedTuple):
 class Sent(NamedTuple):
     """What is known of the object, and how many bytes were sent for it."""
 
-    sums: Sums
+    sums: Checksums
     size: int
 
 
@@ -76,7 +76,7 @@ def upload(s3: Any, path: Path, at: Location, advance: Advance) -> Sent:
         return _send_whole(s3, path, at, advance)
 
 
-def _same_object(s3: Any, path: Path, at: Location, size: int) -> Sums | None:
+def _same_object(s3: Any, path: Path, at: Location, size: int) -> Checksums | None:
     """What is known of the object if it is what the file is, else None."""
     headers = head(s3, at)
     if not headers or headers["ContentLength"] != size:
@@ -87,7 +87,7 @@ def _same_object(s3: Any, path: Path, at: Location, size: int) -> Sums | None:
         same = headers["ChecksumSHA256"] == sha256
     else:
         same = headers["ETag"].strip('"') == of_file(path, "md5", part).value
-    return Sums(sha256, of_file(path, "crc64nvme", part).value, part) if same else None
+    return Checksums(sha256, of_file(path, "crc64nvme", part).value, part) if same else None
 
 
 def head(s3: Any, at: Location) -> dict[str, Any] | None:
@@ -108,7 +108,7 @@ def head(s3: Any, at: Location) -> dict[str, Any] | None:
 def _send_whole(s3: Any, path: Path, at: Location, advance: Advance) -> Sent:
     data = path.read_bytes()
     sha256, crc64nvme = digest_of("sha256", data), digest_of("crc64nvme", data)
-    sums = Sums(combine("sha256", [sha256], 0), combine("crc64nvme", [crc64nvme], 0), 0)
+    sums = Checksums(combine("sha256", [sha256], 0), combine("crc64nvme", [crc64nvme], 0), 0)
     s3.put_object(Bucket=at.bucket, Key=at.key, Body=data, ChecksumSHA256=sums.sha256)
     advance(len(data))
     return Sent(sums, len(data))
@@ -143,7 +143,7 @@ def _send_parts(s3: Any, path: Path, at: Location, size: int, advance: Advance) 
     _join(s3, path, at, upload_id, [part_sent.named for part_sent in parts])
     sha256 = combine("sha256", [part_sent.sha256 for part_sent in parts], part)
     crc64nvme = combine("crc64nvme", [part_sent.crc64nvme for part_sent in parts], part)
-    return Sent(Sums(sha256, crc64nvme, part), sum(part_sent.sent for part_sent in parts))
+    return Sent(Checksums(sha256, crc64nvme, part), sum(part_sent.sent for part_sent in parts))
 
 
 def _join(s3: Any, path: Path, at: Location, upload_id: str, parts: list[dict[str, Any]]) -> None:

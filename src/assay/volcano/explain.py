@@ -8,7 +8,7 @@ from typing import Any
 
 from assay.errors import AssayError, InputError, StageError
 from assay.volcano.pods import condition, ended
-from assay.volcano.work import Answer, read_answer
+from assay.volcano.work import Ending, read_ending
 
 Object = dict[str, Any]
 
@@ -44,12 +44,12 @@ def failed(
         ending = state.get("message") or state.get("reason") or "no pod of it is left"
         return StageError(f"{stage}: the Job ended as {state.get('phase')}: {ending}")
     name = guilty["metadata"]["name"]
-    answer, end = answer_of(guilty), ended(guilty)
+    left, end = ending_of(guilty), ended(guilty)
     code = end.get("exitCode")
     where = f"pod {name}" + (f", exit code {code}" if code is not None else "")
-    if answer and answer.what and end.get("reason") != "OOMKilled":
-        kind = InputError if answer.exit_code == InputError.exit_code else StageError
-        return kind(f"{answer.what} ({where})", answer.remedy)
+    if left and left.what and end.get("reason") != "OOMKilled":
+        kind = InputError if left.exit_code == InputError.exit_code else StageError
+        return kind(f"{left.what} ({where})", left.remedy)
     cause, remedy = _cause(guilty, end)
     lines = "".join(f"\n  {line}" for line in last_lines.get(name, ()))
     log = f"; the end of its log:{lines}" if lines else ""
@@ -70,9 +70,9 @@ def is_lost(pods: Iterable[Object]) -> bool:
     return any((now - time).total_seconds() > LOST_SECONDS for time in times)
 
 
-def answer_of(pod: Object) -> Answer | None:
+def ending_of(pod: Object) -> Ending | None:
     """Return what the worker in this pod left for the launcher."""
-    return read_answer(ended(pod).get("message", ""))
+    return read_ending(ended(pod).get("message", ""))
 
 
 def _is_failed(pod: Object) -> bool:

@@ -18,8 +18,8 @@ from assay.volcano.api import (
     request,
 )
 from assay.volcano.observe import Changes, Object, observe
-from assay.volcano.state import State, check_relays, last_lines, take, take_pod, tell
-from assay.volcano.work import Answer
+from assay.volcano.state import JobState, check_relays, last_lines, take, take_pod, tell
+from assay.volcano.work import Ending
 
 OVER = {"Completed", "Failed", "Terminated", "Aborted"}
 STUCK_SECONDS = 30.0
@@ -27,13 +27,13 @@ EVENTS_SECONDS = 10.0
 DRAIN_SECONDS = 300.0
 
 
-def follow(api: Api, job: Object, stage: str, timeout: float) -> Answer:
-    """Relay the Job's logs and tell why it waits until it ends; return its first pod's answer.
+def follow(api: Api, job: Object, stage: str, timeout: float) -> Ending:
+    """Relay the Job's logs and tell why it waits until it ends; return its first pod's ending.
 
     `timeout` is in seconds, 0 for none. Raises InputError or StageError with the cause where the
     Job failed, cannot start, or takes longer.
     """
-    state = State(api=api, stage=stage, job=job)
+    state = JobState(api=api, stage=stage, job=job)
     changes: Changes = queue.SimpleQueue()
     stop = threading.Event()
     observe(api, job, changes, stop)
@@ -44,7 +44,7 @@ def follow(api: Api, job: Object, stage: str, timeout: float) -> Answer:
     return _ending(state)
 
 
-def _until_over(state: State, changes: Changes, timeout: float) -> None:
+def _until_over(state: JobState, changes: Changes, timeout: float) -> None:
     started = heard = time.monotonic()
     looked, stuck = started - EVENTS_SECONDS + 2, 0.0
     while state.phase not in OVER:
@@ -71,7 +71,7 @@ def _until_over(state: State, changes: Changes, timeout: float) -> None:
             raise _too_late(state, timeout)
 
 
-def _check_silence(state: State, seconds: float) -> None:
+def _check_silence(state: JobState, seconds: float) -> None:
     if seconds > PATIENCE_SECONDS:
         raise StageError(
             f"{state.stage}: the API server was silent for {PATIENCE_SECONDS:.0f} s",
@@ -79,7 +79,7 @@ def _check_silence(state: State, seconds: float) -> None:
         )
 
 
-def _too_late(state: State, timeout: float) -> StageError:
+def _too_late(state: JobState, timeout: float) -> StageError:
     why = f": {state.told}" if state.told else ""
     return StageError(
         f"{state.stage}: the Job was not done within {timeout:.0f} s{why}",
@@ -87,7 +87,7 @@ def _too_late(state: State, timeout: float) -> StageError:
     )
 
 
-def _look_at_events(state: State) -> None:
+def _look_at_events(state: JobState) -> None:
     """Read what Volcano says of a Job that has no pods. Raises InputError for a hopeless one."""
     group = f"{state.name}-{state.job['metadata']['uid']}"
     listed = []
@@ -104,8 +104,8 @@ def _look_at_events(state: State) -> None:
         raise hopeless
 
 
-def _ending(state: State) -> Answer:
-    """Wait for the last lines of the logs, and return the first pod's answer or raise."""
+def _ending(state: JobState) -> Ending:
+    """Wait for the last lines of the logs, and return the first pod's ending or raise."""
     query = {"labelSelector": f"volcano.sh/job-name={state.name}"}
     left = patiently(lambda: request(state.api, "GET", pods(state.api), query=query))
     for pod in left["items"]:
@@ -117,7 +117,7 @@ def _ending(state: State) -> Answer:
             relay.give_up(f"it did not end within {DRAIN_SECONDS:.0f} s of the Job")
     check_relays(state)
     if state.phase == "Completed":
-        answers = (explain.answer_of(pod) for pod in state.pods.values())
-        complete = [answer for answer in answers if answer and answer.metadata]
-        return complete[-1] if complete else Answer()
+        endings = (explain.ending_of(pod) for pod in state.pods.values())
+        complete = [ending for ending in endings if ending and ending.metadata]
+        return complete[-1] if complete else Ending()
     raise explain.failed(state.stage, state.job, state.pods.values(), last_lines(state))

@@ -54,9 +54,9 @@ def _launch(api: Api, work: Work, settings: ClusterSettings, task: TaskConfig) -
     try:
         while True:
             live, adopted = _settle(api, wanted)
-            answer = follow(api, live, work.stage, settings.timeout_s)
-            if answer.metadata:
-                return answer.metadata
+            ending = follow(api, live, work.stage, settings.timeout_s)
+            if ending.metadata:
+                return ending.metadata
             if not adopted:
                 raise StageError(f"{work.stage}: the Job {name} completed and left no answer")
             print(f"{work.stage}: the answer of Job {name} is lost", flush=True)

@@ -13,8 +13,8 @@ RETRY_SECONDS = 5.0
 
 Object = dict[str, Any]
 # (job | group | pod, what watch yields or ERROR or NOTE, the object, list, error or note)
-Message = tuple[str, str, Any]
-Changes = queue.SimpleQueue[Message]
+Notice = tuple[str, str, Any]
+Changes = queue.SimpleQueue[Notice]
 
 
 def observe(api: Api, job: Object, changes: Changes, stop: threading.Event) -> None:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from assay.errors import StageError
 from assay.volcano import explain, waiting
 from assay.volcano.api import Api
-from assay.volcano.observe import Message, Object
+from assay.volcano.observe import Notice, Object
 from assay.volcano.relay import Relay, write
 
 
 @dataclass(kw_only=True)
-class State:
+class JobState:
     """What is known of a Job: pods stay in it after they are gone. `stage` is for messages."""
 
     api: Api
@@ -42,10 +42,10 @@ class State:
         return int(self.job["spec"]["minAvailable"])
 
 
-def take(state: State, message: Message) -> None:
+def take(state: JobState, notice: Notice) -> None:
     """Take in one change. Raises what the API server refused, and StageError for a Job that
     somebody deleted."""
-    kind, change, subject = message
+    kind, change, subject = notice
     if change == "ERROR":
         raise subject
     if change == "NOTE":
@@ -65,7 +65,7 @@ def take(state: State, message: Message) -> None:
             take_pod(state, item, deleted=change == "DELETED")
 
 
-def _take_job(state: State, job: Object) -> None:
+def _take_job(state: JobState, job: Object) -> None:
     before = state.phase
     state.job = job
     retried = job.get("status", {}).get("retryCount", 0)
@@ -74,13 +74,13 @@ def _take_job(state: State, job: Object) -> None:
         _say(f"{state.stage}: {state.phase.lower()}" + (f", restart {retried}" if retried else ""))
 
 
-def _mark_gone(state: State, there: set[str]) -> None:
+def _mark_gone(state: JobState, there: set[str]) -> None:
     """A pod may have gone while nothing was watched."""
     for uid in state.pods.keys() - there:
         state.pods[uid]["metadata"]["deletionTimestamp"] = explain.GONE
 
 
-def take_pod(state: State, pod: Object, *, deleted: bool = False) -> None:
+def take_pod(state: JobState, pod: Object, *, deleted: bool = False) -> None:
     """Take in one pod, and relay its log as soon as there is one."""
     if deleted:
         pod["metadata"]["deletionTimestamp"] = explain.GONE
@@ -94,7 +94,7 @@ def take_pod(state: State, pod: Object, *, deleted: bool = False) -> None:
         _relay(state, uid, pod["metadata"]["name"])
 
 
-def _relay(state: State, uid: str, name: str) -> None:
+def _relay(state: JobState, uid: str, name: str) -> None:
     prefix = f"[{name.removeprefix(state.name + '-')}] ".encode() if state.nodes > 1 else b""
 
     def over() -> bool:
@@ -108,14 +108,14 @@ def _relay(state: State, uid: str, name: str) -> None:
     state.relays[uid] = (relay, relay.start())
 
 
-def check_relays(state: State) -> None:
+def check_relays(state: JobState) -> None:
     """Raise what keeps a log from being read."""
     for relay, _ in state.relays.values():
         if relay.error:
             raise relay.error
 
 
-def tell(state: State) -> None:
+def tell(state: JobState) -> None:
     """Say why the Job waits, when that has changed."""
     if state.relays:
         return
@@ -129,6 +129,6 @@ def _say(line: str) -> None:
     write(f"{line}\n".encode())
 
 
-def last_lines(state: State) -> Mapping[str, list[str]]:
+def last_lines(state: JobState) -> Mapping[str, list[str]]:
     """Return the end of each pod's log."""
     return {relay.pod: list(relay.last) for relay, _ in state.relays.values()}

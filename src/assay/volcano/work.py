@@ -22,7 +22,7 @@ MESSAGE_BYTES = 3_500  # Kubernetes cuts it at 4,096
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class Ending:
     """How a worker ended: the artifact's `metadata`, or `what` failed and the `remedy`."""
 
     exit_code: int = 0
@@ -41,17 +41,17 @@ def from_text(text: str) -> Work:
     return Work(**json.loads(text))
 
 
-def failure(error: AssayError) -> Answer:
-    """Return the answer of a worker whose stage failed, cut to what Kubernetes keeps."""
+def failure(error: AssayError) -> Ending:
+    """Return the ending of a worker whose stage failed, cut to what Kubernetes keeps."""
     what = error.what.encode()[:MESSAGE_BYTES].decode(errors="ignore")
-    return Answer(exit_code=error.exit_code, what=what, remedy=error.remedy)
+    return Ending(exit_code=error.exit_code, what=what, remedy=error.remedy)
 
 
-def read_answer(message: str) -> Answer | None:
-    """Return the answer in a container's termination message, or None where it is none: a worker
+def read_ending(message: str) -> Ending | None:
+    """Return the ending in a container's termination message, or None where it is none: a worker
     that was killed leaves the end of its log there."""
     try:
         told = json.loads(message)
     except ValueError:
         return None
-    return Answer(**told) if isinstance(told, dict) and "exit_code" in told else None
+    return Ending(**told) if isinstance(told, dict) and "exit_code" in told else None

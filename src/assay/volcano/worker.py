@@ -17,21 +17,21 @@ from typing import Any
 from assay import progress, store, task
 from assay.errors import AssayError
 from assay.queues import Work
-from assay.volcano.work import MESSAGE, WORK, Answer, failure, from_text
+from assay.volcano.work import MESSAGE, WORK, Ending, failure, from_text
 
 
 def main() -> None:
-    """Do the work that the environment describes, and leave the answer where the launcher reads."""
+    """Do the work that the environment describes, and leave the ending where the launcher reads."""
     os.dup2(1, 2)  # of two streams the container's runtime keeps no order
     work = from_text(os.environ[WORK])
     node = _torchrun(os.environ)
     with task.running() as listen:
         try:
-            answer = Answer(metadata=_done(work, node, listen))
+            ending = Ending(metadata=_done(work, node, listen))
         except AssayError as error:
             _leave(failure(error))
             raise
-        _leave(answer)
+        _leave(ending)
 
 
 def _done(work: Work, node: int, listen: progress.Listener) -> dict[str, Any]:
@@ -103,9 +103,9 @@ def _devices() -> int:
     return max(1, int(torch.cuda.device_count()))
 
 
-def _leave(answer: Answer) -> None:
+def _leave(ending: Ending) -> None:
     if MESSAGE.exists():  # in a pod
-        MESSAGE.write_bytes(store.to_json(answer))
+        MESSAGE.write_bytes(store.to_json(ending))
 
 
 if __name__ == "__main__":

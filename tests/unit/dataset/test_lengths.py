@@ -7,7 +7,7 @@ import pytest
 from assay import demo, store
 from assay.dataset import (
     DatasetSettings,
-    Summary,
+    DatasetSummary,
     Tokens,
     check,
     describe_summary,
@@ -82,7 +82,7 @@ def test_a_run_knows_what_would_be_cut(model: str, tmp_path: Path) -> None:
     result = check(DATA, model=model, template="qwen", cutoff_len=limit)
     how = Tokens(model=model, template="qwen", cutoff_len=limit)
     summary = prepare(DatasetSettings(eval=DATA), tmp_path / "run", eval_tokens=how)
-    assert store.read_record(tmp_path / "run/dataset.json", Summary) == summary
+    assert store.read_record(tmp_path / "run/dataset.json", DatasetSummary) == summary
     lengths = summary.eval.lengths
     assert lengths is not None
     assert lengths.tokens == result.tokens

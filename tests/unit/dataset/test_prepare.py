@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay import store
-from assay.dataset import DatasetSettings, Summary, describe_summary, load, prepare, sum_up
+from assay.dataset import DatasetSettings, DatasetSummary, describe_summary, load, prepare, sum_up
 from assay.dataset.selection import draw, hold_out, prompt_key
 from assay.errors import DatasetError, SettingsError
 from assay.records import Message, Sample
@@ -35,7 +35,7 @@ def test_given_sets_are_written_with_a_summary(tmp_path: Path) -> None:
     assert summary.eval.samples == len(used) == 4
     assert summary.eval.hash == store.hash_rows(used)
     assert not summary.held_out
-    assert store.read_record(tmp_path / "run/dataset.json", Summary) == summary
+    assert store.read_record(tmp_path / "run/dataset.json", DatasetSummary) == summary
 
 
 def test_without_an_evaluation_set_rows_are_held_out_of_training(tmp_path: Path) -> None:

@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
+from assay import store
 from assay.errors import JudgeError
 from assay.judge import JudgeSettings, check, judge_sides
-from assay.judge.mode import Calls, Job, Mode
+from assay.judge.mode import Calls, JudgeJob, JudgeMode
 from assay.judge.modes import MODES
 from assay.judge.settings import Seat
 from assay.report.costs import costs
 from tests.faults.endpoint import Answer, Body, chat, scores, serving
 from tests.unit.judge.conftest import Make
 
+SUMMARIES = {"score": "*/judge.json", "panel": "*/panel/panel.json", "pairwise": "pairs.json"}
 PANEL = (Seat(model="second"), Seat(model="third"))
 
 
@@ -52,9 +54,10 @@ def test_what_is_estimated_is_asked_and_summed_up(
         answers = {"candidate": candidate, "baseline": baseline}
         judge_sides(samples, answers, tmp_path, settings)
     assert estimate.requests == len(endpoint.requests) == sum(requests.values())
-    summaries = {mode.name: mode.summaries(tmp_path).values() for mode in MODES}
     taken = {
-        name: sum(summary.requests for summary in read) for name, read in summaries.items() if read
+        name: sum(store.read_json(path)["requests"] for path in paths)
+        for name, pattern in SUMMARIES.items()
+        if (paths := list(tmp_path.glob(pattern)))
     }
     if "panel" in taken:  # its summary is of all judges together
         taken["panel"] -= taken["score"]
@@ -64,13 +67,12 @@ def test_what_is_estimated_is_asked_and_summed_up(
 def test_one_more_mode_is_estimated_and_judges(
     files: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs: list[Job] = []
-    ranking = Mode(
+    jobs: list[JudgeJob] = []
+    ranking = JudgeMode(
         name="ranking",
         judges=lambda settings, _: [settings],
         calls=lambda _, sides: Calls(per_sample=10 * sides, beside=7),
         judge=jobs.append,
-        summaries=lambda _: {},
         costs=lambda _: [0.5],
     )
     for module in ("judge.preflight", "judge.sides", "report.costs"):

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from assay import store
+from assay.folder import SPECS
 from assay.llamafactory.totals import LIKELIHOOD
-from assay.metrics import CATALOGUE, CORPUS_METRICS, METRICS, SPECS, MetricsSettings, compute_sides
+from assay.metrics import CATALOGUE, CORPUS_METRICS, METRICS, MetricsSettings, compute_sides
 from assay.metrics.contract import CorpusFunction
 from assay.records import MetricSpec
 from assay.report import report

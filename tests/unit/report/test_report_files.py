@@ -9,7 +9,10 @@ import pytest
 import assay.report
 from assay import store
 from assay.errors import InputError
+from assay.records import MetricSpec
 from assay.report import report
+from assay.report import run as reading
+from assay.report.glossary import specs_of
 
 DATA = Path(__file__).parents[2] / "data" / "run"
 
@@ -257,6 +260,15 @@ def test_a_metric_that_nobody_knows_is_shown_as_the_users_own(run: Path) -> None
     (row,) = [row for row in report(run).summary if row.name == "my-metric"]
     assert (row.kind, row.scale, row.direction) == ("own", None, "unknown")
     assert "Metrics of your own" in (run / "report.html").read_text()
+
+
+def test_what_a_runs_metrics_are_is_read_with_the_run(run: Path) -> None:
+    specs = run / "candidate" / "specs.jsonl"
+    store.write_rows(specs, [MetricSpec(name="my-metric", direction="lower", scale=(0, 4))])
+    evaluated = reading.read(run)
+    specs.unlink()
+    assert specs_of(evaluated)["my-metric"].direction == "lower"
+    assert "my-metric" not in specs_of(reading.read(run))
 
 
 def test_a_rubrics_own_dimension_is_the_judges(run: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from assay import generate, model, reuse, store
 from assay.folder import GENERATION, PREDICTIONS, RESULTS
-from assay.llamafactory.job import Job
+from assay.llamafactory.job import GenerateJob
 from assay.records import Generation, Message, Prediction, Sample
 from assay.reuse import Entry
 
@@ -35,12 +35,12 @@ def write_adapter(folder: Path, base: str) -> Path:
     return folder
 
 
-def job_of(name: str, **settings: object) -> tuple[model.Model, Job]:
+def job_of(name: str, **settings: object) -> tuple[model.Model, GenerateJob]:
     """Return the model `name`, and the job of answering with it."""
     resolved = model.resolve(name, weights=False)
     asked = asdict(generate.GenerateSettings(template="qwen3")) | settings
     del asked["cache"]
-    job = Job(
+    job = GenerateJob(
         base=resolved.base,
         base_name=resolved.base_name,
         adapter=resolved.adapter,

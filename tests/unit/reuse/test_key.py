@@ -13,7 +13,7 @@ import pytest
 from assay import engine, reuse, store
 from assay.errors import InputError
 from assay.generate import GenerateSettings
-from assay.llamafactory.job import Job
+from assay.llamafactory.job import GenerateJob
 from assay.reuse import entry as entries
 from tests.unit.reuse.kept import entry_of, job_of, write_adapter, write_model
 
@@ -43,7 +43,7 @@ def test_every_setting_changes_it(tmp_path: Path, setting: str) -> None:
     assert key(base) != key(base, {setting: SETTINGS[setting]}) != ""
 
 
-def in_job(**changed: object) -> Callable[[Job], Job]:
+def in_job(**changed: object) -> Callable[[GenerateJob], GenerateJob]:
     return lambda job: replace(job, **changed)  # type: ignore[arg-type]
 
 
@@ -56,7 +56,7 @@ def in_job(**changed: object) -> Callable[[Job], Job]:
     ],
 )
 def test_the_samples_and_the_versions_change_it(
-    tmp_path: Path, change: Callable[[Job], Job]
+    tmp_path: Path, change: Callable[[GenerateJob], GenerateJob]
 ) -> None:
     resolved, job = job_of(str(write_model(tmp_path / "base")))
     before, after = reuse.find("kept", resolved, job), reuse.find("kept", resolved, change(job))
@@ -68,7 +68,7 @@ def test_the_samples_and_the_versions_change_it(
 def test_every_part_of_the_job_is_in_it_or_known_by_the_models_files() -> None:
     """What is added to the job is in the key by itself; what is left out says where a model is."""
     left_out = {"base", "base_name", "adapter", "digest"}
-    assert set(entries._MODELS_PLACE) == left_out < {field.name for field in fields(Job)}
+    assert set(entries._MODELS_PLACE) == left_out < {field.name for field in fields(GenerateJob)}
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "new.json"])

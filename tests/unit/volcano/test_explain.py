@@ -9,7 +9,7 @@ import pytest
 from assay.errors import InputError, StageError
 from assay.store import to_json
 from assay.volcano import explain, waiting
-from assay.volcano.work import MESSAGE_BYTES, Answer, failure, read_answer
+from assay.volcano.work import MESSAGE_BYTES, Ending, failure, read_ending
 
 JOB = {"status": {"state": {"phase": "Terminated"}}}
 
@@ -66,7 +66,7 @@ def test_the_pod_that_failed_first_is_the_cause() -> None:
 
 @pytest.mark.parametrize(("code", "kind"), [(1, StageError), (2, InputError)])
 def test_what_the_worker_says_is_the_cause(code: int, kind: type[Exception]) -> None:
-    said = to_json(Answer(exit_code=code, what="no such template", remedy="Correct it")).decode()
+    said = to_json(Ending(exit_code=code, what="no such template", remedy="Correct it")).decode()
     found = pod(ended={"exitCode": code, "message": said})
     error = explain.failed("finetune", JOB, [found], {})
     assert type(error) is kind
@@ -78,11 +78,11 @@ def test_a_long_error_fits_into_a_termination_message() -> None:
     error = StageError("ü" * 5000, "Do it again")
     written = to_json(failure(error))
     assert MESSAGE_BYTES - 1 < len(written) < 4096
-    answer = read_answer(written.decode())
+    answer = read_ending(written.decode())
     assert answer is not None
     assert (answer.exit_code, answer.remedy) == (1, "Do it again")
-    assert read_answer("Traceback (most recent call last)") is None
-    assert read_answer('{"loss": 1}') is None
+    assert read_ending("Traceback (most recent call last)") is None
+    assert read_ending('{"loss": 1}') is None
 
 
 QUOTA = (

@@ -13,7 +13,7 @@ from assay.errors import StageError
 from assay.volcano import follow, relay
 from assay.volcano.api import Api, ApiError
 from assay.volcano.relay import Relay
-from assay.volcano.state import State
+from assay.volcano.state import JobState
 
 POD = "job-master-0"
 NODE_AWAY = ApiError(500, "dial tcp 10.0.0.3:10250: connect: connection refused")
@@ -140,7 +140,9 @@ def test_a_failure_keeps_why_the_end_of_its_log_is_missing(
     ended = relayed([(HERE, LINE, NODE_AWAY)], True)
     over = threading.Thread()
     over.start()
-    state = State(api=ended.api, stage="finetune", job=job("Failed"), relays={"1": (ended, over)})
+    state = JobState(
+        api=ended.api, stage="finetune", job=job("Failed"), relays={"1": (ended, over)}
+    )
     monkeypatch.setattr(follow, "request", lambda *_, **__: {"items": [killed()]})
     with pytest.raises(StageError, match=r"step 1\n  \(the rest could not be read: dial tcp"):
         follow._ending(state)
@@ -153,7 +155,7 @@ def test_a_log_that_never_ends_is_left_and_told(
     endless = threading.Thread(target=release.wait)
     endless.start()
     silent = Relay(nowhere(), POD, "1", b"", lambda: True)
-    state = State(
+    state = JobState(
         api=silent.api, stage="finetune", job=job("Failed"), relays={"1": (silent, endless)}
     )
     monkeypatch.setattr(follow, "DRAIN_SECONDS", 0.0)

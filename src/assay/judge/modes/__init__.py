@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.judge.mode import Mode
+from assay.judge.mode import JudgeMode
 from assay.judge.modes import pairwise, panel, score
 
-MODES: tuple[Mode, ...] = (score.MODE, panel.MODE, pairwise.MODE)
+MODES: tuple[JudgeMode, ...] = (score.MODE, panel.MODE, pairwise.MODE)

@@ -13,7 +13,7 @@ from assay.folder import PAIRING, PAIRS
 from assay.judge.cost import Price
 from assay.judge.hearing import Hearing, Keyed, check_share
 from assay.judge.log import not_judged, pending, verdicts
-from assay.judge.mode import Calls, Job, Mode, priced
+from assay.judge.mode import Calls, JudgeJob, JudgeMode, priced
 from assay.judge.pair_contract import ask_for
 from assay.judge.pair_verdict import WIN_RATE, Preference, give, preference_of
 from assay.judge.session import Session, prompt_tokens
@@ -131,7 +131,7 @@ def _calls(settings: JudgeSettings, _sides: int) -> Calls:
     return Calls(per_sample=2 * settings.repeats)
 
 
-def _judge(job: Job) -> None:
+def _judge(job: JudgeJob) -> None:
     judge_pairs(
         job.samples,
         job.predictions["baseline"],
@@ -143,20 +143,15 @@ def _judge(job: Job) -> None:
     )
 
 
-def _summaries(out: Path) -> dict[str, PairSummary]:
-    path = out / PAIRING
-    return {"pairs": store.read_record(path, PairSummary)} if path.is_file() else {}
-
-
 def _costs(out: Path) -> list[float]:
-    return priced(_summaries(out).values())
+    path = out / PAIRING
+    return priced([store.read_record(path, PairSummary)]) if path.is_file() else []
 
 
-MODE = Mode(
+MODE = JudgeMode(
     name="pairwise",
     judges=_judges,
     calls=_calls,
     judge=_judge,
-    summaries=_summaries,
     costs=_costs,
 )

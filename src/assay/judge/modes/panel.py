@@ -14,7 +14,7 @@ from assay import cases, store
 from assay.folder import COMBINED, JUDGE, PANEL, SCORES
 from assay.judge import rubric
 from assay.judge.log import verdicts
-from assay.judge.mode import Job, Mode, priced
+from assay.judge.mode import JudgeJob, JudgeMode, priced
 from assay.judge.modes import score
 from assay.judge.seats import log_of, seats
 from assay.judge.settings import JudgeSettings
@@ -113,22 +113,13 @@ def _judges(settings: JudgeSettings, _sides: int) -> list[JudgeSettings]:
     return seats(settings)
 
 
-def _judge(job: Job) -> None:
+def _judge(job: JudgeJob) -> None:
     first = {side: score.log_of(job.out, side) for side in job.sides}
     for seat in seats(job.settings):
         logs = {side: log_of(seat, log) for side, log in first.items()}
         score.judge_each_side(job, seat, logs, f", {seat.model}")
     for side, log in first.items():
         combine_panel(job.samples, job.predictions[side], log, job.settings, side)
-
-
-def _summaries(out: Path) -> dict[str, PanelSummary]:
-    paths = {side: score.log_of(out, side).parent / PANEL / COMBINED for side in SIDES}
-    return {
-        side: store.read_record(path, PanelSummary)
-        for side, path in paths.items()
-        if path.is_file()
-    }
 
 
 def _costs(out: Path) -> list[float]:
@@ -138,11 +129,10 @@ def _costs(out: Path) -> list[float]:
     return priced(store.read_record(path, JudgeSummary) for path in paths)
 
 
-MODE = Mode(
+MODE = JudgeMode(
     name="panel",
     judges=_judges,
     calls=score.calls,
     judge=_judge,
-    summaries=_summaries,
     costs=_costs,
 )

@@ -11,7 +11,7 @@ from assay.folder import ANCHORS, JUDGE, SELF_TEST, VERDICTS
 from assay.judge import anchors, health, rubric
 from assay.judge.hearing import Hearing, Keyed, check_share
 from assay.judge.log import carry_over, key, pending, verdicts
-from assay.judge.mode import Calls, Job, Mode, priced
+from assay.judge.mode import Calls, JudgeJob, JudgeMode, priced
 from assay.judge.settings import JudgeSettings, check_access
 from assay.judge.summary import JudgeSummary, summarise
 from assay.progress import Listener
@@ -88,7 +88,7 @@ def log_of(out: Path, side: str) -> Path:
 
 
 def judge_each_side(
-    job: Job, settings: JudgeSettings, logs: Mapping[Side, Path], seat: str = ""
+    job: JudgeJob, settings: JudgeSettings, logs: Mapping[Side, Path], seat: str = ""
 ) -> None:
     """Have the judge of `settings` score each side's predictions into its log; the progress names
     the side with the `seat` behind it. Raises as `judge` does."""
@@ -125,29 +125,18 @@ def calls(settings: JudgeSettings, sides: int) -> Calls:
     return Calls(per_sample=each, beside=each * beside)
 
 
-def summaries(out: Path) -> dict[str, JudgeSummary]:
-    """Return side -> what its scoring came to, from a run folder. Raises InputError."""
-    paths = {side: log_of(out, side).with_name(JUDGE) for side in SIDES}
-    return {
-        side: store.read_record(path, JudgeSummary)
-        for side, path in paths.items()
-        if path.is_file()
-    }
-
-
 def _judges(settings: JudgeSettings, _sides: int) -> list[JudgeSettings]:
     check_access(settings)
     return [settings]
 
 
-def _judge(job: Job) -> None:
+def _judge(job: JudgeJob) -> None:
     judge_each_side(job, job.settings, {side: log_of(job.out, side) for side in job.sides})
 
 
 def _costs(out: Path) -> list[float]:
-    return priced(summaries(out).values())
+    paths = [log_of(out, side).with_name(JUDGE) for side in SIDES]
+    return priced(store.read_record(path, JudgeSummary) for path in paths if path.is_file())
 
 
-MODE = Mode(
-    name="score", judges=_judges, calls=calls, judge=_judge, summaries=summaries, costs=_costs
-)
+MODE = JudgeMode(name="score", judges=_judges, calls=calls, judge=_judge, costs=_costs)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from assay.records import Metric
 from assay.report.charts.figure import Figure, reach
-from assay.report.contents import Report, Row
+from assay.report.contents import MetricRow, Report
 from assay.report.plain import label
 
 _TITLES = {
@@ -38,12 +38,12 @@ def means(report: Report, kind: str) -> Figure:
     }
 
 
-def _metrics(rows: Sequence[Row]) -> Iterator[Metric]:
+def _metrics(rows: Sequence[MetricRow]) -> Iterator[Metric]:
     for row in rows:
         yield from (side for side in (row.baseline, row.candidate) if side and side.low is not None)
 
 
-def _range(rows: Sequence[Row], scale: tuple[float, float]) -> tuple[float, float]:
+def _range(rows: Sequence[MetricRow], scale: tuple[float, float]) -> tuple[float, float]:
     """The bounds of all intervals with some room around them, within the scale."""
     bounds = [bound for side in _metrics(rows) for bound in (side.low, side.high)]
     shown = [bound for bound in bounds if bound is not None]
@@ -55,7 +55,7 @@ def _range(rows: Sequence[Row], scale: tuple[float, float]) -> tuple[float, floa
     return max(low - room, scale[0] - edge), min(high + room, scale[1] + edge)
 
 
-def _trace(rows: Sequence[Row], side: str) -> Figure:
+def _trace(rows: Sequence[MetricRow], side: str) -> Figure:
     metrics = [getattr(row, side) for row in rows]
     return {
         "type": "scatter",

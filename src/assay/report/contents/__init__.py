@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from assay.gate import Gate
 from assay.judge import JudgeSummary, PairSummary, PanelSummary
 from assay.records import Agreement
-from assay.report.contents.answers import Answer, Example, Opinion, PairVerdict, Points
-from assay.report.contents.findings import Caution, Conclusion, Outcome, Row, Tone
+from assay.report.contents.answers import Example, Opinion, PairVerdict, Points, SideAnswer
+from assay.report.contents.findings import Caution, Conclusion, MetricRow, Outcome, Tone
 from assay.report.contents.history import Movement, Reading, Record, Trend
 from assay.report.contents.sides import Data, SideSummary, Source, Training
 
 __all__ = [
-    "Answer",
     "Caution",
     "Conclusion",
     "Data",
     "Example",
+    "MetricRow",
     "Movement",
     "Opinion",
     "Outcome",
@@ -30,7 +30,7 @@ __all__ = [
     "Reading",
     "Record",
     "Report",
-    "Row",
+    "SideAnswer",
     "SideSummary",
     "Source",
     "Tone",
@@ -68,13 +68,13 @@ class Report:
     pairing: PairSummary | None
     panel: tuple[Opinion, ...]
     combining: Mapping[str, PanelSummary]
-    combined: tuple[Row, ...]
+    combined: tuple[MetricRow, ...]
     costs: Mapping[str, float]
     calibration: Mapping[str, Agreement]
     data: Data | None
     trend: Trend | None
     sides: tuple[SideSummary, ...]
-    summary: tuple[Row, ...]
+    summary: tuple[MetricRow, ...]
     judge_scale: tuple[int, int]
     histograms: Mapping[str, Mapping[str, tuple[int, ...]]]
     points: tuple[Points, ...]

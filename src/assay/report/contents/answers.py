@@ -10,7 +10,7 @@ from assay.records import Message, Side
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class SideAnswer:
     """One side's answer to one sample, with all that was said of it. `panel` is the median of the
     scores of the panel's judges, and `panel_judges` how many of them gave one. `thought` is what
     stood before the answer."""
@@ -48,8 +48,8 @@ class Example:
     messages: tuple[Message, ...]
     target: str
     tools: str
-    baseline: Answer | None
-    candidate: Answer | None
+    baseline: SideAnswer | None
+    candidate: SideAnswer | None
     change: float | None
     pair: PairVerdict | None
 

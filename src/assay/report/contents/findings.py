@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from assay.records import Comparison, Direction, Metric
-from assay.report.glossary import Kind
+from assay.records import Comparison, Direction, Group, Metric
 
 Outcome = Literal[
     "better", "worse", "higher", "lower", "none", "few", "no interval", "not compared"
@@ -32,13 +31,13 @@ class Caution:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class MetricRow:
     """One metric over both sides. `outcome` is "higher" or "lower" where neither is better, "none"
     where no difference is shown, "few" where there are too few pairs to say, "no interval" for a
     total, "not compared" with one side."""
 
     name: str
-    kind: Kind
+    kind: Group
     meaning: str
     scale: tuple[float, float] | None
     direction: Direction

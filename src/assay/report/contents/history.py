@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from assay.records import Side
-from assay.report.glossary import Kind
+from assay.records import Group, Side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +13,7 @@ class Reading:
     """One metric of one side in one run, with its 95% interval (None for a total)."""
 
     name: str
-    kind: Kind
+    kind: Group
     side: Side
     value: float | None
     n: int
@@ -49,7 +48,7 @@ class Movement:
     95% interval (None for a total), which has `moved` where the interval leaves out 0."""
 
     name: str
-    kind: Kind
+    kind: Group
     side: Side
     before: float
     now: float

@@ -7,7 +7,7 @@ from typing import Any
 
 from assay.records import Metric
 from assay.report.absence import why, why_no_difference
-from assay.report.contents import Row
+from assay.report.contents import MetricRow
 from assay.report.markdown.markup import cell, code, inline, table
 from assay.report.plain import label, number, signed
 from assay.report.section import Block, Cell, Checks, Column, Metrics, Note, Table
@@ -103,7 +103,7 @@ def _words(words: Cell) -> str:
     return f"{before}{inline(words.text)}{after}"
 
 
-def _row(row: Row) -> dict[str, str]:
+def _row(row: MetricRow) -> dict[str, str]:
     metrics = [metric for metric in (row.baseline, row.candidate) if metric]
     lacking = " + ".join(f"{sum(metric.unscored.values()):,}" for metric in metrics)
     return {
@@ -117,7 +117,7 @@ def _row(row: Row) -> dict[str, str]:
     }
 
 
-def _value(row: Row, side: str, metric: Metric | None) -> str:
+def _value(row: MetricRow, side: str, metric: Metric | None) -> str:
     return _because(number(metric.value if metric else None, row.kind), why(row, side))
 
 
@@ -125,7 +125,7 @@ def _because(shown: str, cause: str) -> str:
     return f"{shown} ({inline(cause)})" if cause else shown
 
 
-def _compared(row: Row, n: int) -> dict[str, str]:
+def _compared(row: MetricRow, n: int) -> dict[str, str]:
     pairs = row.comparison
     if pairs is None:
         return {"95% interval": "", "Better / equal / worse": "", "n": f"{n:,}"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from assay.records import SIDES
-from assay.report.contents import Answer, Example, PairVerdict
+from assay.report.contents import Example, PairVerdict, SideAnswer
 from assay.report.markdown.markup import code, fence
 from assay.report.plain import label
 
@@ -26,7 +26,7 @@ def _scores(example: Example, focus: str) -> str:
     return f": {label(focus).lower()} {', '.join(scores)}" if scores else ""
 
 
-def _answers(example: Example) -> list[tuple[str, Answer]]:
+def _answers(example: Example) -> list[tuple[str, SideAnswer]]:
     both = zip(SIDES, (example.baseline, example.candidate), strict=True)
     return [(side, answer) for side, answer in both if answer]
 
@@ -40,7 +40,7 @@ def _texts(example: Example) -> str:
     return "\n".join(lines)
 
 
-def _answer(side: str, answer: Answer) -> Iterator[str]:
+def _answer(side: str, answer: SideAnswer) -> Iterator[str]:
     yield f"{side}: {_short(answer.output)}" + (" [cut]" if answer.finish == "length" else "")
     if answer.commentary:
         yield f"  judge: {_short(answer.commentary)}"
@@ -50,7 +50,7 @@ def _answer(side: str, answer: Answer) -> Iterator[str]:
         yield f"  {name}: unscored, {cause}"
 
 
-def _panel(answer: Answer) -> str:
+def _panel(answer: SideAnswer) -> str:
     """The panel's scores of one answer, each with how many judges gave one."""
     return ", ".join(
         f"{label(name).lower()} "

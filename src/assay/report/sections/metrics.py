@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from assay.records import Group
 from assay.report.contents import Report
-from assay.report.glossary import TERMS, Kind
+from assay.report.glossary import TERMS
 from assay.report.plain import label, number
 from assay.report.section import (
     Column,
-    Group,
     Metrics,
+    RowGroup,
     Section,
     Table,
     of_kind,
     titled,
 )
 
-_GROUPS: tuple[tuple[Kind, str], ...] = (
+_GROUPS: tuple[tuple[Group, str], ...] = (
     ("judge", "Judge, {low} to {high}"),
     ("pairwise", "Judge, pairwise, 0 to 100"),
     ("similarity", "Similarity to the target, 0 to 100"),
@@ -39,12 +40,12 @@ def section(report: Report) -> Section:
     )
 
 
-def _groups(report: Report) -> Iterator[Group]:
+def _groups(report: Report) -> Iterator[RowGroup]:
     low, high = report.judge_scale
     for kind, title in _GROUPS:
         rows = of_kind(report.summary, kind)
         if rows:
-            yield Group(title=title.format(low=low, high=high), rows=rows)
+            yield RowGroup(title=title.format(low=low, high=high), rows=rows)
 
 
 def _meanings(report: Report) -> Table:

@@ -8,7 +8,7 @@ from assay.judge import PanelSummary
 from assay.report.contents import Opinion, Report
 from assay.report.glossary import rank
 from assay.report.plain import label
-from assay.report.section import Block, Group, Metrics, Phrase, Table, side_columns, titled
+from assay.report.section import Block, Metrics, Phrase, RowGroup, Table, side_columns, titled
 
 
 def blocks(report: Report) -> Iterator[Block]:
@@ -16,7 +16,7 @@ def blocks(report: Report) -> Iterator[Block]:
     sides = [side.side for side in report.sides]
     if report.combined:
         title = "The combined score of the panel for baseline and candidate with its 95% interval"
-        group = Group(title=_title(report.combining), rows=report.combined)
+        group = RowGroup(title=_title(report.combining), rows=report.combined)
         yield Metrics(title=title, groups=(group,))
     rows = (*_opinions(report.panel, sides), *_counts(report.combining, sides))
     if rows:
