@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,16 +11,18 @@ from typing import Any
 import pytest
 
 from assay import dispatch, llamafactory, progress, reuse, store
+from assay import generate as generating
 from assay.dispatch import Place
-from assay.folder import GENERATION, PREDICTIONS, SAMPLES
+from assay.folder import GENERATE_LOG, GENERATION, PREDICTIONS, RESULTS, SAMPLES
+from assay.llamafactory.job import DEVICE, SECONDS
 from assay.placement import ClusterSettings
 from assay.queues import Stage, TaskConfig, Work
 from assay.records import Generation
-from assay.volcano import launcher
+from assay.volcano import launcher, worker
 from assay.volcano import queue as volcano
 from assay.volcano.api import Api, ApiError
 from tests.unit.reuse.kept import SAMPLES as ROWS
-from tests.unit.reuse.kept import VERSIONS, answer, entry_of, write_model
+from tests.unit.reuse.kept import VERSIONS, answer, entry_of, prediction, write_model
 
 RUN = "4f2c8a10-9f6e-4c7b-8f43-0a1b2c3d4e5f"
 GPU = "NVIDIA H100 80GB HBM3"
@@ -159,6 +162,29 @@ def test_inline_takes_them_too(
 ) -> None:
     monkeypatch.setattr("assay.reuse.exchange._device", lambda: GPU)
     assert "made" in launch(bucket, tmp_path, kept(), None, runner="inline")
+
+
+def test_what_a_job_answers_the_next_launcher_takes(
+    bucket: str, tmp_path: Path, kept: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker has the weights and knows its device, the launcher has neither: one key."""
+    kept()
+    store.publish(tmp_path / "samples", f"{bucket}/root/evaluate/{RUN}/preflight/1/samples")
+    queue, settings = Queue(), {"max_new_tokens": 9}
+    assert launch(bucket, tmp_path, f"{bucket}/base", queue, settings) == JOB_ANSWER
+
+    def predict(_samples: Path, work: Path, *_: object) -> None:
+        store.write_rows(work / PREDICTIONS, [prediction(row.id) for row in ROWS])
+        for name, value in ((RESULTS, {"eval_loss": 0.3}), (SECONDS, 3.5), (DEVICE, GPU)):
+            store.write_json(work / name, value)
+        (work / GENERATE_LOG).write_text("")
+
+    monkeypatch.setattr(generating, "_predict", predict)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    made = worker._done(queue.works[0], 0, progress.ignore)
+    taken = launch(bucket, tmp_path, f"{bucket}/base", Queue(), settings)
+    assert taken["taken_from"] == f"{bucket}/root/evaluate/{RUN}/generate/2/predictions"
+    assert taken["digest"] == made["digest"] != ""
 
 
 @pytest.mark.parametrize(

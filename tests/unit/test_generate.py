@@ -19,11 +19,11 @@ from assay.folder import GENERATE_LOG, PREDICTIONS, RESULTS, SAMPLES
 from assay.generate import GenerateSettings
 from assay.llamafactory.job import DEVICE, SECONDS
 from assay.progress import Progress
-from assay.records import Generation, Prediction
+from assay.records import Generation
 from assay.report.history import identity
 from assay.reuse import exchange
 from tests.unit.reuse.kept import SAMPLES as ROWS
-from tests.unit.reuse.kept import VERSIONS, write_adapter, write_model
+from tests.unit.reuse.kept import VERSIONS, prediction, write_adapter, write_model
 
 Answer = Callable[..., Generation]
 
@@ -36,11 +36,7 @@ def count_questions(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     def predict(_samples: Path, work: Path, *_: object) -> None:
         asked.append(work)
         words = f"Answer {len(asked)}."
-        predictions = [
-            Prediction(id=row.id, output=words, finish="stop", prompt_tokens=9, output_tokens=2)
-            for row in ROWS
-        ]
-        store.write_rows(work / PREDICTIONS, predictions[::-1])
+        store.write_rows(work / PREDICTIONS, [prediction(row.id, words) for row in ROWS[::-1]])
         store.write_json(work / RESULTS, {"eval_loss": 0.1 + 0.2})
         store.write_json(work / SECONDS, 3.5)
         store.write_json(work / DEVICE, "cpu")

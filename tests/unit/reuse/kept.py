@@ -60,12 +60,14 @@ def entry_of(name: str, cache: str, **settings: object) -> Entry:
     return entry
 
 
+def prediction(id_: str, words: str = "I am.") -> Prediction:
+    """Return an answer."""
+    return Prediction(id=id_, output=words, finish="stop", prompt_tokens=9, output_tokens=2)
+
+
 def answer(out: Path, entry: Entry, words: str = "I am.", device: str = "cpu") -> Generation:
     """Write the answers of `entry` to `out`, as generate leaves them, and return their record."""
-    rows = [
-        Prediction(id=row.id, output=words, finish="stop", prompt_tokens=9, output_tokens=2)
-        for row in SAMPLES
-    ]
+    rows = [prediction(row.id, words) for row in SAMPLES]
     store.write_rows(out / PREDICTIONS, rows)
     store.write_json(out / RESULTS, {"eval_loss": 0.1 + 0.2})
     done = Generation(
