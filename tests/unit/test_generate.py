@@ -70,6 +70,7 @@ def test_the_second_run_asks_no_model(tmp_path: Path, answer: Answer, asked: lis
     second = answer(base, "second/baseline", events.append)
     assert len(asked) == 1
     assert first.origin is None
+    assert "cache" not in first.settings, "it changes no answer"
     assert second.origin
     assert second.origin.place == str(tmp_path / "first/baseline")
     assert second.origin.made == first.finished
