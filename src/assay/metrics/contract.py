@@ -32,9 +32,10 @@ class AutoMetric(MetricSpec):
     """A metric of outputs against their samples, and the `function` that computes it: of one
     sample and the prediction for it, or over the corpus (then its kind is "total").
 
-    `package` is what has to be installed for it, "" for nothing; `lacks` returns the remedy where
-    this machine has not what else it needs, "" where it has. `reference` is the implementation
-    that it equals. `usual` ones are computed unless the settings say otherwise.
+    `package` is what has to be installed for it, several with spaces between them, "" for nothing;
+    `lacks` returns the remedy where this machine has not what else it needs, "" where it has.
+    `reference` is the implementation that it equals. `usual` ones are computed unless the settings
+    say otherwise.
     """
 
     function: MetricFunction | CorpusFunction

@@ -76,7 +76,7 @@ def _percent(value: float) -> float:
     return round(value * 100, 4)
 
 
-def _metric(name: str, function: MetricFunction, unit: str) -> AutoMetric:
+def _metric(name: str, function: MetricFunction, unit: str, package: str = "jieba") -> AutoMetric:
     return AutoMetric(
         name=name,
         direction="higher",
@@ -85,7 +85,7 @@ def _metric(name: str, function: MetricFunction, unit: str) -> AutoMetric:
         "rouge_chinese, 0 to 100.",
         group="similarity",
         function=function,
-        package="jieba",
+        package=package,
         reference="LLaMA-Factory 0.9.5, to its 4 digits",
         usual=True,
     )
@@ -93,4 +93,4 @@ def _metric(name: str, function: MetricFunction, unit: str) -> AutoMetric:
 
 ROUGE_1 = _metric("rouge-1", rouge_1, "single words")
 ROUGE_2 = _metric("rouge-2", rouge_2, "pairs of words")
-ROUGE_L = _metric("rouge-l", rouge_l, "the longest common subsequence")
+ROUGE_L = _metric("rouge-l", rouge_l, "the longest common subsequence", "jieba rapidfuzz")

@@ -100,7 +100,9 @@ def _f1(shared: int, output: int, target: int) -> float:
     return 100 * 2 * precision * recall / (precision + recall)
 
 
-def _metric(name: str, function: Callable[..., float], unit: str, *, stems: bool) -> AutoMetric:
+def _metric(
+    name: str, function: Callable[..., float], unit: str, package: str, *, stems: bool
+) -> AutoMetric:
     words = "Porter stems" if stems else "words of a-z and 0-9"
     return AutoMetric(
         name=f"{name}-stem" if stems else name,
@@ -109,16 +111,16 @@ def _metric(name: str, function: Callable[..., float], unit: str, *, stems: bool
         meaning=f"F1 over {unit} as rouge-score computes it: {words}, 0 to 100.",
         group="similarity",
         function=stemmed(function) if stems else function,
-        package="nltk" if stems else "",
+        package=f"nltk {package}".strip() if stems else package,
         reference=f"rouge-score 0.1.2{' with `use_stemmer`' * stems}, to 1e-9",
     )
 
 
 _METRICS = (
-    ("rouge1", rouge1, "single words"),
-    ("rouge2", rouge2, "pairs of words"),
-    ("rougeL", rougel, "the longest common subsequence"),
-    ("rougeLsum", rougelsum, "the longest common subsequences, line by line"),
+    ("rouge1", rouge1, "single words", ""),
+    ("rouge2", rouge2, "pairs of words", ""),
+    ("rougeL", rougel, "the longest common subsequence", "rapidfuzz"),
+    ("rougeLsum", rougelsum, "the longest common subsequences, line by line", ""),
 )
 ROUGE1, ROUGE2, ROUGEL, ROUGELSUM = (_metric(*each, stems=False) for each in _METRICS)
 ROUGE1_STEM, ROUGE2_STEM, ROUGEL_STEM, ROUGELSUM_STEM = (

@@ -45,6 +45,27 @@ def test_what_cannot_be_imported_is_said_by_the_metric(monkeypatch: pytest.Monke
     assert unavailable() == dict.fromkeys(needing, "pip install 'assay[metrics]'")
 
 
+@pytest.mark.parametrize(
+    ("package", "needing"),
+    [
+        ("jieba", {"rouge-1", "rouge-l"}),
+        ("nltk", {"rouge1-stem", "rougeL-stem"}),
+        ("rapidfuzz", {"rouge-l", "rougeL", "rougeL-stem"}),
+    ],
+)
+def test_a_metric_needs_each_of_its_packages(
+    package: str, needing: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib.util
+
+    from assay.metrics import unavailable
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == package else find(n))
+    names = ("rouge-1", "rouge-l", "rouge1", "rougeL", "rougeLsum", "rouge1-stem", "rougeL-stem")
+    assert unavailable(names).keys() == needing
+
+
 def test_every_metric_has_one_way_to_be_computed() -> None:
     assert [*METRICS, *CORPUS_METRICS] == list(CATALOGUE)
 
