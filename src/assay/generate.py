@@ -111,6 +111,7 @@ def generate(
     resolved, job, rows = _asked(model_name, samples, settings, base_model)
     if done := _finished(out, job):
         return done
+    job = _versioned(job)
     entry = reuse.find(settings.cache, resolved, job)
     work = out / "partial"
     resume.take_up(work / JOB, job)
@@ -142,7 +143,7 @@ def take(
     if settings.cache in ("", reuse.NONE):
         return None
     resolved, job, rows = _asked(model_name, samples, settings, base_model, weights=False)
-    entry = reuse.find(settings.cache, resolved, job)
+    entry = reuse.find(settings.cache, resolved, _versioned(job))
     taken = reuse.take(entry, rows, out, side, accelerated) if entry else None
     if taken and taken.origin:
         made = taken.origin.made[:16].replace("T", " ")
@@ -184,8 +185,12 @@ def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> Gen
         load_seed=settings.seed if resolved.seed is None else resolved.seed,
         dataset_hash=store.hash_rows(rows),
         settings=asked,
-        versions=llamafactory.versions(),
     )
+
+
+def _versioned(job: GenerateJob) -> GenerateJob:
+    """Return the job as this machine would do it: one that only reads results lacks what would."""
+    return replace(job, versions=llamafactory.versions())
 
 
 def _finished(out: Path, job: GenerateJob) -> Generation | None:

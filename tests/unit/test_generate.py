@@ -14,7 +14,7 @@ import pytest
 
 from assay import generate as generating
 from assay import llamafactory, progress, store
-from assay.errors import SettingsError
+from assay.errors import MissingExtraError, SettingsError
 from assay.folder import GENERATE_LOG, PREDICTIONS, RESULTS, SAMPLES
 from assay.generate import GenerateSettings
 from assay.llamafactory.job import DEVICE, SECONDS
@@ -96,6 +96,23 @@ def test_a_finished_side_is_left_as_it_is(
         assert identity(tmp_path / folder) == before
     assert len(asked) == 1
     assert len({identity(tmp_path / folder) for folder in ("first", "second", "third")}) == 3
+
+
+def test_a_finished_side_needs_nothing_that_answers(
+    tmp_path: Path, answer: Answer, asked: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without torch goes on with a run that was answered elsewhere."""
+    base = write_model(tmp_path / "base")
+    done = answer(base, "run")
+
+    def versions() -> dict[str, str]:
+        raise MissingExtraError("torch", "finetune")
+
+    monkeypatch.setattr(llamafactory, "versions", versions)
+    assert answer(base, "run") == done
+    with pytest.raises(MissingExtraError):
+        answer(base, "another run")
+    assert len(asked) == 1
 
 
 def test_what_differs_is_asked(tmp_path: Path, answer: Answer, asked: list[Path]) -> None:
