@@ -9,7 +9,7 @@ from pathlib import Path
 
 from assay import store
 from assay.errors import AssayError, StoreError
-from assay.folder import ANSWERED, GENERATION, PREDICTIONS, RESULTS
+from assay.folder import ANSWERED, GENERATION, PREDICTIONS
 from assay.records import Generation, Origin, Prediction, Sample
 from assay.reuse.entry import Entry
 
@@ -52,7 +52,7 @@ def unpacked(
         key == entry.key
         and ids == [sample.id for sample in samples]
         and (not job.digest or kept.digest == job.digest)
-        and (folder / RESULTS).is_file() >= job.settings["evaluate_loss"]
+        and (len(present(folder)) == len(ANSWERED) - 1 or not job.settings["evaluate_loss"])
     )
     if not fits or kept.origin is None:
         raise StoreError(f"{file.name} holds something else than its name says", "Remove it")
