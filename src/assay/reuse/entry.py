@@ -86,8 +86,8 @@ def _revision(job: GenerateJob) -> str:
 
 
 def key_of(of: Model, job: GenerateJob) -> str:
-    """The sha256 of all that the answers depend on: what the models hold, wherever they lie, and
-    everything else of the job; what files its settings name; who answers, by which versions."""
+    """Return the sha256 of all that the answers depend on: what the models hold, wherever they lie,
+    and everything else of the job; what files its settings name; which engine answers."""
     asked = {name: value for name, value in vars(job).items() if name not in _MODELS_PLACE}
     everything = {
         "form": FORM,
@@ -105,7 +105,14 @@ def key_of(of: Model, job: GenerateJob) -> str:
 
 def _files(job: GenerateJob) -> Iterator[tuple[str, str]]:
     for name, value in job.settings["llamafactory"].items():
-        if isinstance(value, str) and "/" in value and Path(value).exists():
-            path = Path(value)
+        path = Path(value) if isinstance(value, str) and _exists(value) else None
+        if path:
             held = path.read_bytes() if path.is_file() else store.digest_files(path).encode()
             yield name, hashlib.sha256(held).hexdigest()
+
+
+def _exists(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except OSError:  # too long for a file's name
+        return False

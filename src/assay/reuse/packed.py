@@ -26,7 +26,7 @@ def pack(packed: Path, out: Path, key: str, kept: Generation) -> None:
 
 
 def present(folder: Path) -> list[str]:
-    """The files of a side's answers but for the record, which comes last."""
+    """Return the files of a side's answers in `folder`, but for the record, which comes last."""
     return [name for name in ANSWERED if name != GENERATION and (folder / name).is_file()]
 
 

@@ -93,13 +93,25 @@ def test_the_engine_and_the_form_change_it(tmp_path: Path, monkeypatch: pytest.M
     assert key(base) != before
 
 
-def test_a_file_that_a_setting_names_changes_it(tmp_path: Path) -> None:
-    base, words = write_model(tmp_path / "base"), tmp_path / "words.yaml"
-    settings: dict[str, object] = {"llamafactory": {"new_special_tokens_config": str(words)}}
+@pytest.mark.parametrize("named", ["words", "words/a.yaml", "{}/words/a.yaml"])
+def test_a_file_that_a_setting_names_changes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    base, words = write_model(tmp_path / "base"), tmp_path / "words" / "a.yaml"
+    named = named.format(tmp_path)
+    settings: dict[str, object] = {"llamafactory": {"new_special_tokens_config": named}}
+    words.parent.mkdir()
     words.write_text("a: 1")
     before = key(base, settings)
     words.write_text("a: 2")
     assert key(base, settings) != before
+
+
+def test_a_setting_may_be_longer_than_any_name_of_a_file(tmp_path: Path) -> None:
+    base = write_model(tmp_path / "base")
+    one, two = ({"llamafactory": {"vllm_config": f"/{digit}" * 9_000}} for digit in "12")
+    assert key(base, dict(one)) != key(base, dict(two))
 
 
 def test_where_a_model_lies_and_what_is_hidden_beside_it_changes_nothing(tmp_path: Path) -> None:
