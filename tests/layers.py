@@ -24,6 +24,7 @@ LAYERS = (
     {"gate"},
     {"llamafactory", "model", "dataset"},
     {"engine"},
+    {"reuse"},
     {"finetune", "generate", "metrics", "judge"},
     {"scoring"},
     {"report", "calibrate"},

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol
 
-from assay import progress, queues, task
+from assay import progress, queues, store, task
 from assay.placement import ClusterSettings
 from assay.queues import Queue, TaskConfig, Work
 from assay.settings import build
+
+KEPT = "assay-predictions"
+_RUN = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Artifact(Protocol):
@@ -73,9 +78,34 @@ def generate(
         out.mkdir(parents=True, exist_ok=True)
         print(f"{asked['side']}: no model to compare with, nothing to generate", flush=True)
         return {}
+    cache = asked["settings"].get("cache") or beside(samples.uri, predictions.uri)
+    asked = {**asked, "settings": {**asked["settings"], "cache": cache}}
+    here: dict[str, Any] = {"samples": Path(samples.path), "out": out, "listen": listen}
     if place.queue is None:
-        done = task.generate(**asked, samples=Path(samples.path), out=out, listen=listen)
+        done = task.generate(**asked, **here, place=predictions.uri)
         return task.predictions_metadata(done)
     outputs = {"predictions": predictions.uri}
     work = Work(stage="generate", samples=samples.uri, outputs=outputs, arguments=asked)
+    # the versions in another image are not known here: its worker looks for itself
+    if not place.settings.image and not place.queue.begun(work):
+        taken = task.take(**asked, **here, accelerated=_accelerated(place))
+        if taken:
+            return task.predictions_metadata(taken)
     return place.queue.run(work, place.settings, place.task)
+
+
+def beside(*artifacts: str) -> str:
+    """Return the prefix that keeps answers beside the `artifacts` of a pipeline's run in a store,
+    which lie under ROOT/PIPELINE/RUN: ROOT/assay-predictions; "" where that is not seen."""
+    levels = zip(*(uri.split("/") for uri in artifacts), strict=False)
+    shared = [names[0] for names in takewhile(lambda names: len(set(names)) == 1, levels)]
+    root = "/".join(shared[:-2])
+    known = len(shared) >= 5 and _RUN.fullmatch(shared[-1]) and store.is_remote(root)
+    return f"{root}/{KEPT}" if known else ""
+
+
+def _accelerated(place: Place) -> bool:
+    """Whether the workers have more than a CPU: what Kubernetes names with a slash, such as
+    nvidia.com/gpu."""
+    limits = (place.task.resources or {}).get("limits") or {}
+    return bool(place.settings.gpus) or any("/" in name for name in limits)

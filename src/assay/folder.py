@@ -29,6 +29,8 @@ GENERATION = "generation.json"
 RESULTS = "all_results.json"
 LIKELIHOOD = "likelihood.jsonl"
 GENERATE_LOG = "generate.log"
+# what a side's answers are; the last one says so
+ANSWERED = (PREDICTIONS, RESULTS, LIKELIHOOD, GENERATION)
 
 SCORES = "scores.jsonl"
 TOTALS = "totals.jsonl"

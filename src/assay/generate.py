@@ -18,10 +18,10 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le
 
-from assay import dataset, llamafactory, model, placement, process, progress, resume, store
+from assay import dataset, llamafactory, model, placement, process, progress, resume, reuse, store
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
-from assay.llamafactory.job import JOB, SECONDS, GenerateJob
+from assay.llamafactory.job import DEVICE, JOB, SECONDS, GenerateJob
 from assay.model import Model
 from assay.records import Generation, Likelihood, ModelManifest, Prediction, Sample
 
@@ -31,7 +31,9 @@ class GenerateSettings:
     """Decoding: greedy and seeded unless `do_sample`. `batch_size` counts samples, `cutoff_len`
     and `max_new_tokens` tokens. `template` is inherited from the fine-tune where it is "".
     `evaluate_loss` adds the likelihood of the targets. `llamafactory` takes
-    LLaMA-Factory's settings for loading a model and reading a prompt."""
+    LLaMA-Factory's settings for loading a model and reading a prompt. `cache` is the folder or URI
+    that keeps answers, so that no run gives them again: none for none, and "" for none on one
+    machine, and for a place beside the artifacts in a pipeline whose artifacts lie in a store."""
 
     template: str = ""
     batch_size: Annotated[int, Ge(1)] = 16
@@ -44,11 +46,13 @@ class GenerateSettings:
     repetition_penalty: Annotated[float, Gt(0)] = 1.0
     seed: int = 42
     evaluate_loss: bool = True
+    cache: str = ""
     llamafactory: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check(settings: GenerateSettings) -> None:
-    """Raise SettingsError for what cannot work and can be known before a GPU is asked for."""
+    """Raise InputError for what cannot work and can be known before a GPU is asked for."""
+    reuse.check(settings.cache)
     if settings.template:
         llamafactory.check_template(settings.template, "generate")
     llamafactory.check_settings(settings.llamafactory, "generate.llamafactory")
@@ -89,18 +93,76 @@ def generate(
     *,
     base_model: str = "",
     side: str = "",
+    place: str = "",
     listen: progress.Listener = progress.ignore,
 ) -> Generation:
     """Answer the samples in a JSONL file with the model `model_name` (directory, URI or hub id).
 
     Writes predictions.jsonl, generation.json and, with `evaluate_loss`, all_results.json and
-    likelihood.jsonl to `out`;
-    a finished `out` for the same input is returned as it is. `base_model` as in model.resolve.
-    Raises InputError, or StageError with the end of the child's log.
+    likelihood.jsonl to `out`; a finished `out` for the same input is returned as it is, and what
+    `settings.cache` has is taken. `base_model` as in model.resolve; `place` is where `out` is known
+    to others. Raises InputError, or StageError with the end of the child's log.
     """
     check(settings)
+    begun = (out / GENERATION).is_file()
+    if not begun and (taken := take(model_name, samples, out, settings, base_model, side, listen)):
+        return taken
     model.local(model_name, listen)
-    resolved = model.resolve(model_name, base_model)
+    resolved, job, rows = _asked(model_name, samples, settings, base_model)
+    if done := _finished(out, job):
+        return done
+    job = _versioned(job)
+    entry = reuse.find(settings.cache, resolved, job)
+    work = out / "partial"
+    resume.take_up(work / JOB, job)
+    (work / PROGRESS).unlink(missing_ok=True)
+    dataset.to_llamafactory(rows, work / "data", "eval")
+    _predict(samples, work, side, settings, listen)
+    done = _finish(work, out, resolved, job, rows)
+    if entry:
+        reuse.keep(entry, out, done, place or str(out.resolve()), side)
+    return done
+
+
+def take(
+    model_name: str,
+    samples: Path,
+    out: Path,
+    settings: GenerateSettings,
+    base_model: str,
+    side: str,
+    listen: progress.Listener,
+    *,
+    accelerated: bool | None = None,
+) -> Generation | None:
+    """Return what `generate` would, where `settings.cache` has it, else None: for this no weights
+    are fetched. `accelerated` is whether more than a CPU would answer, None: as on this machine.
+
+    Raises InputError where the model or the samples cannot be read.
+    """
+    if settings.cache in ("", reuse.NONE):
+        return None
+    resolved, job, rows = _asked(model_name, samples, settings, base_model, weights=False)
+    entry = reuse.find(settings.cache, resolved, _versioned(job))
+    taken = reuse.take(entry, rows, out, side, accelerated) if entry else None
+    if taken and taken.origin:
+        made = taken.origin.made[:16].replace("T", " ")
+        note = f"predictions taken from the cache (made {made} UTC, {taken.origin.place})"
+        done = progress.Progress(stage="generate", side=side, state="done", done=len(rows))
+        listen(replace(done, total=len(rows), unit="samples", note=note))
+    return taken
+
+
+def _asked(
+    model_name: str,
+    samples: Path,
+    settings: GenerateSettings,
+    base_model: str,
+    *,
+    weights: bool = True,
+) -> tuple[Model, GenerateJob, list[Sample]]:
+    """Return the model, what it is asked for, and the samples."""
+    resolved = model.resolve(model_name, base_model, weights=weights)
     if resolved.manifest:
         settings = inherit_from(settings, resolved.manifest)
     if not settings.template:
@@ -109,18 +171,12 @@ def generate(
             "Set generate.template to a LLaMA-Factory template",
         )
     rows = list(store.read_rows(samples, Sample))
-    job = _job(resolved, rows, settings)
-    if done := _finished(out, job):
-        return done
-    work = out / "partial"
-    resume.take_up(work / JOB, job)
-    (work / PROGRESS).unlink(missing_ok=True)
-    dataset.to_llamafactory(rows, work / "data", "eval")
-    _predict(samples, work, side, settings, listen)
-    return _finish(work, out, resolved, job, rows)
+    return resolved, _job(resolved, rows, settings), rows
 
 
 def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> GenerateJob:
+    asked = asdict(settings)
+    del asked["cache"]  # where answers are kept changes none of them
     return GenerateJob(
         base=resolved.base,
         base_name=resolved.base_name,
@@ -128,8 +184,13 @@ def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> Gen
         digest=resolved.digest,
         load_seed=settings.seed if resolved.seed is None else resolved.seed,
         dataset_hash=dataset.hash_samples(rows),
-        settings=asdict(settings),
+        settings=asked,
     )
+
+
+def _versioned(job: GenerateJob) -> GenerateJob:
+    """Return the job as this machine would do it: one that only reads results lacks what would."""
+    return replace(job, versions=llamafactory.versions())
 
 
 def _finished(out: Path, job: GenerateJob) -> Generation | None:
@@ -179,6 +240,7 @@ def _finish(
     by_id = {row.id: row for row in store.read_rows(work / PREDICTIONS, Prediction)}
     store.write_rows(out / PREDICTIONS, (by_id[row.id] for row in rows))
     results = store.read_json(work / RESULTS) if (work / RESULTS).is_file() else {}
+    (out / RESULTS).unlink(missing_ok=True)
     if results:
         store.write_json(out / RESULTS, results)
     (out / LIKELIHOOD).unlink(missing_ok=True)
@@ -194,9 +256,10 @@ def _finish(
         seconds=store.read_json(work / SECONDS),
         settings=job.settings,
         results=results,
-        versions=llamafactory.versions(),
+        versions=job.versions,
         runner=placement.runner(),
         finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        device=store.read_json(work / DEVICE),
     )
     store.write_json(out / GENERATION, generation)
     (work / GENERATE_LOG).replace(out / GENERATE_LOG)

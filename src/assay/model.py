@@ -133,6 +133,15 @@ def base_digest(base_model: str) -> str:
     return store.digest_weights(directory) if directory.is_dir() else ""
 
 
+def content(name: str) -> str:
+    """Return what all files of the model `name`, a directory or URI, are known by: it changes with
+    any of them, and those in a store are not fetched for it. "" for a hub id. Raises StoreError."""
+    if store.is_remote(name):
+        return store.version(name)
+    directory = Path(name)
+    return store.digest_files(directory) if directory.is_dir() else ""
+
+
 def read_manifest(directory: Path) -> ModelManifest | None:
     """Return the manifest in a model directory, or None where Assay did not write the model."""
     path = directory / MANIFEST

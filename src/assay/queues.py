@@ -54,6 +54,9 @@ class Queue(Protocol):
         """Raise InputError, with a line for each problem, where this cluster could never run
         `stage`; `artifacts` is a URI under the pipeline's root."""
 
+    def begun(self, work: Work) -> bool:
+        """Return whether an earlier try has begun `work` and left it to be taken up."""
+
     def run(self, work: Work, settings: ClusterSettings, task: TaskConfig) -> Mapping[str, Any]:
         """Have `work` done and return the metadata of its artifact. Raises InputError for what
         the user can correct, StageError otherwise, each with the cause."""

@@ -280,12 +280,27 @@ class ModelManifest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where predictions come from that a run took from generate.cache: the `entry` there, the
+    `place` that they were first written to, when they were `made` (UTC), in how many `seconds`, and
+    by which `runner`."""
+
+    entry: str
+    place: str
+    made: str
+    seconds: float
+    runner: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Generation:
     """How one side's predictions came to be: written last by generate, so its presence means
     complete. `results` is all_results.json: LLaMA-Factory's, and eval_token_loss, but for what is
     not finite; `runner` says
     where it was made: inline, or in which Volcano Job; `finished` is when (UTC, to the second), ""
-    in a run from before it was kept."""
+    in a run from before it was kept. `device` is what the answers were computed on, "" where that
+    is not known. `origin` is None unless they were taken from an earlier run's; the `seconds` are
+    then those that taking them took."""
 
     model: str
     base_model: str
@@ -299,3 +314,5 @@ class Generation:
     versions: Mapping[str, str]
     runner: str = "inline"
     finished: str = ""
+    device: str = ""
+    origin: Origin | None = None

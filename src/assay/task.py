@@ -141,9 +141,10 @@ def generate(
     base_model: str,
     samples: Path,
     out: Path,
+    place: str,
     listen: progress.Listener,
 ) -> Generation:
-    """Answer the samples with one side's model."""
+    """Answer the samples with one side's model; `place` is where the predictions go."""
     return generating.generate(
         model,
         samples / SAMPLES,
@@ -151,8 +152,39 @@ def generate(
         build(generating.GenerateSettings, whole(settings), "generate"),
         base_model=base_model,
         side=side,
+        place=place,
         listen=listen,
     )
+
+
+def take(
+    *,
+    side: str,
+    model: str,
+    settings: Mapping[str, Any],
+    base_model: str,
+    samples: Path,
+    out: Path,
+    accelerated: bool,
+    listen: progress.Listener,
+) -> Generation | None:
+    """Put what an earlier run answered to the same into `out`, where it is kept, before anything
+    is asked for that could answer. What cannot be looked at here may be seen by who does."""
+    asked = build(generating.GenerateSettings, whole(settings), "generate")
+    try:
+        return generating.take(
+            model,
+            samples / SAMPLES,
+            out,
+            asked,
+            base_model,
+            side,
+            listen,
+            accelerated=accelerated,
+        )
+    except AssayError as error:
+        print(f"{side}: no earlier answers were looked for: {error.what}", flush=True)
+        return None
 
 
 def model_metadata(manifest: ModelManifest) -> dict[str, Any]:
@@ -171,6 +203,7 @@ def predictions_metadata(done: Generation) -> dict[str, Any]:
         "digest": done.digest,
         "samples": done.samples,
         "runner": done.runner,
+        **({"made": done.origin.made, "taken_from": done.origin.place} if done.origin else {}),
     }
 
 

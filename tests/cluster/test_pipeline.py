@@ -28,7 +28,7 @@ def test_the_whole_pipeline(space: Space, root: str, tmp_path: Path) -> None:
         "num_epochs": 0.1,
         "max_samples": 6,
         "mode": "auto",
-        "generate_settings": {"max_new_tokens": 16},
+        "generate_settings": {"max_new_tokens": 16, "cache": f"{root}/kept"},
         "more_settings": {"cluster": {"runner": "volcano", "gpus": 0}},
     }
     plan = run.run("preflight", asked, {})
@@ -72,6 +72,12 @@ def test_the_whole_pipeline(space: Space, root: str, tmp_path: Path) -> None:
         sorted(job["status"]["state"]["phase"] for job in space.get("vcjob")) == ["Completed"] * 3
     )
     assert {job["metadata"]["labels"]["pipeline/runid"] for job in space.get("vcjob")} == {"run-1"}
+    baseline = {"side": "baseline", "model": plan.parameters["baseline_model"]}
+    asked_again = {**baseline, "settings": plan.parameters["generate"], **cluster}
+    again = run.run("generate", asked_again, samples, label="again")
+    assert again.artifacts["predictions"]["metadata"]["taken_from"] == sides["baseline"]["uri"]
+    assert "generate (baseline): 6/6 samples, done in 0:00, predictions taken from" in again.log
+    assert len(space.get("vcjob")) == 3, "what was answered before needs no Job"
     nothing_secret(space, root, tmp_path)
 
 

@@ -135,7 +135,7 @@ finetune: {base_model: org/base, template: qwen3, finetuning_type: full, learnin
   epochs: 1.5, batch_size: 3, lora_rank: 4, cutoff_len: 99, seed: 8, llamafactory: {bf16: true}}
 generate: {template: llama3, batch_size: 4, cutoff_len: 98, max_new_tokens: 97, do_sample: true,
   temperature: 0.5, top_p: 0.5, top_k: 3, repetition_penalty: 1.5, seed: 9, evaluate_loss: false,
-  llamafactory: {infer_dtype: bfloat16}}
+  cache: "s3://b/kept", llamafactory: {infer_dtype: bfloat16}}
 metrics: {metrics: [bleu-4], processes: 2}
 judge: {endpoint: "https://judge.example/v1", model: big, api_key_env: "", temperature: 0.5,
   max_tokens: 96, rubric: "s3://b/rubric", json_schema: false, repeats: 2, one_call_each: true,
@@ -213,6 +213,7 @@ def test_only_what_is_set_becomes_an_argument() -> None:
         ({**EVALUATE, "judge": {**JUDGE, "api_key_env": "MINE"}}, "judge_secret"),
         ({**EVALUATE, "history": "nightly"}, "history = nightly is a path of this machine"),
         ({**FINETUNE, "history": "nightly"}, "history = nightly is a path of this machine"),
+        ({**FINETUNE, "generate": {"cache": "kept"}}, r"generate\.cache = kept is a path of this"),
     ],
 )
 def test_what_a_cluster_cannot_see_is_refused(values: dict[str, Any], message: str) -> None:

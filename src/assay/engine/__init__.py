@@ -31,6 +31,14 @@ class Engine(Protocol):
 
 def find(job: GenerateJob) -> Engine:
     """Return the first engine that can do `job`."""
-    able = (importlib.import_module(module).find(job) for module in ENGINES.values())
-    first: Engine = next(engine for engine in able if engine)
-    return first
+    return _first(job)[1]
+
+
+def name(job: GenerateJob) -> str:
+    """Return the name of the first engine that can do `job`."""
+    return _first(job)[0]
+
+
+def _first(job: GenerateJob) -> tuple[str, Engine]:
+    able = ((name, importlib.import_module(module).find(job)) for name, module in ENGINES.items())
+    return next((name, engine) for name, engine in able if engine)

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from assay import engine, process, progress, store
+from assay.engine import device
 from assay.folder import LIKELIHOOD, PREDICTIONS, PROGRESS
 from assay.llamafactory.evaluate import evaluate
-from assay.llamafactory.job import JOB, SECONDS, GenerateJob
+from assay.llamafactory.job import DEVICE, JOB, SECONDS, GenerateJob
 from assay.llamafactory.prompts import coder, encode, prediction
 from assay.records import Prediction, Sample
 
@@ -29,6 +30,7 @@ def main(samples: Path, work: Path, side: str) -> None:
     if job.settings["evaluate_loss"] and not (work / LIKELIHOOD).is_file():
         evaluate(job, rows, work, side, listen)
     answer(job, rows, work, side, listen)
+    store.write_json(work / DEVICE, device.name())
     store.write_json(work / SECONDS, time.monotonic() - started)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import parameters, preflight, settings, store, task
+from assay import parameters, preflight, reuse, settings, store, task
 from assay.config import NO_BASELINE, Config
 from assay.errors import SettingsError
 from assay.judge import JudgeSettings
@@ -70,7 +70,8 @@ def check_given(given: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
 def check_places(config: Config, given: Mapping[str, Any]) -> None:
     """Raise SettingsError for data or models that a cluster cannot see."""
     data = {"dataset.train": config.dataset.train, "dataset.eval": config.dataset.eval}
-    data |= {"history": config.history}
+    cache = "" if config.generate.cache == reuse.NONE else config.generate.cache
+    data |= {"history": config.history, "generate.cache": cache}
     if config.judge:
         built_in = config.judge.rubric in builtin_names()
         data |= {

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-JOB, SECONDS = "job.json", "seconds.json"
+JOB, SECONDS, DEVICE = "job.json", "seconds.json", "device.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateJob:
     """A model (`base` and `adapter` as in model.Model, `digest` of its weights), the seed that it
-    is loaded with, the samples by their hash and GenerateSettings as plain `settings`: all that
-    the answers depend on."""
+    is loaded with, the samples by their hash, GenerateSettings as plain `settings`, and the
+    `versions` that answer: all that the answers depend on."""
 
     base: str
     base_name: str
@@ -22,6 +22,7 @@ class GenerateJob:
     load_seed: int
     dataset_hash: str
     settings: Mapping[str, Any]
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 def loading(job: GenerateJob) -> dict[str, Any]:

@@ -64,6 +64,12 @@ def _identity(run: EvaluatedRun, same: int) -> Iterator[Caution]:
         yield Caution(
             severe=True, text="Baseline and candidate gave the same output on every sample."
         )
+    if baseline.device and candidate.device and baseline.device != candidate.device:
+        yield Caution(
+            severe=False,
+            text=f"The devices differ, which may change an answer: {baseline.device} (baseline), "
+            f"{candidate.device} (candidate).",
+        )
     if baseline.template != candidate.template:
         yield Caution(
             severe=False,

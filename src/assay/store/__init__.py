@@ -9,12 +9,14 @@ from assay.store.artifacts import (
     make_bucket,
     publish,
     size,
+    version,
 )
 from assay.store.cache import cache_folder, cached
 from assay.store.files import (
     WEIGHT_SUFFIXES,
     append,
     appending,
+    digest_files,
     digest_weights,
     hash_rows,
     read_json,
@@ -31,6 +33,7 @@ from assay.store.folders import INDEX
 from assay.store.mirror import Mirror, mirrored
 from assay.store.newest import newest
 from assay.store.outage import relied_on
+from assay.store.s3 import locate
 
 __all__ = [
     "INDEX",
@@ -40,6 +43,7 @@ __all__ = [
     "appending",
     "cache_folder",
     "cached",
+    "digest_files",
     "digest_weights",
     "exists",
     "fetch",
@@ -47,6 +51,7 @@ __all__ = [
     "hash_rows",
     "is_remote",
     "listed",
+    "locate",
     "make_bucket",
     "mirrored",
     "newest",
@@ -59,6 +64,7 @@ __all__ = [
     "size",
     "tail",
     "to_json",
+    "version",
     "write_json",
     "write_rows",
     "write_text",

@@ -11,7 +11,7 @@ from pathlib import Path
 from assay.errors import StoreError
 from assay.store import folders
 from assay.store.download import download, is_here, look_up
-from assay.store.files import WEIGHT_SUFFIXES, disk
+from assay.store.files import WEIGHT_SUFFIXES, disk, replacing
 from assay.store.folders import Wanted, everything
 from assay.store.s3 import SCHEMES, Location, client, explained, locate
 from assay.store.upload import Advance, Published, head, ignore, upload
@@ -149,14 +149,14 @@ def _publish_locally(path: Path, target: Path) -> Published:
     size = sum(file.stat().st_size for file in files)
     if path.resolve() == target.resolve():
         return Published(files=len(files), bytes=size, sent=0)
+    if path.is_file():
+        with replacing(target) as copy, path.open("rb") as file:  # two may write it at once
+            shutil.copyfileobj(file, copy)
+        return Published(files=1, bytes=size, sent=size)
     partial = target.with_name(f".{target.name}.partial")
     with disk(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_file():
-            shutil.copyfile(path, partial)
-            partial.replace(target)
-        else:
-            shutil.rmtree(partial, ignore_errors=True)
-            shutil.copytree(path, partial)
-            folders.replace(partial, target)
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(path, partial)
+        folders.replace(partial, target)
     return Published(files=len(files), bytes=size, sent=size)

@@ -121,13 +121,24 @@ def hash_rows(rows: Iterable[Any]) -> str:
 def digest_weights(directory: Path) -> str:
     """Return the sha256 over names and contents of the weight files directly in `directory`, or
     "" where it has none. Two directories with the same weights have the same digest."""
+    return _digest(directory, directory.glob("*"), lambda name: name.endswith(WEIGHT_SUFFIXES))
+
+
+def digest_files(directory: Path) -> str:
+    """Return the sha256 over names and contents of all files in `directory`, however deep, but for
+    hidden ones; "" where it has none."""
+    return _digest(directory, directory.rglob("*"), lambda name: not f"/{name}".count("/."))
+
+
+def _digest(directory: Path, paths: Iterable[Path], wanted: Callable[[str], bool]) -> str:
     digest = hashlib.sha256()
-    files = sorted(path for path in directory.iterdir() if path.name.endswith(WEIGHT_SUFFIXES))
-    for path in files:
-        digest.update(path.name.encode() + b"\0")
-        status = path.stat()
-        digest.update(_digest_of(path, status.st_ino, status.st_size, status.st_mtime_ns))
-    return digest.hexdigest() if files else ""
+    files = {path.relative_to(directory).as_posix(): path for path in paths if path.is_file()}
+    names = sorted(filter(wanted, files))
+    for name in names:
+        digest.update(name.encode() + b"\0")
+        status = files[name].stat()
+        digest.update(_digest_of(files[name], status.st_ino, status.st_size, status.st_mtime_ns))
+    return digest.hexdigest() if names else ""
 
 
 @functools.lru_cache(maxsize=1024)

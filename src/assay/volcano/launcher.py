@@ -40,6 +40,14 @@ def launch(api: Api, work: Work, settings: ClusterSettings, task: TaskConfig) ->
         raise explain.refused(error.message, error.status) from None
 
 
+def begun(api: Api, work: Work) -> bool:
+    """Return whether there is a Job of `work`, of an earlier try."""
+    try:
+        return _get(api, job.name_of(work)) is not None
+    except ApiError as error:
+        raise explain.refused(error.message, error.status) from None
+
+
 def _launch(api: Api, work: Work, settings: ClusterSettings, task: TaskConfig) -> Mapping[str, Any]:
     wanted = job.make(work, settings, task, own_pod(api))
     name = wanted["metadata"]["name"]

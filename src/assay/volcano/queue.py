@@ -22,6 +22,12 @@ class VolcanoQueue:
         """Raise InputError where this cluster could never run the Job of `stage`."""
         capacity.check(self.api, stage, settings, artifacts)
 
+    def begun(self, work: Work) -> bool:
+        """Return whether there is a Job of `work`."""
+        from assay.volcano.launcher import begun
+
+        return begun(self.api, work)
+
     def run(self, work: Work, settings: ClusterSettings, task: TaskConfig) -> Mapping[str, Any]:
         """Have a Job do `work` and return the metadata of its artifact."""
         from assay.volcano.launcher import launch

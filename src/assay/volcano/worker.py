@@ -66,7 +66,7 @@ def _generate(
 ) -> dict[str, Any]:
     out = made["predictions"]
     return task.predictions_metadata(
-        task.generate(**work.arguments, samples=samples, out=out, listen=listen)
+        task.generate(**work.arguments, samples=samples, out=out, place=work.key, listen=listen)
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from assay.dataset import Clusters
-from assay.records import Side
+from assay.records import Origin, Side
 
 
 @dataclass(frozen=True, kw_only=True)
 class SideSummary:
     """How one side answered: the model, and its predictions over the dataset's `samples`.
-    `name` is what to call the model, `proof` says what the digest of its weights proves.
+    `name` is what to call the model, `proof` says what the digest of its weights proves; `origin`
+    is where the answers come from that an earlier run gave.
 
     The judge's tokens and seconds are summed over every request, retries included.
     """
@@ -31,6 +32,7 @@ class SideSummary:
     output_tokens: int
     mean_length: float
     seconds: float
+    origin: Origin | None
     commentaries: int
     judge_attempts: int
     judge_prompt_tokens: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from assay.records import Origin
 from assay.report.contents import Report, SideSummary
 from assay.report.plain import minute
 from assay.report.section import Cell, Note, Phrase, Section, Table, side_columns
@@ -27,6 +28,8 @@ def _rows(sides: tuple[SideSummary, ...]) -> Iterator[Phrase]:
     yield (Cell(text="model"), *(Cell(text=side.name) for side in sides))
     yield (Cell(text="weights"), *(_weights(side) for side in sides))
     yield (Cell(text="proof"), *(Cell(text=side.proof, look="better") for side in sides))
+    yield (Cell(text="answers"), *(_made(side.origin) for side in sides))
+    yield (Cell(text="first in"), *(_place(side.origin) for side in sides))
     for name in ("path", "base", "template"):
         yield (Cell(text=name), *(Cell(text=_named(side)[name], look="code") for side in sides))
 
@@ -41,6 +44,16 @@ def _weights(side: SideSummary) -> Cell:
     if not side.digest:
         return Cell(text="no digest")
     return Cell(text=side.digest[:12], look="code", hint=f"sha256 {side.digest}")
+
+
+def _made(origin: Origin | None) -> Cell:
+    return Cell(text=f"an earlier run's, made {minute(origin.made)} UTC" if origin else "")
+
+
+def _place(origin: Origin | None) -> Cell:
+    if origin is None:
+        return Cell(text="")
+    return Cell(text=origin.place, look="code", hint=f"taken from {origin.entry}")
 
 
 def _facts(report: Report) -> Iterator[Phrase]:

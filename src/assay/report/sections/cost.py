@@ -26,8 +26,14 @@ def total(costs: Mapping[str, float]) -> str:
     return f"All judging cost {sum(costs.values()):.4g} ({each})."
 
 
+def _generation(side: SideSummary) -> str:
+    if side.origin is None:
+        return duration(side.seconds)
+    return f"{duration(side.seconds)} (an earlier run took {duration(side.origin.seconds)})"
+
+
 def _rows(sides: tuple[SideSummary, ...]) -> Iterator[Phrase]:
-    yield titled("Generation", [duration(side.seconds) for side in sides])
+    yield titled("Generation", list(map(_generation, sides)))
     yield titled("Tokens generated", [f"{side.output_tokens:,}" for side in sides])
     if not any(side.judge_attempts for side in sides):
         return

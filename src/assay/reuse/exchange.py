@@ -1,0 +1,108 @@
+"""Taking answers from an entry, and keeping them in it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from assay import placement, process, store
+from assay.engine.device import CPU
+from assay.errors import AssayError, StoreError
+from assay.folder import GENERATION
+from assay.records import Generation, Origin, Sample
+from assay.reuse.entry import ACCELERATOR, Entry, key_of
+from assay.reuse.packed import pack, present, unpacked
+
+
+def take(
+    entry: Entry, samples: Sequence[Sample], out: Path, side: str, accelerated: bool | None
+) -> Generation | None:
+    """Put the answers of an entry that is there into the folder `out`, and return its record; None
+    where there are none. `accelerated` is whether more than a CPU would answer, None: as here."""
+    try:
+        with store.relied_on(False):  # it is asked for first, and can be done without
+            uri = "" if entry.doubt else _there(entry, accelerated)
+            taken = _taken(entry, uri, samples, out) if uri else None
+    except (AssayError, OSError) as error:
+        _say(side, f"what {entry.cache} keeps is not used: {_told(error)}")
+        return None
+    if taken:
+        shutil.rmtree(out / "partial", ignore_errors=True)
+    return taken
+
+
+def _taken(entry: Entry, uri: str, samples: Sequence[Sample], out: Path) -> Generation:
+    started = time.monotonic()
+    with store.fetched(uri) as file, tempfile.TemporaryDirectory(prefix="assay-") as copies:
+        folder = Path(copies)
+        kept, origin = unpacked(file, folder, entry, samples)
+        for name in present(folder):
+            store.publish(folder / name, str(out / name))
+    taken = replace(
+        kept,
+        model=entry.model.name,
+        base_model=entry.model.base_name,
+        seconds=time.monotonic() - started,
+        runner=placement.runner(),
+        finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        origin=replace(origin, entry=uri),
+    )
+    store.write_json(out / GENERATION, taken)
+    return taken
+
+
+def keep(entry: Entry, out: Path, done: Generation, place: str, side: str) -> None:
+    """Keep the answers in the folder `out`, known to others as `place`, for other runs."""
+    if entry.doubt:
+        _say(side, f"the answers are not kept for other runs: {entry.doubt}")
+        return
+    origin = Origin(
+        entry="", place=place, made=done.finished, seconds=done.seconds, runner=done.runner
+    )
+    try:
+        if key_of(entry.model, entry.job) != entry.key:
+            raise StoreError(f"{entry.model.name} changed while it answered")
+        with tempfile.TemporaryDirectory(prefix="assay-") as folder:
+            packed = Path(folder) / "entry.zip"
+            pack(packed, out, entry.key, replace(done, origin=origin))
+            with store.relied_on(False):
+                store.publish(packed, entry.uri(done.device))
+    except (AssayError, OSError) as error:
+        _say(side, f"the answers are not kept for other runs: {_told(error)}")
+
+
+def _there(entry: Entry, accelerated: bool | None) -> str:
+    """The URI of the entry's file, "" where there is none: the device is asked for last, since
+    that takes seconds."""
+    devices = [device for device in (CPU, ACCELERATOR) if store.exists(entry.uri(device))]
+    if not devices:
+        return ""
+    if accelerated is None:
+        accelerated = _device() != CPU
+    device = ACCELERATOR if accelerated else CPU
+    return entry.uri(device) if device in devices else ""
+
+
+def _device() -> str:
+    with tempfile.TemporaryDirectory(prefix="assay-") as folder:
+        answer, log = Path(folder) / "device.json", Path(folder) / "device.log"
+        process.run(
+            process.python("assay.engine.device", str(answer)),
+            log=log,
+            what="Looking for the device",
+        )
+        return str(store.read_json(answer))
+
+
+def _told(error: Exception) -> str:
+    return error.what if isinstance(error, AssayError) else str(error)
+
+
+def _say(side: str, line: str) -> None:
+    print(f"{side or 'generate'}: {line}", file=sys.stderr, flush=True)

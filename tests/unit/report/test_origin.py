@@ -1,0 +1,66 @@
+"""What was taken from an earlier run's answers is said, and proves no less than it did there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.report import report
+
+DATA = Path(__file__).parents[2] / "data" / "run"
+ORIGIN: dict[str, Any] = {
+    "entry": "s3://kept/5f-cpu.zip",
+    "place": "s3://runs/first/baseline",
+    "made": "2026-11-25T03:31:07Z",
+    "seconds": 3725.0,
+    "runner": "Volcano Job assay-generate-1 (1 pod, queue research)",
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(DATA, tmp_path / "run"))
+
+
+def edit(path: Path, **values: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_both_pages_say_which_answers_were_taken_and_what_they_took(run: Path) -> None:
+    before = report(run)
+    assert "an earlier run" not in (run / "report.html").read_text()
+    edit(run / "baseline/generation.json", origin=ORIGIN, seconds=0.2)
+    after = report(run)
+    page = (run / "report.html").read_text().replace("&#39;", "'")
+    for text in (page, (run / "report.md").read_text()):
+        assert "an earlier run's, made 2026-11-25 03:31 UTC" in text
+        assert "0 s (an earlier run took 1 h 02 min)" in text
+        assert "s3://runs/first/baseline" in text
+    assert "taken from s3://kept/5f-cpu.zip" in page
+    assert ORIGIN["runner"] in page, "the provenance has it all"
+    assert (after.summary, after.cautions) == (before.summary, before.cautions)
+
+
+def test_taken_answers_that_are_the_others_void_the_comparison(run: Path) -> None:
+    edit(run / "baseline/generation.json", origin=ORIGIN)
+    shutil.copy(run / "candidate/predictions.jsonl", run / "baseline/predictions.jsonl")
+    told = [caution.text for caution in report(run).cautions if caution.severe]
+    assert "Baseline and candidate gave the same output on every sample." in told
+
+
+@pytest.mark.parametrize(
+    ("baseline", "candidate", "differ"),
+    [("cpu", "H100", True), ("A100", "H100", True), ("H100", "H100", False), ("", "H100", False)],
+)
+def test_answers_of_two_devices_are_a_caution(
+    run: Path, baseline: str, candidate: str, differ: bool
+) -> None:
+    edit(run / "baseline/generation.json", device=baseline)
+    edit(run / "candidate/generation.json", device=candidate)
+    told = " ".join(caution.text for caution in report(run).cautions if not caution.severe)
+    text = f"The devices differ, which may change an answer: {baseline} (baseline), {candidate}"
+    assert (text in told) == differ

@@ -1,0 +1,204 @@
+"""Answers are taken where an earlier run gave them, given where not, and kept for the next run.
+
+What answers stands in for the child process; the engine behind it is in end_to_end/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay import generate as generating
+from assay import llamafactory, progress, store
+from assay.errors import MissingExtraError, SettingsError
+from assay.folder import GENERATE_LOG, PREDICTIONS, RESULTS, SAMPLES
+from assay.generate import GenerateSettings
+from assay.llamafactory.job import DEVICE, SECONDS
+from assay.progress import Progress
+from assay.records import Generation
+from assay.report.history import identity
+from assay.reuse import exchange
+from tests.unit.reuse.kept import SAMPLES as ROWS
+from tests.unit.reuse.kept import VERSIONS, prediction, write_adapter, write_model
+
+Answer = Callable[..., Generation]
+
+
+@pytest.fixture(name="asked")
+def count_questions(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Where the models were asked, each time one was."""
+    asked: list[Path] = []
+
+    def predict(_samples: Path, work: Path, *_: object) -> None:
+        asked.append(work)
+        words = f"Answer {len(asked)}."
+        store.write_rows(work / PREDICTIONS, [prediction(row.id, words) for row in ROWS[::-1]])
+        store.write_json(work / RESULTS, {"eval_loss": 0.1 + 0.2})
+        store.write_json(work / SECONDS, 3.5)
+        store.write_json(work / DEVICE, "cpu")
+        (work / GENERATE_LOG).write_text("")
+
+    monkeypatch.setattr(generating, "_predict", predict)
+    monkeypatch.setattr(exchange, "_device", lambda: "cpu")
+    monkeypatch.setattr(llamafactory, "versions", lambda: VERSIONS)
+    return asked
+
+
+@pytest.fixture(name="answer")
+def make_answer(tmp_path: Path, asked: list[Path]) -> Answer:
+    """Answer with a model into a folder, with the cache that all runs of a test share."""
+    store.write_rows(tmp_path / SAMPLES, ROWS)
+    settings = GenerateSettings(template="qwen3", cache=str(tmp_path / "kept"))
+
+    def answer(name: Path | str, folder: str, listen: Any = progress.ignore, **more: Any) -> Any:
+        given = replace(settings, **more)
+        out = tmp_path / folder
+        return generating.generate(
+            str(name), tmp_path / SAMPLES, out, given, side="baseline", listen=listen
+        )
+
+    return answer
+
+
+def test_the_second_run_asks_no_model(tmp_path: Path, answer: Answer, asked: list[Path]) -> None:
+    base, events = write_model(tmp_path / "base"), list[Progress]()
+    first = answer(base, "first/baseline")
+    second = answer(base, "second/baseline", events.append)
+    assert len(asked) == 1
+    assert first.origin is None
+    assert "cache" not in first.settings, "it changes no answer"
+    assert second.origin
+    assert second.origin.place == str(tmp_path / "first/baseline")
+    assert second.origin.made == first.finished
+    assert (second.results, second.digest) == (first.results, first.digest)
+    for name in (PREDICTIONS, RESULTS):
+        files = [tmp_path / folder / "baseline" / name for folder in ("first", "second")]
+        assert files[0].read_bytes() == files[1].read_bytes()
+    [event] = events
+    assert (event.stage, event.side, event.state) == ("generate", "baseline", "done")
+    assert (event.done, event.total, event.unit) == (2, 2, "samples")
+    assert event.note.startswith("predictions taken from the cache (made 20")
+
+
+def test_a_finished_side_is_left_as_it_is(
+    tmp_path: Path, answer: Answer, asked: list[Path]
+) -> None:
+    """Also one that was taken, and one that another run has kept meanwhile: a run stays itself."""
+    base = write_model(tmp_path / "base")
+    for folder in ("first", "second", "third"):
+        done = answer(base, f"{folder}/baseline")
+        before = identity(tmp_path / folder)
+        assert answer(base, f"{folder}/baseline") == done
+        assert identity(tmp_path / folder) == before
+    assert len(asked) == 1
+    assert len({identity(tmp_path / folder) for folder in ("first", "second", "third")}) == 3
+
+
+def test_a_finished_side_needs_nothing_that_answers(
+    tmp_path: Path, answer: Answer, asked: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without torch goes on with a run that was answered elsewhere."""
+    base = write_model(tmp_path / "base")
+    done = answer(base, "run")
+
+    def versions() -> dict[str, str]:
+        raise MissingExtraError("torch", "finetune")
+
+    monkeypatch.setattr(llamafactory, "versions", versions)
+    assert answer(base, "run") == done
+    with pytest.raises(MissingExtraError):
+        answer(base, "another run")
+    assert len(asked) == 1
+
+
+def test_what_differs_is_asked(tmp_path: Path, answer: Answer, asked: list[Path]) -> None:
+    base, other = write_model(tmp_path / "base"), write_model(tmp_path / "other", b"other")
+    adapter = write_adapter(tmp_path / "adapter", str(base))
+    answer(base, "first")
+    answer(other, "of another")
+    answer(adapter, "of an adapter")
+    answer(base, "longer", max_new_tokens=99)
+    answer(base, "sampled", do_sample=True)
+    answer(base, "sampled otherwise", do_sample=True, seed=7)
+    assert len(asked) == 6
+    for name, more in ((base, {}), (adapter, {}), (base, {"do_sample": True, "seed": 7})):
+        assert answer(name, f"again {len(more)} {name.name}", **more).origin
+    assert len(asked) == 6
+
+
+@pytest.mark.parametrize("cache", ["", "none"])
+def test_without_a_cache_each_run_asks(
+    tmp_path: Path, answer: Answer, asked: list[Path], cache: str
+) -> None:
+    base = write_model(tmp_path / "base")
+    for number in range(2):
+        assert answer(base, f"run {number}", cache=cache).origin is None
+    assert len(asked) == 2
+    assert not (tmp_path / "kept").exists()
+
+
+def test_a_hub_id_is_asked_each_time(
+    tmp_path: Path, answer: Answer, asked: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(2):
+        assert answer("org/base", f"run {number}").origin is None
+    assert len(asked) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == second
+    assert "baseline: the answers are not kept for other runs: org/base is a hub id" in first
+
+
+def test_taking_fetches_no_weights(
+    bucket: str, tmp_path: Path, answer: Answer, asked: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.publish(write_model(tmp_path / "base"), f"{bucket}/base")
+    first = answer(f"{bucket}/base", "first", cache=f"{bucket}/kept")
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "another machine"))
+    second = answer(f"{bucket}/base", "second", cache=f"{bucket}/kept")
+    assert second.origin
+    assert second.digest == first.digest != ""
+    assert not list((tmp_path / "another machine").rglob("*.safetensors"))
+    assert len(asked) == 1
+
+
+def test_an_interrupted_try_is_cleared_away_by_what_is_taken(
+    tmp_path: Path, answer: Answer, asked: list[Path]
+) -> None:
+    base = write_model(tmp_path / "base")
+    answer(base, "first")
+    (tmp_path / "second" / "partial").mkdir(parents=True)
+    assert answer(base, "second").origin
+    assert not (tmp_path / "second" / "partial").exists()
+    assert len(asked) == 1
+
+
+def test_answers_of_other_versions_are_not_gone_on_with(
+    tmp_path: Path, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what is kept as theirs would be half of them."""
+    base, found = write_model(tmp_path / "base"), list[bool]()
+
+    def die(_samples: Path, work: Path, *_: object) -> None:
+        found.append((work / "half").exists())
+        (work / "half").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(generating, "_predict", die)
+    for torch in ("3", "3", "3.1", "3.1"):
+        monkeypatch.setattr(llamafactory, "versions", lambda torch=torch: {"torch": torch})
+        with pytest.raises(KeyboardInterrupt):
+            answer(base, "run")
+    assert found == [False, True, False, True]
+
+
+def test_a_place_that_can_be_none_is_refused_before_anything_is_asked(
+    tmp_path: Path, answer: Answer, asked: list[Path]
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=r"generate\.cache = .*file is a file"):
+        answer(write_model(tmp_path / "base"), "run", cache=str(tmp_path / "file"))
+    assert asked == []
