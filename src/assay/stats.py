@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
-    Clusters = NDArray[np.int64]
+    ClusterNumbers = NDArray[np.int64]
 
 Specs = Mapping[str, MetricSpec]
 """What each metric is, by name; one without a spec is a mean without a direction or a scale."""
@@ -40,11 +40,11 @@ class SideScores:
     samples: int
     values: Mapping[str, Floats]
     causes: Mapping[str, Mapping[int, str]]
-    clusters: Clusters | None = None
+    clusters: ClusterNumbers | None = None
 
 
 def collect(
-    positions: Mapping[str, int], rows: Iterable[Score], clusters: Clusters | None = None
+    positions: Mapping[str, int], rows: Iterable[Score], clusters: ClusterNumbers | None = None
 ) -> SideScores:
     """Return the scores in `rows` as arrays; `positions` is sample id -> position, and `clusters`
     the number of each position's cluster, None where each is its own.
@@ -222,7 +222,7 @@ def _mean_metric(side: Side, scores: SideScores, spec: MetricSpec) -> Metric:
     )
 
 
-def _interval(spec: MetricSpec, values: Floats, clusters: Clusters | None) -> Interval | None:
+def _interval(spec: MetricSpec, values: Floats, clusters: ClusterNumbers | None) -> Interval | None:
     if spec.kind != "rate" or clusters is not None:
         return _within(spec.scale, interval(values, spec.scale, clusters=clusters))
     low, high = wilson(float(values.mean()) / 100, len(values))
@@ -236,13 +236,13 @@ def _within(scale: tuple[float, float] | None, around: Interval) -> Interval:
     return replace(around, low=max(scale[0], around.low), high=min(scale[1], around.high))
 
 
-def _where(clusters: Clusters | None, scored: NDArray[np.bool_]) -> Clusters | None:
+def _where(clusters: ClusterNumbers | None, scored: NDArray[np.bool_]) -> ClusterNumbers | None:
     """Return the clusters of what is `scored`, None where each is alone in its own."""
     kept = None if clusters is None else clusters[scored]
     return None if _count(kept) == scored.sum() else kept
 
 
-def _count(clusters: Clusters | None) -> int | None:
+def _count(clusters: ClusterNumbers | None) -> int | None:
     """Return how many clusters there are; None where nothing clusters."""
     return None if clusters is None else len(set(clusters.tolist()))
 
@@ -279,7 +279,7 @@ def _comparison(
     spec: MetricSpec,
     difference: Floats,
     scale: tuple[float, float] | None,
-    clusters: Clusters | None,
+    clusters: ClusterNumbers | None,
 ) -> Comparison:
     import numpy as np
 

@@ -15,7 +15,7 @@ import pytest
 from assay import generate as generating
 from assay import llamafactory, progress, store
 from assay.errors import MissingExtraError, SettingsError
-from assay.folder import GENERATE_LOG, PREDICTIONS, RESULTS, SAMPLES
+from assay.folder import GENERATE_LOG, LIKELIHOOD, PREDICTIONS, RESULTS, SAMPLES
 from assay.generate import GenerateSettings
 from assay.llamafactory.job import DEVICE, SECONDS
 from assay.progress import Progress
@@ -23,7 +23,7 @@ from assay.records import Generation
 from assay.report.history import identity
 from assay.reuse import exchange
 from tests.unit.reuse.kept import SAMPLES as ROWS
-from tests.unit.reuse.kept import VERSIONS, prediction, write_adapter, write_model
+from tests.unit.reuse.kept import VERSIONS, prediction, write_adapter, write_loss, write_model
 
 Answer = Callable[..., Generation]
 
@@ -37,7 +37,7 @@ def count_questions(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         asked.append(work)
         words = f"Answer {len(asked)}."
         store.write_rows(work / PREDICTIONS, [prediction(row.id, words) for row in ROWS[::-1]])
-        store.write_json(work / RESULTS, {"eval_loss": 0.1 + 0.2})
+        write_loss(work)
         store.write_json(work / SECONDS, 3.5)
         store.write_json(work / DEVICE, "cpu")
         (work / GENERATE_LOG).write_text("")
@@ -75,7 +75,7 @@ def test_the_second_run_asks_no_model(tmp_path: Path, answer: Answer, asked: lis
     assert second.origin.place == str(tmp_path / "first/baseline")
     assert second.origin.made == first.finished
     assert (second.results, second.digest) == (first.results, first.digest)
-    for name in (PREDICTIONS, RESULTS):
+    for name in (PREDICTIONS, RESULTS, LIKELIHOOD):
         files = [tmp_path / folder / "baseline" / name for folder in ("first", "second")]
         assert files[0].read_bytes() == files[1].read_bytes()
     [event] = events

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from assay.dataset.likeness import NearPrompts
-from assay.dataset.reading import Origin
+from assay.dataset.reading import RowOrigin
 from assay.dataset.selection import prompt_key
 from assay.dataset.unions import Unions, alike
 from assay.records import Sample
@@ -22,7 +22,7 @@ class Clusters:
 
 
 def cluster(
-    samples: Sequence[Sample], origins: Mapping[str, Origin], column: str = ""
+    samples: Sequence[Sample], origins: Mapping[str, RowOrigin], column: str = ""
 ) -> tuple[list[Sample], Clusters]:
     """Return the samples with their `cluster`, and what joined them: the conversation that they
     are turns of, the value in `column`, the same prompt but for case and white space, a prompt

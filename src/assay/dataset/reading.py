@@ -23,7 +23,7 @@ _SKIP = "or pass skip_invalid to leave such rows out"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Origin:
+class RowOrigin:
     """The `row` that a sample is of, counted over the whole source, and what that row belongs to
     by the column that the user named, "" without one."""
 
@@ -42,7 +42,7 @@ class SourceReading:
     invalid: tuple[str, ...]
     samples: list[Sample]
     places: list[str]
-    origins: Mapping[str, Origin]
+    origins: Mapping[str, RowOrigin]
 
 
 def load(
@@ -113,7 +113,7 @@ class _Reader:
         self.remedy = ""
         self.samples: list[Sample] = []
         self.places: list[str] = []
-        self.origins: dict[str, Origin] = {}
+        self.origins: dict[str, RowOrigin] = {}
         self.seen: dict[str, int] = {}
 
     def read(self, part: Part, seed: int) -> None:
@@ -170,10 +170,10 @@ class _Reader:
             self.places += [_place(row)] * len(samples)
             self.origins |= dict.fromkeys((sample.id for sample in samples), self._origin(row))
 
-    def _origin(self, row: SourceRow) -> Origin:
+    def _origin(self, row: SourceRow) -> RowOrigin:
         value = row.value if isinstance(row.value, Mapping) else {}
         group = self.column.value(value, _place(row)) if self.column else ""
-        return Origin(row=self.rows, group=group)
+        return RowOrigin(row=self.rows, group=group)
 
     def _refuse(self, row: SourceRow, error: DatasetError) -> None:
         name = given_id(row.value)

@@ -26,7 +26,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from assay.intervals.crossing import crossing
-from assay.intervals.evidence import Side, sides_of
+from assay.intervals.evidence import Tail, tails_of
 from assay.intervals.power import detectable
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
-    Clusters = NDArray[np.int64]
+    ClusterNumbers = NDArray[np.int64]
 
 __all__ = ["SEED", "Interval", "combined", "detectable", "interval", "wilson"]
 
@@ -65,7 +65,7 @@ def interval(
     values: Floats,
     scale: tuple[float, float] | None = None,
     *,
-    clusters: Clusters | None = None,
+    clusters: ClusterNumbers | None = None,
     rates: bool = False,
     level: float = 0.95,
 ) -> Interval:
@@ -77,7 +77,7 @@ def interval(
     known but the scale. `rates` says that the values are differences of rates on that scale, each
     its lower end, 0 or its upper end.
     """
-    low, high = sides_of(values, scale, clusters, rates)
+    low, high = tails_of(values, scale, clusters, rates)
     mean, wanted = low.draws.mean, _NORMAL.inv_cdf((1 + level) / 2)
     if low.draws.number < 2:
         least, most = scale or (mean, mean)
@@ -108,7 +108,7 @@ def combined(
     return value - math.hypot(*lows), value + math.hypot(*highs)
 
 
-def _distance(side: Side, wanted: float) -> float:
+def _distance(side: Tail, wanted: float) -> float:
     """Return how far below the mean the score is as `wanted`."""
     mean, error = side.draws.mean, side.draws.error
     most = math.inf if side.end is None else mean - side.end
@@ -122,7 +122,7 @@ def _distance(side: Side, wanted: float) -> float:
     return crossing(lambda distance: side.score(mean - distance) - wanted, near, far)
 
 
-def _method(side: Side, clusters: Clusters | None) -> str:
+def _method(side: Tail, clusters: ClusterNumbers | None) -> str:
     names = ["Tango"] * side.rates + ["t", "BCa bootstrap"]
     names += ["exact bound"] * (side.agreement > 0)
     return f"widest of {', '.join(names)}{' over clusters' * (clusters is not None)}"

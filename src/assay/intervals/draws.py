@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
-    Clusters = NDArray[np.int64]
+    ClusterNumbers = NDArray[np.int64]
 
 _NEGLIGIBLE = 1e-9  # of one draw
 
@@ -104,7 +104,7 @@ class Draws:
         return self.beyond(self.mean)
 
 
-def draws_of(values: Floats, clusters: Clusters | None) -> Draws:
+def draws_of(values: Floats, clusters: ClusterNumbers | None) -> Draws:
     """Return the draws that `values` are, each value in the cluster of that number."""
     import numpy as np
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
-    Clusters = NDArray[np.int64]
+    ClusterNumbers = NDArray[np.int64]
 
 _NORMAL = NormalDist()
 _ABOUT_THE_SAME = 1 / 50  # of the scale
@@ -24,7 +24,7 @@ _LEAST_P = 1e-300
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
+class Tail:
     """What is needed to say how surely the mean of `draws` is above some x: the lower `end` of
     their scale, how much they agree, and whether they are differences of `rates`."""
 
@@ -50,15 +50,15 @@ class Side:
         return 1 / unsure if unsure else math.inf
 
 
-def sides_of(
-    values: Floats, scale: tuple[float, float] | None, clusters: Clusters | None, rates: bool
-) -> tuple[Side, Side]:
+def tails_of(
+    values: Floats, scale: tuple[float, float] | None, clusters: ClusterNumbers | None, rates: bool
+) -> tuple[Tail, Tail]:
     """Return what says that the mean is above some x, and, each value with its sign turned, below
     it; what the arguments are, `interval` says."""
     draws, agreement = draws_of(values, clusters), _agreement(values, scale)
     paired = rates and clusters is None
     ends = (scale[0], -scale[1]) if scale else (None, None)
-    low = Side(draws=draws, end=ends[0], agreement=agreement, rates=paired)
+    low = Tail(draws=draws, end=ends[0], agreement=agreement, rates=paired)
     return low, replace(low, draws=draws.mirrored(), end=ends[1])
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from assay.intervals.crossing import crossing
 from assay.intervals.draws import Draws
-from assay.intervals.evidence import Side, sides_of
+from assay.intervals.evidence import Tail, tails_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
-    Clusters = NDArray[np.int64]
+    ClusterNumbers = NDArray[np.int64]
 
 _SHOWN = NormalDist().inv_cdf(0.975)
 _POWER = NormalDist().inv_cdf(0.8)
@@ -26,7 +26,7 @@ def detectable(
     values: Floats,
     scale: tuple[float, float] | None = None,
     *,
-    clusters: Clusters | None = None,
+    clusters: ClusterNumbers | None = None,
     rates: bool = False,
 ) -> float:
     """Return how far from 0 the true mean must be, on the side where that of `values` is, for the
@@ -40,14 +40,14 @@ def detectable(
     beyond the least one whose interval leaves out 0. Where none on the scale does, its end counts,
     and without a scale 0.
     """
-    low, high = sides_of(values, scale, clusters, rates)
+    low, high = tails_of(values, scale, clusters, rates)
     above, below = (low, high.end), (high, low.end)
     if rates:
         return (_detectable(*above) + _detectable(*below)) / 2
     return _detectable(*(above if low.draws.mean > 0 else below))
 
 
-def _detectable(side: Side, opposite: float | None) -> float:
+def _detectable(side: Tail, opposite: float | None) -> float:
     most = 0.0 if opposite is None else -opposite
     if side.draws.number < 2 or (not side.draws.error and not most):
         return most
@@ -58,7 +58,7 @@ def _detectable(side: Side, opposite: float | None) -> float:
     return most if power is None else _in_most_runs(draws, power, 1 - side.agreement)
 
 
-def _just_shown(side: Side, draws: Draws) -> float | None:
+def _just_shown(side: Tail, draws: Draws) -> float | None:
     """Return how far the draws are to be tilted for their interval to leave out 0 by a hair; None
     where no tilt does."""
     below = 1 - side.agreement

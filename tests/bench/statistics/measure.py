@@ -11,7 +11,7 @@ from numpy.random import Generator
 from scipy import stats as reference
 
 from assay.intervals import detectable, interval
-from assay.intervals.evidence import Side, sides_of
+from assay.intervals.evidence import Tail, tails_of
 from tests.bench.statistics.cases import JUDGE, Case, Draw, Floats, Scale, clumped
 
 SHOWN = float(reference.norm.ppf(0.975))
@@ -43,7 +43,7 @@ def misses(case: Case, n: int, replications: int, widths: int = WIDTHS) -> Misse
     ratios = []
     for replication in range(replications):
         values = case.draw(random, n)
-        low, high = sides_of(values, case.scale, clusters, case.rates)
+        low, high = tails_of(values, case.scale, clusters, case.rates)
         above += low.score(case.truth) > SHOWN
         below += high.score(-case.truth) > SHOWN
         if replication < widths and np.ptp(values):
@@ -77,7 +77,7 @@ def power(
     wanted = float(np.mean(reported))
     shown = 0
     for _ in range(replications):
-        low, high = sides_of(losing(wanted)(random, n), scale, None, rates)
+        low, high = tails_of(losing(wanted)(random, n), scale, None, rates)
         shown += low.score(0.0) > SHOWN or high.score(0.0) > SHOWN
     return wanted, shown / replications
 
@@ -95,12 +95,12 @@ def gates(n: int, allowed: float, loss: float, replications: int) -> tuple[float
     return one / replications, five / replications
 
 
-def _dimensions(random: Generator, n: int, loss: float) -> list[Side]:
+def _dimensions(random: Generator, n: int, loss: float) -> list[Tail]:
     shared = clumped(random, n)
     sides = []
     for dimension in range(DIMENSIONS):
         values = np.where(random.random(n) < 0.5, shared, clumped(random, n))
         if not dimension:
             values = np.where(random.random(n) < loss / 9, -9.0, values)
-        sides.append(sides_of(values, JUDGE, None, rates=False)[0])
+        sides.append(tails_of(values, JUDGE, None, rates=False)[0])
     return sides

@@ -31,7 +31,7 @@ from assay.dataset import (
 )
 from assay.dataset.clusters import cluster
 from assay.dataset.likeness import SIMILAR
-from assay.dataset.reading import Origin
+from assay.dataset.reading import RowOrigin
 from assay.dataset.selection import hold_out
 from assay.dataset.unions import Unions, alike
 from assay.errors import DatasetError
@@ -60,8 +60,8 @@ def row(name: str, prompt: str, **more: Any) -> dict[str, Any]:
     return {"id": name, "instruction": prompt, "output": "t", **more}
 
 
-def alone(samples: list[Sample]) -> dict[str, Origin]:
-    return {sample.id: Origin(row=number) for number, sample in enumerate(samples, 1)}
+def alone(samples: list[Sample]) -> dict[str, RowOrigin]:
+    return {sample.id: RowOrigin(row=number) for number, sample in enumerate(samples, 1)}
 
 
 def names(run: Path) -> dict[str, str]:
@@ -129,7 +129,8 @@ def test_clusters_are_those_of_an_exhaustive_search_in_any_order_of_the_rows(
 ) -> None:
     samples = [sample(f"s{number}", prompt) for number, prompt in enumerate(prompts)]
     origins = {
-        one.id: Origin(row=number // 2, group=groups[number]) for number, one in enumerate(samples)
+        one.id: RowOrigin(row=number // 2, group=groups[number])
+        for number, one in enumerate(samples)
     }
     joined = [
         (left, right)
@@ -180,7 +181,7 @@ def test_what_the_turns_of_one_conversation_share_is_not_the_wording_of_a_task()
         for turn in range(15):
             one = sample(f"{talk}:{turn}", f"{WHALE} {place}" + " and then" * turn)
             samples.append(one)
-            origins[one.id] = Origin(row=1 if talk == "a" else 2)
+            origins[one.id] = RowOrigin(row=1 if talk == "a" else 2)
     _, summary = cluster(samples, origins)
     assert summary == Clusters(clusters=1, joined={"conversation": 28, "near prompt": 1})
 

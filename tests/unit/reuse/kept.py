@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from assay import generate, model, reuse, store
-from assay.folder import GENERATION, PREDICTIONS, RESULTS
+from assay.folder import GENERATION, LIKELIHOOD, PREDICTIONS, RESULTS
 from assay.llamafactory.job import GenerateJob
-from assay.records import Generation, Message, Prediction, Sample
+from assay.records import Generation, Likelihood, Message, Prediction, Sample
 from assay.reuse import Entry
 
 VERSIONS = {"assay": "1", "llamafactory": "2", "torch": "3", "transformers": "4", "peft": "5"}
@@ -65,11 +65,19 @@ def prediction(id_: str, words: str = "I am.") -> Prediction:
     return Prediction(id=id_, output=words, finish="stop", prompt_tokens=9, output_tokens=2)
 
 
+def write_loss(folder: Path) -> None:
+    """Write what the evaluation leaves in `folder`."""
+    store.write_json(folder / RESULTS, {"eval_loss": 0.1 + 0.2})
+    values = {"eval_loss": 0.1 + 0.2, "accuracy": 0.7}
+    rows = [Likelihood(id=row.id, values=values, tokens=3) for row in SAMPLES]
+    store.write_rows(folder / LIKELIHOOD, rows)
+
+
 def answer(out: Path, entry: Entry, words: str = "I am.", device: str = "cpu") -> Generation:
     """Write the answers of `entry` to `out`, as generate leaves them, and return their record."""
     rows = [prediction(row.id, words) for row in SAMPLES]
     store.write_rows(out / PREDICTIONS, rows)
-    store.write_json(out / RESULTS, {"eval_loss": 0.1 + 0.2})
+    write_loss(out)
     done = Generation(
         model=entry.model.name,
         base_model=entry.model.base_name,
