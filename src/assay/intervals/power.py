@@ -30,18 +30,25 @@ def detectable(
     rates: bool = False,
 ) -> float:
     """Return how far from 0 the true mean must be, on the side where that of `values` is, for the
-    95% interval to leave out 0 in four runs of five: 80% power at 5%, two-sided.
+    95% interval to leave out 0 in four runs of five: 80% power at 5%, two-sided. Of `rates` it is
+    the mean of both sides: on the side of the mean the others happen to be few.
 
     More of a difference is taken to be these values with more of the ones on that side (Efron 1981,
     "Nonparametric Standard Errors and Confidence Intervals", Canadian Journal of Statistics 9) and
     fewer of the others; the more they agree, as many of the others, and of the end of the scale
-    too, which may not have been seen. The mean
-    that is wanted lies 0.84 of its standard errors beyond the least one whose interval leaves out
-    0. Where none on the scale does, its end is returned, and without a scale 0.
+    too, which may not have been seen. The mean that is wanted lies 0.84 of its standard errors
+    beyond the least one whose interval leaves out 0. Where none on the scale does, its end counts,
+    and without a scale 0.
     """
     low, high = sides_of(values, scale, clusters, rates)
-    side, other = (low, high) if low.draws.mean > 0 else (high, low)
-    most = 0.0 if other.end is None else -other.end
+    above, below = (low, high.end), (high, low.end)
+    if rates:
+        return (_detectable(*above) + _detectable(*below)) / 2
+    return _detectable(*(above if low.draws.mean > 0 else below))
+
+
+def _detectable(side: Side, opposite: float | None) -> float:
+    most = 0.0 if opposite is None else -opposite
     if side.draws.number < 2 or (not side.draws.error and not most):
         return most
     draws = _from_zero(side.draws)
