@@ -18,6 +18,7 @@ from assay.judge.mode import JudgeJob, JudgeMode, priced
 from assay.judge.modes import score
 from assay.judge.seats import log_of, seats
 from assay.judge.settings import JudgeSettings
+from assay.judge.specs import dimension_specs
 from assay.judge.summary import JudgeSummary
 from assay.records import SIDES, Metric, Score, Side, Verdict
 from assay.stats import collect, summarise
@@ -58,13 +59,15 @@ def combine_panel(
     joined = islice(cases.read(samples, predictions), settings.max_samples or None)
     clusters = {sample.id: sample.cluster for sample, _ in joined}
     ids = list(clusters)
-    names = rubric.dimensions(settings.rubric)
-    rows = list(combine([verdicts(judge) for judge in logs], ids, names))
+    asked = rubric.load(settings.rubric)
+    rows = list(combine([verdicts(judge) for judge in logs], ids, tuple(asked.dimensions)))
     summaries = [store.read_record(judge.with_name(JUDGE), JudgeSummary) for judge in logs]
     positions = {id_: number for number, id_ in enumerate(ids)}
     store.write_rows(log.parent / PANEL / SCORES, rows)
     scores = collect(positions, rows, cases.cluster_numbers(clusters.values()))
-    summary = _summarise(summaries, rows, summarise(side, scores, ()))
+    specs = dimension_specs(asked.dimensions, (asked.low, asked.high), asked.directions)
+    metrics = summarise(side, scores, (), {spec.name: spec for spec in specs})
+    summary = _summarise(summaries, rows, metrics)
     store.write_json(log.parent / PANEL / COMBINED, summary)
 
 
