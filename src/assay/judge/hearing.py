@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from assay import store
 from assay.errors import StageError
-from assay.judge import rubric
+from assay.judge import learned, rubric
 from assay.judge.cost import Budget, price_of
-from assay.judge.endpoint import Dialect
+from assay.judge.dialect import Dialect, dropped, with_dropped
 from assay.judge.log import (
     NOT_JUDGED,
     Pending,
+    as_asked,
     copied,
+    dropped_in,
     identity,
     key,
     not_judged,
@@ -57,20 +60,41 @@ class Hearing:
         self.settings = settings
         self.rubric = rubric.load(settings.rubric)
         self.price = price_of(settings.model, settings.prices, settings.max_cost)
-        self.identity = identity(settings, self.rubric)
+        self._start = learned.recall(settings)
         self.names = tuple(names or self.rubric.dimensions)
         self.budget = Budget(self.price, settings.max_cost)
-        self.dialect: Dialect | None = None
+        self.asked: Dialect | None = None
         self._causes: Counter[str] = Counter()
         self._given = 0
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """What the endpoint is known to refuse of what a verdict depends on."""
+        wanted = learned.wanted(self.settings)
+        return dropped(self.asked or self._start or wanted, wanted)
+
+    @property
+    def identity(self) -> str:
+        """The identity of the verdicts as the endpoint is asked for them now."""
+        return identity(self.settings, self.rubric, self.dropped)
+
+    def recall(self, log: Path, keyed: Iterable[Keyed]) -> None:
+        """Ask as the verdicts in `log` were asked for that were paid under the same keys, where
+        nothing is known of the endpoint on this machine."""
+        if self._start is None:
+            names = dropped_in(log, (name for name, _ in keyed))
+            if names:
+                self._start = with_dropped(learned.wanted(self.settings), names)
 
     def beside(self, log: Path, others: Sequence[Case]) -> dict[str, Verdict]:
         """Judge answers that are no predictions of this run, and return their verdicts by id."""
         if not others:
             return {}
         keyed = [(key(self.identity, case), case) for case in others]
+        self.recall(log, keyed)
+        keyed = [(key(self.identity, case), case) for case in others]
         self.fill(log, pending(log, keyed, self.names), iter(keyed), None)
-        wanted = {name for name, _ in keyed}
+        wanted = {key(self.identity, case) for case in others}
         return {id: row for id, row in verdicts(log).items() if row.key in wanted}  # noqa: A001
 
     def fill(
@@ -88,8 +112,7 @@ class Hearing:
     async def _judge_all(
         self, left: Iterator[Keyed], todo: Twins, file: IO[bytes], tracker: Tracker | None
     ) -> None:
-        async with Session(self.settings, self.rubric) as session:
-            self.dialect = session.endpoint.dialect
+        async with Session(self.settings, self.rubric, self.asked or self._start) as session:
 
             async def work() -> None:
                 for name, case in left:
@@ -112,6 +135,8 @@ class Hearing:
         if reserved is None:
             return not_judged(case[0].id, name, self.names)
         verdict = await self.give(session, case, name)
+        self.asked = session.endpoint.dialect
+        verdict = replace(verdict, key=as_asked(name, session.endpoint.dropped))
         self.budget.settle(reserved, verdict.prompt_tokens, verdict.output_tokens)
         return verdict
 
