@@ -61,11 +61,15 @@ class Access:
             content = content.replace(secret.encode(), b"***")
         return content
 
-    def hide(self, text: str) -> str:
-        """Return a text of the endpoint without the secrets, and without what looks like one."""
+    def bare(self, text: str) -> str:
+        """Return a text without the secrets: a body may hold them in pieces, or escaped."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
-        return checks.redacted(text)
+        return text
+
+    def hide(self, text: str) -> str:
+        """Return what an error says without the secrets, and without what looks like one."""
+        return checks.redacted(self.bare(text))
 
 
 def check_access(settings: JudgeSettings) -> None:

@@ -32,7 +32,8 @@ _OVERFLOW = re.compile(
 _NO_BALANCE = re.compile(
     r"insufficient.{0,3}(?:quota|balance|credit|fund)|(?:balance|credit|quota|fund)s?.{0,20}"
     r"(?:insufficient|exhausted|too low|not enough|used up|run out|depleted|exceeded your current)|"
-    r"exceeded your current quota|out of credit|arrear|overdue|payment required|billing (?:hard|not)|"
+    r"exceeded your current quota|out of credit|arrear|overdue|payment required|"
+    r"billing (?:hard|not)|"
     r"余额|欠费|充值|资源包",
     re.IGNORECASE,
 )

@@ -37,7 +37,8 @@ _NO = (
     r"un(?:support|known|recogni[sz]ed|expected|available|permitted)|invalid|illegal|extra|"
     r"additional|forbidden|deprecated|incompatible|does(?:n't| not)|do(?:n't| not)|"
     r"(?:is|are)(?:n't| not)|not (?:be |yet )?(?:support|allow|permit|valid|avail|enabled|accept|"
-    r"recogni|implement|compatible)|no \w+ found|cannot|can't|must|should|only|no longer|failed|fails|error|"
+    r"recogni|implement|compatible)|no \w+ found|cannot|can't|must|should|only|no longer|"
+    r"failed|fails|error|"
     r"不支持|无效|非法|不合法|未知|不允许|必须|不能|只能|仅支持|错误|有误"
 )
 _KEYWORD = re.compile(

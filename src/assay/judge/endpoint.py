@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from assay.judge import dialect as dialects
@@ -97,7 +98,8 @@ class Endpoint:
             refused = refused or refusal_in(body_of(content), self._access.hide)
             if refused is None:
                 self._learn(tried)
-                return read_reply(self._access.without(content), self._access.hide)
+                reply = read_reply(self._access.without(content), self._access.hide)
+                return replace(reply, text=self._access.bare(reply.text))
             lower = self._lower(tried, refused, body)
             if lower is None:
                 raise call_error(refused, headers)

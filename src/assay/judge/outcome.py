@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from assay.judge import stream
 from assay.judge.causes import cause_of, no_balance
 from assay.judge.refusal import Hide, Refusal, within
 from assay.settings import redacted
@@ -105,8 +106,6 @@ def read_reply(content: bytes, hide: Hide = redacted) -> Reply:
 
 def body_of(content: bytes) -> Any:
     """Return the JSON of a body, put together where it came as a stream; None for anything else."""
-    from assay.judge import stream
-
     if stream.is_stream(content):
         return stream.completion(content)
     try:
@@ -176,8 +175,8 @@ def call_error(refusal: Refusal, headers: Mapping[str, str]) -> CallError:
         cause == "rate_limited" and not no_balance(refusal)
     )
     wait = _retry_after(headers) if passing else None
-    unclear = refusal.within and str(refusal.status) not in refusal.codes
-    return CallError(cause, refusal.told, transient=passing, wait=wait, answered=unclear)
+    told, answered = refusal.told, refusal.unclear
+    return CallError(cause, told, transient=passing, wait=wait, answered=answered)
 
 
 def no_answer(error: openai.APIConnectionError) -> CallError:

@@ -37,14 +37,15 @@ Hide = Callable[[str], str]
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
     """An error: its HTTP status or, in a body of status 200, the code that counts as one; its
-    codes and types; the parameters that it names; what it says, on one line and without secrets;
-    and that as it is shown."""
+    codes and types; the parameters that it names; what it says, on one line and without secrets.
+    `within` says that it stood in a body of status 200, `unclear` that nothing there was a code."""
 
     status: int
     codes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     text: str = ""
     within: bool = False
+    unclear: bool = False
 
     @property
     def told(self) -> str:
@@ -93,6 +94,7 @@ def within(body: object, hide: Hide = redacted) -> Refusal | None:
         names=tuple(gathered.names),
         text=texts[:_MOST_READ] or _phrase(status),
         within=True,
+        unclear=not status,
     )
 
 

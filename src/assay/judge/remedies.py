@@ -36,6 +36,7 @@ _REMEDIES = {
 }
 _CERTIFICATE = re.compile(r"certificate", re.IGNORECASE)
 _MOST = re.compile(r"max_(?:completion_|output_)?tokens|maxOutputTokens", re.IGNORECASE)
+_ELSEWHERE = {301, 302, 303, 305, 307, 308, 405, 501}
 _VERSION = re.compile(r"api[-_ ]version", re.IGNORECASE)
 
 
@@ -60,6 +61,8 @@ def _kind(settings: JudgeSettings, cause: str, detail: str, names: str) -> str:
         return "no_balance"
     if _CERTIFICATE.search(detail) and "no connection" in detail:
         return "certificate"
+    if cause == "rejected" and _status(detail) in _ELSEWHERE:
+        return "server_error"
     return "too_many" if cause == "rejected" and _MOST.search(detail) else cause
 
 
