@@ -16,6 +16,12 @@ from assay.errors import JudgeError
 from assay.judge.settings import JudgeSettings, Seat
 
 SHORTEST_SECRET = 6
+# what a cluster's pods have of the judge's Secret: its entries, and the variables of their values
+JUDGE_VARIABLES: Mapping[str, str] = {
+    "api-key": JudgeSettings.api_key_env,
+    "header-1": "ASSAY_JUDGE_HEADER_1",
+    "header-2": "ASSAY_JUDGE_HEADER_2",
+}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SECRET_QUERY = re.compile(r"(?:^|[-_])(?:sig|signature|sas|auth|code|pass)$|key|token", re.I)

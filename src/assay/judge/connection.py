@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import ssl
 
     import openai
+    from openai._types import RequestOptions
 
 
 def client(settings: JudgeSettings, access: Access) -> openai.AsyncOpenAI:
@@ -23,24 +24,31 @@ def client(settings: JudgeSettings, access: Access) -> openai.AsyncOpenAI:
         import openai
     except ImportError:
         raise MissingExtraError("openai[aiohttp]", "judge") from None
-    named = {name.lower() for name in access.headers}
-    # an endpoint with a key header of its own takes "Bearer none" for a wrong token
-    bare = bool(named) and not access.key and "authorization" not in named
-    headers: dict[str, Any] = {"Authorization": openai.Omit()} if bare else {}
     return openai.AsyncOpenAI(
         base_url=access.url,
         api_key=access.key or "none",
         max_retries=0,
         timeout=settings.timeout_s,
-        default_headers=headers | dict(access.headers),
         default_query=dict(settings.query),
         # a third of the processor time of the default client, whose pool does not scale
         http_client=openai.DefaultAioHttpClient(
             timeout=settings.timeout_s,
             verify=_trusted(settings.ca_file),
-            follow_redirects=not named,  # they would take these headers to any server
+            follow_redirects=not access.headers,  # they would take these headers to any server
         ),
     )
+
+
+def options(access: Access) -> RequestOptions:
+    """Return what goes with each request beside its body."""
+    import openai
+
+    headers: dict[str, Any] = dict(access.headers)
+    named = {name.lower() for name in headers}
+    # an endpoint with a key header of its own takes "Bearer none" for a wrong token
+    if named and not access.key and "authorization" not in named:
+        headers["Authorization"] = openai.Omit()
+    return {"headers": headers} if headers else {}
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from assay.judge import dialect as dialects
 from assay.judge import learned, refusal
 from assay.judge.access import Access
 from assay.judge.causes import CONTENT_FILTER, OVERFLOW, cause_of
-from assay.judge.connection import client
+from assay.judge.connection import client, options
 from assay.judge.contract import Chat
 from assay.judge.dialect import Dialect
 from assay.judge.outcome import (
@@ -47,6 +47,7 @@ class Endpoint:
         # whole: the SDK would put it together again for each request
         self._address = f"{self._access.url}/chat/completions"
         self._client = client(settings, self._access)
+        self._options = options(self._access)
         self._leading = False
         self._open = asyncio.Event()
 
@@ -149,8 +150,12 @@ class Endpoint:
             with _readable():
                 # not chat.completions.create: its checks of the body cost as much again
                 if method == "get":
-                    return await self._client.get(address, cast_to=httpx2.Response)
-                return await self._client.post(address, body=body, cast_to=httpx2.Response)
+                    return await self._client.get(
+                        address, cast_to=httpx2.Response, options=self._options
+                    )
+                return await self._client.post(
+                    address, body=body, cast_to=httpx2.Response, options=self._options
+                )
         except openai.APIStatusError as error:
             answer = error.response
             content = self._access.without(answer.content)
