@@ -192,13 +192,13 @@ def test_a_secret_in_a_setting_is_refused_and_not_shown(changed: dict[str, Any])
 )
 @pytest.mark.parametrize("place", ["dataset", "model", "judge"])
 def test_a_signed_address_is_refused_and_not_shown(url: str, place: str) -> None:
-    changed: dict[str, Any] = {
+    changes: dict[str, dict[str, Any]] = {
         "dataset": {"dataset": {"eval": url}},
         "model": {"model": url},
         "judge": a_run(rubric=url),
-    }[place]
+    }
     with pytest.raises(InputError, match="holds a signature or a key") as refused:
-        config.parse(a_run() | changed)
+        config.parse(a_run() | changes[place])
     assert "s3cr3t" not in str(refused.value)
 
 
