@@ -66,8 +66,25 @@ def test_yaml_is_a_configuration(page: str, code: str) -> None:
 JUDGES = re.findall(
     r"^## (.*?)\n\n```yaml\n(.*?)```", (ROOT / "docs/judges.md").read_text(), re.M | re.S
 )
-SERVERS = """OpenAI Azure Anthropic Gemini Mistral DeepSeek Qwen GLM Kimi OpenRouter vLLM SGLang Ollama
-LM-Studio llama.cpp LiteLLM NIM""".split()
+SERVERS = [
+    "OpenAI",
+    "Azure",
+    "Anthropic",
+    "Gemini",
+    "Mistral",
+    "DeepSeek",
+    "Qwen",
+    "GLM",
+    "Kimi",
+    "OpenRouter",
+    "vLLM",
+    "SGLang",
+    "Ollama",
+    "LM-Studio",
+    "llama.cpp",
+    "LiteLLM",
+    "NIM",
+]
 
 
 @pytest.mark.parametrize(("name", "code"), JUDGES, ids=[name for name, _ in JUDGES])
