@@ -21,8 +21,8 @@ from assay.judge.outcome import (
     body_of,
     call_error,
     no_answer,
-    read_reply,
     refusal_in,
+    reply_in,
 )
 from assay.judge.refusal import MOST_TOLD, Refusal
 from assay.judge.settings import JudgeSettings
@@ -91,15 +91,19 @@ class Endpoint:
         self, chat: Chat, schema: Mapping[str, Any], alone: asyncio.TimerHandle | None = None
     ) -> Reply:
         tried = self.dialect
+        refused: Refusal | None
         while True:
             body = self._body(tried, chat, schema)
             answer = await self._send("post", self._address, body)
-            refused, headers = answer if isinstance(answer, tuple) else (None, answer.headers)
-            content = b"" if isinstance(answer, tuple) else answer.content
-            refused = refused or refusal_in(body_of(content), self._access.hide)
+            if isinstance(answer, tuple):
+                (refused, headers), parsed, content = answer, None, b""
+            else:
+                content, headers = self._access.without(answer.content), answer.headers
+                parsed = body_of(content)
+                refused = refusal_in(parsed, self._access.hide)
             if refused is None:
                 self._learn(tried)
-                reply = read_reply(self._access.without(content), self._access.hide)
+                reply = reply_in(parsed, content, self._access.hide)
                 return replace(reply, text=self._access.bare(reply.text))
             lower = self._lower(tried, refused, body)
             if lower is None:

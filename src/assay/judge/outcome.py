@@ -78,6 +78,11 @@ def read_reply(content: bytes, hide: Hide = redacted) -> Reply:
     body = body_of(content)
     if refusal := refusal_in(body, hide):
         raise call_error(refusal, {})
+    return reply_in(body, content, hide)
+
+
+def reply_in(body: Any, content: bytes, hide: Hide = redacted) -> Reply:
+    """Return the reply in a body without an error, which was `content`. Raises CallError."""
     try:
         choice = body["choices"][0]
         message, finish = choice["message"], str(choice.get("finish_reason") or "").lower()
