@@ -4,6 +4,7 @@ from typing import Any
 
 from kfp import dsl, kubernetes
 
+from assay.judge.access import JUDGE_VARIABLES
 from assay.scoring import SCORERS
 from components.gate import gate
 from components.generate import generate
@@ -12,7 +13,6 @@ from components.report import report
 from components.score import SCORING
 from pipelines.form import Given
 
-JUDGE_KEY = {"api-key": "ASSAY_JUDGE_API_KEY"}
 STORE_SECRET = "assay-store"  # noqa: S105  its name
 STORE = {
     name: name
@@ -27,8 +27,9 @@ STORE = {
 
 
 def give_judge_key(task: dsl.PipelineTask, secret: str) -> dsl.PipelineTask:
-    """Pass the judge's key to `task` from a Kubernetes Secret; locally it is in the environment."""
-    kubernetes.use_secret_as_env(task, secret, JUDGE_KEY, optional=True)
+    """Pass the judge's key and its headers' values to `task` from a Kubernetes Secret; locally they
+    are in the environment."""
+    kubernetes.use_secret_as_env(task, secret, dict(JUDGE_VARIABLES), optional=True)
     return task
 
 

@@ -41,6 +41,15 @@ def _no_llamafactory_unasked(request: pytest.FixtureRequest) -> Iterator[None]:
         assert "llamafactory" not in sys.modules, f"the test needs a fixture: {OF_THE_MODEL}"
 
 
+@pytest.fixture(autouse=True)
+def _no_judge_is_known(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an earlier test's endpoint refused is none of the next one's, at the same port."""
+    folder = tmp_path_factory.getbasetemp() / f"judges-{next(BUCKETS)}"
+    monkeypatch.setattr("assay.judge.learned.cache_folder", lambda: folder)
+
+
 @pytest.fixture(scope="session")
 def smollm2() -> Path:
     """The directory of SmolLM2-135M-Instruct, converted once on this machine."""

@@ -244,7 +244,7 @@ def _override(values: dict[str, Any], name: str, value: Any) -> None:
 def _with_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     places = [("", "model"), ("", "base_model"), ("", "baseline"), ("finetune", "base_model")]
     places += [("dataset", "train"), ("dataset", "eval"), ("judge", "rubric"), ("judge", "anchors")]
-    places += [("judge", "calibration")]
+    places += [("judge", "calibration"), ("judge", "ca_file")]
     for section, name in places:
         holder = values.get(section) if section else values
         if isinstance(holder, dict) and isinstance(holder.get(name), str) and holder[name]:

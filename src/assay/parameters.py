@@ -222,7 +222,8 @@ TABLE = (
     Parameter(
         name="judge_secret",
         type=str,
-        meaning="Kubernetes Secret whose entry api-key is the judge's key.",
+        meaning="Kubernetes Secret whose entry api-key is the judge's key; header-1 and header-2, "
+        "where it has them, are values of headers.",
         default="assay-judge",
     ),
     Parameter(

@@ -23,6 +23,17 @@ _HIDDEN = re.compile(
     r"(?<=://)[^/\s'\"]+(?=@)|(?<=[?&])[^\s&'\"]+|\b(?:sk|pk|rk|hf|gsk|gh[a-z]|glpat|xai|xox[a-z])"
     r"[-_][\w.-]+|\b(?:AKIA|ASIA|AIza|eyJ)[\w.-]{8,}"
 )
+_KEY = re.compile(
+    r"sk[-_][\w.-]{8,}|(?:gsk|hf|gh[a-z]|glpat|nvapi|pk|rk|xai|xox[a-z])[-_][A-Za-z0-9]{16,}[\w.-]*|"
+    r"(?:AKIA|ASIA|AIza)[\w-]{12,}|eyJ[\w-]{8,}\.[\w.-]+"
+)
+# of a query: what signs a URL, or is a key by its name
+_SIGNED = re.compile(
+    r"[?&;](?:x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig|awsaccesskeyid|"
+    r"(?:[\w-]*[-_])?(?:api[-_]?key|key|token|password|secret|auth))=[^&\s]",
+    re.IGNORECASE,
+)
+_BRANCH = re.compile(r"(?:constrained-)?(?:float|int|str)|literal\[.*\]")  # of a union, to pydantic
 _LONGEST = 200
 _UNKNOWN = "unexpected_keyword_argument"  # pydantic's name for it
 # what pydantic says of each kind of a value that may be a number or text, and calls that kind
@@ -80,12 +91,18 @@ def check_secrets(value: object, where: str) -> None:
 
 
 def check_urls(value: object, where: str) -> None:
-    """Raise SettingsError for a URL with a user name or password, anywhere in `value`: it would be
-    stored with the run, and printed."""
+    """Raise SettingsError for a URL with a user name or password, or with a signature or a key in
+    its query, anywhere in `value`: it would be stored with the run, and printed."""
     if isinstance(value, str) and _PASSWORD.match(value.strip()):
         raise SettingsError(
             f"{where} holds a user name or password",
             "Leave it out and pass it by environment variable or Kubernetes Secret",
+        )
+    if isinstance(value, str) and "://" in value and _SIGNED.search(value):
+        raise SettingsError(
+            f"{where} holds a signature or a key behind its path",
+            "Name the file by s3:// or minio://, or copy it here; credentials come by environment "
+            "variable or Kubernetes Secret",
         )
     for name, inner in _items(value):
         check_urls(inner, f"{where}.{name}" if where else name)
@@ -94,6 +111,22 @@ def check_urls(value: object, where: str) -> None:
 def has_query(url: str) -> bool:
     """Whether a URL goes on behind its path, where a key may stand."""
     return "?" in url or "#" in url
+
+
+def is_key(text: str) -> bool:
+    """Whether a text has the form of a key."""
+    return bool(_KEY.fullmatch(text.strip()))
+
+
+def secret_in(url: str) -> str:
+    """Return what a URL holds beside an address that may be a secret, "" for nothing."""
+    if "@" in url:
+        return "a user name or password"
+    if has_query(url):
+        return "a query"
+    if ";" in url:
+        return "parameters"
+    return "what looks like a key" if any(map(is_key, url.split("/"))) else ""
 
 
 def shown(value: object, name: str = "") -> str:
@@ -201,6 +234,8 @@ def _refused(error: Mapping[str, Any], where: str) -> SettingsError:
     places = [str(part) for part in error["loc"]]
     if kind in _OF_A_UNION and places[-1:] == [_OF_A_UNION[kind]]:
         places, message = places[:-1], "input should be a number or text"
+    elif len(places) > 1 and _BRANCH.fullmatch(places[-1]):
+        places = places[:-1]
     *outer, last = [where, *places]
     name = ".".join([*outer, last])
     if kind == _UNKNOWN:

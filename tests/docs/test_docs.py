@@ -63,6 +63,42 @@ def test_yaml_is_a_configuration(page: str, code: str) -> None:
         assert settings.build(config.SECTIONS[section], values[section], section)
 
 
+JUDGES = re.findall(
+    r"^## (.*?)\n\n```yaml\n(.*?)```", (ROOT / "docs/judges.md").read_text(), re.M | re.S
+)
+SERVERS = [
+    "OpenAI",
+    "Azure",
+    "Anthropic",
+    "Gemini",
+    "Mistral",
+    "DeepSeek",
+    "Qwen",
+    "GLM",
+    "Kimi",
+    "OpenRouter",
+    "vLLM",
+    "SGLang",
+    "Ollama",
+    "LM-Studio",
+    "llama.cpp",
+    "LiteLLM",
+    "NIM",
+]
+
+
+@pytest.mark.parametrize(("name", "code"), JUDGES, ids=[name for name, _ in JUDGES])
+def test_every_judge_of_the_page_is_one(name: str, code: str) -> None:
+    parsed = config.parse({"model": "a/b", "dataset": {"eval": "x.json"}, **yaml.safe_load(code)})
+    assert parsed.judge
+    assert parsed.judge.endpoint.startswith("http"), name
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_the_page_has_a_block_for_each(server: str) -> None:
+    assert any(server.replace("-", " ") in name for name, _ in JUDGES)
+
+
 @pytest.mark.parametrize(("page", "code"), blocks("sh"))
 def test_commands_exist(page: str, code: str) -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)

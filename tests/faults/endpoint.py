@@ -40,6 +40,7 @@ class FakeEndpoint:
     keep: bool = True
     requests: list[Body] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     together: int = 0
     most_together: int = 0
 
@@ -79,9 +80,10 @@ def error(status: int, message: str = "", *, delay: float = 0.0, **more: Any) ->
 
 @contextmanager
 def serving(
-    handler: Handler, models: tuple[str, ...] = ("fake",), keep: bool = True
+    handler: Handler, models: tuple[str, ...] | Answer = ("fake",), keep: bool = True
 ) -> Iterator[FakeEndpoint]:
-    """Serve `handler` from a thread until the block ends; record the requests if `keep`."""
+    """Serve `handler` from a thread until the block ends; record the requests if `keep`. `models`
+    are the names in the list of models, or the answer in its place."""
     started: list[tuple[asyncio.AbstractEventLoop, FakeEndpoint]] = []
     ready = threading.Event()
 
@@ -130,7 +132,7 @@ async def _connection(
     writer: asyncio.StreamWriter,
     endpoint: FakeEndpoint,
     handler: Handler,
-    models: tuple[str, ...],
+    models: tuple[str, ...] | Answer,
 ) -> None:
     try:
         while True:
@@ -140,9 +142,10 @@ async def _connection(
             content = await reader.readexactly(int(headers.get("content-length", 0)))
             if endpoint.keep:
                 endpoint.headers.append(headers)
+                endpoint.paths.append(request.split(" ")[1])
             if request.startswith("GET"):
-                rows = [{"id": name, "object": "model"} for name in models]
-                answer = Answer(body=json.dumps({"object": "list", "data": rows}).encode())
+                answer = models if isinstance(models, Answer) else _listed(models)
+                await asyncio.sleep(answer.delay)
             else:
                 body = json.loads(content)
                 if endpoint.keep:
@@ -162,6 +165,11 @@ async def _connection(
         pass
     finally:
         writer.close()
+
+
+def _listed(models: tuple[str, ...]) -> Answer:
+    rows = [{"id": name, "object": "model"} for name in models]
+    return Answer(body=json.dumps({"object": "list", "data": rows}).encode())
 
 
 def _http(answer: Answer) -> bytes:

@@ -68,7 +68,8 @@ generate = st.fixed_dictionaries(
 judge = st.fixed_dictionaries(
     {key: st.just(value) for key, value in JUDGE.items()},
     optional={
-        "temperature": st.floats(0, 2),
+        "temperature": st.floats(0, 2) | st.just("none"),
+        "extra_body": st.sampled_from([{}, {"chat_template_kwargs": {"enable_thinking": False}}]),
         "max_tokens": st.integers(64, 4096),
         "concurrency": st.integers(1, 99),
         "json_schema": st.booleans(),
@@ -138,6 +139,9 @@ generate: {template: llama3, batch_size: 4, cutoff_len: 98, max_new_tokens: 97, 
   cache: "s3://b/kept", llamafactory: {infer_dtype: bfloat16}}
 metrics: {metrics: [bleu-4], processes: 2}
 judge: {endpoint: "https://judge.example/v1", model: big, api_key_env: "", temperature: 0.5,
+  headers: {api-key: ASSAY_JUDGE_API_KEY, x-sub: ASSAY_JUDGE_HEADER_1},
+  query: {api-version: "2024-10-21"}, extra_body: {reasoning_effort: low}, stream: true,
+  ca_file: "s3://b/ca.pem",
   max_tokens: 96, rubric: "s3://b/rubric", json_schema: false, repeats: 2, one_call_each: true,
   max_samples: 4, concurrency: 2, requests_per_minute: 3, tokens_per_minute: 4, timeout_s: 5,
   retries: 6, self_test: false, anchors: "s3://b/anchors", flip_sample: 5,
@@ -211,6 +215,8 @@ def test_only_what_is_set_becomes_an_argument() -> None:
         ({**EVALUATE, "baseline": "../other"}, "baseline"),
         ({**FINETUNE, "finetune": {"base_model": "~/b", "template": "qwen3"}}, "base_model = ~/b"),
         ({**EVALUATE, "judge": {**JUDGE, "api_key_env": "MINE"}}, "judge_secret"),
+        ({**EVALUATE, "judge": {**JUDGE, "headers": {"x-sub": "MINE"}}}, "judge.headers.x-sub = M"),
+        ({**EVALUATE, "judge": {**JUDGE, "ca_file": "ca.pem"}}, r"judge\.ca_file = ca\.pem is a"),
         ({**EVALUATE, "history": "nightly"}, "history = nightly is a path of this machine"),
         ({**FINETUNE, "history": "nightly"}, "history = nightly is a path of this machine"),
         ({**FINETUNE, "generate": {"cache": "kept"}}, r"generate\.cache = kept is a path of this"),

@@ -12,6 +12,7 @@ import yaml
 
 from assay import __version__, config, parameters, plan, task
 from assay.compiled import pipeline
+from assay.judge.access import JUDGE_VARIABLES
 from assay.kubeflow.parameters import PYTHON_TYPES
 from components.preflight import preflight
 from pipelines.compile import PIPELINES, compile_pipelines
@@ -108,7 +109,7 @@ def test_secrets_are_only_named_and_only_where_they_are_needed(name: str) -> Non
         }
         for task, executor in executors.items()
     }
-    keys, store = {"ASSAY_JUDGE_API_KEY": "api-key"}, STORE
+    keys, store = {name: entry for entry, name in JUDGE_VARIABLES.items()}, STORE
     assert given["preflight"] == keys | store
     assert given["judge"] == keys
     assert given["generate"] == given["generate-2"] == given["report"] == store

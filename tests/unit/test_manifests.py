@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from assay import __version__, config
-from pipelines.stages import JUDGE_KEY
+from assay.judge.access import JUDGE_VARIABLES
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "manifests"
@@ -169,7 +169,7 @@ def test_the_schedules_example_is_a_configuration() -> None:
 
 def test_documents_name_the_judges_secret_as_the_pipelines_do() -> None:
     text = (ROOT / "docs/cluster.md").read_text()
-    (entry,) = JUDGE_KEY
+    entry, *_ = JUDGE_VARIABLES
     assert re.search(rf"create secret generic assay-judge --from-file={entry}=", text)
 
 

@@ -23,8 +23,12 @@ from assay.text import one_line
 
 VERSION = 1
 COMMENTARY_LENGTH = 200
-_FENCED = re.compile(r"\s*```(?:json)?\s*\n(.*)\n\s*```\s*", re.DOTALL)
-_THOUGHT = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
+_FENCED = re.compile(r"\s*(```|~~~)[ \t]*(?:json)?\s*(\{.*\})\s*\1\s*", re.DOTALL | re.IGNORECASE)
+# to the end of a thought; an endpoint's chat template may have opened it already
+_THOUGHT = re.compile(
+    r".*?(?:</(?:think(?:ing)?|thought|reasoning)>|\[/THINK\]|◁/think▷)", re.DOTALL | re.IGNORECASE
+)
+_DIGITS = re.compile(r"[+-]?\d{1,9}(?:\.0{1,9})?", re.ASCII)
 _CONTROL = re.compile(
     r"<\s*[|｜][^<>\n]{1,40}[|｜]\s*>|</?s>|<</?SYS>>|\[/?INST\]|</?(?:start|end)_of_turn>|</?think>"
 )
@@ -72,6 +76,9 @@ def ask_again(rubric: Rubric, chat: Chat, reply: str, error: ReplyError) -> Chat
 def repair(rubric: Rubric, chat: Chat, reply: str, error: ReplyError, form: str) -> Chat:
     """Return the messages that say what was wrong with `reply`, and ask for the `form`."""
     text = FRAMES[rubric.language]["repair"].format(error=error, form=form)
+    if not reply.strip():  # no turn may be empty for some endpoints, nor two of one role for others
+        *before, last = chat
+        return [*before, {**last, "content": f"{last['content']}\n\n{text}"}]
     return [
         *chat,
         {"role": "assistant", "content": reply},
@@ -115,8 +122,9 @@ def parse(rubric: Rubric, reply: str, answer: str = "") -> Grades:
     """Return the verdict in `reply`, which must be exactly one JSON object with exactly the
     rubric's keys and integers on its scale. Raises ReplyError (parse_error, out_of_range).
 
-    A code fence around the whole object, or a closed <think> block before it, is no part of it. A
-    reply that only repeats what stands in the `answer` is nobody's verdict.
+    A code fence around the whole object, or a thought before it that has its end, is no part of it;
+    8.0 and "8" are the integer 8. A reply that only repeats what stands in the `answer` is nobody's
+    verdict.
     """
     values = object_in(reply, answer)
     check_keys([COMMENTARY, *rubric.dimensions], values)
@@ -160,12 +168,20 @@ def _form(rubric: Rubric) -> str:
 def object_in(reply: str, answer: str) -> dict[str, Any]:
     """Return the one JSON object that `reply` is. Raises ReplyError, also where it only repeats
     what stands in the `answer`."""
-    text = _THOUGHT.sub("", reply, count=1) if reply.lstrip().startswith("<think>") else reply
+    text = _without_thought(reply.lstrip("\ufeff \t\r\n"))
     fenced = _FENCED.fullmatch(text)
-    values = _object(fenced[1] if fenced else text)
+    values = _object(fenced[2] if fenced else text)
     if _bare(text) in _bare(answer):
         raise ReplyError("parse_error", "the reply repeats the answer")
     return values
+
+
+def _without_thought(reply: str) -> str:
+    """Return what stands behind a thought, with which a reply may begin."""
+    if reply.startswith(("{", "```", "~~~")):
+        return reply
+    thought = _THOUGHT.match(reply)
+    return reply[thought.end() :].lstrip("\ufeff") if thought else reply
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -200,6 +216,10 @@ def check_keys(wanted: Sequence[str], values: Mapping[str, Any]) -> None:
 
 
 def _score(rubric: Rubric, name: str, value: Any) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+        value = int(value.strip().partition(".")[0])
     if not isinstance(value, int) or isinstance(value, bool):
         raise ReplyError("parse_error", f"{name} is not an integer")
     if not rubric.low <= value <= rubric.high:

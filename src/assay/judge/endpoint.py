@@ -2,147 +2,186 @@
 
 from __future__ import annotations
 
-import functools
-import json
-import re
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from assay.errors import MissingExtraError
+from assay.judge import dialect as dialects
+from assay.judge import learned, refusal
+from assay.judge.access import Access
+from assay.judge.causes import CONTENT_FILTER, OVERFLOW, cause_of
+from assay.judge.connection import client, options
 from assay.judge.contract import Chat
+from assay.judge.dialect import Dialect
 from assay.judge.outcome import (
     CallError,
     Reply,
+    body_of,
     call_error,
-    cause_of_refusal,
-    read_reply,
-    texts,
+    no_answer,
+    refusal_in,
+    reply_in,
 )
-from assay.judge.settings import JudgeSettings, api_key, base_url
+from assay.judge.refusal import MOST_TOLD, Refusal
+from assay.judge.settings import JudgeSettings
 
 if TYPE_CHECKING:
-    import ssl
+    import httpx2
 
-    import openai
-
-SHORTEST_KEY = 6
-MOST_TOLD = 300
-_NO_SCHEMA = re.compile(r"response_format|json_schema|grammar|structured output", re.IGNORECASE)
-
-
-@dataclass
-class Dialect:
-    """What this endpoint turned out to accept; the first requests find out."""
-
-    json_schema: bool = True
-    temperature: bool = True
-    limit: str = "max_tokens"
-
-    def learn(self, parameter: str, message: str) -> bool:
-        """Give up what the endpoint refused; return whether that leaves anything to try."""
-        if self.temperature and "temperature" in (parameter or message):
-            self.temperature = False
-        elif self.limit == "max_tokens" and "max_tokens" in (parameter or message):
-            self.limit = "max_completion_tokens"
-        elif self.json_schema and _NO_SCHEMA.search(parameter or message):
-            self.json_schema = False
-        else:
-            return False
-        return True
+# a refusal comes at once, a reply does not: so long the first request to an endpoint is alone
+ALONE_S = 0.25
+HINT_S = 5.0
 
 
 class Endpoint:
-    """An OpenAI-compatible endpoint that is asked for replies by JSON schema."""
+    """An OpenAI-compatible endpoint that is asked for replies by JSON schema, or as it can be."""
 
-    def __init__(self, settings: JudgeSettings) -> None:
+    def __init__(self, settings: JudgeSettings, dialect: Dialect | None = None) -> None:
         self.settings = settings
-        self.dialect = Dialect(json_schema=settings.json_schema)
+        self.wanted = learned.wanted(settings)
+        self.dialect = dialect or self.wanted
+        self._kept: Dialect | None = dialect
+        self._access = Access.of(settings)
         # whole: the SDK would put it together again for each request
-        self._address = f"{base_url(settings)}/chat/completions"
-        self._key = api_key(settings)
-        self._client = _client(settings, self._key)
+        self._address = f"{self._access.url}/chat/completions"
+        self._client = client(settings, self._access)
+        self._options = options(self._access)
+        self._leading = False
+        self._open = asyncio.Event()
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """What the endpoint refused of what a verdict depends on."""
+        return dialects.dropped(self.dialect, self.wanted)
 
     async def ask(self, chat: Chat, schema: Mapping[str, Any]) -> Reply:
-        """Send one request for a reply of this JSON schema, and return it. Raises CallError."""
-        import httpx2
-        import openai
+        """Send one request for a reply of this JSON schema, and return it. Raises CallError.
 
-        while True:
-            body, sent = self._body(chat, schema), repr(self.dialect)
-            try:
-                with _readable():
-                    # not chat.completions.create: its checks of the body cost as much again
-                    answer = await self._client.post(
-                        self._address, body=body, cast_to=httpx2.Response
-                    )
-            except openai.BadRequestError as error:
-                if self._refused(error, sent):
-                    continue
-                raise self._call_error(error) from None
-            except openai.APIError as error:
-                raise self._call_error(error) from None
-            return read_reply(self._without_key(answer.content))
-
-    async def models(self) -> list[str] | None:
-        """Return the ids of the models served, or None where the endpoint does not list them.
-
-        Raises CallError."""
-        import openai
-
+        The first request to an endpoint that is not known goes alone for a moment: what it is
+        refused, the others do not ask for."""
+        if self._kept or self._open.is_set():
+            return await self._ask(chat, schema)
+        if self._leading:
+            await self._open.wait()
+            return await self._ask(chat, schema)
+        self._leading = True
+        alone = asyncio.get_running_loop().call_later(ALONE_S, self._open.set)
         try:
-            with _readable():
-                answer = await self._client.models.with_raw_response.list()
-            return [str(row["id"]) for row in json.loads(answer.content)["data"]]
-        except (openai.NotFoundError, openai.BadRequestError):
-            return None
-        except openai.APIStatusError as error:
-            if error.status_code == 405:
-                return None
-            raise self._call_error(error) from None
-        except openai.APIError as error:
-            raise self._call_error(error) from None
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise CallError("server_error", "its list of models is not OpenAI's JSON") from None
+            return await self._ask(chat, schema, alone)
+        finally:
+            alone.cancel()
+            self._open.set()
+
+    async def models(self) -> list[str]:
+        """Return the ids of the models served, [] where the endpoint does not list them: a hint."""
+        try:
+            async with asyncio.timeout(HINT_S):
+                answer = await self._send("get", f"{self._access.url}/models", None)
+        except (CallError, TimeoutError):
+            return []
+        return [] if isinstance(answer, tuple) else _ids(body_of(answer.content))
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
 
-    def _body(self, chat: Chat, schema: Mapping[str, Any]) -> dict[str, Any]:
+    async def _ask(
+        self, chat: Chat, schema: Mapping[str, Any], alone: asyncio.TimerHandle | None = None
+    ) -> Reply:
+        tried = self.dialect
+        refused: Refusal | None
+        while True:
+            body = self._body(tried, chat, schema)
+            answer = await self._send("post", self._address, body)
+            if isinstance(answer, tuple):
+                (refused, headers), parsed, content = answer, None, b""
+            else:
+                content, headers = self._access.without(answer.content), answer.headers
+                parsed = body_of(content)
+                refused = refusal_in(parsed, self._access.hide)
+            if refused is None:
+                self._learn(tried)
+                reply = reply_in(parsed, content, self._access.hide)
+                return replace(reply, text=self._access.bare(reply.text))
+            lower = self._lower(tried, refused, body)
+            if lower is None:
+                raise call_error(refused, headers)
+            tried = lower
+            if alone:
+                alone.cancel()  # the others wait for what comes of it
+
+    def _lower(self, tried: Dialect, refused: Refusal, body: Mapping[str, Any]) -> Dialect | None:
+        """Return how to ask after a refusal: as others have learned meanwhile, or by a rung less;
+        None where the refusal is about none of it."""
+        if cause_of(refused) in (CONTENT_FILTER, OVERFLOW):
+            return None
+        met = tried.joined(self.dialect)
+        return met if met != tried else tried.without(refused, body)
+
+    def _learn(self, accepted: Dialect) -> None:
+        self.dialect = self.dialect.joined(accepted)
+        if self.dialect != self._kept:
+            self._kept = self.dialect
+            learned.remember(self.settings, self.dialect)
+
+    def _body(self, dialect: Dialect, chat: Chat, schema: Mapping[str, Any]) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self.settings.model,
-            "messages": chat,
-            self.dialect.limit: self.settings.max_tokens,
+            "messages": dialects.messages(dialect, chat),
         }
-        if self.dialect.temperature:
+        if dialect.limit:
+            body[dialect.limit] = self.settings.max_tokens
+        if dialect.temperature:
             body["temperature"] = self.settings.temperature
-        if self.dialect.json_schema:
-            body["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "verdict", "strict": True, "schema": schema},
-            }
-        return body
+        if dialect.stream:
+            body["stream"] = True
+            body |= {"stream_options": {"include_usage": True}} if dialect.usage else {}
+        if not dialect.thinking:
+            body["enable_thinking"] = False
+        return body | dialects.response_format(dialect, schema) | dict(self.settings.extra_body)
 
-    def _refused(self, error: openai.BadRequestError, sent: str) -> bool:
-        if repr(self.dialect) != sent:
-            return True  # another request learned it meanwhile
-        if cause_of_refusal(error) != "rejected":
-            return False
-        return self.dialect.learn(texts(error.param), str(error.message))
+    async def _send(
+        self, method: str, address: str, body: Mapping[str, Any] | None
+    ) -> httpx2.Response | tuple[Refusal, Mapping[str, str]]:
+        """Return the answer of HTTP 200, or the error and its headers. Raises CallError where
+        neither came."""
+        import httpx2
+        import openai
 
-    def _call_error(self, error: openai.APIError) -> CallError:
-        failure = call_error(error)
-        told = self._without_key(str(failure).encode()).decode()
-        failure.args = (told[:MOST_TOLD],)
+        try:
+            with _readable():
+                # not chat.completions.create: its checks of the body cost as much again
+                if method == "get":
+                    return await self._client.get(
+                        address, cast_to=httpx2.Response, options=self._options
+                    )
+                return await self._client.post(
+                    address, body=body, cast_to=httpx2.Response, options=self._options
+                )
+        except openai.APIStatusError as error:
+            answer = error.response
+            content = self._access.without(answer.content)
+            read = refusal.read(answer.status_code, content, answer.headers, self._access.hide)
+            return read, answer.headers
+        except openai.APIConnectionError as error:
+            raise self._hidden(no_answer(error)) from None
+        except openai.APIError as error:
+            raise self._hidden(CallError("server_error", str(error), transient=True)) from None
+
+    def _hidden(self, failure: CallError) -> CallError:
+        failure.args = (self._access.hide(str(failure))[:MOST_TOLD],)
         return failure
 
-    def _without_key(self, content: bytes) -> bytes:
-        """Return what the endpoint said without the key, which some endpoints quote; one as short
-        as the "none" and "EMPTY" that local servers are given is no secret."""
-        key = self._key.encode()
-        return content.replace(key, b"***") if len(key) >= SHORTEST_KEY else content
+
+def _ids(listed: Any) -> list[str]:
+    """Return the names in a list of models, whatever is around them."""
+    if isinstance(listed, Mapping):
+        listed = listed.get("data") or listed.get("models") or listed.get("value")
+    rows = listed if isinstance(listed, list) else []
+    names = [row.get("id") or row.get("name") if isinstance(row, Mapping) else row for row in rows]
+    return [name for name in names if isinstance(name, str)]
 
 
 @contextmanager
@@ -157,28 +196,4 @@ def _readable() -> Iterator[None]:
         yield
     except (aiohttp.ClientError, httpx2.InvalidURL, *unreadable) as error:
         detail = f"its answer cannot be read: {type(error).__name__}: {str(error)[:MOST_TOLD]}"
-        raise CallError("server_error", detail, transient=True) from None
-
-
-def _client(settings: JudgeSettings, key: str) -> openai.AsyncOpenAI:
-    try:
-        import aiohttp  # noqa: F401
-        import openai
-    except ImportError:
-        raise MissingExtraError("openai[aiohttp]", "judge") from None
-    return openai.AsyncOpenAI(
-        base_url=base_url(settings),
-        api_key=key or "none",
-        max_retries=0,
-        timeout=settings.timeout_s,
-        # a third of the processor time of the default client, whose pool does not scale
-        http_client=openai.DefaultAioHttpClient(timeout=settings.timeout_s, verify=_trusted()),
-    )
-
-
-@functools.cache
-def _trusted() -> ssl.SSLContext:
-    """Return the certificates that this machine trusts, read once for all sessions."""
-    import httpx2
-
-    return httpx2.create_ssl_context()
+        raise CallError("server_error", detail, transient=True, answered=True) from None

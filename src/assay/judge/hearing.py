@@ -7,18 +7,21 @@ import gc
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from assay import store
 from assay.errors import StageError
-from assay.judge import rubric
+from assay.judge import learned, rubric
 from assay.judge.cost import Budget, price_of
-from assay.judge.endpoint import Dialect
+from assay.judge.dialect import Dialect, dropped, with_dropped
 from assay.judge.log import (
     NOT_JUDGED,
     Pending,
+    as_asked,
     copied,
+    dropped_in,
     identity,
     key,
     not_judged,
@@ -57,16 +60,35 @@ class Hearing:
         self.settings = settings
         self.rubric = rubric.load(settings.rubric)
         self.price = price_of(settings.model, settings.prices, settings.max_cost)
-        self.identity = identity(settings, self.rubric)
+        self._start = learned.recall(settings)
         self.names = tuple(names or self.rubric.dimensions)
         self.budget = Budget(self.price, settings.max_cost)
-        self.dialect: Dialect | None = None
+        self.asked: Dialect | None = None
         self._causes: Counter[str] = Counter()
         self._given = 0
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """What the endpoint is known to refuse of what a verdict depends on."""
+        wanted = learned.wanted(self.settings)
+        return dropped(self.asked or self._start or wanted, wanted)
+
+    @property
+    def identity(self) -> str:
+        """The identity of the verdicts as the endpoint is asked for them now."""
+        return identity(self.settings, self.rubric, self.dropped)
 
     def keyed(self, cases: Iterable[Case]) -> Iterator[Keyed]:
         """Yield the `cases`, each with the key of its verdict."""
         return ((key(self.identity, case), case) for case in cases)
+
+    def recall(self, log: Path, keyed: Iterable[Keyed]) -> None:
+        """Ask as the verdicts in `log` were asked for that were paid under the same keys, where
+        nothing is known of the endpoint on this machine."""
+        if self._start is None:
+            names = dropped_in(log, (name for name, _ in keyed))
+            if names:
+                self._start = with_dropped(learned.wanted(self.settings), names)
 
     def beside(
         self, log: Path, others: Sequence[Keyed], *, only_failed: bool = False
@@ -74,10 +96,14 @@ class Hearing:
         """Judge a few answers beside those of the run, and return their verdicts by id."""
         if not others:
             return {}
-        todo = pending(log, others, self.names, only_failed=only_failed)
-        self.fill(log, todo, iter(others), None)
-        wanted = {name for name, _ in others}
+        self.recall(log, others)
+        asked = self._as_asked(others)
+        self.fill(log, pending(log, asked, self.names, only_failed=only_failed), iter(asked), None)
+        wanted = {name for name, _ in self._as_asked(others)}
         return {id: row for id, row in verdicts(log).items() if row.key in wanted}  # noqa: A001
+
+    def _as_asked(self, keyed: Iterable[Keyed]) -> list[Keyed]:
+        return [(as_asked(name, self.dropped), case) for name, case in keyed]
 
     def fill(
         self, log: Path, todo: Pending, keyed: Iterator[Keyed], tracker: Tracker | None
@@ -94,8 +120,7 @@ class Hearing:
     async def _judge_all(
         self, left: Iterator[Keyed], todo: Twins, file: IO[bytes], tracker: Tracker | None
     ) -> None:
-        async with Session(self.settings, self.rubric) as session:
-            self.dialect = session.endpoint.dialect
+        async with Session(self.settings, self.rubric, self.asked or self._start) as session:
 
             async def work() -> None:
                 for name, case in left:
@@ -118,6 +143,8 @@ class Hearing:
         if reserved is None:
             return not_judged(case[0].id, name, self.names)
         verdict = await self.give(session, case, name)
+        self.asked = session.endpoint.dialect
+        verdict = replace(verdict, key=as_asked(name, session.endpoint.dropped))
         self.budget.settle(reserved, verdict.prompt_tokens, verdict.output_tokens)
         return verdict
 

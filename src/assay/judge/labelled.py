@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from assay import store
 from assay.errors import JudgeError
+from assay.judge.log import judge_of
 from assay.records import Agreement
 
 
@@ -20,7 +21,7 @@ def load(source: str, identity: str) -> dict[str, Agreement]:
         return {}
     with store.fetched(source) as path:
         agreements = store.read_record(path, dict[str, Agreement])
-    if any(agreement.identity != identity for agreement in agreements.values()):
+    if any(judge_of(each.identity) != judge_of(identity) for each in agreements.values()):
         raise JudgeError(
             f"judge.calibration = {source!r} is of another judge or rubric, or of other settings",
             "Have people label answers that this judge scored: assay calibrate export, import",

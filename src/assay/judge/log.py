@@ -31,20 +31,49 @@ def verdicts(path: Path) -> dict[str, Verdict]:
     return {verdict.id: verdict for verdict in store.read_rows(path, Verdict)}
 
 
-def identity(settings: JudgeSettings, rubric: Rubric) -> str:
+def identity(settings: JudgeSettings, rubric: Rubric, dropped: Sequence[str] = ()) -> str:
     """Return the digest of all that a verdict depends on but the case: the parser's version, the
-    rubric, the model and its parameters. The endpoint's address is not part of it."""
+    rubric, the model and its parameters; behind it, what the endpoint refused and was `dropped`.
+    The endpoint's address is not part of it."""
     asked = [settings.model, settings.temperature, settings.max_tokens]
-    parts = [VERSION, rubric.digest, *asked, settings.repeats, settings.one_call_each]
-    return hashlib.sha256(store.to_json(parts)).hexdigest()
+    parts: list[object] = [VERSION, rubric.digest, *asked, settings.repeats, settings.one_call_each]
+    parts += [settings.extra_body] if settings.extra_body else []
+    return as_asked(hashlib.sha256(store.to_json(parts)).hexdigest(), dropped)
+
+
+def as_asked(key: str, dropped: Sequence[str]) -> str:
+    """Return a key or an identity with what was `dropped` behind it, in place of what stood there:
+    a verdict that was asked for otherwise is another one."""
+    return " ".join((key.partition(" ")[0], *(f"-{name}" for name in dropped)))
+
+
+def judge_of(identity: str) -> str:
+    """Return the part of an identity that is the same whatever the endpoint refused."""
+    return identity.partition(" ")[0]
+
+
+def dropped_in(path: Path, keys: Iterable[str]) -> tuple[str, ...] | None:
+    """Return what was dropped when verdicts under one of the `keys`, whatever stands behind it,
+    were paid for last; None where the log has none of them."""
+    paid: dict[str, str] = {}
+    for row in store.read_rows(path, Verdict) if path.exists() else ():
+        if row.attempts and not row.unscored:
+            name, _, behind = row.key.partition(" ")
+            paid[name] = behind
+    names = (key.partition(" ")[0] for key in keys)
+    last = next((paid[name] for name in names if name in paid), None) if paid else None
+    return None if last is None else tuple(name[1:] for name in last.split())
 
 
 def key(identity: str, case: Case) -> str:
-    """Return the key of one verdict: `identity` and everything in the case that is shown."""
+    """Return the key of one verdict: `identity` and everything in the case that is shown; behind
+    it, what stands behind the identity."""
     sample, prediction = case
-    shown = [identity, sample.messages, sample.tools, sample.target, prediction.output]
+    name, _, behind = identity.partition(" ")
+    shown = [name, sample.messages, sample.tools, sample.target, prediction.output]
     shown += [prediction.unanswered] if prediction.unanswered else []
-    return hashlib.sha256(store.to_json(shown)).hexdigest()[:32]
+    digest = hashlib.sha256(store.to_json(shown)).hexdigest()[:32]
+    return f"{digest} {behind}" if behind else digest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,18 +4,41 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from assay.judge import stream
+from assay.judge.causes import cause_of, no_balance
+from assay.judge.refusal import Hide, Refusal, within
+from assay.settings import redacted
 from assay.text import one_line, whole
 
 if TYPE_CHECKING:
     import openai
 
 MOST_TOKENS = 1_000_000_000  # of one request: more is no count
-_OVERFLOW = re.compile(r"context.{0,20}(length|size|window)|exceeds? .{0,40}context", re.IGNORECASE)
+_FILTERED = (
+    "content_filter sensitive safety recitation blocklist prohibited_content spii moderation \
+content_filtered guardrail_intervened risk_control"
+)
+_CUT = "length max_tokens model_length max_output_tokens token_limit max_length \
+model_context_window_exceeded"
+_BROKEN = "error insufficient_system_resource network_error failed abort aborted overloaded \
+engine_overloaded internal_error timeout cancelled"
+_FINISHES: Mapping[str, str] = {
+    **dict.fromkeys(_FILTERED.split(), "content_filter"),
+    **dict.fromkeys(_CUT.split(), "truncated"),
+    **dict.fromkeys(_BROKEN.split(), "server_error"),
+    "refusal": "refused",
+}
+_TOLD = {
+    "content_filter": "its content filter stepped in",
+    "truncated": "the reply was cut at max_tokens",
+    "server_error": "the reply was broken off",
+    "refused": "the model declined",
+}
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +52,8 @@ class Reply:
 class CallError(Exception):
     """A request that brought no text: why (on one line, whatever the endpoint wrote), whether to
     ask again, and after how many seconds the endpoint wants to be asked (None: it did not say).
-    The tokens may have been paid for."""
+    The tokens may have been paid for; what was `answered` with HTTP 200 is taken as paid, so that
+    it is asked again once at most."""
 
     def __init__(
         self,
@@ -39,40 +63,106 @@ class CallError(Exception):
         transient: bool = False,
         wait: float | None = None,
         tokens: tuple[int, int] = (0, 0),
+        answered: bool = False,
     ) -> None:
         super().__init__(one_line(detail))
         self.cause = cause
         self.transient = transient
         self.wait = wait
         self.tokens = tokens
+        self.answered = answered
 
 
-def read_reply(content: bytes) -> Reply:
+def read_reply(content: bytes, hide: Hide = redacted) -> Reply:
     """Return the reply in the body of a chat completion. Raises CallError."""
+    body = body_of(content)
+    if refusal := refusal_in(body, hide):
+        raise call_error(refusal, {})
+    return reply_in(body, content, hide)
+
+
+def reply_in(body: Any, content: bytes, hide: Hide = redacted) -> Reply:
+    """Return the reply in a body without an error, which was `content`. Raises CallError."""
     try:
-        answer = json.loads(content)
-        choice = answer["choices"][0]
-        message, finish = choice["message"], choice.get("finish_reason")
-        text, refusal = whole(str(message.get("content") or "")), str(message.get("refusal") or "")
+        choice = body["choices"][0]
+        message, finish = choice["message"], str(choice.get("finish_reason") or "").lower()
+        text, refused = whole(_text(message.get("content"))), str(message.get("refusal") or "")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
-        start = content[:60].decode(errors="replace").strip()
+        start = hide(content[:2000].decode(errors="replace").strip())[:60]
         raise CallError(
-            "server_error", f"it answered {start!r}, not a chat completion", transient=True
+            "server_error",
+            f"it answered {start!r}, not a chat completion",
+            transient=True,
+            answered=True,
         ) from None
-    tokens = _tokens(answer.get("usage"))
-    if finish == "content_filter":
-        raise CallError("content_filter", "its content filter stepped in", tokens=tokens)
-    if refusal:
-        raise CallError("refused", refusal, tokens=tokens)
-    if finish == "length":
-        raise CallError("truncated", "the reply was cut at max_tokens", tokens=tokens)
+    tokens = _tokens(body.get("usage"))
+    if refused:
+        raise CallError("refused", hide(refused), tokens=tokens)
+    if cause := _FINISHES.get(finish):
+        detail = f"{_TOLD[cause]} (finish_reason {finish})"
+        again = cause == "server_error"
+        raise CallError(cause, detail, transient=again, tokens=tokens, answered=True)
+    thought = next((name for name in _THOUGHTS if message.get(name)), "")
+    if thought and not text.strip():
+        detail = f"the reply is empty, all of its text stands in {thought}"
+        raise CallError("empty", detail, tokens=tokens)
     return Reply(text=text, tokens=tokens)
 
 
+def body_of(content: bytes) -> Any:
+    """Return the JSON of a body, put together where it came as a stream; None for anything else."""
+    if stream.is_stream(content):
+        return stream.completion(content)
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def refusal_in(body: Any, hide: Hide = redacted) -> Refusal | None:
+    """Return the error that stands in a body of HTTP 200 in place of a reply, None where there is
+    a reply, or neither of the two."""
+    rows = body if isinstance(body, list) else [body]
+    error = next((row for row in rows if isinstance(row, Mapping)), None)
+    if error is None:
+        return None
+    choices = error.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    if isinstance(first, Mapping):
+        inner = first.get("error")
+        return within({"error": inner}, hide) if inner and not _has_text(first) else None
+    return within(body, hide)
+
+
+def _has_text(choice: Mapping[str, Any]) -> bool:
+    message = choice.get("message")
+    return isinstance(message, Mapping) and bool(message.get("content"))
+
+
+def _text(content: object) -> str:
+    """Return the text of a message: as it is, or that of its parts without the thoughts."""
+    if isinstance(content, list):
+        return "".join(_part(part) for part in content)
+    return str(content or "") if not isinstance(content, Mapping) else _part(content)
+
+
+def _part(part: object) -> str:
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, Mapping) or part.get("type", "text") not in ("text", "output_text"):
+        return ""
+    text = part.get("text")
+    return text if isinstance(text, str) else ""
+
+
 def _tokens(usage: object) -> tuple[int, int]:
-    """Return the prompt and output tokens in a reply's `usage`, 0 for what is no such count."""
+    """Return the prompt and output tokens in a reply's `usage`, 0 for what is no such count. Where
+    the total is more than both, the rest are thoughts, which are output too."""
     counts = usage if isinstance(usage, Mapping) else {}
-    return _count(counts.get("prompt_tokens")), _count(counts.get("completion_tokens"))
+    prompt = _count(counts.get("prompt_tokens", counts.get("input_tokens")))
+    output = _count(counts.get("completion_tokens", counts.get("output_tokens")))
+    total = _count(counts.get("total_tokens"))
+    return prompt, max(output, total - prompt) if prompt and output else output
 
 
 def _count(value: object) -> int:
@@ -83,50 +173,27 @@ def _count(value: object) -> int:
     return count if 0 <= count <= MOST_TOKENS else 0
 
 
-def call_error(error: openai.APIError) -> CallError:
-    """Return what an error of the SDK means: its cause, and whether to ask again."""
-    import openai
-
-    detail = str(error.message)
-    if isinstance(error, openai.APIConnectionError):
-        return _no_answer(_root(error))
-    if not isinstance(error, openai.APIStatusError):
-        return CallError("server_error", detail, transient=True)
-    status, wait = error.status_code, _retry_after(error.response.headers)
-    if status in (401, 403):
-        return CallError("auth", f"HTTP {status}: the key is not accepted")
-    if status == 429:
-        spent = error.code == "insufficient_quota"
-        return CallError("rate_limited", f"HTTP 429: {detail}", transient=not spent, wait=wait)
-    if status in (408, 409, 425) or status >= 500:
-        cause = "timeout" if status in (408, 504) else "server_error"
-        return CallError(cause, f"HTTP {status}: {detail}", transient=True, wait=wait)
-    return CallError(cause_of_refusal(error), f"HTTP {status}: {detail}")
+def call_error(refusal: Refusal, headers: Mapping[str, str]) -> CallError:
+    """Return what an error means: its cause, and whether to ask again."""
+    cause = cause_of(refusal)
+    passing = cause in ("timeout", "server_error") or (
+        cause == "rate_limited" and not no_balance(refusal)
+    )
+    wait = _retry_after(headers) if passing else None
+    told, answered = refusal.told, refusal.unclear
+    return CallError(cause, told, transient=passing, wait=wait, answered=answered)
 
 
-def cause_of_refusal(error: openai.APIStatusError) -> str:
-    """Return the cause of an HTTP 4xx that has no meaning of its own."""
-    code, message = texts(error.code or error.type), str(error.message)
-    if "content_filter" in code:
-        return "content_filter"
-    if "context" in code or error.status_code == 413 or _OVERFLOW.search(message):
-        return "context_overflow"
-    return "rejected"
-
-
-def texts(value: object) -> str:
-    """Return a field of an error, which may be of any JSON type: its text, or those in a list."""
-    values = value if isinstance(value, list) else [value]
-    return " ".join(part for part in values if isinstance(part, str))
-
-
-def _no_answer(root: BaseException) -> CallError:
+def no_answer(error: openai.APIConnectionError) -> CallError:
+    """Return what a connection that failed means."""
+    root = _root(error)
     refused = isinstance(root, OSError) and not isinstance(root, TimeoutError)
     # the SDK also calls a refused connection a timeout
     if "Timeout" in type(root).__name__ and not refused:
         return CallError("timeout", "it did not answer in time", transient=True)
     detail = str(root) or type(root).__name__
-    return CallError("server_error", f"no connection: {detail}", transient=True)
+    trusted = "certificate" not in detail.lower()
+    return CallError("server_error", f"no connection: {detail}", transient=trusted)
 
 
 def _root(error: BaseException) -> BaseException:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
@@ -11,21 +10,20 @@ from pathlib import Path
 
 from assay import store
 from assay.errors import JudgeError
-from assay.judge import contract, rubric
+from assay.judge import contract, learned, rubric
+from assay.judge.causes import NOT_FOUND
 from assay.judge.cost import price_of
 from assay.judge.estimate import Estimate, add_up, extrapolate
 from assay.judge.mode import Calls
 from assay.judge.modes import MODES
-from assay.judge.outcome import CallError
+from assay.judge.remedies import remedy
 from assay.judge.rubric import Rubric
 from assay.judge.session import Session
 from assay.judge.settings import JudgeSettings
 from assay.judge.verdict import give
 from assay.records import Case, Message, Prediction, Sample, Verdict
-from assay.text import one_line
 
 LONGEST_S = 60.0
-LONGEST_NAME = 80
 
 _SAMPLE = Sample(
     id="preflight",
@@ -35,15 +33,6 @@ _SAMPLE = Sample(
 _PREDICTION = Prediction(
     id="preflight", output="It is Paris.", finish="stop", prompt_tokens=0, output_tokens=0
 )
-_REMEDIES = {
-    "auth": "Set the environment variable {key} to a key that this endpoint accepts",
-    "no_key": "Name the environment variable of a key for this endpoint in its api_key_env",
-    "rate_limited": "Wait, or ask for a higher limit; then try again",
-    "truncated": "Raise judge.max_tokens (now {max_tokens})",
-    "context_overflow": "Use a judge with a longer context, or a shorter rubric",
-    "timeout": "Check that the endpoint is up, or raise judge.timeout_s",
-    "server_error": "Check that judge.endpoint is the base URL of an OpenAI-compatible server",
-}
 
 
 def check(settings: JudgeSettings, samples: Path | None = None, *, sides: int = 1) -> Estimate:
@@ -66,7 +55,7 @@ def check_one(
     The verdict is on the longest sample with its target as the answer, so that the judge's token
     budget is known to be enough; without samples on a fixed case. Raises JudgeError with the
     remedy where the key is missing or refused, the endpoint does not answer or speaks another
-    protocol, serves no such model, has no price, or gives no valid verdict.
+    protocol, knows no such model, has no price, or gives no valid verdict.
     """
     chosen = rubric.load(settings.rubric)
     price = price_of(settings.model, settings.prices, settings.max_cost)
@@ -97,40 +86,28 @@ def _survey(
 
 
 async def _check(settings: JudgeSettings, chosen: Rubric, case: Case) -> Verdict:
-    try:
-        async with Session(settings, chosen) as session:
-            # it may take minutes to answer; by now the endpoint is known to hold no password
-            print(f"asking {settings.model} at {settings.endpoint} for a verdict", flush=True)
-            async with asyncio.timeout(settings.timeout_s):
-                _check_model(settings, await session.endpoint.models())
-            verdict = await give(session, case, "")
-    except CallError as error:
-        raise _judge_error(settings, error.cause, str(error)) from None
-    except TimeoutError:
-        raise _judge_error(settings, "timeout", "it did not answer in time") from None
-    for cause in verdict.unscored.values():
-        detail = verdict.commentary.removeprefix(f"{cause}: ")
-        raise _judge_error(settings, cause, f"{detail} (sample {case[0].id})")
+    async with Session(settings, chosen, learned.recall(settings)) as session:
+        # it may take minutes to answer; by now the endpoint is known to hold no password
+        print(f"asking {settings.model} at {settings.endpoint} for a verdict", flush=True)
+        verdict = await give(session, case, "")
+        for cause in verdict.unscored.values():
+            # the list is a hint alone: many endpoints have none, or other names in it
+            models = await session.endpoint.models() if cause == NOT_FOUND else []
+            raise _judge_error(settings, cause, verdict.commentary, case[0].id, models)
     return verdict
 
 
-def _check_model(settings: JudgeSettings, models: list[str] | None) -> None:
-    if models is None or settings.model in models:
-        return
-    near = difflib.get_close_matches(settings.model, models, n=1) or models[:5]
-    names = ", ".join(one_line(name)[:LONGEST_NAME] for name in near)
-    raise JudgeError(
-        f"The endpoint {settings.endpoint} serves no model {settings.model!r}",
-        f"Set judge.model to one it serves, such as {names}" if near else "Load a model",
-    )
-
-
-def _judge_error(settings: JudgeSettings, cause: str, detail: str) -> JudgeError:
-    lacking = cause == "auth" and not settings.api_key_env
-    remedy = _REMEDIES.get(
-        "no_key" if lacking else cause, "Choose another judge.model, or correct judge's settings"
-    )
+def _judge_error(
+    settings: JudgeSettings, cause: str, commentary: str, sample: str, models: Sequence[str]
+) -> JudgeError:
+    detail = commentary.removeprefix(f"{cause}: ")
+    what = remedy(settings, cause, detail, models)
+    if models and settings.model not in models:
+        return JudgeError(
+            f"The endpoint {settings.endpoint} serves no model {settings.model!r}: {detail}", what
+        )
     return JudgeError(
-        f"The judge {settings.model} at {settings.endpoint} gives no verdict: {cause}: {detail}",
-        remedy.format(key=settings.api_key_env, max_tokens=settings.max_tokens),
+        f"The judge {settings.model} at {settings.endpoint} gives no verdict: {cause}: {detail} "
+        f"(sample {sample})",
+        what,
     )

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from assay.errors import JudgeError
 from assay.folder import PANEL
-from assay.judge.settings import JudgeSettings, Seat, check_access, origin
+from assay.judge.access import check_access, origin
+from assay.judge.settings import JudgeSettings, Seat
 
 
 def seats(settings: JudgeSettings) -> list[JudgeSettings]:
@@ -29,6 +32,9 @@ def seats(settings: JudgeSettings) -> list[JudgeSettings]:
             model=seat.model,
             endpoint=seat.endpoint or settings.endpoint,
             api_key_env=_key_of(seat, settings),
+            headers=_own(seat.headers, settings.headers, seat, settings),
+            query=_own(seat.query, settings.query, seat, settings),
+            extra_body=_own(seat.extra_body, settings.extra_body, seat, settings),
             anchors="",
             calibration="",
             flip_sample=0,
@@ -45,8 +51,20 @@ def _key_of(seat: Seat, first: JudgeSettings) -> str:
     """Return the variable of a seat's key: its own, or the first judge's at the same server."""
     if seat.api_key_env is not None:
         return seat.api_key_env
-    same = not seat.endpoint or origin(seat.endpoint) == origin(first.endpoint)
-    return first.api_key_env if same else ""
+    return first.api_key_env if _at_the_same_server(seat, first) else ""
+
+
+def _own(
+    given: Mapping[str, Any] | None, firsts: Mapping[str, Any], seat: Seat, first: JudgeSettings
+) -> Mapping[str, Any]:
+    """Return what a seat sends of a kind: its own, or the first judge's at the same server."""
+    if given is not None:
+        return given
+    return firsts if _at_the_same_server(seat, first) else {}
+
+
+def _at_the_same_server(seat: Seat, first: JudgeSettings) -> bool:
+    return not seat.endpoint or origin(seat.endpoint) == origin(first.endpoint)
 
 
 def _check_seats(judges: list[JudgeSettings]) -> None:

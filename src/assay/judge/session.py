@@ -11,12 +11,15 @@ from typing import Any, Self
 
 from assay.judge import contract
 from assay.judge.contract import Chat
+from assay.judge.dialect import Dialect
 from assay.judge.endpoint import Endpoint
 from assay.judge.outcome import CallError, Reply
 from assay.judge.rubric import Rubric
 from assay.judge.settings import JudgeSettings
 from assay.judge.throttle import Meter, Throttle, wait_s
 from assay.records import Case
+
+ONCE = 1  # so often is asked again what an endpoint may have been paid for
 
 
 @dataclass
@@ -36,11 +39,13 @@ class Bill:
 class Session:
     """One judge at work, inside one event loop: `async with Session(settings, rubric) as s`."""
 
-    def __init__(self, settings: JudgeSettings, rubric: Rubric) -> None:
+    def __init__(
+        self, settings: JudgeSettings, rubric: Rubric, dialect: Dialect | None = None
+    ) -> None:
         self.settings = settings
         self.rubric = rubric
         self.parts = rubric.parts() if settings.one_call_each else (rubric,)
-        self.endpoint = Endpoint(settings)
+        self.endpoint = Endpoint(settings, dialect)
         self.throttle = Throttle(settings.concurrency)
         self.bill = Bill()
         self._replies = 0
@@ -61,12 +66,13 @@ class Session:
     async def reply(self, chat: Chat, form: Mapping[str, Any], bill: Bill) -> Reply:
         """Return the judge's reply of the JSON schema `form`, after as many retries as are
         allowed. Raises CallError."""
-        attempt = 0
+        attempt, answered = 0, 0
         while True:
             try:
                 return await self._request(chat, form, bill)
             except CallError as error:
-                if not error.transient or attempt == self.settings.retries:
+                answered += error.answered
+                if not error.transient or attempt == self.settings.retries or answered > ONCE:
                     raise
                 await asyncio.sleep(wait_s(attempt, error.wait))
             attempt += 1

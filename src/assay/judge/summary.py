@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import urlsplit
 
 from assay.judge import contract
 from assay.judge.anchors import Anchor, Shift, drift
 from assay.judge.cost import Price
-from assay.judge.endpoint import Dialect
+from assay.judge.dialect import Dialect, described
 from assay.judge.flips import Flips, compare
 from assay.judge.health import Health, examine, headline
 from assay.judge.rubric import Rubric
@@ -27,8 +28,9 @@ class JudgeSummary:
     `scale` is the rubric's, its lowest and its highest score, and `directions` what it says of
     each dimension.
     `host` is the endpoint's without path and key. `asked_with` says what the endpoint accepted in
-    this run ({} where nothing was asked): json_schema, temperature, and the name of the limit on
-    output tokens. `unscored` counts verdicts by cause. Tokens, requests and `cost` (None without a
+    this run ({} where nothing was asked): json_schema, temperature, the name of the limit on output
+    tokens; and where they are not the usual ones, the form of the reply, the system turn, thinking
+    and streaming. `unscored` counts verdicts by cause. Tokens, requests and `cost` (None without a
     price) are those of the verdicts that count, whenever they were paid for. `drift` is how far the
     judge has moved on its `anchors` since they were frozen; `flips` how often an answer that was
     judged twice got another headline score, None where none was. `calibration` is what people's
@@ -42,7 +44,7 @@ class JudgeSummary:
     rubric_digest: str
     parser: int
     identity: str
-    temperature: float
+    temperature: float | Literal["none"]
     max_tokens: int
     asked_with: Mapping[str, object]
     verdicts: int
@@ -92,7 +94,7 @@ def summarise(
         identity=identity,
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
-        asked_with=vars(dialect) if dialect else {},
+        asked_with=described(dialect) if dialect else {},
         verdicts=len(rows),
         unscored=dict(sorted(causes.items())),
         requests=sum(verdict.attempts for verdict in paid),

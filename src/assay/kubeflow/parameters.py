@@ -12,6 +12,7 @@ from assay import parameters, preflight, reuse, settings, store, task
 from assay.config import NO_BASELINE, Config
 from assay.errors import SettingsError
 from assay.judge import JudgeSettings
+from assay.judge.access import JUDGE_VARIABLES
 from assay.judge.rubric import builtin_names
 from assay.judge.seats import seats
 
@@ -78,6 +79,7 @@ def check_places(config: Config, given: Mapping[str, Any]) -> None:
             "judge.rubric": "" if built_in else config.judge.rubric,
             "judge.anchors": config.judge.anchors,
             "judge.calibration": config.judge.calibration,
+            "judge.ca_file": config.judge.ca_file,
         }
     baseline = "" if config.baseline == NO_BASELINE else config.baseline
     models = {"model": config.model, "base_model": config.base_model, "baseline": baseline}
@@ -92,10 +94,19 @@ def check_places(config: Config, given: Mapping[str, Any]) -> None:
             )
     judges = [config.judge, *seats(config.judge)] if config.judge else []
     for judge in judges:
-        if judge.api_key_env not in ("", JudgeSettings.api_key_env):
+        _check_variables(judge)
+
+
+def _check_variables(judge: JudgeSettings) -> None:
+    """Raise SettingsError for a variable that the cluster's pods do not have."""
+    named = {f"judge.headers.{name}": variable for name, variable in judge.headers.items()}
+    for name, variable in {"judge.api_key_env": judge.api_key_env, **named}.items():
+        if variable and variable not in JUDGE_VARIABLES.values():
+            entries = ", ".join(f"{value} ({entry})" for entry, value in JUDGE_VARIABLES.items())
             raise SettingsError(
-                f"judge.api_key_env = {judge.api_key_env} is no variable of the cluster's pods",
-                "Leave it out and put the key into the Secret that judge_secret names",
+                f"{name} = {variable} is no variable of the cluster's pods",
+                "Put the value into the Secret that judge_secret names, and name the variable of "
+                f"its entry: {entries}",
             )
 
 
@@ -112,8 +123,9 @@ def _arguments(config: Config, spec: Mapping[str, Any]) -> dict[str, Any]:
     pipeline, arguments = pipeline_of(config), {}
     for name, (place, *_) in parameters.single(pipeline).items():
         value = _at(plain, place)
-        if value is not None and value != inputs[name].get("defaultValue"):
-            arguments[name] = value
+        kinds = PYTHON_TYPES[inputs[name]["parameterType"]]
+        if isinstance(value, kinds) and value != inputs[name].get("defaultValue"):
+            arguments[name] = value  # what has another type goes into the section's dict
     dicts = {section: name for name, section in parameters.sections(pipeline).items()}
     received, more = _received(spec, arguments), {}
     for name, value in plain.items():

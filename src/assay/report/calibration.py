@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from assay import store
 from assay.folder import CALIBRATION
-from assay.judge import WIN_RATE
+from assay.judge import WIN_RATE, judge_of
 from assay.records import Agreement, Corrected
 from assay.report.contents import Admission, Caution
 from assay.report.glossary import rank
@@ -28,11 +28,11 @@ def admissions(run: EvaluatedRun, calibration: Mapping[str, Agreement]) -> dict[
     """Return whether the judge is admitted, for each number that it gave. Labels of another judge
     or rubric say nothing of it, and none say anything of pairs."""
     names = {name: None for side in run.sides for name in side.verdicts.values}
-    identities = {side.judge.identity for side in run.sides if side.judge}
+    judges = {judge_of(side.judge.identity) for side in run.sides if side.judge}
     admissions: dict[str, Admission] = {WIN_RATE: "not calibrated"} if run.pairs else {}
     for name in names:
         agreement = calibration.get(name)
-        if agreement is None or {agreement.identity} != identities:
+        if agreement is None or {judge_of(agreement.identity)} != judges:
             admissions[name] = "not calibrated"
         else:
             admissions[name] = "admitted" if agreement.admitted else "not admitted"

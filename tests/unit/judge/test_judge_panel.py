@@ -20,7 +20,7 @@ from assay.judge.settings import Seat
 from assay.records import Prediction, Sample, Verdict
 from assay.report import report
 from assay.settings import build
-from tests.faults.endpoint import Answer, Body, chat, scores, serving
+from tests.faults.endpoint import Answer, Body, chat, error, scores, serving
 from tests.unit.judge.conftest import Make
 
 DATA = Path(__file__).parents[2] / "data" / "run"
@@ -157,7 +157,12 @@ def bootstrapped(values: list[float]) -> tuple[float, float]:
 
 def test_every_judge_is_checked_before_anything_is_spent(files: Make) -> None:
     samples, _ = files(2)
-    with serving(lambda _: chat(scores()), models=("fake", "second")) as endpoint:
+
+    def handler(body: Body) -> Answer:
+        served = body["model"] in ("fake", "second")
+        return chat(scores()) if served else error(404, "not found", code="model_not_found")
+
+    with serving(handler, models=("fake", "second")) as endpoint:
         both = check(settings_for(endpoint.url, Seat(model="second")), samples, sides=2)
         assert both.requests == 2 * 2 * 2
         with pytest.raises(JudgeError, match="serves no model 'third'"):

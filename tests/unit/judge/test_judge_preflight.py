@@ -127,7 +127,11 @@ def test_nobody_there() -> None:
 
 
 def test_no_such_model() -> None:
-    message = failure(lambda _: chat(scores()), model="gpt-4-mini", models=("gpt-4o-mini", "b"))
+    message = failure(
+        lambda _: error(404, "The model `gpt-4-mini` does not exist"),
+        model="gpt-4-mini",
+        models=("gpt-4o-mini", "b"),
+    )
     assert "serves no model 'gpt-4-mini'" in message
     assert "such as gpt-4o-mini" in message
 

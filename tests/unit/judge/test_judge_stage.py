@@ -107,7 +107,7 @@ def test_an_endpoint_without_json_schema_is_asked_by_prompt(files: Make, tmp_pat
     with serving(handler) as endpoint:
         settings = settings_for(endpoint.url, concurrency=1)
         judge(*files(3), tmp_path / "verdicts.jsonl", settings)
-    assert ["response_format" in body for body in endpoint.requests] == [True, False, False, False]
+    assert ["response_format" in body for body in endpoint.requests] == [True, True, *[False] * 3]
 
 
 def test_a_model_that_refuses_parameters_is_asked_without(files: Make, tmp_path: Path) -> None:

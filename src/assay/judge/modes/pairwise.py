@@ -15,7 +15,7 @@ from assay.folder import PAIRING, PAIRS, SECOND_PAIRS
 from assay.judge.cost import Price
 from assay.judge.flips import Flips, compare, judge_again
 from assay.judge.hearing import Hearing, Keyed, check_share
-from assay.judge.log import not_judged, pending, verdicts
+from assay.judge.log import as_asked, identity, not_judged, pending, verdicts
 from assay.judge.mode import Calls, JudgeJob, JudgeMode, priced
 from assay.judge.pair_contract import ask_for
 from assay.judge.pair_verdict import LOSS, WIN, WIN_RATE, Preference, give, preference_of
@@ -74,7 +74,8 @@ def judge_pairs(
     def keyed() -> Iterator[Keyed]:
         for case in cases.read(samples, candidate):
             if case[0].id in others:
-                yield _key(name, case, others[case[0].id]), case
+                asked = _key(name, case, others[case[0].id])
+                yield as_asked(asked, hearing.dropped), case
 
     async def ask(session: Session, case: Case, key: str) -> Verdict:
         id_ = case[0].id
@@ -88,7 +89,8 @@ def judge_pairs(
         return calls * prompt_tokens(chat), calls * settings.max_tokens
 
     hearing = Hearing(settings, give=ask, expected=expected, names=(WIN_RATE,))
-    name = f"pairs {VERSION} {hearing.identity}"
+    name = f"pairs {VERSION} {identity(settings, hearing.rubric)}"
+    hearing.recall(out, keyed())
     todo = pending(out, keyed(), hearing.names, most=settings.max_samples, only_failed=only_failed)
     total = todo.done + todo.left
     with progress.track(

@@ -9,10 +9,11 @@ from pathlib import Path
 from assay import cases, progress, store
 from assay.folder import ANCHORS, JUDGE, SECOND_VERDICTS, SELF_TEST, VERDICTS
 from assay.judge import anchors, flips, health, labelled, rubric
+from assay.judge.access import check_access
 from assay.judge.hearing import Hearing, Keyed, check_share
 from assay.judge.log import carry_over, identity, pending, verdicts
 from assay.judge.mode import Calls, JudgeJob, JudgeMode, priced
-from assay.judge.settings import JudgeSettings, check_access
+from assay.judge.settings import JudgeSettings
 from assay.judge.summary import JudgeSummary, summarise
 from assay.progress import Listener
 from assay.records import SIDES, Case, Side, Verdict
@@ -46,6 +47,7 @@ def judge(
     def keyed() -> Iterator[Keyed]:
         return hearing.keyed(cases.read(samples, predictions))
 
+    hearing.recall(out, keyed())
     todo = pending(out, keyed(), hearing.names, most=settings.max_samples, only_failed=only_failed)
     with progress.track(
         listen,
@@ -73,7 +75,7 @@ def judge(
             settings,
             hearing.rubric,
             hearing.identity,
-            hearing.dialect,
+            hearing.asked,
             hearing.price,
             _with_lengths(given, joined),
             tested,

@@ -52,9 +52,19 @@ def _asked(summary: JudgeSummary) -> str:
     if not accepted:
         return "nothing asked in this run"
     form = "json_schema" if accepted.get("json_schema") else "by prompt alone, parsed strictly"
-    heat = f"temperature {summary.temperature:g}"
-    heat = heat if accepted.get("temperature") else "temperature refused: its own"
-    return f"{form}; {heat}; {accepted.get('limit')} {summary.max_tokens}"
+    if accepted.get("form") == "json_object":
+        form = "json_object, parsed strictly"
+    limit = f"{name} {summary.max_tokens}" if (name := accepted.get("limit")) else "no token limit"
+    system = "; without a system turn" if accepted.get("system") is False else ""
+    return f"{form}; {_heat(summary)}; {limit}{system}"
+
+
+def _heat(summary: JudgeSummary) -> str:
+    if summary.temperature == "none":
+        return "its own temperature"
+    if not summary.asked_with.get("temperature"):
+        return "temperature refused: its own"
+    return f"temperature {summary.temperature:g}"
 
 
 def _verdicts(summary: JudgeSummary) -> str:

@@ -1,0 +1,191 @@
+"""What an endpoint says in place of a reply, read whole in whichever form it says it."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from assay.settings import redacted
+from assay.text import one_line
+
+MOST_TOLD = 300
+_MOST_READ = 4000  # characters of one error that are looked at
+_DEEPEST = 8
+_TEXTS = {
+    *("message", "msg", "detail", "details", "error", "errors", "reason", "description", "title"),
+    *("error_message", "error_msg", "errormessage", "errormsg", "errmsg", "err_msg"),
+    *("error_description", "status_msg", "base_resp", "fault", "faultstring", "metadata", "raw"),
+    *("innererror", "error_info", "header"),
+}
+_CODES = {
+    *("code", "type", "status", "error_code", "errorcode", "err_code", "errcode", "statuscode"),
+    *("status_code", "error_type", "http_code", "error"),
+}
+_NAMES = {"param", "params", "parameter", "loc", "field", "path", "pointer", "argument"}
+_HEADERS = ("x-error-message", "x-error-code", "x-ms-error-code", "grpc-message", "location")
+_UNSEEN = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<!--.*?-->|<[^<>]*>", re.DOTALL | re.I)
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.DOTALL | re.IGNORECASE)
+
+Hide = Callable[[str], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """An error: its HTTP status or, in a body of status 200, the code that counts as one; its
+    codes and types; the parameters that it names; what it says, on one line and without secrets.
+    `within` says that it stood in a body of status 200, `unclear` that nothing there was a code."""
+
+    status: int
+    codes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    text: str = ""
+    within: bool = False
+    unclear: bool = False
+
+    @property
+    def told(self) -> str:
+        """The endpoint's own words, cut to what fits a line."""
+        return f"HTTP {self.status}{' within 200' if self.within else ''}: {self.text[:MOST_TOLD]}"
+
+
+@dataclass
+class _Gathered:
+    texts: list[str] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+
+def read(status: int, content: bytes, headers: Mapping[str, str], hide: Hide = redacted) -> Refusal:
+    """Return what an error of HTTP `status` says in its body, or where that is empty in its
+    headers; `hide` takes secrets out of it, before anything is cut."""
+    value, written = _json(content), content.decode(errors="replace")
+    gathered = _Gathered()
+    _gather(value, gathered, 0)
+    told = gathered.texts or [] if value is not None else [_seen(written)]
+    text = "; ".join(dict.fromkeys(filter(None, map(one_line, map(hide, told)))))
+    text = text or one_line(hide(written)) or hide(_from_headers(headers)) or _phrase(status)
+    if status < 400 and (place := headers.get("location")):
+        text = f"it leads to {one_line(hide(place))}"
+    return Refusal(
+        status=status,
+        codes=tuple(code.lower() for code in gathered.codes),
+        names=tuple(gathered.names),
+        text=text[:_MOST_READ],
+    )
+
+
+def within(body: object, hide: Hide = redacted) -> Refusal | None:
+    """Return the error in a body of HTTP 200, None where it says none. The code that it has counts
+    as if it were the status; without one it is as a 500."""
+    gathered = _Gathered()
+    _gather(body, gathered, 0)
+    texts = "; ".join(dict.fromkeys(filter(None, map(one_line, map(hide, gathered.texts)))))
+    status = next(_statuses(gathered.codes), 0)
+    if not texts and not status:
+        return None
+    return Refusal(
+        status=status or 500,
+        codes=tuple(code.lower() for code in gathered.codes),
+        names=tuple(gathered.names),
+        text=texts[:_MOST_READ] or _phrase(status),
+        within=True,
+        unclear=not status,
+    )
+
+
+_WORDS = {
+    400: r"invalid.?(request|param|argument)|bad.?request|failed_precondition|unsupported",
+    401: r"unauth|invalid.?api.?key|authentication",
+    402: r"insufficient.?(balance|quota|credit)|arrear|payment|billing",
+    403: r"permission|forbidden|access.?denied",
+    404: r"not.?found|no.?such.?model",
+    429: r"rate.?limit|too.?many|resource.?exhausted|throttl",
+    503: r"overload|unavailable|capacity",
+}
+
+
+def _statuses(codes: list[str]) -> Iterator[int]:
+    """Yield what the codes of an error are as HTTP statuses, the plain numbers first."""
+    yield from (int(code) for code in codes if re.fullmatch(r"[45]\d\d", code))
+    for code in codes:
+        yield from (number for number, words in _WORDS.items() if re.search(words, code, re.I))
+
+
+def _gather(value: object, into: _Gathered, depth: int) -> None:
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, str):
+        inner = _json(value.encode(errors="replace")) if value.lstrip()[:1] in ("{", "[") else None
+        if isinstance(inner, Mapping | list):
+            _gather(inner, into, depth + 1)
+        elif value.strip():
+            into.texts.append(value[: 10 * _MOST_READ])
+    elif isinstance(value, list):
+        for item in value[:20]:
+            _gather(item, into, depth + 1)
+    elif isinstance(value, Mapping):
+        _gather_fields(value, into, depth)
+
+
+def _gather_fields(value: Mapping[str, Any], into: _Gathered, depth: int) -> None:
+    place = ""
+    for name, item in value.items():
+        if name.lower() in _NAMES and (path := _path(item)):
+            into.names.append(path)
+            place = path if name == "loc" else place
+        if name.lower() in _CODES and (code := _code(item)):
+            into.codes.append(code)
+    for name, item in value.items():
+        if name.lower() not in _TEXTS:
+            continue
+        if place and isinstance(item, str) and name in ("msg", "message"):
+            into.texts.append(f"{place}: {item}")
+        else:
+            _gather(item, into, depth + 1)
+
+
+def _path(value: object) -> str:
+    """Return a parameter's name from the forms it comes in: text, a dotted path, a JSON pointer,
+    or the list of its parts."""
+    parts = value if isinstance(value, list) else [value]
+    return ".".join(str(part) for part in parts[:20] if isinstance(part, str | int))[:200]
+
+
+def _code(value: object) -> str:
+    values = value if isinstance(value, list) else [value]
+    words = [str(part) for part in values[:5] if isinstance(part, str | int)]
+    return " ".join(word for word in words if word and len(word) <= 80)
+
+
+def _json(content: bytes) -> Any:
+    """Return the JSON in a body, None where it is none that can be read."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _seen(written: str) -> str:
+    """Return what a reader of the page would see, its title first; plain text as it is."""
+    if not re.match(r"\s*<", written):
+        return written
+    title = " ".join(_TITLE.findall(written)[:1])
+    shown = _UNSEEN.sub(" ", written)
+    title = "" if title.strip() and title.strip() in shown else title
+    return html.unescape(" ".join(filter(None, (title, shown))))
+
+
+def _from_headers(headers: Mapping[str, str]) -> str:
+    return one_line(" ".join(headers[name] for name in _HEADERS if headers.get(name)))
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "it said nothing"
