@@ -11,6 +11,7 @@ from assay.records import Comparison
 from assay.report.contents import Accepted, Caution, MetricRow, Reading
 from assay.report.glossary import specs_of
 from assay.report.history import History
+from assay.report.kept import differences as paired
 from assay.report.moved import JUDGED, Two, compared, movements
 from assay.report.run import EvaluatedRun
 from assay.report.trend import history_of, judge_remarks, pairs_with, record_of
@@ -69,7 +70,7 @@ def why_not(name: str, against: Reference) -> str:
 
 def _compared(history: History, two: Two) -> Reference:
     readings = [reading for reading in two.now.readings if _is_compared(reading)]
-    differences, changes = compared(two, readings), tuple(judge_remarks(two))
+    differences, changes = compared(two, readings, paired), tuple(judge_remarks(two))
     told = Accepted(
         acceptance=history.accepted,
         same=two.same_model("candidate"),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assay.quantiles import t_outside, t_quantile
 from assay.records import Comparison, Group, MetricSpec, Side
 from assay.report.contents import Movement, Reading, Record
-from assay.report.kept import Pairs, differences, means
+from assay.report.kept import Pairs, means
+from assay.report.shifts import shifts
 from assay.stats import difference_interval, holm
 
 Key = tuple[Side, str]
 """A metric of one side."""
+Compare = Callable[[Pairs, Side, Iterable[str], Mapping[str, MetricSpec]], list[Comparison]]
 
 ALPHA = 0.05
 JUDGED: tuple[Group, ...] = ("judge", "pairwise")
@@ -50,9 +52,11 @@ def is_comparable(two: Two, reading: Reading) -> bool:
     return two.same_judge or reading.kind not in JUDGED
 
 
-def compared(two: Two, readings: Sequence[Reading]) -> dict[Key, Comparison]:
+def compared(
+    two: Two, readings: Sequence[Reading], compare: Compare = shifts
+) -> dict[Key, Comparison]:
     """Return now minus then, in pairs, for each of the `readings` that both runs scored and that
-    says the same in both."""
+    says the same in both; `compare` says how."""
     if two.pairs is None:
         return {}
     names: dict[Side, list[str]] = {}
@@ -62,7 +66,7 @@ def compared(two: Two, readings: Sequence[Reading]) -> dict[Key, Comparison]:
     return {
         (side, comparison.name): comparison
         for side in names
-        for comparison in differences(two.pairs, side, names[side], two.specs)
+        for comparison in compare(two.pairs, side, names[side], two.specs)
     }
 
 

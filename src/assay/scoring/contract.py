@@ -13,7 +13,7 @@ Scoring = Callable[..., None]
 """score(samples, predictions, out, settings, *, listen, **flags): writes a row for each of the
 `predictions` (side -> file) to `out`/<side>/, each flag a bool."""
 
-Refusal = Callable[[Any], None]
+SettingsCheck = Callable[[Any], None]
 """check(settings): raises InputError for what cannot work, before anything is spent."""
 
 
@@ -39,7 +39,7 @@ class Scorer:
     usual: object | None
     modes: frozenset[str]
     score: Scoring
-    check: Refusal
+    check: SettingsCheck
     rows: str = SCORES
     keyed: bool = False
     flags: Mapping[str, str] = field(default_factory=dict)

@@ -25,8 +25,10 @@ KEY = "sk-s3cr3t-0123456789"
 
 
 def settings_for(url: str, **changed: Any) -> JudgeSettings:
-    asked = JudgeSettings(endpoint=url, model="fake", api_key_env="", self_test=False, retries=0)
-    return replace(asked, **{"max_unscored": 1.0, **changed})
+    asked = JudgeSettings(
+        endpoint=url, model="fake", api_key_env="", self_test=False, flip_sample=0
+    )
+    return replace(asked, **{"retries": 0, "max_unscored": 1.0, **changed})
 
 
 def said(status: int, body: object, **headers: str) -> Answer:

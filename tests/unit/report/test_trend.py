@@ -295,20 +295,37 @@ def moves(two: Two) -> list[bool]:
     return [one.moved for one in movements(two, readings, compared(two, readings))]
 
 
+@pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("correlation", [0.0, 0.5, 0.77])
-def test_the_trend_sees_what_a_paired_test_sees(correlation: float) -> None:
-    """At an effect that a paired t test has 80% power for (2.8 standard errors), so has the trend;
-    the difference of two means has 10% at a correlation of 0.77."""
+def test_the_trend_sees_what_a_paired_test_sees(correlation: float, whole: bool) -> None:
+    """At an effect that a paired t test has 80% power for (2.8 standard errors), so has the trend,
+    of a judge's whole numbers too; the difference of two means has 10% at a correlation of 0.77."""
     draw, n, runs = np.random.default_rng(21), 60, 250
     effect = 2.8 * math.sqrt(2 * (1 - correlation) / n)
     mixed = np.linalg.cholesky([[1, correlation], [correlation, 1]])
     seen = paired = 0
     for _ in range(runs):
-        then, now = mixed @ draw.normal(0, 1, (2, n))
-        seen += moves(two_runs(then[None], now[None] + effect))[0]
-        paired += reference.ttest_rel(now + effect, then).pvalue < 0.05
+        then, now = 1.5 * (mixed @ draw.normal(0, 1, (2, n)))
+        now += 1.5 * effect
+        if whole:
+            then, now = (np.clip(np.round(5.5 + scores), 1, 10) for scores in (then, now))
+        seen += moves(two_runs(then[None], now[None]))[0]
+        paired += reference.ttest_rel(now, then).pvalue < 0.05
     assert paired > 0.7 * runs
-    assert seen > paired - 0.05 * runs
+    assert seen >= paired - 0.02 * runs
+
+
+@pytest.mark.parametrize("changing", [0.02, 0.05, 0.1, 0.3])
+def test_where_few_answers_change_a_trend_that_has_not_moved_is_seldom_called(
+    changing: float,
+) -> None:
+    draw, n, runs = np.random.default_rng(25), 100, 300
+    share = [changing / 2, 1 - changing, changing / 2]
+    called = sum(
+        moves(two_runs(np.full((1, n), 5.0), 5.0 + draw.choice([-3, 0, 3], (1, n), p=share)))[0]
+        for _ in range(runs)
+    )
+    assert called <= 0.075 * runs
 
 
 def test_of_many_metrics_that_have_not_moved_none_is_called_moved() -> None:
