@@ -13,7 +13,7 @@ import pytest
 from assay import dispatch, llamafactory, progress, reuse, store
 from assay import generate as generating
 from assay.dispatch import Place
-from assay.folder import GENERATE_LOG, GENERATION, PREDICTIONS, RESULTS, SAMPLES
+from assay.folder import GENERATE_LOG, GENERATION, PREDICTIONS, SAMPLES
 from assay.llamafactory.job import DEVICE, SECONDS
 from assay.placement import ClusterSettings
 from assay.queues import Stage, TaskConfig, Work
@@ -22,7 +22,7 @@ from assay.volcano import launcher, worker
 from assay.volcano import queue as volcano
 from assay.volcano.api import Api, ApiError
 from tests.unit.reuse.kept import SAMPLES as ROWS
-from tests.unit.reuse.kept import VERSIONS, answer, entry_of, prediction, write_model
+from tests.unit.reuse.kept import VERSIONS, answer, entry_of, prediction, write_loss, write_model
 
 RUN = "4f2c8a10-9f6e-4c7b-8f43-0a1b2c3d4e5f"
 GPU = "NVIDIA H100 80GB HBM3"
@@ -175,7 +175,8 @@ def test_what_a_job_answers_the_next_launcher_takes(
 
     def predict(_samples: Path, work: Path, *_: object) -> None:
         store.write_rows(work / PREDICTIONS, [prediction(row.id) for row in ROWS])
-        for name, value in ((RESULTS, {"eval_loss": 0.3}), (SECONDS, 3.5), (DEVICE, GPU)):
+        write_loss(work)
+        for name, value in ((SECONDS, 3.5), (DEVICE, GPU)):
             store.write_json(work / name, value)
         (work / GENERATE_LOG).write_text("")
 

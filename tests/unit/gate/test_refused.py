@@ -106,13 +106,13 @@ def test_a_floor_alone_needs_no_baseline(values: dict[str, Any], tmp_path: Path)
         ("rouge-1", "does not compute rouge-1. Add it to metrics.metrics"),
         ("rogue-l", "Did you mean rouge-l?"),
         ("length-ratio", "of length-ratio neither way is better"),
-        ("perplexity", "is a total without an interval"),
+        ("corpus-bleu", "is a total without an interval"),
     ],
 )
 def test_a_primary_metric_that_has_no_verdict_is_refused(
     primary: str, told: str, values: dict[str, Any], tmp_path: Path
 ) -> None:
-    own = {"metrics": ["rouge-l", "length-ratio"]}
+    own = {"metrics": ["rouge-l", "length-ratio", "corpus-bleu"]}
     gate = {"rules": {"rouge-l": PLAIN}, "primary": primary}
     [line] = refused(values | {"metrics": own, "gate": gate}, tmp_path / "run")
     assert line.startswith("gate.primary: ")

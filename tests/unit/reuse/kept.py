@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from assay import generate, model, reuse, store
+from assay import dataset, generate, model, reuse, store
 from assay.folder import GENERATION, LIKELIHOOD, PREDICTIONS, RESULTS
 from assay.llamafactory.job import GenerateJob
 from assay.records import Generation, Likelihood, Message, Prediction, Sample
@@ -46,7 +46,7 @@ def job_of(name: str, **settings: object) -> tuple[model.Model, GenerateJob]:
         adapter=resolved.adapter,
         digest=resolved.digest,
         load_seed=42,
-        dataset_hash=store.hash_rows(SAMPLES),
+        dataset_hash=dataset.hash_samples(SAMPLES),
         settings=asked,
         versions=VERSIONS,
     )
