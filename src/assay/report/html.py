@@ -8,6 +8,7 @@ other can run.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -45,6 +46,7 @@ def to_html(report: Report, sections: Sequence[Section], document: Mapping[str, 
     return str(page)
 
 
+@functools.cache
 def _template() -> Any:
     try:
         from jinja2 import Environment, StrictUndefined

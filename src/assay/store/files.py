@@ -14,10 +14,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from assay.errors import DatasetError, InputError, StoreError
 from assay.text import whole
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 T = TypeVar("T")
 
@@ -155,19 +158,29 @@ def _plain(value: Any) -> Any:
     return {name: getattr(value, name) for name in fields}
 
 
-def _records(cls: type[T], path: Path) -> Callable[[object, int], T]:
-    from pydantic import TypeAdapter, ValidationError
+@functools.cache
+def _adapter(cls: Any) -> TypeAdapter[Any]:
+    """Return what validates `cls`, made once: it takes longer than a small file."""
+    from pydantic import TypeAdapter
 
-    adapter = TypeAdapter(cls)
+    return TypeAdapter(cls)
+
+
+def _records(cls: type[T], path: Path) -> Callable[[object, int], T]:
+    from pydantic import ValidationError
+
+    kind: Any = cls
+    adapter = _adapter(kind)
 
     def record(row: object, number: int) -> T:
         try:
-            return adapter.validate_python(row)
+            validated: T = adapter.validate_python(row)
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"]) or cls.__name__
             line = f"{path}:{number}" if number else str(path)
             raise InputError(f"{line}: {name}: {first['msg']}", "Write the file again") from None
+        return validated
 
     return record
 
