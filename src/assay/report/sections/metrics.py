@@ -53,13 +53,28 @@ def _groups(report: Report) -> Iterator[RowGroup]:
 
 def _meanings(report: Report) -> Table:
     own = [(label(row.name), row.meaning) for row in report.summary if row.meaning]
-    terms = [*own, *TERMS, *_detectable(report), ("How many metrics", _COUNTING)]
+    terms = [*own, *TERMS, *_methods(report), *_detectable(report), ("How many metrics", _COUNTING)]
     return Table(
         title="What the metrics mean",
         columns=(Column(title="Name"), Column(title="Meaning")),
         rows=tuple(titled(name, [meaning]) for name, meaning in terms),
         folded=True,
     )
+
+
+def _methods(report: Report) -> Iterator[tuple[str, str]]:
+    """Yield which interval each number has."""
+    names: dict[str, list[str]] = {}
+    for row in report.summary:
+        metrics = [metric for metric in (row.baseline, row.candidate) if metric and metric.method]
+        numbers = [("mean", metric.method) for metric in metrics]
+        numbers += [("difference", row.comparison.method)] if row.comparison else []
+        for number_of, method in dict.fromkeys(numbers):
+            if method:
+                names.setdefault(method, []).append(f"{label(row.name)} ({number_of})")
+    if names:
+        told = (f"{method}: {', '.join(of)}." for method, of in names.items())
+        yield "Which interval each has", " ".join(told)
 
 
 def _detectable(report: Report) -> Iterator[tuple[str, str]]:
