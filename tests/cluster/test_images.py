@@ -119,7 +119,7 @@ def component(name: str, folder: Path) -> list[str]:
     inputs = {"samples": "", "baseline": "baseline", "candidate": "candidate"}
     given = {
         "inputs": {
-            "parameterValues": {"mode": "auto", "settings": {}},
+            "parameterValues": {"name": "metrics", "mode": "auto", "settings": {}},
             "artifacts": {key: artifact(path) for key, path in inputs.items()},
         },
         "outputs": {
