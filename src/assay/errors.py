@@ -108,11 +108,12 @@ class Problems:
 
     @contextmanager
     def noted(self) -> Iterator[None]:
-        """Note an InputError of the body, and go on after it."""
+        """Note an InputError of the body, once where several say the same, and go on after it."""
         try:
             yield
         except InputError as error:
-            self._errors.append(error)
+            if str(error) not in map(str, self._errors):
+                self._errors.append(error)
 
     @property
     def any(self) -> bool:

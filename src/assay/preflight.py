@@ -26,7 +26,6 @@ from assay.gate import GatePolicy
 from assay.judge import Estimate
 from assay.plan import Plan
 from assay.progress import Progress
-from assay.scoring import AUTO_METRICS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,12 +144,10 @@ def _checks_here(plan: Plan, artifacts: str) -> Iterator[Callable[[], object]]:
     """Yield the checks that look at models, stores, the cluster and what is installed."""
     if plan.finetune:
         yield partial(model.resolve, plan.finetune.base_model, weights=False)
-    selected = plan.gate and not _all_built_in(plan.config)  # by the gate's check
-    if plan.gate and selected:
+    if plan.gate and not _all_built_in(plan.config):
         yield partial(_check_gate, plan.config, plan.gate)
     for name, own in plan.scoring.items():
-        if not (selected and name == AUTO_METRICS.name):
-            yield partial(scoring.named(name).check, own)
+        yield partial(scoring.named(name).check, own)
     if plan.config.history:
         yield partial(report.check_history, plan.config.history)
     if artifacts:
