@@ -232,10 +232,10 @@ def _refused(error: Mapping[str, Any], where: str) -> SettingsError:
     """Return what pydantic says of one value as a SettingsError."""
     kind, message = error["type"], str(error["msg"])
     places = [str(part) for part in error["loc"]]
-    if kind in _OF_A_UNION and places[-1:] == [_OF_A_UNION[kind]]:
-        places, message = places[:-1], "input should be a number or text"
-    elif len(places) > 1 and _BRANCH.fullmatch(places[-1]):
-        places = places[:-1]
+    if len(places) > 1 and _BRANCH.fullmatch(places[-1]):
+        *places, branch = places
+        if _OF_A_UNION.get(kind) == branch:
+            message = "input should be a number or text"
     *outer, last = [where, *places]
     name = ".".join([*outer, last])
     if kind == _UNKNOWN:
