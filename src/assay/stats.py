@@ -116,7 +116,7 @@ def compare(
         if both.sum() >= 2:
             spec = spec_of(name, specs)
             reach = _reach(spec.scale, before[both], values[both])
-            difference = _difference(before[both], values[both])
+            difference = paired_difference(before[both], values[both])
             around = (-reach, reach) if reach else None
             comparisons.append(
                 _comparison(spec, difference, around, _where(candidate.clusters, both))
@@ -136,6 +136,17 @@ def compare_with(constant: float, spec: MetricSpec, scores: SideScores) -> list[
     around = (spec.scale[0] - constant, spec.scale[1] - constant) if spec.scale else None
     clusters = _where(scores.clusters, scored)
     return [_comparison(spec, values[scored] - constant, around, clusters)]
+
+
+def paired_difference(before: Floats, now: Floats) -> Floats:
+    """Return `now` minus `before`, 0 where that is no more than how the two were rounded: pairs
+    that did not change say nothing of those that may."""
+    import numpy as np
+
+    difference: Floats = now - before
+    size = np.maximum(np.abs(before), np.abs(now))
+    difference[np.abs(difference) <= _ROUNDING * size] = 0.0
+    return difference
 
 
 def difference_interval(
@@ -262,17 +273,6 @@ def _reach(scale: tuple[float, float] | None, before: Floats, now: Floats) -> fl
         return scale[1] - scale[0]
     low, high = float(min(before.min(), now.min())), float(max(before.max(), now.max()))
     return high - low if high - low > _ROUNDING * max(abs(low), abs(high)) else 0.0
-
-
-def _difference(before: Floats, now: Floats) -> Floats:
-    """Return `now` minus `before`, 0 where that is no more than how the two were rounded: pairs
-    that did not change say nothing of those that may."""
-    import numpy as np
-
-    difference: Floats = now - before
-    size = np.maximum(np.abs(before), np.abs(now))
-    difference[np.abs(difference) <= _ROUNDING * size] = 0.0
-    return difference
 
 
 def _comparison(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from assay.quantiles import t_outside, t_quantile
 from assay.records import Comparison, MetricSpec, Side
 from assay.report.kept import Pairs, differences
+from assay.stats import paired_difference
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _CONFIDENCE = 0.975
-_ROUNDING = 1e-12  # of a score: a sum in another order differs by less
 
 
 def shifts(
@@ -40,15 +40,15 @@ def _shift(compared: Comparison, pairs: Pairs, side: Side) -> Comparison:
 
     then, now = pairs.then[side].values[compared.name], pairs.now[side].values[compared.name]
     both = np.isfinite(then) & np.isfinite(now)
-    change, size = (now - then)[both], np.maximum(np.abs(now), np.abs(then))[both]
-    change[np.abs(change) <= _ROUNDING * size] = 0.0
-    clusters = pairs.now[side].clusters
-    error, freedom = _error(change, None if clusters is None else clusters[both])
+    change = paired_difference(then[both], now[both])
+    every = pairs.now[side].clusters
+    clusters = None if every is None else every[both]
+    error, freedom = _error(change, clusters)
     if not error or not freedom:
         return compared
     half = t_quantile(freedom, _CONFIDENCE) * error
     chance = t_outside(freedom, abs(compared.difference) / error)
-    changed = _groups(change, None if clusters is None else clusters[both])
+    changed = _groups(change, clusters)
     least = 2.0 ** (1 - int((changed != 0).sum()))
     return replace(
         compared,
