@@ -5,28 +5,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from assay.errors import JudgeError
-from assay.judge import JudgeSettings, check, judge, verdicts
+from assay.judge import check, judge, verdicts
 from assay.records import Verdict
 from tests.faults.endpoint import DIMENSIONS, Answer, chat, scores, serving
+from tests.unit.judge import fake
+
+settings_for = partial(fake.settings_for, retries=3)
 
 Make = Callable[[int], tuple[Path, Path]]
 
 VERDICT = scores()
 KEY = "sk-s3cr3t-0123456789"
-
-
-def settings_for(url: str, **changed: Any) -> JudgeSettings:
-    asked = JudgeSettings(
-        endpoint=url, model="fake", api_key_env="", self_test=False, flip_sample=0
-    )
-    return replace(asked, **{"retries": 3, "max_unscored": 1.0, **changed})
 
 
 def completion(content: object, finish: object = "stop", **more: object) -> Answer:

@@ -6,23 +6,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from assay.judge import JudgeSettings, check, judge, verdicts
+from assay.judge import check, judge, verdicts
 from tests.faults.endpoint import DIMENSIONS, Answer, Body, FakeEndpoint, chat, scores, serving
+from tests.unit.judge import fake
+
+settings_for = partial(fake.settings_for, retries=1)
 
 Make = Callable[[int], tuple[Path, Path]]
 Refuses = Callable[[Body], bool]
-
-
-def settings_for(url: str, **changed: Any) -> JudgeSettings:
-    asked = JudgeSettings(
-        endpoint=url, model="fake", api_key_env="", self_test=False, flip_sample=0
-    )
-    return replace(asked, **{"retries": 1, "max_unscored": 1.0, **changed})
 
 
 def said(status: int, body: object, **headers: str) -> Answer:

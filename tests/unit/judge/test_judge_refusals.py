@@ -5,30 +5,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from assay.errors import JudgeError
-from assay.judge import JudgeSettings, check, judge, verdicts
+from assay.judge import check, judge, verdicts
 from assay.judge.causes import cause_of
 from assay.judge.dialect import Dialect
 from assay.judge.refusal import read, within
 from tests.faults.endpoint import Answer, chat, error, scores, serving
+from tests.unit.judge import fake
+
+settings_for = partial(fake.settings_for, retries=0)
 
 Make = Callable[[int], tuple[Path, Path]]
 KEY = "sk-s3cr3t-0123456789"
-
-
-def settings_for(url: str, **changed: Any) -> JudgeSettings:
-    asked = JudgeSettings(
-        endpoint=url, model="fake", api_key_env="", self_test=False, flip_sample=0
-    )
-    return replace(asked, **{"retries": 0, "max_unscored": 1.0, **changed})
 
 
 def said(status: int, body: object, **headers: str) -> Answer:

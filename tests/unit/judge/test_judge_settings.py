@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,13 @@ from assay.judge import JudgeSettings, check, judge, judge_sides, verdicts
 from assay.judge.settings import Seat
 from assay.settings import build
 from tests.faults.endpoint import Answer, chat, error, scores, serving
+from tests.unit.judge import fake
+
+settings_for = partial(fake.settings_for, retries=0)
 
 Make = Callable[[int], tuple[Path, Path]]
 VALUE = "v4lue-0f-the-header"
 KEY = "sk-s3cr3t-0123456789"
-
-
-def settings_for(url: str, **changed: Any) -> JudgeSettings:
-    asked = JudgeSettings(
-        endpoint=url, model="fake", api_key_env="", self_test=False, flip_sample=0
-    )
-    return replace(asked, **{"retries": 0, "max_unscored": 1.0, **changed})
 
 
 def a_run(**judge: Any) -> dict[str, Any]:
