@@ -14,6 +14,7 @@ from typing import IO
 from assay import store
 from assay.errors import StageError
 from assay.judge import learned, rubric
+from assay.judge.causes import LIMITED
 from assay.judge.cost import Budget, price_of
 from assay.judge.dialect import Dialect, dropped, with_dropped
 from assay.judge.log import (
@@ -28,7 +29,8 @@ from assay.judge.log import (
     pending,
     verdicts,
 )
-from assay.judge.session import Session
+from assay.judge.outcome import CallError
+from assay.judge.session import Session, to_nobody
 from assay.judge.settings import JudgeSettings
 from assay.judge.verdict import give
 from assay.progress import Tracker
@@ -44,7 +46,8 @@ Expected = Callable[[Session, Case], tuple[int, int]]
 
 class Hearing:
     """The verdicts of one run: each batch has its log, and all share the budget. `give` asks for
-    one verdict on the dimensions `names` (the rubric's), which takes the `expected` tokens.
+    one verdict on the dimensions `names` (the rubric's), which takes the `expected` tokens. What is
+    waited for is said to `tell`; `waited_s` is how long that took, in seconds.
 
     Raises JudgeError where the rubric cannot be read, or the model has no price and needs one."""
 
@@ -64,6 +67,8 @@ class Hearing:
         self.names = tuple(names or self.rubric.dimensions)
         self.budget = Budget(self.price, settings.max_cost)
         self.asked: Dialect | None = None
+        self.tell: Callable[[str], None] = to_nobody
+        self.waited_s = 0.0
         self._causes: Counter[str] = Counter()
         self._given = 0
 
@@ -120,20 +125,38 @@ class Hearing:
     async def _judge_all(
         self, left: Iterator[Keyed], todo: Twins, file: IO[bytes], tracker: Tracker | None
     ) -> None:
-        async with Session(self.settings, self.rubric, self.asked or self._start) as session:
+        start = self.asked or self._start
+        async with Session(self.settings, self.rubric, start, self.tell) as session:
 
             async def work() -> None:
                 for name, case in left:
+                    if session.ended:
+                        return
                     verdict = await self._verdict(session, name, case)
                     twins = todo[verdict.id]
                     for row in (verdict, *(copied(verdict, twin) for twin in twins)):
                         store.append(file, row)
-                    if tracker:
+                    if tracker and not session.ended:
                         self._count(verdict)
                         tracker.advance(1 + len(twins), note=self._note())
 
             # twice as many as may be in flight: some wait to ask again, and hold no place
-            await _all(work, min(len(todo), 2 * self.settings.concurrency))
+            try:
+                await _all(work, min(len(todo), 2 * self.settings.concurrency))
+            finally:
+                self.waited_s += session.standstill.waited_s
+            if session.ended:
+                raise self._given_up(session.ended)
+
+    def _given_up(self, ended: CallError) -> StageError:
+        again = "Run the same command again: only what is missing is asked"
+        return StageError(
+            f"The judge {self.settings.model} at {self.settings.endpoint} gives no more verdicts: "
+            f"{ended.cause}: {ended}",
+            f"{again}, then. Or raise judge.max_wait_s, or the limit itself"
+            if ended.cause == LIMITED
+            else f"{again}, once the endpoint is up. Or raise judge.outage_s",
+        )
 
     async def _verdict(self, session: Session, name: str, case: Case) -> Verdict:
         if cause := case[1].unanswered:

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from assay.judge import stream, waits
 from assay.judge.causes import LIMITED, cause_of, no_balance, too_large
@@ -16,6 +16,8 @@ from assay.text import one_line, whole
 
 if TYPE_CHECKING:
     import openai
+
+Away = Literal["gone", "silent", "busy"]
 
 MOST_TOKENS = 1_000_000_000  # of one request: more is no count
 _FILTERED = (
@@ -39,7 +41,10 @@ _TOLD = {
     "refused": "the model declined",
 }
 # what stands in front of an endpoint that is down, or has no room, says one of these
-_AWAY = {408, 502, 503, 504, *range(520, 528), 529, 530}
+_AWAY: Mapping[int, Away] = {
+    **dict.fromkeys((408, 504, 522, 524), "silent"),
+    **dict.fromkeys((502, 503, 520, 521, 523, 525, 526, 527, 529, 530), "busy"),
+}
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought")
 
 
@@ -55,8 +60,9 @@ class CallError(Exception):
     """A request that brought no text: why (on one line, whatever the endpoint wrote), whether to
     ask again, and after how many seconds the endpoint wants to be asked (None: it did not say).
     The tokens may have been paid for; what was `answered` with HTTP 200 is taken as paid, so that
-    it is asked again once at most. `away` says that the endpoint itself did not answer. Where the
-    endpoint is `held`, the request waits with all others, which is none of its retries."""
+    it is asked again once at most. `away` says that the endpoint may be: there was no connection
+    (gone), no answer (silent), or one that it has no time (busy). Where the endpoint has to be
+    waited for, the request is `held` with all others."""
 
     def __init__(
         self,
@@ -67,7 +73,7 @@ class CallError(Exception):
         wait: float | None = None,
         tokens: tuple[int, int] = (0, 0),
         answered: bool = False,
-        away: bool = False,
+        away: Away | None = None,
     ) -> None:
         super().__init__(one_line(detail))
         self.cause = cause
@@ -196,7 +202,7 @@ def call_error(
         transient=passing,
         wait=wait,
         answered=refusal.unclear and not limited,
-        away=refusal.status in _AWAY and not limited,
+        away=_AWAY.get(refusal.status) if passing and not limited else None,
     )
 
 
@@ -206,10 +212,11 @@ def no_answer(error: openai.APIConnectionError) -> CallError:
     refused = isinstance(root, OSError) and not isinstance(root, TimeoutError)
     # the SDK also calls a refused connection a timeout
     if "Timeout" in type(root).__name__ and not refused:
-        return CallError("timeout", "it did not answer in time", transient=True, away=True)
+        return CallError("timeout", "it did not answer in time", transient=True, away="silent")
     detail = str(root) or type(root).__name__
     trusted = "certificate" not in detail.lower()
-    return CallError("server_error", f"no connection: {detail}", transient=trusted, away=trusted)
+    away: Away | None = "gone" if trusted else None
+    return CallError("server_error", f"no connection: {detail}", transient=trusted, away=away)
 
 
 def _root(error: BaseException) -> BaseException:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -61,7 +61,11 @@ def check_one(
     price = price_of(settings.model, settings.prices, settings.max_cost)
     case, lengths = _survey(settings, chosen, samples)
     quick = replace(
-        settings, retries=min(settings.retries, 2), timeout_s=min(settings.timeout_s, LONGEST_S)
+        settings,
+        retries=min(settings.retries, 2),
+        timeout_s=min(settings.timeout_s, LONGEST_S),
+        max_wait_s=min(settings.max_wait_s, LONGEST_S),
+        outage_s=0.0,  # now it may also be the address that is wrong
     )
     trial = asyncio.run(_check(quick, chosen, case))
     return extrapolate(trial, lengths, calls, settings, price)
@@ -86,7 +90,7 @@ def _survey(
 
 
 async def _check(settings: JudgeSettings, chosen: Rubric, case: Case) -> Verdict:
-    async with Session(settings, chosen, learned.recall(settings)) as session:
+    async with Session(settings, chosen, learned.recall(settings), _said_once()) as session:
         # it may take minutes to answer; by now the endpoint is known to hold no password
         print(f"asking {settings.model} at {settings.endpoint} for a verdict", flush=True)
         verdict = await give(session, case, "")
@@ -95,6 +99,17 @@ async def _check(settings: JudgeSettings, chosen: Rubric, case: Case) -> Verdict
             models = await session.endpoint.models() if cause == NOT_FOUND else []
             raise _judge_error(settings, cause, verdict.commentary, case[0].id, models)
     return verdict
+
+
+def _said_once() -> Callable[[str], None]:
+    told: list[str] = []
+
+    def tell(what: str) -> None:
+        if what and not told:
+            print(what, flush=True)
+        told[:] = [what] if what else []
+
+    return tell
 
 
 def _judge_error(

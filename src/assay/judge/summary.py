@@ -34,7 +34,8 @@ class JudgeSummary:
     price) are those of the verdicts that count, whenever they were paid for. `drift` is how far the
     judge has moved on its `anchors` since they were frozen; `flips` how often an answer that was
     judged twice got another headline score, None where none was. `calibration` is what people's
-    labels said of this judge in an earlier run.
+    labels said of this judge in an earlier run. `waited_s` is how many seconds of this run all
+    requests waited for an endpoint that was away or at its limit.
     """
 
     model: str
@@ -60,6 +61,7 @@ class JudgeSummary:
     directions: Mapping[str, Direction] = field(default_factory=dict)
     flips: Flips | None = None
     calibration: Mapping[str, Agreement] = field(default_factory=dict)
+    waited_s: float = 0.0
 
 
 def summarise(
@@ -74,10 +76,11 @@ def summarise(
     anchored: Mapping[str, Verdict] | None = None,
     second: Mapping[str, Verdict] | None = None,
     calibration: Mapping[str, Agreement] | None = None,
+    waited_s: float = 0.0,
 ) -> JudgeSummary:
     """Return the summary of the verdicts that count (each with its answer's length), of those on
     the self-test and on the anchors, and of the `second` ones on answers that were judged twice,
-    with the `calibration` of an earlier run."""
+    with the `calibration` of an earlier run and the seconds that the judge was waited for."""
     rows = list(rows)
     anchored, second = anchored or {}, second or {}
     given = {verdict.id: verdict for verdict, _ in rows}
@@ -107,5 +110,6 @@ def summarise(
         scale=(rubric.low, rubric.high),
         directions=rubric.directions,
         calibration=calibration or {},
+        waited_s=round(waited_s, 1),
         flips=compare(given, second, headline, reach=rubric.high - rubric.low, far=FAR),
     )

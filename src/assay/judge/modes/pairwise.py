@@ -33,7 +33,8 @@ class PairSummary:
     `ties` and `losses` of the candidate, how many of the ties are `inconsistent` (the reply changed
     with the order), and what has no score, by cause. Each pair was asked `repeats` times in both
     orders. `flips` says how often a pair that was judged twice got another outcome, None where none
-    was. `cost` is None without a price."""
+    was. `waited_s` is how many seconds all requests waited for the judge in this run. `cost` is
+    None without a price."""
 
     model: str
     pairs: int
@@ -48,6 +49,7 @@ class PairSummary:
     cost: float | None
     repeats: int = 1
     flips: Flips | None = None
+    waited_s: float = 0.0
 
 
 def judge_pairs(
@@ -96,6 +98,7 @@ def judge_pairs(
     with progress.track(
         listen, "judge", total=total, unit="pairs", side="pairs", done=todo.done
     ) as tracker:
+        hearing.tell = tracker.wait
         hearing.fill(out, todo, keyed(), tracker)
         given = verdicts(out)
         second = judge_again(
@@ -105,7 +108,7 @@ def judge_pairs(
             given,
             only_failed=only_failed,
         )
-        summary = _summarise(settings, given, second, hearing.price)
+        summary = _summarise(settings, given, second, hearing.price, hearing.waited_s)
         store.write_json(out.with_name(PAIRING), summary)
         check_share(summary.unscored, summary.pairs, settings, out)
 
@@ -121,6 +124,7 @@ def _summarise(
     given: Mapping[str, Verdict],
     second: Mapping[str, Verdict],
     price: Price | None,
+    waited_s: float,
 ) -> PairSummary:
     rows = given.values()
     causes = Counter(row.unscored[WIN_RATE] for row in rows if row.unscored)
@@ -140,6 +144,7 @@ def _summarise(
         output_tokens=output,
         cost=price.of(prompt, output) if price else None,
         repeats=settings.repeats,
+        waited_s=round(waited_s, 1),
         flips=compare(given, second, itemgetter(WIN_RATE), reach=WIN - LOSS, far=WIN - LOSS),
     )
 

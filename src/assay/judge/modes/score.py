@@ -57,6 +57,7 @@ def judge(
         side=side,
         done=todo.done,
     ) as tracker:
+        hearing.tell = tracker.wait
         probes = health.probes() if settings.self_test else []
         tested = hearing.beside(out.with_name(SELF_TEST), list(hearing.keyed(probes)))
         frozen_cases = list(hearing.keyed(anchors.cases(frozen)))
@@ -83,6 +84,7 @@ def judge(
             anchored,
             second,
             calibration,
+            hearing.waited_s,
         )
         store.write_json(out.with_name(JUDGE), summary)
         check_share(summary.unscored, summary.verdicts, settings, out)
