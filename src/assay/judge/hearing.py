@@ -33,7 +33,7 @@ from assay.judge.outcome import CallError
 from assay.judge.session import Session, to_nobody
 from assay.judge.settings import JudgeSettings
 from assay.judge.verdict import give
-from assay.progress import Tracker
+from assay.progress import Tracker, clock
 from assay.records import THOUGHT_UNENDED, Case, Verdict
 
 HOPELESS = 30
@@ -138,7 +138,7 @@ class Hearing:
                         store.append(file, row)
                     if tracker and not session.ended:
                         self._count(verdict)
-                        tracker.advance(1 + len(twins), note=self._note())
+                        tracker.advance(1 + len(twins), note=self._note(session))
 
             # twice as many as may be in flight: some wait to ask again, and hold no place
             try:
@@ -149,13 +149,14 @@ class Hearing:
                 raise self._given_up(session.ended)
 
     def _given_up(self, ended: CallError) -> StageError:
-        again = "Run the same command again: only what is missing is asked"
+        rest = "only what is missing is asked"
+        raise_it = "raise judge.max_wait_s, or the limit itself"
         return StageError(
             f"The judge {self.settings.model} at {self.settings.endpoint} gives no more verdicts: "
             f"{ended.cause}: {ended}",
-            f"{again}, then. Or raise judge.max_wait_s, or the limit itself"
+            f"Run the same command again after that: {rest}. Or {raise_it}"
             if ended.cause == LIMITED
-            else f"{again}, once the endpoint is up. Or raise judge.outage_s",
+            else f"Run the same command again once it is up: {rest}. Or raise judge.outage_s",
         )
 
     async def _verdict(self, session: Session, name: str, case: Case) -> Verdict:
@@ -182,9 +183,11 @@ class Hearing:
                 "Correct the cause and run the same command again: only these are asked again",
             )
 
-    def _note(self) -> str:
+    def _note(self, session: Session) -> str:
         cost = f"cost {self.budget.spent:.4g}" if self.budget.spent else ""
-        return ", ".join(filter(None, (describe(self._causes), cost)))
+        seconds = self.waited_s + session.standstill.waited_s
+        waited = f"waited {clock(seconds)} for the judge" if seconds >= 1 else ""
+        return ", ".join(filter(None, (describe(self._causes), cost, waited)))
 
 
 @contextmanager

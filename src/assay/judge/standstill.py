@@ -32,9 +32,11 @@ Tell = Callable[[str], None]
 
 @dataclass(kw_only=True)
 class _Hold:
-    """All requests wait, since then (seconds of the loop's clock), and one is tried at `until`."""
+    """All requests wait from `begun` on (seconds of the loop's clock), and one is tried at `until`.
+    Nothing has passed `since`."""
 
     kind: Kind
+    begun: float
     since: float
     until: float
     error: CallError
@@ -69,6 +71,7 @@ class Standstill:
         self._tell = tell
         self._wall = wall
         self._failing: set[Asking] = set()  # since one has passed
+        self._since: float | None = None  # from then on nothing passed, and a request was given up
         self._waited = 0.0
         self._hold: _Hold | None = None
         self._one = asyncio.Lock()
@@ -81,7 +84,7 @@ class Standstill:
     @property
     def waited_s(self) -> float:
         """How long, in seconds, all requests waited so far."""
-        return self._waited + (_now() - self._hold.since if self._hold else 0.0)
+        return self._waited + (_now() - self._hold.begun if self._hold else 0.0)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[bool]:
@@ -113,7 +116,8 @@ class Standstill:
         waited for, and now go on."""
         self._passes += 1
         self._failing.clear()
-        if self._hold is None or sent <= self._hold.since or self.ended:
+        self._since = None
+        if self._hold is None or sent <= self._hold.begun or self.ended:
             return None
         kind = self._hold.kind
         self._release()
@@ -131,9 +135,10 @@ class Standstill:
         if self._hold is None:
             if not self._begins(kind, error, one, flying):
                 return False
-            self._hold = _Hold(kind=kind, since=_now(), until=0.0, error=error)
+            since = _now() if self._since is None else self._since
+            self._hold = _Hold(kind=kind, begun=_now(), since=since, until=0.0, error=error)
             self._put_off(self._hold, kind, error)
-        elif sent > self._hold.since:
+        elif sent > self._hold.begun:
             self._hold.tries += 1
             self._put_off(self._hold, kind, error)
         elif _now() + (error.wait or 0.0) > self._hold.until:
@@ -141,7 +146,7 @@ class Standstill:
         return self.held
 
     def _begins(self, kind: Kind, error: CallError, one: Asking, flying: int) -> bool:
-        if kind == "limit" and _asks(error):
+        if self._since is not None or (kind == "limit" and _asks(error)):
             return True
         refused = error.away in ("gone", "busy")
         before, one.failed = one.failed, self._passes if one.failed < 0 else one.failed
@@ -166,7 +171,7 @@ class Standstill:
             return
         alone = len(self._failing) < FEWEST and error.away != "gone"
         if alone and (error.wait or 0.0) <= bound:
-            error.transient = False
+            error.transient, self._since = False, hold.since
             self._release()
         else:
             self.ended = self._end(hold)

@@ -136,6 +136,15 @@ def test_an_outage_ends_at_its_bound() -> None:
     assert sum(sent > 2.5 for sent in done.fake.sent) < 64 + 100 / LONGEST_PAUSE_S["away"] + 20
 
 
+@pytest.mark.parametrize("kind", ["gone", "busy", "silent"])
+def test_it_ends_so_where_one_is_asked_at_a_time(kind: Away) -> None:
+    done = ask_all(20, lambda *_: away(kind), outage_s=100.0, concurrency=1, retries=5)
+    assert len(done.failures) == 20
+    assert done.session.ended
+    assert 100 <= done.seconds <= 140
+    assert "nothing went through for 1:4" in str(done.failures[-1])
+
+
 def test_without_a_bound_there_is_no_wait() -> None:
     done = ask_all(5, between(0, 1e9, lambda: away("gone")), outage_s=0.0, retries=1)
     assert [str(failure) for failure in done.failures] == ["it is gone"] * 5
@@ -161,6 +170,11 @@ def test_one_request_that_never_passes_does_not_end_the_others_work() -> None:
     assert [failure.cause for failure in done.failures] == ["timeout"]
     assert len(done.fake.sent) == 3
     assert done.session.ended is None
+    for failure, bound in ((away("busy"), 100), (limit(20.0), 600)):
+        done = ask_all(2, lambda _, __, failure=failure: failure, outage_s=100.0)  # type: ignore[misc]
+        assert {row.cause for row in done.failures} == {failure.cause}
+        assert bound - 30 <= done.seconds <= bound + 30
+        assert done.session.ended is None
 
 
 def test_a_wait_of_the_endpoint_holds_all_requests_and_none_of_their_retries() -> None:
