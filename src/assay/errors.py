@@ -7,6 +7,7 @@ AssayError
 │   ├── ModelError        a model directory that is not what it should be
 │   ├── JudgeError        an endpoint, key or rubric that cannot give a verdict
 │   ├── StoreError        an address, credential or disk that artifacts cannot go to or come from
+│   │   └── InUseError    another process works on the same folder
 │   ├── KfpError          Kubeflow Pipelines cannot be reached, or refuses
 │   └── MissingExtraError an optional dependency is not installed
 ├── StageError            a stage failed while it ran: exit code 1, what was done is kept
@@ -57,6 +58,10 @@ class DatasetError(InputError):
 
 class StoreError(InputError):
     """A store or disk cannot be read or written: address, credentials, certificate or room."""
+
+
+class InUseError(StoreError):
+    """Another process works on the folder, and two at once would pay twice."""
 
 
 class ModelError(InputError):

@@ -29,13 +29,12 @@ def run_pipeline(
     run folder (it does not exist where the pipeline did not evaluate).
 
     A task that an interrupted run in the same folder finished, with the same arguments, is taken
-    from there. Raises InputError, StageError or GateError as the failed task did; a
-    gate fails last, when the report is written.
+    from there. Raises InputError, StageError or GateError as the failed task did, a gate last,
+    when the report is written; InUseError while another process works in `folder`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for stale in (PROGRESS, task.ERROR):
-        (folder / stale).unlink(missing_ok=True)
     with (
+        store.held(folder),
+        _fresh(folder),
         following(folder / PROGRESS, listen),
         _environment(folder),
         (folder / LOG).open("a") as log,
@@ -74,6 +73,14 @@ def _run(pipeline: Path, arguments: Mapping[str, Any], folder: Path) -> None:
             components.load_component_from_text(_resumable(pipeline))(**arguments)
         except RuntimeError as error:
             raise _failure(folder, error) from None
+
+
+@contextlib.contextmanager
+def _fresh(folder: Path) -> Iterator[None]:
+    """Remove what an earlier run in `folder` told."""
+    for stale in (PROGRESS, task.ERROR):
+        (folder / stale).unlink(missing_ok=True)
+    yield
 
 
 def _resumable(pipeline: Path) -> str:

@@ -113,7 +113,7 @@ def _agreements(arguments: argparse.Namespace, run: Path) -> dict[str, Agreement
 
 @contextmanager
 def _run(arguments: argparse.Namespace) -> Iterator[Path]:
-    with store.mirrored(arguments.folder, weights=False) as mirror:
+    with store.mirrored(arguments.folder, weights=False, alone=False) as mirror:
         yield mirror.folder
 
 
