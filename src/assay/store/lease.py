@@ -125,8 +125,8 @@ class Lease:
             return True
         if there.age_s <= pace.dead_s:
             return False
-        age = f"{there.age_s / 60:,.0f} minutes"
-        print(f"assay: {self.uri} is taken over: {owner} was silent for {age}", file=sys.stderr)
+        silent = f"{owner} has not renewed its lock for {there.age_s:.0f} s"
+        print(f"assay: {self.uri} is taken over: {silent}", file=sys.stderr, flush=True)
         return True
 
     def _read(self) -> _There | None:
