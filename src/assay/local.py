@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from assay import compiled, progress, store, task
-from assay.errors import AssayError, GateError, InputError, MissingExtraError, StageError
+from assay.errors import (
+    AssayError,
+    GateError,
+    InputError,
+    MissingExtraError,
+    ProblemsError,
+    StageError,
+)
 from assay.folder import PROGRESS
 from assay.progress import following
 
@@ -99,8 +106,11 @@ def _failure(folder: Path, error: RuntimeError) -> AssayError:
     told = store.read_json(folder / task.ERROR)
     if told.get("error") == GateError.__name__:
         return GateError(told["what"], told["remedy"], exit_code=told["exit_code"])
-    kind = InputError if told["exit_code"] == InputError.exit_code else StageError
-    return kind(told["what"], told["remedy"])
+    if told["exit_code"] != InputError.exit_code:
+        return StageError(told["what"], told["remedy"])
+    first, *others = told["what"].splitlines()
+    problems = [InputError(first, told["remedy"]), *map(InputError, others)]
+    return ProblemsError(problems) if others else problems[0]
 
 
 @contextlib.contextmanager

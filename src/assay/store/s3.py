@@ -57,7 +57,10 @@ class Location(NamedTuple):
 
 def locate(uri: str) -> Location:
     """Return the parts of an s3:// or minio:// `uri`. Raises StoreError."""
-    parts = urlsplit(uri, allow_fragments=False)
+    try:
+        parts = urlsplit(uri, allow_fragments=False)
+    except ValueError:  # a bracket that it takes for an IPv6 address
+        raise StoreError(f"{uri!r} names no object", "Write s3://BUCKET/KEY") from None
     key = uri.removeprefix(f"{parts.scheme}://{parts.netloc}").strip("/")
     if "@" in parts.netloc:
         raise StoreError("a store's URI holds a user name or password", f"Leave it out. {_KEYS}")
