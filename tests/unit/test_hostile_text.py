@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay import process
 from assay.cli.main import main
-from assay.errors import AssayError, InputError, ProblemsError, StageError
+from assay.errors import AssayError, InputError, KfpError, ProblemsError, StageError, StoreError
+from assay.kubeflow.client import _told
 from assay.progress import Progress, to_lines
+from assay.store.s3 import explained
 from assay.text import flat, indented, plain
 
 FAKED = "assay: GO"
+SECRET = "sk-proj-abcdefghijklmnop1234"
 BAD = (
     "\x1b]0;owned\x07\x9b31m\u202egnp\u2066\ud83d"
     f"\n{FAKED}\r\n{FAKED}\r{FAKED}\u2028{FAKED}\x85{FAKED}\x0b{FAKED}\x1e{FAKED}"
@@ -131,3 +136,52 @@ def test_a_line_of_progress_is_one_line() -> None:
     to_lines(stream)(Progress(stage="judge", side=f"candidate, {BAD}", note=BAD, state="failed"))
     assert stream.getvalue().count("\n") == 1
     check(stream.getvalue())
+
+
+class AnsweredError(Exception):
+    """What KFP's client raises: a status, its reason and the body."""
+
+    def __init__(self, body: str, reason: str = "") -> None:
+        self.status, self.reason, self.body = 400, reason, body
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(json.dumps({name: f"{BAD} {SECRET}"}) for name in ("message", "error_message", "error")),
+        json.dumps({"message": {"nested": [BAD, SECRET]}}),
+        json.dumps({"message": f"{'x' * 290} {SECRET}"}),
+        json.dumps([BAD]),
+        json.dumps({"message": " \n "}),
+        "[" * 200_000,
+        "<html>",
+        "",
+    ],
+)
+def test_what_kfp_says_is_one_line_without_secrets(body: str) -> None:
+    for reason in ("", BAD, f"{BAD} {SECRET}"):
+        error = KfpError(f"it says {_told(AnsweredError(body, reason))}")
+        check(str(error))
+        assert "sk-" not in str(error)
+        assert len(str(error).splitlines()) == 1
+
+
+def test_what_a_store_says_is_one_line_without_secrets() -> None:
+    from botocore.exceptions import ClientError
+
+    for message in (BAD, f"no such key {SECRET}"):
+        told = {"Error": {"Code": BAD, "Message": message}}
+        with pytest.raises(StoreError) as caught, explained("s3://b/k"):
+            raise ClientError(told, "GetObject")
+        check(str(caught.value))
+        assert "sk-" not in str(caught.value)
+        assert len(str(caught.value).splitlines()) == 1
+
+
+def test_the_end_of_a_childs_log_is_indented_and_without_secrets(tmp_path: Path) -> None:
+    log = tmp_path / "child.log"
+    log.write_text(f"{plain(BAD)}\n{'x' * 290} {SECRET}\n{FAKED}\n")
+    with pytest.raises(StageError) as caught:
+        process.run([sys.executable, "-c", "exit(3)"], log=log, what="A child")
+    check(str(caught.value))
+    assert "sk-" not in str(caught.value)

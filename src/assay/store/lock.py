@@ -55,7 +55,9 @@ class Owner:
 def this_process(home: str = "") -> Owner:
     """Return what this process is as an owner; no argument of its command line but a command's
     name, since any other may hold a secret."""
-    names = [Path(sys.argv[0]).name or "python", *filter(_WORD.fullmatch, sys.argv[1:2])]
+    program = Path(sys.argv[0]).name or "python"
+    program = "assay" if program == "__main__.py" else program  # python -m assay
+    names = [program, *filter(_WORD.fullmatch, sys.argv[1:2])]
     return Owner(
         host=socket.gethostname(),
         process=os.getpid(),
