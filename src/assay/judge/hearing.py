@@ -32,6 +32,7 @@ from assay.judge.log import (
 from assay.judge.outcome import CallError
 from assay.judge.session import Session, to_nobody
 from assay.judge.settings import JudgeSettings
+from assay.judge.standstill import FEWEST
 from assay.judge.verdict import give
 from assay.progress import Tracker, clock
 from assay.records import THOUGHT_UNENDED, Case, Verdict
@@ -142,7 +143,7 @@ class Hearing:
 
             # twice as many as may be in flight: some wait to ask again, and hold no place
             try:
-                await _all(work, min(len(todo), 2 * self.settings.concurrency))
+                await _all(work, min(len(todo), max(FEWEST, 2 * self.settings.concurrency)))
             finally:
                 self.waited_s += session.standstill.waited_s
             if session.ended:

@@ -61,8 +61,8 @@ class CallError(Exception):
     ask again, and after how many seconds the endpoint wants to be asked (None: it did not say).
     The tokens may have been paid for; what was `answered` with HTTP 200 is taken as paid, so that
     it is asked again once at most. `away` says that the endpoint may be: there was no connection
-    (gone), no answer (silent), or one that it has no time (busy). Where the endpoint has to be
-    waited for, the request is `held` with all others."""
+    (gone), no answer in time (silent), or the connection was lost or it has no time (busy). Where
+    the endpoint has to be waited for, the request is `held` with all others."""
 
     def __init__(
         self,
@@ -215,7 +215,9 @@ def no_answer(error: openai.APIConnectionError) -> CallError:
         return CallError("timeout", "it did not answer in time", transient=True, away="silent")
     detail = str(root) or type(root).__name__
     trusted = "certificate" not in detail.lower()
-    away: Away | None = "gone" if trusted else None
+    # one that was made and lost may be that request's own fault
+    made = not isinstance(root, OSError) or isinstance(root, ConnectionResetError | BrokenPipeError)
+    away: Away | None = None if not trusted else "busy" if made else "gone"
     return CallError("server_error", f"no connection: {detail}", transient=trusted, away=away)
 
 

@@ -148,13 +148,12 @@ class Standstill:
     def _begins(self, kind: Kind, error: CallError, one: Asking, flying: int) -> bool:
         if self._since is not None or (kind == "limit" and _asks(error)):
             return True
-        refused = error.away in ("gone", "busy")
         before, one.failed = one.failed, self._passes if one.failed < 0 else one.failed
         used_up = one.last and self._passes == (one.sent if before < 0 else before)
         # some endpoints refuse a share of all requests by their limit, whatever the load
         wide = flying if kind == "away" else self._concurrency
         many = len(self._failing) >= max(FEWEST, wide)
-        enough = many or (used_up and (refused or len(self._failing) >= FEWEST))
+        enough = many or (used_up and (error.away == "gone" or len(self._failing) >= FEWEST))
         return enough and self._bounds[kind] > 0
 
     def _put_off(self, hold: _Hold, kind: Kind, error: CallError) -> None:
