@@ -8,6 +8,9 @@ RESOLVE := --quiet --universal --python-version 3.11 --no-annotate --no-header \
 TESTS_AT_A_TIME := --numprocesses logical --maxprocesses 8 --dist worksteal
 CLUSTER_TESTS_AT_A_TIME := --numprocesses 5
 
+# what Python compiles is kept, or each process that a test starts does it again
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all lint types unit test-model test-cluster bench pipelines images lock clean
 
