@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -28,15 +28,9 @@ CAUSES = {
     "server_error",
 }
 
-RUN = """
-import sys
-from pathlib import Path
-from assay.judge import JudgeSettings, judge
-url, folder = sys.argv[1], Path(sys.argv[2])
-asked = {"self_test": False, "flip_sample": 0, "concurrency": 8}
-settings = JudgeSettings(endpoint=url, model="fake", api_key_env="", **asked)
-judge(folder / "dataset.jsonl", folder / "predictions.jsonl", folder / sys.argv[3], settings)
-"""
+# a process that has loaded the judge, which those that are killed are forked from
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["assay.judge", "pydantic", "httpx"])
 
 
 def write_files(folder: Path, count: int) -> tuple[Path, Path]:
@@ -125,26 +119,45 @@ def test_a_judge_killed_twenty_times_leaves_the_same_verdicts(tmp_path: Path) ->
 
     moments = sorted(random.Random(7).sample(range(1, count - 20), kills))
     with serving(by_question) as endpoint:  # type: ignore[arg-type]
-        run(endpoint.url, tmp_path, "undisturbed.jsonl").wait()
+        assert ended(run(endpoint.url, tmp_path, "undisturbed.jsonl")) == 0
         paid = len(endpoint.requests)
         for moment in moments:
             process = run(endpoint.url, tmp_path, "killed.jsonl")
             wait_for_rows(process, tmp_path / "killed.jsonl", moment)
-            process.send_signal(signal.SIGKILL)
-            assert process.wait() == -signal.SIGKILL
-        assert run(endpoint.url, tmp_path, "killed.jsonl").wait() == 0
+            process.kill()
+            assert ended(process) == -signal.SIGKILL
+        assert ended(run(endpoint.url, tmp_path, "killed.jsonl")) == 0
         paid_killed = len(endpoint.requests) - paid
     assert what_counts(tmp_path / "killed.jsonl") == what_counts(tmp_path / "undisturbed.jsonl")
     assert paid == count
     assert paid_killed <= count + kills * 8  # only what was in flight was paid for twice
 
 
-def run(url: str, folder: Path, out: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", RUN, url, str(folder), out])
+def run(url: str, folder: Path, out: str) -> BaseProcess:
+    process = PROCESSES.Process(target=judge_all, args=(url, folder, out))
+    process.start()
+    return process
 
 
-def wait_for_rows(process: subprocess.Popen[bytes], log: Path, count: int) -> None:
-    while process.poll() is None:
+def judge_all(url: str, folder: Path, out: str) -> None:
+    settings = JudgeSettings(
+        endpoint=url,
+        model="fake",
+        api_key_env="",
+        self_test=False,
+        flip_sample=0,
+        concurrency=8,
+    )
+    judge(folder / "dataset.jsonl", folder / "predictions.jsonl", folder / out, settings)
+
+
+def ended(process: BaseProcess) -> int | None:
+    process.join()
+    return process.exitcode
+
+
+def wait_for_rows(process: BaseProcess, log: Path, count: int) -> None:
+    while process.is_alive():
         if log.exists() and log.read_bytes().count(b"\n") >= count:
             return
         time.sleep(0.002)

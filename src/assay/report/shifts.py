@@ -28,7 +28,7 @@ _CONFIDENCE = 0.975
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shift:
+class PairedT:
     """Now minus then of a metric over the `n` samples that both runs scored, with the 95% interval
     and the p value."""
 
@@ -43,7 +43,7 @@ class Shift:
 
 def shifts(
     pairs: Pairs, side: Side, names: Iterable[str], specs: Mapping[str, MetricSpec]
-) -> list[Shift | Comparison]:
+) -> list[PairedT | Comparison]:
     """Return now minus then of those metrics of one side that both runs scored on two samples or
     more, by Student's t; where all pairs differ by the same, as they are compared elsewhere."""
     each = {name: _shift(pairs, side, spec_of(name, specs)) for name in names}
@@ -51,7 +51,7 @@ def shifts(
     return [shift for shift in each.values() if shift] + differences(pairs, side, equal, specs)
 
 
-def _shift(pairs: Pairs, side: Side, spec: MetricSpec) -> Shift | None:
+def _shift(pairs: Pairs, side: Side, spec: MetricSpec) -> PairedT | None:
     then, now, clusters = scored(pairs, side, spec.name)
     change = paired_difference(then, now)
     error, freedom = _error(change, clusters)
@@ -60,7 +60,7 @@ def _shift(pairs: Pairs, side: Side, spec: MetricSpec) -> Shift | None:
     middle = float(change.mean())
     half = t_quantile(freedom, _CONFIDENCE) * error
     least = 2.0 ** (1 - int((_groups(change, clusters) != 0).sum()))
-    return Shift(
+    return PairedT(
         name=spec.name,
         direction=spec.direction,
         n=len(change),
