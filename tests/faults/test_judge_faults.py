@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import re
 import signal
@@ -18,6 +17,7 @@ from assay.judge import JudgeSettings, judge, verdicts
 from assay.records import Message, Prediction, Sample, Verdict
 from tests.faults.endpoint import DIMENSIONS, Body, chat, scores, serving
 from tests.faults.mix import FaultMix
+from tests.forked import PROCESSES, judge_all
 
 CAUSES = {
     "parse_error",
@@ -27,10 +27,6 @@ CAUSES = {
     "rate_limited",
     "server_error",
 }
-
-# a process that has loaded the judge, which those that are killed are forked from
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["assay.judge", "pydantic", "httpx"])
 
 
 def write_files(folder: Path, count: int) -> tuple[Path, Path]:
@@ -137,18 +133,6 @@ def run(url: str, folder: Path, out: str) -> BaseProcess:
     process = PROCESSES.Process(target=judge_all, args=(url, folder, out))
     process.start()
     return process
-
-
-def judge_all(url: str, folder: Path, out: str) -> None:
-    settings = JudgeSettings(
-        endpoint=url,
-        model="fake",
-        api_key_env="",
-        self_test=False,
-        flip_sample=0,
-        concurrency=8,
-    )
-    judge(folder / "dataset.jsonl", folder / "predictions.jsonl", folder / out, settings)
 
 
 def ended(process: BaseProcess) -> int | None:
