@@ -71,9 +71,9 @@ def judge_again(
     drawn = heapq.nsmallest(
         hearing.settings.flip_sample, _scored(cases, given), key=lambda keyed: keyed[0]
     )
-    second = hearing.beside(
-        log, [(_second(key), case) for key, case in drawn], only_failed=only_failed
-    )
+    again = [(_second(key), case) for key, case in drawn]
+    hearing.adopt(log, lambda: again, _second)
+    second = hearing.beside(log, again, only_failed=only_failed)
     # the cap on the cost leaves some out
     return {id_: row for id_, row in second.items() if NOT_JUDGED not in row.unscored.values()}
 
