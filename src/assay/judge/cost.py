@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -91,8 +92,8 @@ class Budget:
 
     @property
     def left(self) -> float:
-        """How much may still be spent, 0 and less where the cap is reached."""
-        return self.most - self.spent
+        """How much may still be spent, without a cap anything; 0 and less where it is reached."""
+        return self.most - self.spent if self.capped else math.inf
 
     def pay(self, cost: float, *, estimated: bool) -> None:
         """Count what a request has cost."""

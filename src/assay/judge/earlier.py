@@ -4,13 +4,14 @@ taken out of them: what was paid for under these is found, and kept under the pr
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from assay import settings as settings_of
 from assay import store
-from assay.errors import InputError
-from assay.folder import JUDGE
+from assay.folder import CONFIG, JUDGE
 from assay.judge.contract import VERSION
 from assay.judge.log import as_asked, identity, rows
 from assay.judge.rubric import Rubric
@@ -20,7 +21,7 @@ from assay.records import Verdict
 
 def identities(settings: JudgeSettings, rubric: Rubric, log: Path | None = None) -> tuple[str, ...]:
     """Return what the identity of these verdicts may have been, where it was another one: with the
-    present `max_tokens`, or with that which a judge.json at the `log` says."""
+    present `max_tokens`, or one that was in force when the `log` was written."""
     asked = [settings.model, settings.temperature]
     names = []
     for limit in dict.fromkeys([settings.max_tokens, *(_limits(log) if log else ())]):
@@ -54,11 +55,16 @@ def adopt(log: Path, renamed: Mapping[str, str]) -> None:
                 store.append(file, row)
 
 
-def _limits(log: Path) -> Iterable[int]:
+def _limits(log: Path) -> Iterator[int]:
     """Yield what `max_tokens` was when the judge.json beside a log, or those of the sides beside a
-    log of pairs, were written."""
-    for path in (log.with_name(JUDGE), *log.parent.glob(f"*/{JUDGE}")):
+    log of pairs, were written, and what the run folder's configuration says."""
+    summaries = [log.with_name(JUDGE), *log.parent.glob(f"*/{JUDGE}")]
+    configs = [folder / CONFIG for folder in list(log.parents)[:4]]
+    for path in filter(Path.is_file, (*summaries, *configs)):
         try:
-            yield int(store.read_json(path)["max_tokens"])
-        except (InputError, KeyError, TypeError, ValueError):
-            continue
+            text = path.read_text(encoding="utf-8")
+            is_summary = path.name == JUDGE
+            judged = json.loads(text) if is_summary else settings_of.from_yaml(text)["judge"]
+            yield int(judged["max_tokens"])
+        except (KeyError, TypeError, ValueError):
+            continue  # the default, whose keys are the present ones, or of no use

@@ -20,6 +20,7 @@ from assay.judge.log import (
     NOT_JUDGED,
     Pending,
     as_asked,
+    bring,
     copied,
     dropped_in,
     identity,
@@ -40,7 +41,6 @@ from assay.records import THOUGHT_UNENDED, Case, Verdict
 HOPELESS = 30
 
 Keyed = tuple[str, Case]
-Twins = Mapping[str, Sequence[str]]
 Give = Callable[[Session, Case, str], Coroutine[None, None, Verdict]]
 Expect = Callable[[Session, Case], Expected]
 KeyOf = Callable[[str, Case], str]
@@ -126,7 +126,8 @@ class Hearing:
             return {}
         self.recall(log, lambda: others)
         asked = self._as_asked(others)
-        self.fill(log, pending(log, asked, self.names, only_failed=only_failed), iter(asked), None)
+        todo = bring(log, pending(log, asked, self.names, only_failed=only_failed))
+        self.fill(log, todo, iter(asked), None)
         wanted = {name for name, _ in self._as_asked(others)}
         return {id: row for id, row in verdicts(log).items() if row.key in wanted}  # noqa: A001
 
@@ -136,17 +137,14 @@ class Hearing:
     def fill(
         self, log: Path, todo: Pending, keyed: Iterator[Keyed], tracker: Tracker | None
     ) -> None:
-        """Append to `log` the rows that `todo` asks for, and the verdicts that it lacks."""
+        """Append to `log` the verdicts that `todo` says it lacks."""
         left = (pair for pair in keyed if pair[1][0].id in todo.todo)
-        with store.appending(log) as file:
-            for row in todo.rows:
-                store.append(file, row)
-            if todo.todo:
-                with _little_garbage_collection():
-                    asyncio.run(self._judge_all(left, todo.todo, file, tracker))
+        if todo.todo:
+            with store.appending(log) as file, _little_garbage_collection():
+                asyncio.run(self._judge_all(left, todo, file, tracker))
 
     async def _judge_all(
-        self, left: Iterator[Keyed], todo: Twins, file: IO[bytes], tracker: Tracker | None
+        self, left: Iterator[Keyed], todo: Pending, file: IO[bytes], tracker: Tracker | None
     ) -> None:
         purse = Purse(self.budget, self.price, self.usual)
         known = self.asked or self._start
@@ -155,15 +153,16 @@ class Hearing:
             async def work() -> None:
                 for name, case in left:
                     verdict = await self._verdict(session, purse, name, case)
-                    twins = todo[verdict.id]
+                    twins = todo.todo[verdict.id]
                     for row in (verdict, *(copied(verdict, twin) for twin in twins)):
-                        store.append(file, row)
+                        if not (_is_refused(row) and row.id in todo.told):
+                            store.append(file, row)
                     if tracker:
                         self._count(verdict)
                         tracker.advance(1 + len(twins), note=self.note())
 
             # twice as many as may be in flight: some wait to ask again, and hold no place
-            await _all(work, min(len(todo), 2 * self.settings.concurrency))
+            await _all(work, min(len(todo.todo), 2 * self.settings.concurrency))
 
     async def _verdict(self, session: Session, purse: Purse, name: str, case: Case) -> Verdict:
         if cause := case[1].unanswered:
@@ -201,7 +200,9 @@ class Hearing:
 
     def note(self) -> str:
         """Return what has no score so far, by cause, and what of the cap is spent."""
-        return ", ".join(filter(None, (describe(self._causes), str(self.budget))))
+        ended = self.budget.capped and self._causes[NOT_JUDGED]
+        remedy = "raise judge.max_cost for the rest" if ended else ""
+        return ", ".join(filter(None, (describe(self._causes), str(self.budget), remedy)))
 
 
 @contextmanager
@@ -226,6 +227,11 @@ async def _all(work: Callable[[], Coroutine[None, None, None]], count: int) -> N
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _is_refused(row: Verdict) -> bool:
+    """Whether the cap let nothing be asked: then what its id came to before still holds."""
+    return not row.attempts and NOT_JUDGED in row.unscored.values()
 
 
 def describe(causes: Mapping[str, int]) -> str:
@@ -254,7 +260,7 @@ def _capped(unscored: Mapping[str, int], total: int, budget: Budget) -> StageErr
     scored = total - sum(unscored.values())
     return StageError(
         f"judge.max_cost = {budget.most:g} ended the judging: {scored} of {total} verdicts have a "
-        f"score ({describe(unscored)}), and of the whole run {budget} is spent",
+        f"score ({describe(unscored)}); the whole run: {budget}",
         "Raise judge.max_cost and run the same command again: what is paid for stays",
     )
 

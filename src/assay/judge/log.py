@@ -104,11 +104,13 @@ def key(identity: str, case: Case) -> str:
 class Pending:
     """What is still to be judged: the id that is asked about -> its twins, which have the same key
     and get a copy of its verdict. How many ids have their verdict (`done`), and the rows to append
-    first so that the last row of each id is true."""
+    first so that the last row of each id is true; of those still to be judged, which are `told` of
+    already, by a row that failed or says that they were not judged."""
 
     todo: Mapping[str, Sequence[str]]
     done: int
     rows: tuple[Verdict, ...]
+    told: Set[str] = frozenset()
 
     @property
     def left(self) -> int:
@@ -149,7 +151,20 @@ def pending(
             todo.setdefault(first, []).extend([sample.id] if first != sample.id else [])
         if last and last[0] != key:
             stale.append(not_judged(sample.id, key, names))
-    return Pending(todo=todo, done=done, rows=(*stale, *_rows_of(path, again)))
+    told = contents.last.keys()
+    return Pending(todo=todo, done=done, rows=(*stale, *_rows_of(path, again)), told=told)
+
+
+def bring(path: Path, todo: Pending, *summaries: Path) -> Pending:
+    """Append the rows of `todo` to the log in `path`, and return it: from now on no verdict counts
+    there that is of another key. What `summaries` say of it holds no longer: they are removed."""
+    if todo.rows:
+        for summary in summaries:
+            summary.unlink(missing_ok=True)
+    with store.appending(path) as file:
+        for row in todo.rows:
+            store.append(file, row)
+    return todo
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,8 @@ from assay.judge import contract, learned, rubric
 from assay.judge.causes import NOT_FOUND
 from assay.judge.cost import Price, price_of
 from assay.judge.estimate import Estimate, add_up, extrapolate
-from assay.judge.log import identity
+from assay.judge.ledger import budget_of_run
+from assay.judge.log import identity, rows
 from assay.judge.mode import Calls
 from assay.judge.modes import MODES
 from assay.judge.remedies import remedy
@@ -65,12 +66,24 @@ def check_one(
     quick = replace(
         settings, retries=min(settings.retries, 2), timeout_s=min(settings.timeout_s, LONGEST_S)
     )
+    name = identity(settings, chosen)
+    if earlier := _earlier(settings, name, samples):
+        return extrapolate(earlier, lengths, calls, settings, price)
     trial, models = asyncio.run(_try(quick, chosen, case))
     if price and samples:
-        _keep(trial, identity(settings, chosen), price, samples.with_name(TRIALS))
+        _keep(trial, name, price, samples.with_name(TRIALS))
     for cause in trial.unscored.values():
         raise _judge_error(settings, cause, trial.commentary, case[0].id, models)
     return extrapolate(trial, lengths, calls, settings, price)
+
+
+def _earlier(settings: JudgeSettings, name: str, samples: Path | None) -> Verdict | None:
+    """Return the last trial in a run whose cap is reached, which another one would pass."""
+    if not samples or budget_of_run(settings, samples.parent, samples).left > 0:
+        return None
+    trials = samples.with_name(TRIALS)
+    given = [row for row in rows(trials) if row.key == name] if trials.is_file() else []
+    return next((row for row in reversed(given) if not row.unscored), None)
 
 
 def _keep(trial: Verdict, name: str, price: Price, log: Path) -> None:

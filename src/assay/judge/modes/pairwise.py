@@ -16,7 +16,7 @@ from assay.judge.cost import Budget, Price
 from assay.judge.flips import Flips, compare, judge_again
 from assay.judge.hearing import Hearing, Keyed, check_share
 from assay.judge.ledger import budget_beside
-from assay.judge.log import not_judged, pending, verdicts
+from assay.judge.log import bring, not_judged, pending, verdicts
 from assay.judge.mode import Calls, JudgeJob, JudgeMode, priced
 from assay.judge.pair_contract import ask_for
 from assay.judge.pair_verdict import LOSS, WIN, WIN_RATE, Preference, give, preference_of
@@ -74,8 +74,7 @@ def judge_pairs(
     was paid for is not asked again; `budget` is as of `judge`. Raises InputError before anything is
     paid for, and StageError where too many pairs have no score."""
     answers = list(store.read_rows(baseline, Prediction))
-    others = {row.id: row.output for row in answers}
-    unanswered = {row.id: row.unanswered for row in answers if row.unanswered}
+    others = {row.id: row for row in answers}
     cases.count(samples, candidate)
 
     def keyed() -> Iterator[Keyed]:
@@ -83,13 +82,13 @@ def judge_pairs(
         return hearing.keyed(case for case in rows if case[0].id in others)
 
     async def ask(session: Session, case: Case, key: str) -> Verdict:
-        id_ = case[0].id
-        if id_ in unanswered:
-            return not_judged(id_, key, (WIN_RATE,), unanswered[id_])
-        return await give(session, case, others[id_], key)
+        other = others[case[0].id]
+        if other.unanswered:
+            return not_judged(other.id, key, (WIN_RATE,), other.unanswered)
+        return await give(session, case, other.output, key)
 
     def expected(session: Session, case: Case) -> Expected:
-        chat = ask_for(session.rubric, case[0], case[1].output, others[case[0].id])
+        chat = ask_for(session.rubric, case[0], case[1].output, others[case[0].id].output)
         requests = 2 * settings.repeats
         return Expected(requests=requests, prompt=requests * prompt_tokens(chat))
 
@@ -108,16 +107,24 @@ def judge_pairs(
     hearing.learn(samples.with_name(TRIALS))
     hearing.recall(out, keyed)
     todo = pending(out, keyed(), hearing.names, most=settings.max_samples, only_failed=only_failed)
+    bring(out, todo, out.with_name(PAIRING))
     total = todo.done + todo.left
     with progress.track(
-        listen, "judge", total=total, unit="pairs", side="pairs", done=todo.done
+        listen,
+        "judge",
+        total=total,
+        unit="pairs",
+        side="pairs",
+        done=todo.done,
+        note=hearing.note(),
     ) as tracker:
         hearing.fill(out, todo, keyed(), tracker)
-        given = verdicts(out)
+        logged = verdicts(out)
+        given = {case[0].id: logged[case[0].id] for _, case in keyed() if case[0].id in logged}
         second = judge_again(
             hearing,
             out.with_name(SECOND_PAIRS),
-            islice(keyed(), settings.max_samples or None),
+            lambda: islice(keyed(), settings.max_samples or None),
             given,
             only_failed=only_failed,
         )
@@ -127,11 +134,14 @@ def judge_pairs(
         check_share(summary.unscored, summary.pairs, settings, out, hearing.budget)
 
 
-def _key(identity: str, case: Case, other: str) -> str:
+def _key(identity: str, case: Case, other: Prediction) -> str:
     sample, prediction = case
     name, _, behind = identity.partition(" ")
     shown = [f"pairs {VERSION} {name}", sample.messages, sample.tools, sample.target]
-    digest = hashlib.sha256(store.to_json([*shown, prediction.output, other])).hexdigest()[:32]
+    shown += [prediction.output, other.output]
+    missing = [prediction.unanswered, other.unanswered]
+    shown += [missing] if any(missing) else []
+    digest = hashlib.sha256(store.to_json(shown)).hexdigest()[:32]
     return f"{digest} {behind}" if behind else digest
 
 

@@ -14,7 +14,7 @@ from assay.judge.cost import Budget
 from assay.judge.earlier import identities
 from assay.judge.hearing import Hearing, Keyed, check_share
 from assay.judge.ledger import budget_beside
-from assay.judge.log import carry_over, identity, pending, verdicts
+from assay.judge.log import bring, carry_over, identity, pending, verdicts
 from assay.judge.mode import Calls, JudgeJob, JudgeMode, priced
 from assay.judge.settings import JudgeSettings
 from assay.judge.summary import JudgeSummary, summarise
@@ -57,6 +57,7 @@ def judge(
 
     hearing.recall(out, keyed)
     todo = pending(out, keyed(), hearing.names, most=settings.max_samples, only_failed=only_failed)
+    bring(out, todo, out.with_name(JUDGE))
     with progress.track(
         listen,
         "judge",
@@ -64,6 +65,7 @@ def judge(
         unit="verdicts",
         side=side,
         done=todo.done,
+        note=hearing.note(),
     ) as tracker:
         probes = health.probes() if settings.self_test else []
         tested = hearing.beside(out.with_name(SELF_TEST), list(hearing.keyed(probes)))
@@ -74,7 +76,7 @@ def judge(
         second = flips.judge_again(
             hearing,
             out.with_name(SECOND_VERDICTS),
-            islice(keyed(), settings.max_samples or None),
+            lambda: islice(keyed(), settings.max_samples or None),
             given,
             only_failed=only_failed,
         )
