@@ -15,9 +15,9 @@ from assay.stats import difference_interval, holm
 
 Key = tuple[Side, str]
 """A metric of one side."""
-Paired = PairedT | Comparison
+InPairs = PairedT | Comparison
 """How far a metric is from what it was, in pairs."""
-OfOneSide = TypeVar("OfOneSide", bound=Paired)
+OfOneSide = TypeVar("OfOneSide", bound=InPairs)
 Compare = Callable[[Pairs, Side, Iterable[str], Mapping[str, MetricSpec]], list[OfOneSide]]
 
 ALPHA = 0.05
@@ -75,7 +75,7 @@ def compared(
 
 
 def movements(
-    two: Two, readings: Sequence[Reading], differences: Mapping[Key, Paired]
+    two: Two, readings: Sequence[Reading], differences: Mapping[Key, InPairs]
 ) -> tuple[Movement, ...]:
     """Return how far each of the `readings` of now has moved by the paired `differences`, or where
     nothing is paired by the two means; all of them are tested at once."""
@@ -96,7 +96,7 @@ def corrected(moves: Iterable[Movement]) -> tuple[Movement, ...]:
 
 
 def _each(
-    two: Two, readings: Sequence[Reading], differences: Mapping[Key, Paired]
+    two: Two, readings: Sequence[Reading], differences: Mapping[Key, InPairs]
 ) -> Iterator[Movement]:
     was = {(reading.side, reading.name): reading for reading in two.before.readings}
     for reading in readings:
@@ -112,7 +112,7 @@ def _totals(two: Two, reading: Reading) -> bool:
     return reading.low is None and two.before.dataset_hash == two.now.dataset_hash
 
 
-def _paired(reading: Reading, change: Paired, pairs: Pairs) -> Movement:
+def _paired(reading: Reading, change: InPairs, pairs: Pairs) -> Movement:
     before, now, _ = scored(pairs, reading.side, reading.name)
     low, high = change.low, change.high
     return Movement(
