@@ -12,9 +12,11 @@ from typing import Any, Self
 
 from assay.judge import contract
 from assay.judge.contract import Chat
+from assay.judge.cost import Usage, tokens_of, usage_of
 from assay.judge.dialect import Dialect
 from assay.judge.endpoint import Endpoint
 from assay.judge.outcome import CallError, Reply
+from assay.judge.purse import Expected, Purse
 from assay.judge.rubric import Rubric
 from assay.judge.settings import JudgeSettings
 from assay.judge.standstill import Asking, Standstill
@@ -26,16 +28,19 @@ ONCE = 1  # so often is asked again what an endpoint may have been paid for
 
 @dataclass
 class Bill:
-    """What was asked for and paid for so far."""
+    """What was asked for and paid for so far; tokens that the endpoint did not count are
+    `estimated`."""
 
     attempts: int = 0
     prompt_tokens: int = 0
     output_tokens: int = 0
+    estimated: bool = False
 
-    def add(self, tokens: tuple[int, int]) -> None:
-        """Add the prompt and output tokens of one request."""
-        self.prompt_tokens += tokens[0]
-        self.output_tokens += tokens[1]
+    def add(self, usage: Usage) -> None:
+        """Add what one request took."""
+        self.prompt_tokens += usage.prompt
+        self.output_tokens += usage.output
+        self.estimated |= usage.estimated
 
 
 def to_nobody(_: str) -> None:
@@ -44,13 +49,15 @@ def to_nobody(_: str) -> None:
 
 class Session:
     """One judge at work, inside one event loop: `async with Session(settings, rubric) as s`. What
-    it waits for is said to `tell`, "" when it goes on."""
+    its requests take is paid from the `purse`, where there is one, and what it waits for is said
+    to `tell`, "" when it goes on."""
 
     def __init__(
         self,
         settings: JudgeSettings,
         rubric: Rubric,
         dialect: Dialect | None = None,
+        purse: Purse | None = None,
         tell: Callable[[str], None] = to_nobody,
     ) -> None:
         self.settings = settings
@@ -60,6 +67,7 @@ class Session:
         self.throttle = Throttle(settings.concurrency)
         self.standstill = Standstill(settings, tell)
         self.bill = Bill()
+        self.purse = purse
         self._replies = 0
         self._requests = Meter(settings.requests_per_minute)
         self._tokens = Meter(settings.tokens_per_minute)
@@ -100,13 +108,15 @@ class Session:
 
     async def _request(self, chat: Chat, form: Mapping[str, Any], bill: Bill, one: Asking) -> Reply:
         async with self.throttle.slot() as epoch, self._turn(chat) as expected:
+            if self.purse:
+                self.purse.check()
             sent = self.standstill.sent(one)
             bill.attempts += 1
             self.bill.attempts += 1
             try:
                 reply = await self._ask(chat, form)
             except CallError as error:
-                self._pay(error.tokens, bill)
+                self._pay(chat, error, bill, cut=error.cause == "truncated")
                 if error.cause == "rate_limited" or error.wait is not None:
                     self.throttle.slowed(epoch)
                 flying = self.throttle.flying
@@ -115,9 +125,9 @@ class Session:
             self.throttle.passed(epoch)
             if self.standstill.passed(sent) == "limit":
                 self.throttle.restart()
-        self._pay(reply.tokens, bill)
+        usage = self._pay(chat, reply, bill)
         self._replies += 1
-        self._tokens.correct(sum(reply.tokens) - expected)
+        self._tokens.correct(usage.prompt + usage.output - expected)
         return reply
 
     async def _ask(self, chat: Chat, form: Mapping[str, Any]) -> Reply:
@@ -145,15 +155,22 @@ class Session:
             self._requests.correct(-1)
             self._tokens.correct(-expected)
 
-    def _pay(self, tokens: tuple[int, int], bill: Bill) -> None:
-        bill.add(tokens)
-        self.bill.add(tokens)
+    def _pay(
+        self, chat: Chat, brought: Reply | CallError, bill: Bill, *, cut: bool = False
+    ) -> Usage:
+        most = self.settings.max_tokens if cut else 0
+        usage = usage_of(brought.tokens, prompt_tokens(chat), brought.written, most)
+        bill.add(usage)
+        self.bill.add(usage)
+        if self.purse:
+            self.purse.pay(usage)
+        return usage
 
-    def expected_tokens(self, case: Case) -> tuple[int, int]:
-        """Return the prompt and output tokens that the requests for this case may take."""
-        calls = len(self.parts) * self.settings.repeats
+    def expected(self, case: Case) -> Expected:
+        """Return what a verdict on this case is likely to need."""
+        requests = len(self.parts) * self.settings.repeats
         prompt = prompt_tokens(contract.ask_for(self.rubric, *case))
-        return calls * prompt, calls * self.settings.max_tokens
+        return Expected(requests=requests, prompt=requests * prompt)
 
     def _expected_tokens(self, chat: Chat) -> int:
         if self._replies:
@@ -163,10 +180,4 @@ class Session:
 
 def prompt_tokens(chat: Chat) -> int:
     """Return about how many tokens the messages of a prompt take."""
-    return sum(tokens_in(message["content"]) for message in chat)
-
-
-def tokens_in(text: str) -> int:
-    """Return about how many tokens a text takes, rather too many: three bytes of UTF-8 make one,
-    as for Chinese; English takes fewer."""
-    return len(text.encode()) // 3 + 4
+    return sum(tokens_of(len(message["content"].encode())) for message in chat)

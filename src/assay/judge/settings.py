@@ -17,7 +17,7 @@ WEEK_S = 7 * 24 * 3600
 class Seat:
     """A further judge: its model, and where it differs from the first one, its endpoint, the
     environment variable of its key, its headers, query and extra_body. None of those of the first
-    judge goes to another server: there a seat that names no variable is asked without a key."""
+    judge goes to another endpoint: there a seat that names no variable is asked without a key."""
 
     model: Annotated[str, MinLen(1)]
     endpoint: str = ""
@@ -55,8 +55,8 @@ class JudgeSettings:
     requests after transient failures. Where nothing goes through, all requests wait: as long as
     the endpoint asks for at its limit, `max_wait_s` in all (0: not at all), and `outage_s` for one
     that does not answer (0: not at all). `prices` is a table model -> price; `max_cost` (0: none)
-    stops this run before it costs more, and the rest stays not_judged. The stage fails where more
-    than the share `max_unscored` has no score.
+    caps what the run costs, all of its judges, sides and tries together: what does not fit stays
+    not_judged. The stage fails where more than the share `max_unscored` has no score.
     """
 
     endpoint: Annotated[str, MinLen(1)]

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from assay.judge import contract
 from assay.judge.anchors import Anchor, Shift, drift
-from assay.judge.cost import Price
+from assay.judge.cost import Budget, Price
 from assay.judge.dialect import Dialect, described
 from assay.judge.flips import Flips, compare
 from assay.judge.health import Health, examine, headline
@@ -34,8 +34,11 @@ class JudgeSummary:
     price) are those of the verdicts that count, whenever they were paid for. `drift` is how far the
     judge has moved on its `anchors` since they were frozen; `flips` how often an answer that was
     judged twice got another headline score, None where none was. `calibration` is what people's
-    labels said of this judge in an earlier run. `waited_s` is how many seconds of this run all
-    requests waited for an endpoint that was away or at its limit.
+    labels said of this judge in an earlier run. Of `estimated` verdicts the endpoint counted no
+    tokens, which are taken from their text. `spent` is what the whole run had cost when this was
+    written, all judges, sides and tries together (None without a price), of `max_cost` (0: no cap).
+    `waited_s` is how many seconds of this run all requests waited for an endpoint that was away or
+    at its limit.
     """
 
     model: str
@@ -61,6 +64,9 @@ class JudgeSummary:
     directions: Mapping[str, Direction] = field(default_factory=dict)
     flips: Flips | None = None
     calibration: Mapping[str, Agreement] = field(default_factory=dict)
+    estimated: int = 0
+    spent: float | None = None
+    max_cost: float = 0.0
     waited_s: float = 0.0
 
 
@@ -76,11 +82,13 @@ def summarise(
     anchored: Mapping[str, Verdict] | None = None,
     second: Mapping[str, Verdict] | None = None,
     calibration: Mapping[str, Agreement] | None = None,
+    budget: Budget | None = None,
     waited_s: float = 0.0,
 ) -> JudgeSummary:
     """Return the summary of the verdicts that count (each with its answer's length), of those on
     the self-test and on the anchors, and of the `second` ones on answers that were judged twice,
-    with the `calibration` of an earlier run and the seconds that the judge was waited for."""
+    with the `calibration` of an earlier run, and of the `budget` of this one and the seconds that
+    the judge was waited for."""
     rows = list(rows)
     anchored, second = anchored or {}, second or {}
     given = {verdict.id: verdict for verdict, _ in rows}
@@ -112,4 +120,7 @@ def summarise(
         calibration=calibration or {},
         waited_s=round(waited_s, 1),
         flips=compare(given, second, headline, reach=rubric.high - rubric.low, far=FAR),
+        estimated=sum(verdict.estimated for verdict in paid),
+        spent=budget.spent if budget and price else None,
+        max_cost=settings.max_cost,
     )
