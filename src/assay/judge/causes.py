@@ -13,6 +13,7 @@ CONTENT_FILTER, OVERFLOW, NOT_FOUND, LIMITED = (
     "not_found",
     "rate_limited",
 )
+UNPARSED, TRUNCATED = "parse_error", "truncated"
 _FILTERED_CODE = re.compile(
     r"content_?(?:filter|policy|moderation)|sensitive|moderation|data_?inspection|risk_control|"
     r"responsible_?ai|prohibited_content|safety|unsafe|^1301$|content_block|^invalid_prompt$|"
@@ -84,13 +85,23 @@ _NO_QUOTA = re.compile(
     re.IGNORECASE,
 )
 _TOO_LARGE = re.compile(r"limit:? (\d{1,12}),? requested:? (\d{1,12})", re.IGNORECASE)
-_NO_MODEL_CODE = re.compile(r"model_?not_?(?:found|exist)|no_?such_?model|deploymentnotfound", re.I)
+_NO_MODEL_CODE = re.compile(
+    r"model_?not_?(?:found|exist|available|supported|open)|no_?such_?model|deploymentnotfound|"
+    r"(?:unknown|unavailable|invalid)_model$|model_?decommissioned",
+    re.IGNORECASE,
+)
 _NO_MODEL = re.compile(
     r"model.{0,120}(?:not found|does(?:n't| not) exist|not exist|unknown|is not (?:available|"
     r"served|loaded|a valid|found)|no such)|(?:unknown|invalid|no such|not a valid|unsupported) "
-    r"model|(?:no|not).{0,20}deployment|deployment.{0,60}(?:not|n't) exist|模型.{0,20}不存在",
+    r"model|(?:no|not).{0,20}deployment|deployment.{0,60}(?:not|n't) exist|模型.{0,20}不存在|"
+    r"model.{0,120}(?:decommissioned|not a chat model|supported by any|identifier is invalid)|"
+    r"not a chat model|(?:unavailable|non-serverless) model|no models? (?:is |are )?loaded",
     re.IGNORECASE,
 )
+_UNPARSED_CODE = re.compile(r"json_validate_failed", re.IGNORECASE)
+_UNFINISHED = re.compile(r"could not finish the message because max_tokens", re.IGNORECASE)
+# of the reply's own limit, in words that also name the context
+_MOST = re.compile(r"max_(?:completion_)?tokens\W{1,3}must be less than", re.IGNORECASE)
 _PASSING = (409, 425, 449, 498, 499)
 _KEY = re.compile(r"api.?key|unauthori|credential|authenti|access token|令牌|密钥", re.IGNORECASE)
 
@@ -105,10 +116,14 @@ def cause_of(refusal: Refusal) -> str:
         return LIMITED
     if status != 413 and _is_filtered(refusal):
         return CONTENT_FILTER
-    if status == 413 or _any(_OVERFLOW_CODE, refusal) or _OVERFLOW.search(refusal.text):
+    if status == 413 or _any(_OVERFLOW_CODE, refusal) or _is_overflow(refusal):
         return OVERFLOW
+    if _any(_NO_MODEL_CODE, refusal):
+        return NOT_FOUND
     if status == 403:
-        return NOT_FOUND if _any(_NO_MODEL_CODE, refusal) else "auth"
+        return "auth"
+    if refusal.unclear and (cause := _cause_of_words(refusal)):
+        return cause
     if status in (408, 504):
         return "timeout"
     if status in _PASSING or (status >= 500 and status not in (501, 505)):
@@ -129,14 +144,25 @@ def _is_filtered(refusal: Refusal) -> bool:
     return refusal.status == 451 or _any(_FILTERED_CODE, refusal) or _says(_FILTERED, refusal)
 
 
+def _is_overflow(refusal: Refusal) -> bool:
+    return _says(_OVERFLOW, refusal) and not _says(_MOST, refusal)
+
+
 def _cause_of_rejection(refusal: Refusal) -> str:
-    if _any(_NO_MODEL_CODE, refusal) or _NO_MODEL.search(refusal.text):
-        return NOT_FOUND
+    if _any(_UNPARSED_CODE, refusal):
+        return UNPARSED  # the endpoint has read the reply, and found no JSON
+    if _says(_UNFINISHED, refusal):
+        return TRUNCATED
     if refusal.status in (404, 410):
         return NOT_FOUND
-    if refusal.status == 400 and _KEY.search(refusal.text):
-        return "auth"  # Google's "API key not valid"
-    return "rejected"
+    cause = _cause_of_words(refusal)
+    return cause if cause == NOT_FOUND or (cause and refusal.status == 400) else "rejected"
+
+
+def _cause_of_words(refusal: Refusal) -> str:
+    if _says(_NO_MODEL, refusal):
+        return NOT_FOUND
+    return "auth" if _says(_KEY, refusal) else ""  # Google's "API key not valid"
 
 
 def no_balance(refusal: Refusal) -> bool:

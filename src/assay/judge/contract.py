@@ -23,11 +23,20 @@ from assay.text import one_line
 
 VERSION = 1
 COMMENTARY_LENGTH = 200
-_FENCED = re.compile(r"\s*(```|~~~)[ \t]*(?:json)?\s*(\{.*\})\s*\1\s*", re.DOTALL | re.IGNORECASE)
+_FENCED = re.compile(
+    r"\s*(`{3,}|~{3,})[ \t]*(?:json[5c]?)?\s*(\{.*\})\s*\1\s*", re.DOTALL | re.IGNORECASE
+)
 # to the end of a thought; an endpoint's chat template may have opened it already
 _THOUGHT = re.compile(
-    r".*?(?:</(?:think(?:ing)?|thought|reasoning)>|\[/THINK\]|◁/think▷)", re.DOTALL | re.IGNORECASE
+    r".*?(?:</(?:seed:)?(?:think(?:ing)?|thought|reasoning|analysis|scratchpad)>|\[/THINK\]|◁/think▷|"
+    r"<\|END_THINKING\|>|<\|channel\|>\s*final[^<{]*(?:<\|constrain\|>\w*)?<\|message\|>)",
+    re.DOTALL | re.IGNORECASE,
 )
+# what a server leaves of its template around a reply
+_LEFT = (
+    r"(?:<[|｜][^<>\n]{1,40}[|｜]>|</?s>|<(?:start|end)_of_turn>|</?answer>|\s|[\0\u200b\ufeff])*"
+)
+_WRAPPED = re.compile(rf"{_LEFT}(?=[{{`~])(.*?[}}`~]){_LEFT}", re.DOTALL)
 _DIGITS = re.compile(r"[+-]?\d{1,9}(?:\.0{1,9})?", re.ASCII)
 _CONTROL = re.compile(
     r"<\s*[|｜][^<>\n]{1,40}[|｜]\s*>|</?s>|<</?SYS>>|\[/?INST\]|</?(?:start|end)_of_turn>|</?think>"
@@ -168,7 +177,9 @@ def _form(rubric: Rubric) -> str:
 def object_in(reply: str, answer: str) -> dict[str, Any]:
     """Return the one JSON object that `reply` is. Raises ReplyError, also where it only repeats
     what stands in the `answer`."""
-    text = _without_thought(reply.lstrip("\ufeff \t\r\n"))
+    text = _without_thought(reply.lstrip("\ufeff\u200b\u00a0 \t\r\n"))
+    wrapped = _WRAPPED.fullmatch(text)
+    text = wrapped[1] if wrapped else text
     fenced = _FENCED.fullmatch(text)
     values = _object(fenced[2] if fenced else text)
     if _bare(text) in _bare(answer):
@@ -181,7 +192,7 @@ def _without_thought(reply: str) -> str:
     if reply.startswith(("{", "```", "~~~")):
         return reply
     thought = _THOUGHT.match(reply)
-    return reply[thought.end() :].lstrip("\ufeff") if thought else reply
+    return reply[thought.end() :] if thought else reply
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -14,58 +14,21 @@ from typing import Any
 
 from assay.judge.contract import Chat
 from assay.judge.refusal import Refusal
+from assay.judge.wordings import ALIASES, RANGE, UNNAMED, names, said
 
 FORMS = ("json_schema", "json_schema-maxLength", "json_schema-types", "json_object", "prompt")
 LIMITS = ("max_tokens", "max_completion_tokens", "")
 _BARE = {"type", "properties", "required"}
 
-REFUSALS = {400, 403, 404, 405, 406, 415, 422, 500, 501}  # 403: of a parameter of a paid plan
+# 403: of a parameter of a paid plan; 424: of a gateway, which quotes what is behind it
+REFUSALS = {400, 403, 404, 405, 406, 409, 412, 415, 422, 424, 500, 501}
 
-_ALIASES: Mapping[str, str] = {
-    "temperature": r"temperature",
-    "limit": r"max_tokens|max_completion_tokens|max_output_tokens|max_new_tokens|maxOutputTokens",
-    "form": r"response_format|response_schema|responseSchema|response_mime_type|"
-    r"responseMimeType|response_json_schema|json[ _-]?schema|json_object|json[ _-]?mode|xgrammar|"
-    r"structured[ _-]?outputs?|guided_json|guided[ _-]?decoding|grammars?|output_config|"
-    r"output_format|constrained[ _-]?decoding|maxLength|additionalProperties",
-    "system": r"system(?:[ _-]?(?:role|message|prompt|instruction)s?)?|developer[ _-]?instruction",
-    "usage": r"stream_options|include_usage",
-    "thinking": r"enable_thinking",
-    "stream": r"stream(?:ing|ed)?",
-}
-_NO = (
-    r"un(?:support|known|recogni[sz]ed|expected|available|permitted)|invalid|illegal|extra|"
-    r"additional|forbidden|deprecated|incompatible|does(?:n't| not)|do(?:n't| not)|"
-    r"(?:is|are)(?:n't| not)|not (?:be |yet )?(?:support|allow|permit|valid|avail|enabled|accept|"
-    r"recogni|implement|compatible)|no \w+ found|cannot|can't|must|should|only|no longer|"
-    r"failed|fails|error|"
-    r"不支持|无效|非法|不合法|未知|不允许|必须|不能|只能|仅支持|错误|有误"
-)
 _KEYWORD = re.compile(
-    r"(?<!json_)schema|maxLength|\benum\b|additionalProp|keyword|grammar|\bstrict\b|propert", re.I
+    r"(?<!json_)schema|maxLength|\benum\b|additional_?Prop|keyword|grammar|\bstrict\b|propert", re.I
 )
-_TYPES_ONLY = re.compile(r"\benum\b|additionalProp|\bstrict\b", re.IGNORECASE)
+_TYPES_ONLY = re.compile(r"\benum\b|additional_?Prop|\bstrict\b", re.IGNORECASE)
 _UNKNOWN = re.compile(r"unsupported param|unknown|unrecogni[sz]ed|unexpected|extra|argument", re.I)
 _KIND = re.compile(r"\btype: Input should be '(?:text|json_object)|json_schema|\btype\b", re.I)
-_TEXT_ONLY = re.compile(r"\btype: Input should be '(?:text|json_object)'")
-_RANGE = re.compile(
-    r"too (?:large|big|high|small)|at (?:most|least)|maximum|exceed|less than|greater than|"
-    r"between|range|limit|minimum|larger|at or below|范围|超过|大于|小于",
-    re.IGNORECASE,
-)
-_STREAM_ONLY = re.compile(
-    r"only (?:be )?(?:supports?|used|available).{0,30}stream|stream.{0,20}(?:required|"
-    r"must be (?:set to )?true|only)|non-?stream\w* .{0,30}not|enable the stream|仅支持流式",
-    re.IGNORECASE,
-)
-_ROLES = re.compile(
-    r"roles must alternate|only user and assistant roles|role.{0,20}['\"`]system['\"`]|"
-    r"['\"`]system['\"`].{0,80}(?:role|support)|(?:user|assistant).{0,12}(?:or|and) "
-    r"['\"`]?assistant['\"`]?.{0,40}system",
-    re.IGNORECASE,
-)
-_QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|`[^`]*`|(?<!\w)'[^']*'(?!\w)")
-_FEW = 3  # words that may stand in quotation marks as a name; more are a quotation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,11 +144,12 @@ def _short(schema: Mapping[str, Any], left_out: set[str]) -> dict[str, Any]:
 def _refused(refusal: Refusal, dialect: Dialect, sent: Collection[str]) -> Iterator[str]:
     """Yield the things that a refusal is about: those that its fields name, or else those that its
     text calls unsupported, unknown or invalid."""
-    able = [name for name in _ALIASES if _is_sent(name, dialect, sent)]
-    named = [name for name in able if any(_names(name, field) for field in refusal.names)]
-    said = [name for name in able if _said(name, refusal.text)]
-    for name in named or said:
-        if name != "limit" or not _RANGE.search(refusal.text):
+    able = [name for name in ALIASES if _is_sent(name, dialect, sent)]
+    named = [name for name in able if any(names(name, field) for field in refusal.names)]
+    told = [name for name in able if said(name, refusal.text, refusal.status)]
+    any_of_them = [name for name in ("temperature", "form", "limit") if name in able]
+    for name in named or told or (any_of_them if UNNAMED.search(refusal.text) else []):
+        if name != "limit" or not RANGE.search(refusal.text):
             yield name
 
 
@@ -201,29 +165,6 @@ def _is_sent(name: str, dialect: Dialect, sent: Collection[str]) -> bool:
         "system": dialect.system,
         "usage": "stream_options" in sent,
     }[name]
-
-
-def _names(name: str, path: str) -> bool:
-    """Whether a field of an error (a dotted path, a JSON pointer) is about this thing."""
-    if name in ("system", "thinking", "stream"):
-        return False  # what they need is in the words
-    parts = [part for part in re.split(r"[./\[\]'\"\s]+", path) if part]
-    return any(re.fullmatch(_ALIASES[name], part, re.IGNORECASE) for part in parts)
-
-
-def _said(name: str, text: str) -> bool:
-    if name == "stream":
-        return bool(_STREAM_ONLY.search(text))
-    plain = _QUOTED.sub(_without_quotation, text)
-    if name == "form" and _TEXT_ONLY.search(plain):
-        return True
-    if name == "system" and _ROLES.search(plain):
-        return True
-    if name == "thinking":
-        return bool(re.search(r"enable_thinking.{0,30}(?:must|should).{0,20}false", plain))
-    word = rf"(?<![A-Za-z_])(?:{_ALIASES[name]})(?![A-Za-z_])"
-    near = rf"{word}.{{0,80}}(?:{_NO})|(?:{_NO}).{{0,80}}{word}"
-    return bool(re.search(near, plain, re.IGNORECASE))
 
 
 def _lower(dialect: Dialect, name: str, refusal: Refusal) -> Dialect:
@@ -244,7 +185,3 @@ def _lower_form(form: str, refusal: Refusal) -> str:
         return FORMS[2 if form == FORMS[0] and _TYPES_ONLY.search(about) else place + 1]
     whole = _UNKNOWN.search(" ".join((text, *refusal.codes))) and not _KIND.search(text)
     return "prompt" if whole or form == "json_object" else "json_object"
-
-
-def _without_quotation(quoted: re.Match[str]) -> str:
-    return quoted[0] if len(quoted[0].split()) <= _FEW else " "

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from assay.judge import dialect as dialects
 from assay.judge import learned, refusal
 from assay.judge.access import Access
-from assay.judge.causes import CONTENT_FILTER, OVERFLOW, cause_of
+from assay.judge.body import body_of
+from assay.judge.causes import CONTENT_FILTER, OVERFLOW, TRUNCATED, UNPARSED, cause_of
 from assay.judge.connection import client, options
 from assay.judge.contract import Chat
 from assay.judge.dialect import Dialect
 from assay.judge.outcome import (
     CallError,
     Reply,
-    body_of,
     call_error,
     no_answer,
     refusal_in,
@@ -115,7 +115,7 @@ class Endpoint:
     def _lower(self, tried: Dialect, refused: Refusal, body: Mapping[str, Any]) -> Dialect | None:
         """Return how to ask after a refusal: as others have learned meanwhile, or by a rung less;
         None where the refusal is about none of it."""
-        if cause_of(refused) in (CONTENT_FILTER, OVERFLOW):
+        if cause_of(refused) in (CONTENT_FILTER, OVERFLOW, UNPARSED, TRUNCATED):
             return None
         met = tried.joined(self.dialect)
         return met if met != tried else tried.without(refused, body)

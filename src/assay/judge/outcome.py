@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from assay.judge import stream, waits
-from assay.judge.causes import LIMITED, cause_of, no_balance, too_large
+from assay.judge import waits
+from assay.judge.body import body_of, filters
+from assay.judge.causes import LIMITED, UNPARSED, cause_of, no_balance, too_large
 from assay.judge.refusal import Hide, Refusal, within
 from assay.settings import redacted
 from assay.text import one_line, whole
@@ -45,7 +46,8 @@ _AWAY: Mapping[int, Away] = {
     **dict.fromkeys((408, 504, 522, 524), "silent"),
     **dict.fromkeys((502, 503, 520, 521, 523, 525, 526, 527, 529, 530), "busy"),
 }
-_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought")
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought", "reasoning_details")
+_ELSEWHERE = (*_THOUGHTS, "tool_calls", "function_call")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +104,8 @@ def reply_in(body: Any, content: bytes, hide: Hide = redacted) -> Reply:
     """Return the reply in a body without an error, which was `content`. Raises CallError."""
     try:
         choice = body["choices"][0]
-        message, finish = choice["message"], str(choice.get("finish_reason") or "").lower()
+        finish = _finish_of(choice)
+        message = choice.get("message", {}) if finish in _FINISHES else choice["message"]
         text, refused = whole(_text(message.get("content"))), str(message.get("refusal") or "")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         start = hide(content[:2000].decode(errors="replace").strip())[:60]
@@ -117,25 +120,18 @@ def reply_in(body: Any, content: bytes, hide: Hide = redacted) -> Reply:
         raise CallError("refused", hide(refused), tokens=tokens, written=written)
     if cause := _FINISHES.get(finish):
         detail = f"{_TOLD[cause]} (finish_reason {finish})"
+        error = choice.get("error") or body.get("error")
+        if error and (refusal := within({"error": error}, hide)):
+            detail = f"{detail}: {refusal.text}"
         again = cause == "server_error"
         raise CallError(
             cause, detail, transient=again, tokens=tokens, answered=True, written=written
         )
-    thought = next((name for name in _THOUGHTS if message.get(name)), "")
+    thought = next((name for name in _ELSEWHERE if message.get(name)), "")
     if thought and not text.strip():
         detail = f"the reply is empty, all of its text stands in {thought}"
         raise CallError("empty", detail, tokens=tokens, written=written)
     return Reply(text=text, tokens=tokens, written=written)
-
-
-def body_of(content: bytes) -> Any:
-    """Return the JSON of a body, put together where it came as a stream; None for anything else."""
-    if stream.is_stream(content):
-        return stream.completion(content)
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        return None
 
 
 def refusal_in(body: Any, hide: Hide = redacted) -> Refusal | None:
@@ -147,10 +143,20 @@ def refusal_in(body: Any, hide: Hide = redacted) -> Refusal | None:
         return None
     choices = error.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
+    if not first and (names := list(filters(error.get("prompt_filter_results")))):
+        text = f"its content filter stepped in: {', '.join(names)}"
+        return Refusal(
+            status=400, codes=("content_filter",), text=hide(one_line(text)), within=True
+        )
     if isinstance(first, Mapping):
         inner = first.get("error")
         return within({"error": inner}, hide) if inner and not _has_text(first) else None
     return within(body, hide)
+
+
+def _finish_of(choice: Mapping[str, Any]) -> str:
+    """Return why a reply ended: the word alone, of which Gemini says more behind a colon."""
+    return str(choice.get("finish_reason") or "").lower().partition(":")[0].strip()
 
 
 def _has_text(choice: Mapping[str, Any]) -> bool:
@@ -162,7 +168,10 @@ def _text(content: object) -> str:
     """Return the text of a message: as it is, or that of its parts without the thoughts."""
     if isinstance(content, list):
         return "".join(_part(part) for part in content)
-    return str(content or "") if not isinstance(content, Mapping) else _part(content)
+    if isinstance(content, Mapping):
+        parsed = not {"type", "text"} & set(content)
+        return json.dumps(content) if parsed else _part(content)
+    return str(content or "")
 
 
 def _written(message: Mapping[str, Any]) -> int:
@@ -215,7 +224,7 @@ def call_error(
     """Return what an error means: its cause, and whether to ask again."""
     cause = cause_of(refusal)
     limited = cause == LIMITED
-    passing = cause in ("timeout", "server_error") or (
+    passing = cause in ("timeout", "server_error", UNPARSED) or (
         limited and not no_balance(refusal) and not too_large(refusal)
     )
     fields = (*headers.items(), *refusal.hints)
@@ -225,7 +234,7 @@ def call_error(
         refusal.told,
         transient=passing,
         wait=wait,
-        answered=refusal.unclear and not limited,
+        answered=(refusal.unclear and not limited) or cause == UNPARSED,
         away=_AWAY.get(refusal.status) if passing and not limited else None,
     )
 

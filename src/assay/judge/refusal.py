@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import codecs
+import contextlib
 import html
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -21,16 +25,21 @@ _TEXTS = {
     *("message", "msg", "detail", "details", "error", "errors", "reason", "description", "title"),
     *("error_message", "error_msg", "errormessage", "errormsg", "errmsg", "err_msg"),
     *("error_description", "status_msg", "base_resp", "fault", "faultstring", "metadata", "raw"),
-    *("innererror", "error_info", "header"),
+    *("innererror", "error_info", "header", "issues", "violations", "fieldviolations"),
+    *("invalid_params", "invalidparams", "external_model_error"),
 }
 _CODES = {
     *("code", "type", "status", "error_code", "errorcode", "err_code", "errcode", "statuscode"),
     *("status_code", "error_type", "http_code", "error"),
 }
-_NAMES = {"param", "params", "parameter", "loc", "field", "path", "pointer", "argument"}
+_NAMES = {
+    *("param", "params", "parameter", "loc", "field", "path", "pointer", "argument"),
+    *("property", "keys", "name"),
+}
 _HEADERS = ("x-error-message", "x-error-code", "x-ms-error-code", "grpc-message", "location")
 _UNSEEN = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<!--.*?-->|<[^<>]*>", re.DOTALL | re.I)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.DOTALL | re.IGNORECASE)
+_NO_LITERAL = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
 
 Hide = Callable[[str], str]
 
@@ -66,9 +75,12 @@ class _Gathered:
 def read(status: int, content: bytes, headers: Mapping[str, str], hide: Hide = redacted) -> Refusal:
     """Return what an error of HTTP `status` says in its body, or where that is empty in its
     headers; `hide` takes secrets out of it, before anything is cut."""
+    content = _in_utf8(content, headers)
     value, written = _json(content), content.decode(errors="replace")
     gathered = _Gathered()
     _gather(value, gathered, 0)
+    if isinstance(value, Mapping) and not gathered.texts:
+        gathered.names.extend(map(str, value))  # parameter -> what is wrong with it
     told = gathered.texts or [] if value is not None else [_seen(written)]
     text = "; ".join(dict.fromkeys(filter(None, map(one_line, map(hide, told)))))
     text = text or one_line(hide(written)) or hide(_from_headers(headers)) or _phrase(status)
@@ -136,16 +148,42 @@ def _gather(value: object, into: _Gathered, depth: int) -> None:
     if depth > _DEEPEST:
         return
     if isinstance(value, str):
-        inner = _json(value.encode(errors="replace")) if value.lstrip()[:1] in ("{", "[") else None
-        if isinstance(inner, Mapping | list):
-            _gather(inner, into, depth + 1)
-        elif value.strip():
-            into.texts.append(value[: 10 * _MOST_READ])
+        _gather_text(value[: 10 * _MOST_READ], into, depth)
     elif isinstance(value, list):
         for item in value[:20]:
             _gather(item, into, depth + 1)
     elif isinstance(value, Mapping):
         _gather_fields(value, into, depth)
+
+
+def _gather_text(text: str, into: _Gathered, depth: int) -> None:
+    """Gather a text, and where a gateway quotes an error in it, what that says."""
+    before, inner, behind = _quoted_in(text)
+    count = len(into.texts)
+    into.texts += [before] if before.strip(" -b'\"") else []
+    told = len(into.texts)
+    _gather(inner, into, depth + 1)
+    if inner is None or len(into.texts) == told:
+        into.texts[count:] = [text] if text.strip() else []
+    elif behind.strip(" .'\""):
+        into.texts.append(behind)
+
+
+def _quoted_in(text: str) -> tuple[str, Any, str]:
+    """Return what stands before the first object or list in a text, that, as JSON or as Python
+    writes it, and what stands behind it; where there is none, None in its place."""
+    start = re.search(r"[{\[]", text)
+    end = max(text.rfind("}"), text.rfind("]")) + 1
+    if start is None or end <= start.start():
+        return text, None, ""
+    inner, before, behind = text[start.start() : end], text[: start.start()], text[end:]
+    value = _json(inner.encode(errors="replace"))
+    if value is None and len(inner) <= _MOST_READ:
+        with contextlib.suppress(*_NO_LITERAL), warnings.catch_warnings(action="ignore"):
+            value = json.loads(json.dumps(ast.literal_eval(inner), default=str))
+    rows = value if isinstance(value, list) else [value]
+    told = rows and (isinstance(rows[0], Mapping) or not before.strip())
+    return before, value if told and isinstance(value, Mapping | list) else None, behind
 
 
 def _gather_fields(value: Mapping[str, Any], into: _Gathered, depth: int) -> None:
@@ -176,6 +214,18 @@ def _code(value: object) -> str:
     values = value if isinstance(value, list) else [value]
     words = [str(part) for part in values[:5] if isinstance(part, str | int)]
     return " ".join(word for word in words if word and len(word) <= 80)
+
+
+def _in_utf8(content: bytes, headers: Mapping[str, str]) -> bytes:
+    """Return a body in UTF-8 that its header says to be in another charset."""
+    charset = re.search(
+        r"charset=[\"']?([\w.:-]+)", headers.get("content-type") or "", re.IGNORECASE
+    )
+    try:
+        named = codecs.lookup(charset[1]).name if charset else "utf-8"
+        return content if named == "utf-8" else content.decode(named, "replace").encode()
+    except (LookupError, ValueError):
+        return content
 
 
 def _json(content: bytes) -> Any:

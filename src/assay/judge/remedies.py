@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from assay.judge.causes import NOT_FOUND, no_balance
 from assay.judge.refusal import Refusal
@@ -28,6 +30,15 @@ _REMEDIES = {
     "empty": "Raise judge.max_tokens (now {max_tokens}), or switch thinking off in "
     "judge.extra_body, such as chat_template_kwargs: {{enable_thinking: false}}",
     "too_many": "Lower judge.max_tokens (now {max_tokens})",
+    "failed": "The endpoint itself has failed: see its log or status page, then try again",
+    "https": "Write judge.endpoint with https://",
+    "place": "Ask from a place that the endpoint serves, or name another judge",
+    "elsewhere": "Leave tools out of judge.extra_body, or choose another judge.model",
+    "parse_error": "Choose another judge.model, or have the prompt alone ask for the form: "
+    "judge.json_schema: false",
+    "parameters": "Leave judge.extra_body.provider.require_parameters out, or choose another "
+    "judge.model",
+    "extra_body": "Correct judge.extra_body (it has {extra})",
     NOT_FOUND: "Check judge.model, and that judge.endpoint is the base URL, for most servers up to "
     "and with /v1",
     "model": "Set judge.model to one it serves, such as {names}",
@@ -36,6 +47,13 @@ _REMEDIES = {
 }
 _CERTIFICATE = re.compile(r"certificate", re.IGNORECASE)
 _MOST = re.compile(r"max_(?:completion_|output_)?tokens|maxOutputTokens", re.IGNORECASE)
+_TOO_FEW = re.compile(r"below (?:the )?min|>=|greater than|at least|higher max", re.IGNORECASE)
+_HTTPS = re.compile(r"HTTPS (?:port|server)", re.IGNORECASE)
+_PLACE = re.compile(
+    r"(?:location|region|country|territory).{0,30} not (?:supported|available|allowed)",
+    re.IGNORECASE,
+)
+_THINKING = re.compile(r"think|reasoning|budget", re.IGNORECASE)
 _ELSEWHERE = {301, 302, 303, 305, 307, 308, 405, 501}
 _VERSION = re.compile(r"api[-_ ]version", re.IGNORECASE)
 
@@ -47,12 +65,19 @@ def remedy(settings: JudgeSettings, cause: str, detail: str, models: Sequence[st
     names = ", ".join(one_line(name)[:LONGEST_NAME] for name in near)
     chosen = _REMEDIES.get(_kind(settings, cause, detail, names), _REMEDIES["usual"])
     key = settings.api_key_env or ", ".join(settings.headers.values())
-    return chosen.format(key=key, max_tokens=settings.max_tokens, names=names)
+    extra = ", ".join(_words_of(settings.extra_body))
+    return chosen.format(key=key, max_tokens=settings.max_tokens, names=names, extra=extra)
 
 
 def _kind(settings: JudgeSettings, cause: str, detail: str, names: str) -> str:
-    if _VERSION.search(detail) and cause in (NOT_FOUND, "rejected"):
+    if _VERSION.search(detail) and cause in (NOT_FOUND, "rejected") and not _of_model(detail):
         return "version"
+    if cause in ("auth", "rejected") and _PLACE.search(detail):
+        return "place"
+    if cause == "empty" and ("tool_calls" in detail or "function_call" in detail):
+        return "elsewhere"
+    if cause == NOT_FOUND and "requested parameters" in detail:
+        return "parameters"
     if cause == NOT_FOUND and names:
         return "model"
     if cause == "auth" and not settings.api_key_env and not settings.headers:
@@ -61,9 +86,33 @@ def _kind(settings: JudgeSettings, cause: str, detail: str, names: str) -> str:
         return "no_balance"
     if _CERTIFICATE.search(detail) and "no connection" in detail:
         return "certificate"
-    if cause == "rejected" and _status(detail) in _ELSEWHERE:
+    if cause == "server_error" and re.search(r"HTTP 5\d\d: ", detail):
+        return "failed"
+    return _kind_of_rejection(settings, detail) if cause == "rejected" else cause
+
+
+def _kind_of_rejection(settings: JudgeSettings, detail: str) -> str:
+    if _HTTPS.search(detail):
+        return "https"
+    if _status(detail) in _ELSEWHERE:
         return "server_error"
-    return "too_many" if cause == "rejected" and _MOST.search(detail) else cause
+    if _MOST.search(detail):
+        return "truncated" if _TOO_FEW.search(detail) else "too_many"
+    words = _words_of(settings.extra_body)
+    if any(word in detail for word in words) or (words and _THINKING.search(detail)):
+        return "extra_body"
+    return "usual"
+
+
+def _words_of(body: Mapping[str, Any]) -> list[str]:
+    """Return the names of the parameters in an extra_body, those within them too."""
+    inner = (_words_of(value) for value in body.values() if isinstance(value, Mapping))
+    return [*body, *itertools.chain.from_iterable(inner)]
+
+
+def _of_model(detail: str) -> bool:
+    """Whether it is the model that is not found, of a version or not."""
+    return bool(re.search(r"models?/|model\b.{0,80}not found", detail, re.IGNORECASE))
 
 
 def _status(detail: str) -> int:

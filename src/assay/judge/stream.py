@@ -22,17 +22,21 @@ def completion(content: bytes) -> Any:
     whole: dict[str, Any] = {}
     message: dict[str, Any] = {}
     finish: Any = None
+    other: Any = None
     for event in _events(content):
         bare = not event.get("choices") and not event.get("usage")
-        if bare and (event.get("error") or "choices" not in event):
+        if bare and event.get("error"):
             return event
-        whole |= {"usage": event["usage"]} if event.get("usage") else {}
+        if bare and "choices" not in event:
+            other = other or event  # a ping, or an error that says so in a way of its own
+            continue
+        whole |= {name: event[name] for name in ("usage", "error") if event.get(name)}
         for choice in (event.get("choices") or [])[:1]:
             if isinstance(choice, Mapping):
                 finish = choice.get("finish_reason") or finish
                 _join(message, choice.get("delta") or choice.get("message"))
     if not message and finish is None:
-        return None
+        return other
     finish = finish or (None if b"[DONE]" in content else "aborted")
     return {**whole, "choices": [{"message": message, "finish_reason": finish}]}
 

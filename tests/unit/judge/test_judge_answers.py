@@ -165,8 +165,8 @@ CAUSES: dict[str, tuple[Answer, str, int, str]] = {
     ),
     "error_msg": (
         Answer(body=b'{"error_code": 110, "error_msg": "Access token invalid"}'),
-        "server_error",
-        2,
+        "auth",
+        1,
         "Access token invalid",
     ),
     "an error of the choice": (
