@@ -115,12 +115,19 @@ class Hearing:
                 store.append(file, row)
             if todo.todo:
                 with _little_garbage_collection():
-                    asyncio.run(self._judge_all(left, todo.todo, file, tracker))
+                    asyncio.run(self._judge_all(left, todo.todo, log, file, tracker))
 
     async def _judge_all(
-        self, left: Iterator[Keyed], todo: Twins, file: IO[bytes], tracker: Tracker | None
+        self,
+        left: Iterator[Keyed],
+        todo: Twins,
+        log: Path,
+        file: IO[bytes],
+        tracker: Tracker | None,
     ) -> None:
         async with Session(self.settings, self.rubric, self.asked or self._start) as session:
+            if self.settings.batch and tracker:
+                session.by_batch(log, lambda note: tracker.advance(0, note))
 
             async def work() -> None:
                 for name, case in left:
@@ -133,19 +140,21 @@ class Hearing:
                         tracker.advance(1 + len(twins), note=self._note())
 
             # twice as many as may be in flight: some wait to ask again, and hold no place
-            await _all(work, min(len(todo), 2 * self.settings.concurrency))
+            most = len(todo) if session.batches else 2 * self.settings.concurrency
+            await _all(work, min(len(todo), most))
 
     async def _verdict(self, session: Session, name: str, case: Case) -> Verdict:
         if cause := case[1].unanswered:
             return not_judged(case[0].id, name, self.names, cause)
         expected = self.expected(session, case) if self.budget.capped else (0, 0)
-        reserved = self.budget.reserve(*expected)
+        reserved = self.budget.reserve(*expected, by_batch=bool(session.batches))
         if reserved is None:
             return not_judged(case[0].id, name, self.names)
         verdict = await self.give(session, case, name)
         self.asked = session.endpoint.dialect
         verdict = replace(verdict, key=as_asked(name, session.endpoint.dropped))
-        self.budget.settle(reserved, verdict.prompt_tokens, verdict.output_tokens)
+        by_batch = verdict.batch_prompt_tokens, verdict.batch_output_tokens
+        self.budget.settle(reserved, verdict.prompt_tokens, verdict.output_tokens, by_batch)
         return verdict
 
     def _count(self, verdict: Verdict) -> None:

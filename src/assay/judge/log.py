@@ -170,7 +170,16 @@ def _rows_of(path: Path, wanted: Sequence[RowKey]) -> list[Verdict]:
 
 def copied(verdict: Verdict, id_: str) -> Verdict:
     """Return a verdict as that of the twin `id_`, for which nothing is paid."""
-    return replace(verdict, id=id_, attempts=0, prompt_tokens=0, output_tokens=0, seconds=0.0)
+    return replace(
+        verdict,
+        id=id_,
+        attempts=0,
+        prompt_tokens=0,
+        output_tokens=0,
+        seconds=0.0,
+        batch_prompt_tokens=0,
+        batch_output_tokens=0,
+    )
 
 
 def carry_over(judged: Path, log: Path) -> None:

@@ -16,10 +16,11 @@ from statistics import stdev
 from typing import Literal
 
 from assay.judge import contract, specs
+from assay.judge.bill import Bill
 from assay.judge.contract import ReplyError
 from assay.judge.outcome import CallError
 from assay.judge.pair_contract import ask_for, form_of, parse, schema
-from assay.judge.session import Bill, Session
+from assay.judge.session import Session
 from assay.records import Case, Sample, Verdict
 
 Preference = Literal["candidate", "baseline", "tie", "inconsistent"]
@@ -48,7 +49,7 @@ class Vote:
 async def give(session: Session, case: Case, other: str, key: str) -> Verdict:
     """Return the verdict on the candidate's answer of `case` against the baseline's, `other`: what
     the majority of the repeats says, where those with an outcome are the majority."""
-    begun, bill = time.monotonic(), Bill()
+    begun, bill = time.monotonic(), Bill(key=key)
     repeats = range(session.settings.repeats)
     votes = [await _vote(session, case[0], case[1].output, other, bill) for _ in repeats]
     preferences = [vote.preference for vote in votes if vote.preference]
@@ -64,6 +65,8 @@ async def give(session: Session, case: Case, other: str, key: str) -> Verdict:
         attempts=bill.attempts,
         prompt_tokens=bill.prompt_tokens,
         output_tokens=bill.output_tokens,
+        batch_prompt_tokens=bill.batch_prompt_tokens,
+        batch_output_tokens=bill.batch_output_tokens,
         seconds=round(time.monotonic() - begun, 3),
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from assay import store
 from assay.errors import JudgeError
 from assay.judge import contract, learned, rubric
+from assay.judge.batch import api as batch_api
 from assay.judge.causes import NOT_FOUND
 from assay.judge.cost import price_of
 from assay.judge.estimate import Estimate, add_up, extrapolate
@@ -89,6 +90,8 @@ async def _check(settings: JudgeSettings, chosen: Rubric, case: Case) -> Verdict
     async with Session(settings, chosen, learned.recall(settings)) as session:
         # it may take minutes to answer; by now the endpoint is known to hold no password
         print(f"asking {settings.model} at {settings.endpoint} for a verdict", flush=True)
+        if settings.batch:
+            await batch_api.check(session.endpoint, settings.retries)
         verdict = await give(session, case, "")
         for cause in verdict.unscored.values():
             # the list is a hint alone: many endpoints have none, or other names in it

@@ -4,12 +4,15 @@ failure may pass."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from assay.judge import contract
+from assay.judge.batch.batches import Batches
+from assay.judge.bill import Bill
 from assay.judge.contract import Chat
 from assay.judge.dialect import Dialect
 from assay.judge.endpoint import Endpoint
@@ -20,20 +23,6 @@ from assay.judge.throttle import Meter, Throttle, wait_s
 from assay.records import Case
 
 ONCE = 1  # so often is asked again what an endpoint may have been paid for
-
-
-@dataclass
-class Bill:
-    """What was asked for and paid for so far."""
-
-    attempts: int = 0
-    prompt_tokens: int = 0
-    output_tokens: int = 0
-
-    def add(self, tokens: tuple[int, int]) -> None:
-        """Add the prompt and output tokens of one request."""
-        self.prompt_tokens += tokens[0]
-        self.output_tokens += tokens[1]
 
 
 class Session:
@@ -48,6 +37,7 @@ class Session:
         self.endpoint = Endpoint(settings, dialect)
         self.throttle = Throttle(settings.concurrency)
         self.bill = Bill()
+        self.batches: Batches | None = None
         self._replies = 0
         self._requests = Meter(settings.requests_per_minute)
         self._tokens = Meter(settings.tokens_per_minute)
@@ -61,7 +51,14 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self.batches:
+            await self.batches.close()
         await self.endpoint.close()
+
+    def by_batch(self, log: Path, tell: Callable[[str], None]) -> None:
+        """Have what is asked for from now on go by batch, for the verdicts of this `log`; `tell` is
+        told how the batches stand."""
+        self.batches = Batches(self.endpoint, log, tell)
 
     async def reply(self, chat: Chat, form: Mapping[str, Any], bill: Bill) -> Reply:
         """Return the judge's reply of the JSON schema `form`, after as many retries as are
@@ -78,6 +75,12 @@ class Session:
             attempt += 1
 
     async def _request(self, chat: Chat, form: Mapping[str, Any], bill: Bill) -> Reply:
+        directly = partial(self._directly, chat, form, bill)
+        if self.batches:
+            return await self.batches.ask(chat, form, bill, directly)
+        return await directly()
+
+    async def _directly(self, chat: Chat, form: Mapping[str, Any], bill: Bill) -> Reply:
         async with self.throttle.slot() as epoch:
             expected = self._expected_tokens(chat)
             await self._requests.take(1)

@@ -14,8 +14,9 @@ from assay.judge.cost import Price
 @dataclass(frozen=True, kw_only=True)
 class Seat:
     """A further judge: its model, and where it differs from the first one, its endpoint, the
-    environment variable of its key, its headers, query and extra_body. None of those of the first
-    judge goes to another server: there a seat that names no variable is asked without a key."""
+    environment variable of its key, its headers, query and extra_body, and whether it is asked by
+    batch. None of those of the first judge goes to another server: there a seat that names no
+    variable is asked without a key, and directly."""
 
     model: Annotated[str, MinLen(1)]
     endpoint: str = ""
@@ -23,6 +24,7 @@ class Seat:
     headers: Mapping[str, str] | None = None
     query: Mapping[str, str] | None = None
     extra_body: Mapping[str, Any] | None = None
+    batch: bool | None = None
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  a misspelt setting is refused
 
@@ -50,7 +52,10 @@ class JudgeSettings:
 
     `concurrency` is the most requests in flight; the two limits a minute (0: none) spread requests
     and tokens evenly. `timeout_s` is the deadline of one request; `retries` counts repeated
-    requests after transient failures. `prices` is a table model -> price; `max_cost` (0: none)
+    requests after transient failures. `batch` has the verdicts asked for by the endpoint's Batch
+    API, in files of at most `batch_requests` and `batch_megabytes`, and waits `batch_hours` for
+    them; the self-test, the anchors, what is judged twice and a few repairs are asked for directly.
+    `prices` is a table model -> price; `max_cost` (0: none)
     stops this run before it costs more, and the rest stays not_judged. The stage fails where more
     than the share `max_unscored` has no score.
     """
@@ -75,6 +80,10 @@ class JudgeSettings:
     tokens_per_minute: Annotated[int, Ge(0)] = 0
     timeout_s: Annotated[float, Gt(0)] = 120.0
     retries: Annotated[int, Ge(0), Le(20)] = 5
+    batch: bool = False
+    batch_hours: Annotated[float, Gt(0), Le(1000)] = 26.0
+    batch_requests: Annotated[int, Ge(1), Le(1_000_000)] = 50_000
+    batch_megabytes: Annotated[float, Gt(0), Le(10_000)] = 100.0
     self_test: bool = True
     anchors: str = ""
     calibration: str = ""

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from statistics import fmean, median, stdev
 
 from assay.judge import contract
+from assay.judge.bill import Bill
 from assay.judge.contract import Grades, ReplyError
 from assay.judge.outcome import CallError
 from assay.judge.rubric import Rubric
-from assay.judge.session import Bill, Session
+from assay.judge.session import Session
 from assay.records import Case, Verdict
 
 
@@ -18,7 +19,7 @@ async def give(session: Session, case: Case, key: str) -> Verdict:
     """Return the verdict on one case: the scores, or for a dimension why it has none.
 
     With repeats a score is the median of those that were valid, where they are the majority."""
-    begun, bill = time.monotonic(), Bill()
+    begun, bill = time.monotonic(), Bill(key=key)
     values: dict[str, float] = {}
     unscored: dict[str, str] = {}
     spread: dict[str, float] = {}
@@ -42,6 +43,8 @@ async def give(session: Session, case: Case, key: str) -> Verdict:
         attempts=bill.attempts,
         prompt_tokens=bill.prompt_tokens,
         output_tokens=bill.output_tokens,
+        batch_prompt_tokens=bill.batch_prompt_tokens,
+        batch_output_tokens=bill.batch_output_tokens,
         seconds=round(time.monotonic() - begun, 3),
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from assay import cases, progress, store
 from assay.folder import PAIRING, PAIRS, SECOND_PAIRS
-from assay.judge.cost import Price
+from assay.judge.cost import Price, by_batch
 from assay.judge.flips import Flips, compare, judge_again
 from assay.judge.hearing import Hearing, Keyed, check_share
 from assay.judge.log import as_asked, identity, not_judged, pending, verdicts
@@ -138,7 +138,7 @@ def _summarise(
         requests=sum(row.attempts for row in paid),
         prompt_tokens=prompt,
         output_tokens=output,
-        cost=price.of(prompt, output) if price else None,
+        cost=price.of(prompt, output, by_batch(paid)) if price else None,
         repeats=settings.repeats,
         flips=compare(given, second, itemgetter(WIN_RATE), reach=WIN - LOSS, far=WIN - LOSS),
     )

@@ -1,0 +1,219 @@
+"""The Batch API as OpenAI defined it: a file of requests goes up, a batch is made of it, and its
+answers come in one or two files."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from assay.errors import JudgeError
+from assay.judge.endpoint import Endpoint
+from assay.judge.outcome import CallError
+from assay.judge.refusal import MOST_TOLD
+from assay.judge.throttle import wait_s
+from assay.text import one_line
+
+GONE = "gone"  # the endpoint does not know it any more
+ENDED = {"completed", "failed", "expired", "cancelled", GONE}
+_FULL = re.compile(r"token_limit|enqueued|limit_exceeded|too_many_batches", re.IGNORECASE)
+_PAGES = 20
+_FILE_S = 600.0  # a file of 200 MB goes up or down
+_DEPLOYMENT = re.compile(r"/deployments/[^/]+$")
+_AZURE = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """A batch as the endpoint has it: its id and status, the file of its requests and those of its
+    answers, how many requests are done, and what is wrong with it."""
+
+    id: str
+    status: str
+    file: str = ""
+    answers: tuple[str, ...] = ()
+    done: int = 0
+    total: int = 0
+    problem: str = ""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.status in ENDED
+
+    @property
+    def full(self) -> bool:
+        """Whether it was not begun because others have to end first."""
+        return self.status == "failed" and bool(_FULL.search(self.problem))
+
+
+class Api:
+    """The Batch API of a judge's endpoint. What may pass is tried again as often as `retries`
+    says; every method raises CallError for what does not."""
+
+    def __init__(self, endpoint: Endpoint, retries: int) -> None:
+        self._endpoint = endpoint
+        self._retries = retries
+        # Azure keeps files and batches beside its deployments, not under one
+        self.root = _DEPLOYMENT.sub("", endpoint.url)
+        self.path = _path(endpoint.url)
+
+    async def check(self) -> None:
+        """Raise CallError where the endpoint lists no batches."""
+        listed = _mapping(await self._call("get", "/batches?limit=1"))
+        if not isinstance(listed.get("data"), list):
+            raise CallError("rejected", "what it answers to GET /batches is no list of batches")
+
+    async def upload(self, content: bytes) -> str:
+        """Send a file of requests, and return its id once the endpoint has read it."""
+        answer = await self._call("post", "/files", {"purpose": "batch"}, file=content)
+        file, wait = _mapping(answer), 0
+        while str(file.get("status")).lower() in ("pending", "running", "uploading"):
+            await asyncio.sleep(min(2**wait, 30))
+            file, wait = _mapping(await self._call("get", f"/files/{_id(file)}")), wait + 1
+        if str(file.get("status")).lower() == "error":
+            raise CallError("rejected", f"its file was refused: {file.get('status_details')}")
+        return _id(file)
+
+    async def create(self, file: str) -> Batch:
+        """Make a batch of a file. Where no answer comes, it may have been made: then it is looked
+        for before it is made again."""
+        body = {"input_file_id": file, "endpoint": self.path, "completion_window": "24h"}
+        for attempt in range(self._retries + 1):
+            try:
+                return _batch(await self._once("post", "/batches", body))
+            except CallError as error:
+                if not error.transient or attempt == self._retries:
+                    raise
+                await asyncio.sleep(wait_s(attempt, error.wait))
+            if made := await self.find(file):
+                return made
+        raise AssertionError  # the last attempt returns or raises
+
+    async def look(self, batch: str) -> Batch:
+        """Return how a batch stands."""
+        return _batch(await self._once("get", f"/batches/{batch}"))
+
+    async def find(self, file: str) -> Batch | None:
+        """Return the newest batch that was made of a file, None where none is listed."""
+        after = ""
+        for _ in range(_PAGES):
+            listed = _mapping(await self._call("get", f"/batches?limit=100{after}"))
+            rows = [row for row in listed.get("data") or () if isinstance(row, Mapping)]
+            for row in rows:
+                if row.get("input_file_id") == file:
+                    return _batch(json.dumps(row).encode())
+            if not rows or not listed.get("has_more"):
+                return None
+            after = f"&after={_id(rows[-1])}"
+        return None
+
+    async def content(self, file: str) -> bytes:
+        """Return what is in a file."""
+        return await self._call("get", f"/files/{file}/content")
+
+    async def _call(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, file: bytes = b""
+    ) -> bytes:
+        attempt = 0
+        while True:
+            try:
+                return await self._once(method, path, body, file)
+            except CallError as error:
+                if not error.transient or attempt == self._retries:
+                    raise
+                await asyncio.sleep(wait_s(attempt, error.wait))
+            attempt += 1
+
+    async def _once(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, file: bytes = b""
+    ) -> bytes:
+        return await self._endpoint.call(method, f"{self.root}{path}", body, file, _FILE_S)
+
+
+async def check(endpoint: Endpoint, retries: int) -> None:
+    """Raise JudgeError where a judge's endpoint has no Batch API, or not for this key."""
+    url = endpoint.settings.endpoint
+    try:
+        await Api(endpoint, retries).check()
+    except CallError as error:
+        if error.cause == "auth":
+            raise JudgeError(
+                f"The Batch API of {url} does not take the judge's key: {error}",
+                "Give the key the right to batches and files, or set judge.batch: false",
+            ) from None
+        if error.transient:
+            raise JudgeError(
+                f"The Batch API of {url} does not answer: {error.cause}: {error}",
+                "Try again later, or set judge.batch: false",
+            ) from None
+        raise JudgeError(
+            f"The endpoint {url} has no Batch API: {error}",
+            "Set judge.batch: false, or name an endpoint that has one",
+        ) from None
+
+
+def _path(url: str) -> str:
+    """Return how the requests in a file name the chat completions of the endpoint: by its version,
+    if its address ends with one, wherever that stands."""
+    parts = urlsplit(url)
+    version = re.search(r"/(v\d+)/?$", parts.path)
+    azure = _DEPLOYMENT.search(parts.path) or (parts.hostname or "").endswith(_AZURE)
+    return f"/{version[1]}/chat/completions" if version and not azure else "/chat/completions"
+
+
+def _batch(content: bytes) -> Batch:
+    row = _mapping(content)
+    counts = row.get("request_counts")
+    counts = counts if isinstance(counts, Mapping) else {}
+    return Batch(
+        id=_id(row),
+        status=str(row.get("status") or "").lower().replace("canceled", "cancelled"),
+        file=str(row.get("input_file_id") or ""),
+        answers=tuple(
+            str(row[name]) for name in ("output_file_id", "error_file_id") if row.get(name)
+        ),
+        done=_count(counts, "completed") + _count(counts, "failed"),
+        total=_count(counts, "total"),
+        problem=_problem(row.get("errors")),
+    )
+
+
+def _problem(errors: object) -> str:
+    """Return the first things that are wrong with a batch, each with its line in the file."""
+    rows = errors.get("data") if isinstance(errors, Mapping) else errors
+    told = []
+    for row in rows[:3] if isinstance(rows, list) else ():
+        each = row if isinstance(row, Mapping) else {"message": row}
+        line = f"line {each['line']}" if each.get("line") else ""
+        words = (line, each.get("code"), each.get("message"))
+        told.append(": ".join(str(word) for word in words if word))
+    return one_line("; ".join(told))[:MOST_TOLD]
+
+
+def _mapping(content: bytes) -> Mapping[str, Any]:
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, Mapping):
+        start = content[:60].decode(errors="replace").strip()
+        raise CallError("rejected", f"it answered {start!r}, which is none of a Batch API")
+    return value
+
+
+def _id(row: Mapping[str, Any]) -> str:
+    """Return the id of a file or batch, which is part of an address."""
+    id_ = row.get("id")
+    if not isinstance(id_, str) or not re.fullmatch(r"[\w.:-]{1,200}", id_):
+        raise CallError("rejected", "it gave a file or a batch no id")
+    return id_
+
+
+def _count(counts: Mapping[str, Any], name: str) -> int:
+    value = counts.get(name)
+    return value if isinstance(value, int) else 0
