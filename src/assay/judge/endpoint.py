@@ -208,6 +208,8 @@ class Endpoint:
                 # not chat.completions.create: its checks of the body cost as much again
                 if method == "get":
                     return await self._client.get(address, cast_to=httpx2.Response, options=how)
+                if method == "delete":
+                    return await self._client.delete(address, cast_to=httpx2.Response, options=how)
                 return await self._client.post(
                     address, body=body, files=files, cast_to=httpx2.Response, options=how
                 )

@@ -40,14 +40,14 @@ def extrapolate(
     """Return what `calls`, a mode's each, of one judge will take where the verdict `trial` was on
     the longest of the prompts that have these `lengths` in characters."""
     samples = len(lengths)
-    first = samples * sum(mode.per_sample for mode in calls)
-    each = first + sum(mode.per_sample * min(mode.twice, samples) for mode in calls)
+    each = sum(mode.per_sample * (samples + min(mode.twice, samples)) for mode in calls)
     beside = sum(mode.beside for mode in calls)
     requests = each + beside
     characters = each * sum(lengths) / samples + beside * min(lengths)
     prompt = round(trial.prompt_tokens / trial.attempts * characters / max(lengths))
     output = round(trial.output_tokens / trial.attempts * requests)
-    by_batch = (prompt * first / requests, output * first / requests) if settings.batch else (0, 0)
+    share = each / requests if settings.batch else 0.0
+    by_batch = prompt * share, output * share
     return Estimate(
         requests=requests,
         prompt_tokens=prompt,

@@ -72,7 +72,10 @@ def judge_again(
         hearing.settings.flip_sample, _scored(cases, given), key=lambda keyed: keyed[0]
     )
     second = hearing.beside(
-        log, [(_second(key), case) for key, case in drawn], only_failed=only_failed
+        log,
+        [(_second(key), case) for key, case in drawn],
+        only_failed=only_failed,
+        by_batch=True,
     )
     # the cap on the cost leaves some out
     return {id_: row for id_, row in second.items() if NOT_JUDGED not in row.unscored.values()}

@@ -64,6 +64,7 @@ class Hearing:
         self.names = tuple(names or self.rubric.dimensions)
         self.budget = Budget(self.price, settings.max_cost)
         self.asked: Dialect | None = None
+        self._tell: Callable[[str], None] = lambda _: None
         self._causes: Counter[str] = Counter()
         self._given = 0
 
@@ -91,14 +92,22 @@ class Hearing:
                 self._start = with_dropped(learned.wanted(self.settings), names)
 
     def beside(
-        self, log: Path, others: Sequence[Keyed], *, only_failed: bool = False
+        self,
+        log: Path,
+        others: Sequence[Keyed],
+        *,
+        only_failed: bool = False,
+        by_batch: bool = False,
     ) -> dict[str, Verdict]:
-        """Judge a few answers beside those of the run, and return their verdicts by id."""
+        """Judge a few answers beside those of the run, and return their verdicts by id. They are
+        asked for directly unless `by_batch`: to wait for the few that are tried first would cost
+        more than it saves."""
         if not others:
             return {}
         self.recall(log, others)
         asked = self._as_asked(others)
-        self.fill(log, pending(log, asked, self.names, only_failed=only_failed), iter(asked), None)
+        todo = pending(log, asked, self.names, only_failed=only_failed)
+        self.fill(log, todo, iter(asked), None, by_batch=by_batch)
         wanted = {name for name, _ in self._as_asked(others)}
         return {id: row for id, row in verdicts(log).items() if row.key in wanted}  # noqa: A001
 
@@ -106,28 +115,38 @@ class Hearing:
         return [(as_asked(name, self.dropped), case) for name, case in keyed]
 
     def fill(
-        self, log: Path, todo: Pending, keyed: Iterator[Keyed], tracker: Tracker | None
+        self,
+        log: Path,
+        todo: Pending,
+        keyed: Iterator[Keyed],
+        tracker: Tracker | None,
+        *,
+        by_batch: bool = True,
     ) -> None:
-        """Append to `log` the rows that `todo` asks for, and the verdicts that it lacks."""
+        """Append to `log` the rows that `todo` asks for, and the verdicts that it lacks; these go
+        `by_batch` where the settings say so."""
+        if tracker:
+            self._tell = lambda note: tracker.advance(0, note)
+        batches = log if by_batch and self.settings.batch else None
         left = (pair for pair in keyed if pair[1][0].id in todo.todo)
         with store.appending(log) as file:
             for row in todo.rows:
                 store.append(file, row)
             if todo.todo:
                 with _little_garbage_collection():
-                    asyncio.run(self._judge_all(left, todo.todo, log, file, tracker))
+                    asyncio.run(self._judge_all(left, todo.todo, batches, file, tracker))
 
     async def _judge_all(
         self,
         left: Iterator[Keyed],
         todo: Twins,
-        log: Path,
+        batches: Path | None,
         file: IO[bytes],
         tracker: Tracker | None,
     ) -> None:
         async with Session(self.settings, self.rubric, self.asked or self._start) as session:
-            if self.settings.batch and tracker:
-                session.by_batch(log, lambda note: tracker.advance(0, note))
+            if batches:
+                session.by_batch(batches, self._tell)
 
             async def work() -> None:
                 for name, case in left:

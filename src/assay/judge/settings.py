@@ -52,12 +52,13 @@ class JudgeSettings:
 
     `concurrency` is the most requests in flight; the two limits a minute (0: none) spread requests
     and tokens evenly. `timeout_s` is the deadline of one request; `retries` counts repeated
-    requests after transient failures. `batch` has the verdicts asked for by the endpoint's Batch
-    API, in files of at most `batch_requests` and `batch_megabytes`, and waits `batch_hours` for
-    them; the self-test, the anchors, what is judged twice and a few repairs are asked for directly.
-    `prices` is a table model -> price; `max_cost` (0: none)
+    requests after transient failures. `prices` is a table model -> price; `max_cost` (0: none)
     stops this run before it costs more, and the rest stays not_judged. The stage fails where more
     than the share `max_unscored` has no score.
+
+    `batch` has verdicts asked for by the endpoint's Batch API, in files of at most `batch_requests`
+    and `batch_megabytes`, and waits `batch_hours` for them. The self-test and the anchors are asked
+    for directly, and so are a few repairs.
     """
 
     endpoint: Annotated[str, MinLen(1)]

@@ -34,12 +34,14 @@ class FakeBatches:
     error: Json | None = None  # what stands in the place of the lines that are not kept
     errors: Sequence[Json] = ()
     looks: int = 1  # so often a batch goes on
+    pending: int = 0  # so often a file is said not to be read yet
     at: Callable[[str], None] = lambda _: None
     answers: dict[str, list[Answer]] = field(default_factory=dict)  # step -> in place of its answer
     lists: bool = True
     direct: list[Body] = field(default_factory=list)
     paid: list[Body] = field(default_factory=list)  # what batches were made of, and answered
     names: Counter[str] = field(default_factory=Counter)
+    uploaded: int = 0
     files: dict[str, bytes] = field(default_factory=dict)
     batches: dict[str, Json] = field(default_factory=dict)
     created: list[Json] = field(default_factory=list)
@@ -54,11 +56,11 @@ class FakeBatches:
             self.paths.append(f"{method} {path}")
             if self.answers.get(step):
                 return self.answers[step].pop(0)
-            answer = self._answer(step, path, content)
+            answer = self._answer(method, step, path, content)
             self.at(step)
             return answer
 
-    def _answer(self, step: str, path: str, content: bytes) -> Answer:
+    def _answer(self, method: str, step: str, path: str, content: bytes) -> Answer:
         if step == "chat":
             body = json.loads(content)
             self.direct.append(body)
@@ -71,6 +73,11 @@ class FakeBatches:
             rows = [*self.batches.values()][::-1] if self.lists else []
             return said({"object": "list", "data": rows, "has_more": False})
         name = path.split("?")[0].split("/")[3]
+        if method == "DELETE":
+            del self.files[name]
+            return said({"id": name, "deleted": True})
+        if step == "file" and name in self.files:
+            return self._file(name)
         if step == "look" and name in self.batches:
             return said(self._look(self.batches[name]))
         if step == "content" and name in self.files:
@@ -78,13 +85,21 @@ class FakeBatches:
         return said({"error": {"message": f"No such object: {name}"}}, status=404)
 
     def _upload(self, content: bytes) -> Answer:
-        name = f"file-{len(self.files)}"
+        name = f"file-{self.uploaded}"
+        self.uploaded += 1
         assert b'name="purpose"\r\n\r\nbatch\r\n' in content
         (lines,) = re.findall(rb'name="file".*?\r\n\r\n(.*?)\r\n--', content, re.DOTALL)
         self.files[name] = lines
-        return said({"id": name, "object": "file", "purpose": "batch", "status": "processed"})
+        return self._file(name)
+
+    def _file(self, name: str) -> Answer:
+        self.pending -= 1
+        status = "processed" if self.pending < 0 else "pending"
+        return said({"id": name, "object": "file", "purpose": "batch", "status": status})
 
     def _create(self, asked: Json) -> Answer:
+        if self.pending > 0:
+            return said({"error": {"message": "The file is not processed"}}, status=400)
         name = f"batch_{len(self.created)}"
         lines = self.files[asked["input_file_id"]].splitlines()
         counts = {"total": len(lines), "completed": 0, "failed": 0}
@@ -153,7 +168,7 @@ def _step(method: str, path: str) -> str:
         return "content"
     if parts[-1] in ("batches", "models"):
         return "list" if parts[-1] == "batches" else "models"
-    return "look"
+    return "look" if parts[-2] == "batches" else "file"
 
 
 @contextmanager
@@ -180,7 +195,7 @@ def batching(handler: Handler = lambda _: chat(scores()), **told: Any) -> Iterat
             self.end_headers()
             self.wfile.write(answer.body)
 
-        do_GET = do_POST = _speak  # noqa: N815  http.server's names
+        do_GET = do_POST = do_DELETE = _speak  # noqa: N815  http.server's names
 
         def _chunks(self) -> bytes:
             content = b""

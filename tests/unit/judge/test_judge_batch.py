@@ -49,7 +49,7 @@ HALF = Price(input=1000.0, output=1000.0)
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "QUIET_S", 0.05)
+    monkeypatch.setattr(batches, "QUIET_S", 0.02)
     monkeypatch.setattr(batches, "FIRST_LOOK_S", 0.01)
     monkeypatch.setattr(batches, "LONGEST_LOOK_S", 0.05)
     for place in ("assay.judge.session.wait_s", "assay.judge.batch.api.wait_s"):
@@ -233,13 +233,35 @@ NONE = {
 @pytest.mark.parametrize("answer", NONE.values(), ids=NONE)
 def test_an_endpoint_without_batches_is_refused_in_preflight(answer: Answer) -> None:
     with (
-        batching(answers={"list": [answer]}) as endpoint,
+        batching(answers={"list": [answer], "upload": [answer]}) as endpoint,
         pytest.raises(JudgeError, match="has no Batch API") as refused,
     ):
         check(settings_for(endpoint.url))
     assert "\n" not in str(refused.value)
     assert refused.value.remedy == "Set judge.batch: false, or name an endpoint that has one"
     assert endpoint.direct == []
+
+
+def test_the_stage_alone_refuses_it_too_before_anything_is_paid(files: Make, log: Path) -> None:
+    with (
+        batching(answers={"list": [GONE] * 9, "upload": [GONE] * 9}) as endpoint,
+        pytest.raises(JudgeError, match="has no Batch API"),
+    ):
+        judge(*files(5), log, settings_for(endpoint.url))
+    assert endpoint.direct == []
+
+
+@pytest.mark.parametrize("answer", [GONE, said({"detail": "Method Not Allowed"}, status=405)])
+def test_an_endpoint_that_only_lists_no_batches_is_taken(
+    answer: Answer, files: Make, log: Path
+) -> None:
+    with batching(answers={"list": [answer] * 9}) as endpoint:
+        settings = settings_for(endpoint.url)
+        check(settings, files(4)[0])
+        assert endpoint.files == {}
+        judge(*files(4), log, settings)
+    assert causes(log) == {"": 4}
+    assert len(endpoint.created) == 1
 
 
 @pytest.mark.parametrize(
@@ -269,8 +291,8 @@ def test_preflight_estimates_the_price_of_a_batch(files: Make) -> None:
         settings = settings_for(endpoint.url, prices={"fake": HALF}, max_cost=0.7)
         estimate = check(settings, files(10)[0])
         direct = check(replace(settings, batch=False, max_cost=9.0), files(10)[0])
-        second = check(replace(settings, flip_sample=10), files(10)[0])
-    assert (estimate.cost, direct.cost, second.cost) == pytest.approx((0.6, 1.2, 1.8), rel=0.02)
+        tested = check(replace(settings, self_test=True), files(10)[0])
+    assert (estimate.cost, direct.cost, tested.cost) == pytest.approx((0.6, 1.2, 1.2), rel=0.02)
     check_cost(settings, estimate)
     assert "hours by batch" in describe_estimate(estimate)
     assert "hours by batch" not in describe_estimate(direct)
@@ -465,22 +487,25 @@ BUSY = error(503, "busy")
         {"look": [BUSY] * 5},
         {"look": [Answer(drop=True)] * 4},
         {"content": [BUSY, Answer(drop=True)]},
-        {"upload": [said({"id": "file-0", "status": "pending"})]},
     ],
     ids=str,
 )
 def test_an_endpoint_that_is_away_for_a_moment_is_asked_again(
     answers: dict[str, list[Answer]], files: Make, log: Path
 ) -> None:
-    if "pending" in str(answers):
-        answers["look"] = [said({"id": "file-0", "status": "processed"})]
     with batching(answers=answers) as endpoint:
-        if "pending" in str(answers):
-            lines_ = b'{"custom_id": "x"}\n'
-            endpoint.files["file-0"] = lines_
         judge(*files(4), log, known(settings_for(endpoint.url)))
     assert causes(log) == {"": 4}
     assert len(endpoint.paid) == 4
+
+
+def test_a_file_is_waited_for_until_the_endpoint_has_read_it(
+    files: Make, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assay.judge.batch.api.FILE_LOOK_S", 0.01)
+    with batching(pending=3) as endpoint:
+        judge(*files(4), log, known(settings_for(endpoint.url)))
+    assert causes(log) == {"": 4}
 
 
 def test_a_batch_whose_making_is_not_answered_is_not_made_twice(files: Make, log: Path) -> None:
@@ -545,12 +570,21 @@ def test_each_repeat_and_each_order_is_a_request_of_its_own(files: Make, tmp_pat
     assert len(endpoint.created) == 2
 
 
-def test_the_self_test_and_the_second_verdicts_are_asked_directly(files: Make, log: Path) -> None:
+@pytest.mark.parametrize(("second", "direct", "created"), [(1, 6, 1), (3, 5, 2)])
+def test_the_self_test_and_a_few_second_verdicts_are_asked_directly(
+    second: int, direct: int, created: int, files: Make, log: Path
+) -> None:
+    notes = list[str]()
     with batching() as endpoint:
-        settings = known(settings_for(endpoint.url, self_test=True, flip_sample=3))
+        settings = settings_for(endpoint.url, self_test=True, flip_sample=second)
+        judge(*files(10), log, settings, listen=lambda event: notes.append(event.note))
         judge(*files(10), log, settings)
     summary = store.read_record(log.with_name("judge.json"), JudgeSummary)
-    assert (len(endpoint.direct), len(endpoint.paid), summary.requests) == (5 + 3, 10, 18)
+    assert summary.flips is not None
+    assert (summary.flips.n, summary.requests) == (second, 15 + second)
+    assert (len(endpoint.direct), len(endpoint.created)) == (direct, created)
+    assert len(endpoint.paid) == summary.requests - direct
+    assert asked_twice(endpoint) == []
 
 
 def test_the_cap_on_the_cost_holds_at_the_price_of_a_batch(files: Make, log: Path) -> None:

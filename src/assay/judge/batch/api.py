@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from assay.errors import JudgeError
+from assay.judge.batch import lines
 from assay.judge.endpoint import Endpoint
 from assay.judge.outcome import CallError
 from assay.judge.refusal import MOST_TOLD
@@ -21,6 +22,7 @@ from assay.text import one_line
 GONE = "gone"  # the endpoint does not know it any more
 ENDED = {"completed", "failed", "expired", "cancelled", GONE}
 _FULL = re.compile(r"token_limit|enqueued|limit_exceeded|too_many_batches", re.IGNORECASE)
+FILE_LOOK_S = 1.0
 _PAGES = 20
 _FILE_S = 600.0  # a file of 200 MB goes up or down
 _DEPLOYMENT = re.compile(r"/deployments/[^/]+$")
@@ -63,17 +65,24 @@ class Api:
         self.path = _path(endpoint.url)
 
     async def check(self) -> None:
-        """Raise CallError where the endpoint lists no batches."""
-        listed = _mapping(await self._call("get", "/batches?limit=1"))
-        if not isinstance(listed.get("data"), list):
-            raise CallError("rejected", "what it answers to GET /batches is no list of batches")
+        """Raise CallError where the endpoint neither lists batches nor takes files for them."""
+        try:
+            await self._list("?limit=1")
+        except CallError as error:
+            if error.transient or error.cause == "auth":
+                raise
+            try:
+                probe = await self.upload(lines.request("probe", self.path, {}))
+                await self._once("delete", f"/files/{probe}")
+            except CallError:
+                raise error from None
 
     async def upload(self, content: bytes) -> str:
         """Send a file of requests, and return its id once the endpoint has read it."""
         answer = await self._call("post", "/files", {"purpose": "batch"}, file=content)
         file, wait = _mapping(answer), 0
         while str(file.get("status")).lower() in ("pending", "running", "uploading"):
-            await asyncio.sleep(min(2**wait, 30))
+            await asyncio.sleep(FILE_LOOK_S * min(2**wait, 30))
             file, wait = _mapping(await self._call("get", f"/files/{_id(file)}")), wait + 1
         if str(file.get("status")).lower() == "error":
             raise CallError("rejected", f"its file was refused: {file.get('status_details')}")
@@ -99,18 +108,30 @@ class Api:
         return _batch(await self._once("get", f"/batches/{batch}"))
 
     async def find(self, file: str) -> Batch | None:
-        """Return the newest batch that was made of a file, None where none is listed."""
+        """Return the newest batch that was made of a file, None where none is listed, or nothing
+        is."""
         after = ""
         for _ in range(_PAGES):
-            listed = _mapping(await self._call("get", f"/batches?limit=100{after}"))
-            rows = [row for row in listed.get("data") or () if isinstance(row, Mapping)]
+            try:
+                rows, more = await self._list(f"?limit=100{after}")
+            except CallError as error:
+                if error.transient or error.cause == "auth":
+                    raise
+                return None
             for row in rows:
                 if row.get("input_file_id") == file:
                     return _batch(json.dumps(row).encode())
-            if not rows or not listed.get("has_more"):
+            if not rows or not more:
                 return None
             after = f"&after={_id(rows[-1])}"
         return None
+
+    async def _list(self, which: str) -> tuple[list[Mapping[str, Any]], bool]:
+        listed = _mapping(await self._call("get", f"/batches{which}"))
+        rows = listed.get("data")
+        if not isinstance(rows, list):
+            raise CallError("rejected", "what it answers to GET /batches is no list of batches")
+        return [row for row in rows if isinstance(row, Mapping)], bool(listed.get("has_more"))
 
     async def content(self, file: str) -> bytes:
         """Return what is in a file."""

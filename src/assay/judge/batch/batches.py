@@ -14,7 +14,7 @@ from assay import progress
 from assay.errors import StageError
 from assay.folder import BATCHES
 from assay.judge.batch import lines
-from assay.judge.batch.api import GONE, Api, Batch
+from assay.judge.batch.api import GONE, Api, Batch, check
 from assay.judge.batch.ledger import Ledger, Names, Sent
 from assay.judge.batch.lines import Line
 from assay.judge.bill import Bill
@@ -64,7 +64,7 @@ class Batches:
         self._names = Names(log)
         self._waiting: list[Waiting] = []
         self._leave: asyncio.TimerHandle | None = None
-        self._first = asyncio.Lock()
+        self._first, self._checked = asyncio.Lock(), False
         self._leaving = set[asyncio.Task[None]]()
         self._under_way: dict[str, asyncio.Task[Ended]] = {}  # by the file of the requests
         self._made = set[str]()
@@ -79,10 +79,8 @@ class Batches:
         while True:
             name = self._names.next(bill.key, chat)
             sent = self._ledger.sent(name)
-            if not sent and not self._endpoint.known:
-                async with self._first:  # what it is refused, no batch is paid for
-                    if not self._endpoint.known:
-                        return await directly()
+            if not sent and (reply := await self._first_reply(directly)):
+                return reply
             batch = self._followed(sent) if sent else await self._queued(name, chat, schema)
             if batch is None:
                 return await directly()
@@ -90,6 +88,15 @@ class Batches:
             reply = self._reply(name, ended, chat, schema, bill)
             if reply:
                 return reply
+
+    async def _first_reply(self, directly: Directly) -> Reply | None:
+        """Find out how the endpoint wants to be asked before a batch is paid for: the first request
+        of all goes directly, after a look at whether there is a Batch API; None for the others."""
+        async with self._first:
+            if not self._checked:
+                await check(self._endpoint, self._settings.retries)
+                self._checked = True
+            return None if self._endpoint.known else await directly()
 
     async def close(self) -> None:
         """Wait for nothing more; what is under way goes on at the endpoint."""
@@ -108,13 +115,15 @@ class Batches:
         if line is None or sent is None:
             _check_unanswered(ended, bill)
             return None
-        bill.attempts += 1
         try:
             reply = self._endpoint.heard(line.status, line.content, sent.dialect, chat, schema)
         except CallError as error:
+            bill.attempts += 1
             bill.add(error.tokens, by_batch=True)
             raise
-        bill.add(reply.tokens if reply else (0, 0), by_batch=True)
+        if reply:  # what is refused is not paid, as of what is asked directly
+            bill.attempts += 1
+            bill.add(reply.tokens, by_batch=True)
         return reply
 
     async def _queued(
