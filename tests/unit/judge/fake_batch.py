@@ -69,6 +69,8 @@ class FakeBatches:
             return self._upload(content)
         if step == "create":
             return self._create(json.loads(content))
+        if step == "files":
+            return said({"object": "list", "data": [], "has_more": False})
         if step == "list":
             rows = [*self.batches.values()][::-1] if self.lists else []
             return said({"object": "list", "data": rows, "has_more": False})
@@ -158,6 +160,9 @@ def said(body: object, status: int = 200, **headers: str) -> Answer:
     return Answer(status=status, body=json.dumps(body).encode(), headers=headers)
 
 
+_LISTS = {"batches": "list", "files": "files", "models": "models"}
+
+
 def _step(method: str, path: str) -> str:
     parts = path.split("?")[0].strip("/").split("/")
     if parts[-1] == "completions":
@@ -166,8 +171,8 @@ def _step(method: str, path: str) -> str:
         return "upload" if parts[-1] == "files" else "create"
     if parts[-1] == "content":
         return "content"
-    if parts[-1] in ("batches", "models"):
-        return "list" if parts[-1] == "batches" else "models"
+    if parts[-1] in _LISTS:
+        return _LISTS[parts[-1]]
     return "look" if parts[-2] == "batches" else "file"
 
 

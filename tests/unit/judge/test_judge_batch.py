@@ -32,7 +32,7 @@ from assay.judge import (
     verdicts,
 )
 from assay.judge.batch import batches, lines
-from assay.judge.batch.api import Api
+from assay.judge.batch.api import BatchApi
 from assay.judge.dialect import Dialect
 from assay.judge.endpoint import Endpoint
 from assay.judge.seats import seats
@@ -251,11 +251,21 @@ def test_the_stage_alone_refuses_it_too_before_anything_is_paid(files: Make, log
     assert endpoint.direct == []
 
 
+def test_batches_without_files_are_of_another_form() -> None:
+    with (
+        batching(answers={"files": [GONE], "upload": [GONE]}) as endpoint,
+        pytest.raises(JudgeError, match="has no Batch API"),
+    ):
+        check(settings_for(endpoint.url))
+    assert endpoint.direct == []
+
+
+@pytest.mark.parametrize("step", ["list", "files"])
 @pytest.mark.parametrize("answer", [GONE, said({"detail": "Method Not Allowed"}, status=405)])
-def test_an_endpoint_that_only_lists_no_batches_is_taken(
-    answer: Answer, files: Make, log: Path
+def test_an_endpoint_that_only_lists_none_is_taken(
+    step: str, answer: Answer, files: Make, log: Path
 ) -> None:
-    with batching(answers={"list": [answer] * 9}) as endpoint:
+    with batching(answers={step: [answer] * 9}) as endpoint:
         settings = settings_for(endpoint.url)
         check(settings, files(4)[0])
         assert endpoint.files == {}
@@ -636,7 +646,7 @@ def test_a_seat_at_another_server_is_asked_directly_unless_it_says_so() -> None:
     ],
 )
 def test_where_a_batch_is_made_and_what_its_requests_name(url: str, root: str, path: str) -> None:
-    api = Api(Endpoint(settings_for(url)), 0)
+    api = BatchApi(Endpoint(settings_for(url)), 0)
     assert (api.root, api.path) == (root, f"{path}/chat/completions")
 
 

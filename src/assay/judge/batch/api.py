@@ -53,7 +53,7 @@ class Batch:
         return self.status == "failed" and bool(_FULL.search(self.problem))
 
 
-class Api:
+class BatchApi:
     """The Batch API of a judge's endpoint. What may pass is tried again as often as `retries`
     says; every method raises CallError for what does not."""
 
@@ -65,9 +65,11 @@ class Api:
         self.path = _path(endpoint.url)
 
     async def check(self) -> None:
-        """Raise CallError where the endpoint neither lists batches nor takes files for them."""
+        """Raise CallError where the endpoint has no batches or no files: it neither lists both nor
+        takes a file. Some have batches of another form, without files."""
         try:
-            await self._list("?limit=1")
+            await self._list("/batches?limit=1")
+            await self._list("/files?limit=1&purpose=batch")
         except CallError as error:
             if error.transient or error.cause == "auth":
                 raise
@@ -113,7 +115,7 @@ class Api:
         after = ""
         for _ in range(_PAGES):
             try:
-                rows, more = await self._list(f"?limit=100{after}")
+                rows, more = await self._list(f"/batches?limit=100{after}")
             except CallError as error:
                 if error.transient or error.cause == "auth":
                     raise
@@ -126,11 +128,11 @@ class Api:
             after = f"&after={_id(rows[-1])}"
         return None
 
-    async def _list(self, which: str) -> tuple[list[Mapping[str, Any]], bool]:
-        listed = _mapping(await self._call("get", f"/batches{which}"))
+    async def _list(self, path: str) -> tuple[list[Mapping[str, Any]], bool]:
+        listed = _mapping(await self._call("get", path))
         rows = listed.get("data")
         if not isinstance(rows, list):
-            raise CallError("rejected", "what it answers to GET /batches is no list of batches")
+            raise CallError("rejected", f"what it answers to GET {path} is no list")
         return [row for row in rows if isinstance(row, Mapping)], bool(listed.get("has_more"))
 
     async def content(self, file: str) -> bytes:
@@ -160,7 +162,7 @@ async def check(endpoint: Endpoint, retries: int) -> None:
     """Raise JudgeError where a judge's endpoint has no Batch API, or not for this key."""
     url = endpoint.settings.endpoint
     try:
-        await Api(endpoint, retries).check()
+        await BatchApi(endpoint, retries).check()
     except CallError as error:
         if error.cause == "auth":
             raise JudgeError(

@@ -14,8 +14,8 @@ from assay import progress
 from assay.errors import StageError
 from assay.folder import BATCHES
 from assay.judge.batch import lines
-from assay.judge.batch.api import GONE, Api, Batch, check
-from assay.judge.batch.ledger import Ledger, Names, Sent
+from assay.judge.batch.api import GONE, Batch, BatchApi, check
+from assay.judge.batch.ledger import Ledger, RequestNames, SentFile
 from assay.judge.batch.lines import Line
 from assay.judge.bill import Bill
 from assay.judge.causes import NOT_FOUND
@@ -59,9 +59,9 @@ class Batches:
 
     def __init__(self, endpoint: Endpoint, log: Path, tell: Callable[[str], None]) -> None:
         self._endpoint, self._settings, self._tell = endpoint, endpoint.settings, tell
-        self._api = Api(endpoint, self._settings.retries)
+        self._api = BatchApi(endpoint, self._settings.retries)
         self._ledger = Ledger(log.with_name(BATCHES), self._settings.endpoint.rstrip("/"))
-        self._names = Names(log)
+        self._names = RequestNames(log)
         self._waiting: list[Waiting] = []
         self._leave: asyncio.TimerHandle | None = None
         self._first, self._checked = asyncio.Lock(), False
@@ -166,36 +166,36 @@ class Batches:
             self._tell(f"sending a batch of {len(part):,} requests")
             content = b"".join(written[number] for number in part)
             names = [together[number].name for number in part]
-            with _told("A batch cannot be sent"):
+            with _told("sending a batch"):
                 file = await self._api.upload(content)
                 self._ledger.note_file(file, names, dialect)
                 sent = await self._create(file)
             for number in part:
                 _tell(together[number].left, self._followed(sent))
 
-    async def _create(self, file: str) -> Sent:
+    async def _create(self, file: str) -> SentFile:
         batch = await self._api.create(file)
         self._made.add(batch.id)
         return self._ledger.note_batch(file, batch.id)
 
-    def _followed(self, sent: Sent) -> asyncio.Task[Ended]:
+    def _followed(self, sent: SentFile) -> asyncio.Task[Ended]:
         """Return what becomes of a file's batch, which is looked at from now on."""
         if sent.file not in self._under_way:
             self._under_way[sent.file] = asyncio.create_task(self._follow(sent))
         return self._under_way[sent.file]
 
-    async def _follow(self, sent: Sent) -> Ended:
+    async def _follow(self, sent: SentFile) -> Ended:
         batch = await self._ended(sent)
         while batch.full and batch.id in self._made:
             await self._room(sent.file, batch)
-            with _told("A batch cannot be made"):
+            with _told("making a batch"):
                 batch = await self._ended(await self._create(sent.file))
         ours = batch.id in self._made
         if ours and batch.status == "failed":
             raise StageError(f"Batch {batch.id} was refused: {batch.problem}", _remedy(batch))
         if ours and batch.status == GONE:
             raise StageError(f"The endpoint does not know its batch {batch.id} any more", _SAME)
-        with _told(f"The answers of batch {batch.id} cannot be read"):
+        with _told(f"reading the answers of {batch.id}"):
             files = await self._contents(batch, ours)
         return Ended(batch=batch, lines=lines.answers(files), ours=ours)
 
@@ -223,10 +223,10 @@ class Batches:
         await asyncio.wait(others, return_when=asyncio.FIRST_COMPLETED)
         self._held.discard(file)
 
-    async def _ended(self, sent: Sent) -> Batch:
+    async def _ended(self, sent: SentFile) -> Batch:
         """Return the batch of a file once it has ended; one that was never made is gone."""
         if not sent.batch:
-            with _told("The batches of an earlier run cannot be looked for"):
+            with _told("looking for the batch of an earlier run"):
                 found = await self._api.find(sent.file)
             if found is None:
                 return Batch(id="", status=GONE)
@@ -246,18 +246,18 @@ class Batches:
             await asyncio.sleep(min(wait, left))
             wait = min(wait * SLOWER, LONGEST_LOOK_S)
 
-    async def _look(self, sent: Sent) -> Batch | None:
+    async def _look(self, sent: SentFile) -> Batch | None:
         """Return how a batch stands, None where the endpoint does not say now."""
-        try:
-            return await self._api.look(sent.batch)
-        except CallError as error:
-            if error.transient:
-                self._tell(f"batch {sent.batch}: {error.cause}: {error}")
-                return None
-            if error.cause == NOT_FOUND:
-                return Batch(id=sent.batch, status=GONE)
-            what = f"Batch {sent.batch} cannot be looked at: {error.cause}: {error}"
-            raise StageError(what, _SAME) from None
+        with _told(f"looking at {sent.batch}"):
+            try:
+                return await self._api.look(sent.batch)
+            except CallError as error:
+                if error.transient:
+                    self._tell(f"batch {sent.batch}: {error.cause}: {error}")
+                    return None
+                if error.cause == NOT_FOUND:
+                    return Batch(id=sent.batch, status=GONE)
+                raise
 
     def _too_long(self) -> StageError:
         files = (file for file, task in self._under_way.items() if not task.done())
@@ -303,9 +303,12 @@ def _remedy(batch: Batch) -> str:
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
-    """Turn what an endpoint finally says into a StageError that begins with `what`."""
+def _told(doing: str) -> Iterator[None]:
+    """Turn what an endpoint finally says into a StageError that says what was being done."""
     try:
         yield
     except CallError as error:
-        raise StageError(f"{what}: {error.cause}: {error}", _SAME) from None
+        raise StageError(
+            f"The Batch API failed at {doing}: {error.cause}: {error}",
+            f"Correct the cause. {_SAME}",
+        ) from None

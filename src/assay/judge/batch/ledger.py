@@ -23,7 +23,7 @@ from assay.records import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sent:
+class SentFile:
     """A file of `requests` (their names) that was sent to an endpoint at a time (seconds since the
     epoch), how it was `asked`, and the batch that was made of it ("": not known)."""
 
@@ -45,9 +45,9 @@ class Ledger:
 
     def __init__(self, path: Path, endpoint: str) -> None:
         self._path, self._endpoint = path, endpoint
-        self._files: dict[str, Sent] = {}
+        self._files: dict[str, SentFile] = {}
         self._places: dict[str, str] = {}
-        for row in store.read_rows(path, Sent) if path.exists() else ():
+        for row in store.read_rows(path, SentFile) if path.exists() else ():
             self._enter(row)
 
     @property
@@ -55,32 +55,34 @@ class Ledger:
         """How many requests went by batch so far."""
         return len(self._places)
 
-    def sent(self, name: str) -> Sent | None:
+    def sent(self, name: str) -> SentFile | None:
         """Return the file that a request went in, None where it was not sent."""
         file = self._places.get(name)
         return self._files[file] if file else None
 
-    def of(self, file: str) -> Sent:
+    def of(self, file: str) -> SentFile:
         """Return a file that was sent by its id."""
         return self._files[file]
 
-    def note_file(self, file: str, requests: Sequence[str], dialect: Dialect) -> Sent:
+    def note_file(self, file: str, requests: Sequence[str], dialect: Dialect) -> SentFile:
         """Note that a file of requests was sent."""
         asked, at = asdict(dialect), time.time()
-        row = Sent(file=file, endpoint=self._endpoint, requests=tuple(requests), asked=asked, at=at)
+        row = SentFile(
+            file=file, endpoint=self._endpoint, requests=tuple(requests), asked=asked, at=at
+        )
         return self._note(row)
 
-    def note_batch(self, file: str, batch: str) -> Sent:
+    def note_batch(self, file: str, batch: str) -> SentFile:
         """Note that a batch was made of a file."""
-        return self._note(Sent(file=file, batch=batch, endpoint=self._endpoint))
+        return self._note(SentFile(file=file, batch=batch, endpoint=self._endpoint))
 
-    def _note(self, row: Sent) -> Sent:
+    def _note(self, row: SentFile) -> SentFile:
         with store.appending(self._path) as log:
             store.append(log, row)
         self._enter(row)
         return self._files[row.file]
 
-    def _enter(self, row: Sent) -> None:
+    def _enter(self, row: SentFile) -> None:
         if row.endpoint != self._endpoint:
             return
         before = self._files.get(row.file, row)
@@ -88,7 +90,7 @@ class Ledger:
         self._places |= dict.fromkeys(row.requests, row.file)
 
 
-class Names:
+class RequestNames:
     """The names of requests: the same one whenever the same is asked for the same verdict, until
     that stands in the log; another one for each repeat and each time that it is asked again."""
 
