@@ -214,6 +214,19 @@ def test_what_failed_is_asked_anew_by_the_same_command(files: Make, log: Path) -
     assert asked_twice(endpoint) == []
 
 
+def test_what_failed_in_a_run_without_hope_is_asked_anew_once_it_is_corrected(
+    files: Make, log: Path
+) -> None:
+    with batching(lambda _: error(400, "this model may not")) as endpoint:
+        settings = known(settings_for(endpoint.url, max_unscored=0.5))
+        with pytest.raises(StageError, match="None of the first 30 verdicts has a score"):
+            judge(*files(40), log, settings)
+        endpoint.handler = lambda _: chat(scores())
+        judge(*files(40), log, settings)
+    assert causes(log) == {"": 40}
+    assert len(endpoint.created) == 2
+
+
 GONE = said({"error": {"message": "Invalid URL (GET /v1/batches)"}}, status=404)
 NONE = {
     "404": GONE,

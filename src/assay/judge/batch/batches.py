@@ -115,6 +115,8 @@ class Batches:
         if line is None or sent is None:
             _check_unanswered(ended, bill)
             return None
+        if line.failed and not ended.ours:
+            return None  # its cause may be corrected by now
         try:
             reply = self._endpoint.heard(line.status, line.content, sent.dialect, chat, schema)
         except CallError as error:

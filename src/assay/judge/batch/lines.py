@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from assay import store
@@ -17,10 +18,12 @@ _NO_ANSWER = (EXPIRED, CANCELLED)
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """The answer to one request: its HTTP status, and its body."""
+    """The answer to one request: its HTTP status, its body, and whether it `failed`, so that
+    nothing is paid for it."""
 
     status: int
     content: bytes
+    failed: bool = False
 
 
 def request(name: str, path: str, body: Mapping[str, Any]) -> bytes:
@@ -68,8 +71,10 @@ def _line(row: Mapping[str, Any]) -> Line | None:
     if isinstance(answer, Mapping) and answer.get("body") is not None:
         body, status = answer["body"], answer.get("status_code")
         content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-        return Line(status=status if isinstance(status, int) else 200, content=content)
+        status = status if isinstance(status, int) else HTTPStatus.OK
+        return Line(status=status, content=content, failed=status >= HTTPStatus.BAD_REQUEST)
     if not error or (isinstance(error, Mapping) and error.get("code") in _NO_ANSWER):
         return None
     # as within HTTP 200: the code that it has counts as the status
-    return Line(status=200, content=json.dumps({"error": error}).encode())
+    content = json.dumps({"error": error}).encode()
+    return Line(status=HTTPStatus.OK, content=content, failed=True)
