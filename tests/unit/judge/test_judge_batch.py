@@ -31,7 +31,7 @@ from assay.judge import (
     learned,
     verdicts,
 )
-from assay.judge.batch import batches, lines
+from assay.judge.batch import batches, lines, under_way
 from assay.judge.batch.api import BatchApi
 from assay.judge.dialect import Dialect
 from assay.judge.endpoint import Endpoint
@@ -50,8 +50,8 @@ HALF = Price(input=1000.0, output=1000.0)
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "QUIET_S", 0.02)
-    monkeypatch.setattr(batches, "FIRST_LOOK_S", 0.01)
-    monkeypatch.setattr(batches, "LONGEST_LOOK_S", 0.05)
+    monkeypatch.setattr(under_way, "FIRST_LOOK_S", 0.01)
+    monkeypatch.setattr(under_way, "LONGEST_LOOK_S", 0.05)
     for place in ("assay.judge.session.wait_s", "assay.judge.batch.api.wait_s"):
         monkeypatch.setattr(place, lambda *_: 0.01)
 
@@ -109,10 +109,10 @@ KILL = """
 import sys
 from pathlib import Path
 from assay.judge import judge, learned
-from assay.judge.batch import batches
+from assay.judge.batch import batches, under_way
 from assay.judge.dialect import Dialect
 from tests.unit.judge.fake import settings_for
-batches.QUIET_S, batches.FIRST_LOOK_S = 0.05, 0.01
+batches.QUIET_S, under_way.FIRST_LOOK_S = 0.05, 0.01
 samples, predictions, out = map(Path, sys.argv[2:])
 settings = settings_for(sys.argv[1], batch=True, retries=2)
 learned.remember(settings, Dialect())

@@ -4,53 +4,23 @@ answers come in one or two files."""
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from assay.errors import JudgeError
 from assay.judge.batch import lines
+from assay.judge.batch.objects import Batch, batch_of, id_of, object_of
 from assay.judge.endpoint import Endpoint
 from assay.judge.outcome import CallError
-from assay.judge.refusal import MOST_TOLD
 from assay.judge.throttle import wait_s
-from assay.text import one_line
 
-GONE = "gone"  # the endpoint does not know it any more
-ENDED = {"completed", "failed", "expired", "cancelled", GONE}
-_FULL = re.compile(r"token_limit|enqueued|limit_exceeded|too_many_batches", re.IGNORECASE)
 FILE_LOOK_S = 1.0
 _PAGES = 20
 _FILE_S = 600.0  # a file of 200 MB goes up or down
 _DEPLOYMENT = re.compile(r"/deployments/[^/]+$")
 _AZURE = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Batch:
-    """A batch as the endpoint has it: its id and status, the file of its requests and those of its
-    answers, how many requests are done, and what is wrong with it."""
-
-    id: str
-    status: str
-    file: str = ""
-    answers: tuple[str, ...] = ()
-    done: int = 0
-    total: int = 0
-    problem: str = ""
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will come of it."""
-        return self.status in ENDED
-
-    @property
-    def full(self) -> bool:
-        """Whether it was not begun because others have to end first."""
-        return self.status == "failed" and bool(_FULL.search(self.problem))
 
 
 class BatchApi:
@@ -82,13 +52,13 @@ class BatchApi:
     async def upload(self, content: bytes) -> str:
         """Send a file of requests, and return its id once the endpoint has read it."""
         answer = await self._call("post", "/files", {"purpose": "batch"}, file=content)
-        file, wait = _mapping(answer), 0
+        file, wait = object_of(answer), 0
         while str(file.get("status")).lower() in ("pending", "running", "uploading"):
             await asyncio.sleep(FILE_LOOK_S * min(2**wait, 30))
-            file, wait = _mapping(await self._call("get", f"/files/{_id(file)}")), wait + 1
+            file, wait = object_of(await self._call("get", f"/files/{id_of(file)}")), wait + 1
         if str(file.get("status")).lower() == "error":
             raise CallError("rejected", f"its file was refused: {file.get('status_details')}")
-        return _id(file)
+        return id_of(file)
 
     async def create(self, file: str) -> Batch:
         """Make a batch of a file. Where no answer comes, it may have been made: then it is looked
@@ -96,7 +66,7 @@ class BatchApi:
         body = {"input_file_id": file, "endpoint": self.path, "completion_window": "24h"}
         for attempt in range(self._retries + 1):
             try:
-                return _batch(await self._once("post", "/batches", body))
+                return batch_of(object_of(await self._once("post", "/batches", body)))
             except CallError as error:
                 if not error.transient or attempt == self._retries:
                     raise
@@ -107,7 +77,7 @@ class BatchApi:
 
     async def look(self, batch: str) -> Batch:
         """Return how a batch stands."""
-        return _batch(await self._once("get", f"/batches/{batch}"))
+        return batch_of(object_of(await self._once("get", f"/batches/{batch}")))
 
     async def find(self, file: str) -> Batch | None:
         """Return the newest batch that was made of a file, None where none is listed, or nothing
@@ -122,14 +92,14 @@ class BatchApi:
                 return None
             for row in rows:
                 if row.get("input_file_id") == file:
-                    return _batch(json.dumps(row).encode())
+                    return batch_of(row)
             if not rows or not more:
                 return None
-            after = f"&after={_id(rows[-1])}"
+            after = f"&after={id_of(rows[-1])}"
         return None
 
     async def _list(self, path: str) -> tuple[list[Mapping[str, Any]], bool]:
-        listed = _mapping(await self._call("get", path))
+        listed = object_of(await self._call("get", path))
         rows = listed.get("data")
         if not isinstance(rows, list):
             raise CallError("rejected", f"what it answers to GET {path} is no list")
@@ -187,56 +157,3 @@ def _path(url: str) -> str:
     version = re.search(r"/(v\d+)/?$", parts.path)
     azure = _DEPLOYMENT.search(parts.path) or (parts.hostname or "").endswith(_AZURE)
     return f"/{version[1]}/chat/completions" if version and not azure else "/chat/completions"
-
-
-def _batch(content: bytes) -> Batch:
-    row = _mapping(content)
-    counts = row.get("request_counts")
-    counts = counts if isinstance(counts, Mapping) else {}
-    return Batch(
-        id=_id(row),
-        status=str(row.get("status") or "").lower().replace("canceled", "cancelled"),
-        file=str(row.get("input_file_id") or ""),
-        answers=tuple(
-            str(row[name]) for name in ("output_file_id", "error_file_id") if row.get(name)
-        ),
-        done=_count(counts, "completed") + _count(counts, "failed"),
-        total=_count(counts, "total"),
-        problem=_problem(row.get("errors")),
-    )
-
-
-def _problem(errors: object) -> str:
-    """Return the first things that are wrong with a batch, each with its line in the file."""
-    rows = errors.get("data") if isinstance(errors, Mapping) else errors
-    told = []
-    for row in rows[:3] if isinstance(rows, list) else ():
-        each = row if isinstance(row, Mapping) else {"message": row}
-        line = f"line {each['line']}" if each.get("line") else ""
-        words = (line, each.get("code"), each.get("message"))
-        told.append(": ".join(str(word) for word in words if word))
-    return one_line("; ".join(told))[:MOST_TOLD]
-
-
-def _mapping(content: bytes) -> Mapping[str, Any]:
-    try:
-        value = json.loads(content)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, Mapping):
-        start = content[:60].decode(errors="replace").strip()
-        raise CallError("rejected", f"it answered {start!r}, which is none of a Batch API")
-    return value
-
-
-def _id(row: Mapping[str, Any]) -> str:
-    """Return the id of a file or batch, which is part of an address."""
-    id_ = row.get("id")
-    if not isinstance(id_, str) or not re.fullmatch(r"[\w.:-]{1,200}", id_):
-        raise CallError("rejected", "it gave a file or a batch no id")
-    return id_
-
-
-def _count(counts: Mapping[str, Any], name: str) -> int:
-    value = counts.get(name)
-    return value if isinstance(value, int) else 0
