@@ -89,9 +89,10 @@ class FakeBatches:
     def _upload(self, content: bytes) -> Answer:
         name = f"file-{self.uploaded}"
         self.uploaded += 1
-        assert b'name="purpose"\r\n\r\nbatch\r\n' in content
-        (lines,) = re.findall(rb'name="file".*?\r\n\r\n(.*?)\r\n--', content, re.DOTALL)
-        self.files[name] = lines
+        lines = re.findall(rb'name="file".*?\r\n\r\n(.*?)\r\n--', content, re.DOTALL)
+        if b'name="purpose"\r\n\r\nbatch\r\n' not in content or len(lines) != 1:
+            return said({"error": {"message": "no file for a batch"}}, status=400)
+        self.files[name] = lines[0]
         return self._file(name)
 
     def _file(self, name: str) -> Answer:

@@ -687,4 +687,5 @@ def test_progress_tells_how_a_batch_stands(files: Make, log: Path) -> None:
     with batching(looks=2) as endpoint:
         judge(*files(3), log, known(settings_for(endpoint.url)), listen=told.append)
     assert told[-1].state == "done"
-    assert any(event.note.startswith("batch batch_0:") for event in told)
+    assert any(event.note.startswith("batch batch_0: 0 of 3 done, 0:0") for event in told)
+    assert told[-1].note.startswith("batch batch_0: completed, 3 of 3 done, 0:0")

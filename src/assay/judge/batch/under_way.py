@@ -112,13 +112,10 @@ class UnderWay:
             sent = self._ledger.note_batch(sent.file, found.id)
         wait = FIRST_LOOK_S
         while True:
-            batch = await self._look(sent)
-            if batch and batch.ended:
-                return batch
-            if batch:
-                waited = progress.clock(time.time() - sent.at)
-                done = f"{batch.done:,} of {batch.total or len(sent.requests):,} done"
-                self._tell(f"batch {batch.id}: {done}, {waited}")
+            if batch := await self._look(sent):
+                self._tell(_described(batch, sent))
+                if batch.ended:
+                    return batch
             left = self._end - time.monotonic()
             if left <= 0:
                 raise self._too_long()
@@ -143,6 +140,12 @@ class UnderWay:
         batches = ", ".join(sent.batch for sent in map(self._ledger.of, files) if sent.batch)
         what = f"No end of {batches} within judge.batch_hours = {self._hours:g}"
         return StageError(what, _SAME)
+
+
+def _described(batch: Batch, sent: SentFile) -> str:
+    how = f"{batch.status}, " if batch.ended else ""
+    done = f"{batch.done:,} of {batch.total or len(sent.requests):,} done"
+    return f"batch {batch.id}: {how}{done}, {progress.clock(time.time() - sent.at)}"
 
 
 def _remedy(batch: Batch) -> str:
