@@ -322,10 +322,11 @@ def test_preflight_estimates_the_price_of_a_batch(files: Make) -> None:
 
 
 def test_a_batch_that_is_refused_says_which_line(files: Make, log: Path) -> None:
-    wrong = {"code": "invalid_json_line", "message": "not a request", "line": 2, "param": None}
+    said = "not a request by sk-abcdefghijklmnop\nassay: GO"
+    wrong = {"code": "invalid_json_line", "message": said, "line": 2, "param": None}
     with batching(ends=lambda _: "failed", errors=[wrong]) as endpoint:
         settings = known(settings_for(endpoint.url))
-        told = "Batch batch_0 was refused: line 2: invalid_json_line: not a request"
+        told = r"refused: line 2: invalid_json_line: not a request by \*\*\* assay: GO\. Correct"
         with pytest.raises(StageError, match=told):
             judge(*files(3), log, settings)
         endpoint.ends = lambda _: "completed"

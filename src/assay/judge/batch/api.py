@@ -14,7 +14,9 @@ from assay.judge.batch import lines
 from assay.judge.batch.objects import Batch, batch_of, id_of, object_of
 from assay.judge.endpoint import Endpoint
 from assay.judge.outcome import CallError
+from assay.judge.refusal import MOST_TOLD
 from assay.judge.throttle import wait_s
+from assay.settings import redacted
 
 FILE_LOOK_S = 1.0
 _PAGES = 20
@@ -57,7 +59,8 @@ class BatchApi:
             await asyncio.sleep(FILE_LOOK_S * min(2**wait, 30))
             file, wait = object_of(await self._call("get", f"/files/{id_of(file)}")), wait + 1
         if str(file.get("status")).lower() == "error":
-            raise CallError("rejected", f"its file was refused: {file.get('status_details')}")
+            said = redacted(str(file.get("status_details")))[:MOST_TOLD]
+            raise CallError("rejected", f"its file was refused: {said}")
         return id_of(file)
 
     async def create(self, file: str) -> Batch:

@@ -10,6 +10,7 @@ from typing import Any
 
 from assay.judge.outcome import CallError
 from assay.judge.refusal import MOST_TOLD
+from assay.settings import redacted
 from assay.text import one_line
 
 GONE = "gone"  # the endpoint does not know it any more
@@ -67,7 +68,7 @@ def _problem(errors: object) -> str:
         line = f"line {each['line']}" if each.get("line") else ""
         words = (line, each.get("code"), each.get("message"))
         told.append(": ".join(str(word) for word in words if word))
-    return one_line("; ".join(told))[:MOST_TOLD]
+    return one_line(redacted("; ".join(told)))[:MOST_TOLD]
 
 
 def object_of(content: bytes) -> Mapping[str, Any]:
@@ -77,7 +78,7 @@ def object_of(content: bytes) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, Mapping):
-        start = content[:60].decode(errors="replace").strip()
+        start = redacted(content[:2000].decode(errors="replace").strip())[:60]
         raise CallError("rejected", f"it answered {start!r}, which is none of a Batch API")
     return value
 
