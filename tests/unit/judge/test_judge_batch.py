@@ -4,6 +4,7 @@ any moment loses nothing."""
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -127,31 +128,20 @@ def test_a_kill_at_any_step_pays_for_nothing_twice(step: str, files: Make, log: 
 
     def kill(now: str) -> None:
         if now == step and running:
-            running[0].kill()
-            running.pop().wait()
+            running.pop().kill()
 
     with batching(at=kill) as endpoint:
         samples, predictions = files(12)
         arguments = [endpoint.url, str(samples), str(predictions), str(log)]
-        running.append(subprocess.Popen([sys.executable, "-c", KILL, *arguments]))
-        while running:
-            pass_time(running)
+        with subprocess.Popen([sys.executable, "-c", KILL, *arguments]) as process:
+            running.append(process)
+            assert process.wait(60) == -signal.SIGKILL
         assert log.read_bytes() == b""
         judge(samples, predictions, log, known(settings_for(endpoint.url)))
     assert causes(log) == {"": 12}
     assert sorted(map(about, endpoint.paid)) == sorted(f"s{number}" for number in range(12))
     assert endpoint.direct == []
     assert len(endpoint.created) == 1
-
-
-def pass_time(running: list[subprocess.Popen[bytes]]) -> None:
-    for process in running[:1]:
-        try:
-            process.wait(0.05)
-        except subprocess.TimeoutExpired:
-            continue
-        if running:
-            raise AssertionError(f"it ended by itself: {running.pop().returncode}")
 
 
 def test_a_run_takes_up_what_is_under_way(files: Make, log: Path) -> None:
