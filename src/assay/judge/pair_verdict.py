@@ -16,11 +16,10 @@ from statistics import stdev
 from typing import Literal
 
 from assay.judge import contract, specs
-from assay.judge.bill import Bill
 from assay.judge.contract import ReplyError
 from assay.judge.outcome import CallError
 from assay.judge.pair_contract import ask_for, form_of, parse, schema
-from assay.judge.session import Session
+from assay.judge.session import Bill, Session
 from assay.records import Case, Sample, Verdict
 
 Preference = Literal["candidate", "baseline", "tie", "inconsistent"]
@@ -67,6 +66,7 @@ async def give(session: Session, case: Case, other: str, key: str) -> Verdict:
         output_tokens=bill.output_tokens,
         batch_prompt_tokens=bill.batch_prompt_tokens,
         batch_output_tokens=bill.batch_output_tokens,
+        estimated=bill.estimated,
         seconds=round(time.monotonic() - begun, 3),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -12,11 +13,12 @@ from typing import Any, Self
 
 from assay.judge import contract
 from assay.judge.batch.batches import Batches
-from assay.judge.bill import Bill
 from assay.judge.contract import Chat
+from assay.judge.cost import Usage, tokens_of, usage_of
 from assay.judge.dialect import Dialect
 from assay.judge.endpoint import Endpoint
 from assay.judge.outcome import CallError, Reply
+from assay.judge.purse import Expected, Purse
 from assay.judge.rubric import Rubric
 from assay.judge.settings import JudgeSettings
 from assay.judge.throttle import Meter, Throttle, wait_s
@@ -25,11 +27,38 @@ from assay.records import Case
 ONCE = 1  # so often is asked again what an endpoint may have been paid for
 
 
+@dataclass
+class Bill:
+    """What was asked for and paid for so far, for the verdict of this `key`; tokens that the
+    endpoint did not count are `estimated`, and those of the batch have its price."""
+
+    key: str = ""
+    attempts: int = 0
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    batch_prompt_tokens: int = 0
+    batch_output_tokens: int = 0
+    estimated: bool = False
+
+    def add(self, usage: Usage) -> None:
+        """Add what one request took."""
+        self.prompt_tokens += usage.prompt
+        self.output_tokens += usage.output
+        self.batch_prompt_tokens += usage.prompt if usage.by_batch else 0
+        self.batch_output_tokens += usage.output if usage.by_batch else 0
+        self.estimated |= usage.estimated
+
+
 class Session:
-    """One judge at work, inside one event loop: `async with Session(settings, rubric) as s`."""
+    """One judge at work, inside one event loop: `async with Session(settings, rubric) as s`. What
+    its requests take is paid from the `purse`, where there is one."""
 
     def __init__(
-        self, settings: JudgeSettings, rubric: Rubric, dialect: Dialect | None = None
+        self,
+        settings: JudgeSettings,
+        rubric: Rubric,
+        dialect: Dialect | None = None,
+        purse: Purse | None = None,
     ) -> None:
         self.settings = settings
         self.rubric = rubric
@@ -38,6 +67,7 @@ class Session:
         self.throttle = Throttle(settings.concurrency)
         self.bill = Bill()
         self.batches: Batches | None = None
+        self.purse = purse
         self._replies = 0
         self._requests = Meter(settings.requests_per_minute)
         self._tokens = Meter(settings.tokens_per_minute)
@@ -76,15 +106,25 @@ class Session:
 
     async def _request(self, chat: Chat, form: Mapping[str, Any], bill: Bill) -> Reply:
         directly = partial(self._directly, chat, form, bill)
-        if self.batches:
-            return await self.batches.ask(chat, form, bill, directly)
-        return await directly()
+        if self.batches is None:
+            return await directly()
+        if self.purse:
+            self.purse.check()
+        came = partial(self._came_by_batch, chat, bill)
+        return await self.batches.ask(chat, form, bill.key, directly, came)
+
+    def _came_by_batch(self, chat: Chat, bill: Bill, brought: Reply | CallError) -> None:
+        bill.attempts += 1
+        cut = isinstance(brought, CallError) and brought.cause == "truncated"
+        self._pay(chat, brought, bill, cut=cut, by_batch=True)
 
     async def _directly(self, chat: Chat, form: Mapping[str, Any], bill: Bill) -> Reply:
         async with self.throttle.slot() as epoch:
             expected = self._expected_tokens(chat)
             await self._requests.take(1)
             await self._tokens.take(expected)
+            if self.purse:
+                self.purse.check()
             bill.attempts += 1
             self.bill.attempts += 1
             try:
@@ -93,25 +133,40 @@ class Session:
             except TimeoutError:
                 raise CallError("timeout", "it did not answer in time", transient=True) from None
             except CallError as error:
-                self._pay(error.tokens, bill)
+                self._pay(chat, error, bill, cut=error.cause == "truncated")
                 if error.cause == "rate_limited" or error.wait is not None:
                     self.throttle.slowed(epoch)
                 raise
             self.throttle.passed(epoch)
-        self._pay(reply.tokens, bill)
+        usage = self._pay(chat, reply, bill)
         self._replies += 1
-        self._tokens.correct(sum(reply.tokens) - expected)
+        self._tokens.correct(usage.prompt + usage.output - expected)
         return reply
 
-    def _pay(self, tokens: tuple[int, int], bill: Bill) -> None:
-        bill.add(tokens)
-        self.bill.add(tokens)
+    def _pay(
+        self,
+        chat: Chat,
+        brought: Reply | CallError,
+        bill: Bill,
+        *,
+        cut: bool = False,
+        by_batch: bool = False,
+    ) -> Usage:
+        most = self.settings.max_tokens if cut else 0
+        usage = usage_of(brought.tokens, prompt_tokens(chat), brought.written, most)
+        usage = replace(usage, by_batch=by_batch)
+        bill.add(usage)
+        if not by_batch:  # how much a reply takes a minute, they do not say
+            self.bill.add(usage)
+        if self.purse:
+            self.purse.pay(usage)
+        return usage
 
-    def expected_tokens(self, case: Case) -> tuple[int, int]:
-        """Return the prompt and output tokens that the requests for this case may take."""
-        calls = len(self.parts) * self.settings.repeats
+    def expected(self, case: Case) -> Expected:
+        """Return what a verdict on this case is likely to need."""
+        requests = len(self.parts) * self.settings.repeats
         prompt = prompt_tokens(contract.ask_for(self.rubric, *case))
-        return calls * prompt, calls * self.settings.max_tokens
+        return Expected(requests=requests, prompt=requests * prompt)
 
     def _expected_tokens(self, chat: Chat) -> int:
         if self._replies:
@@ -121,10 +176,4 @@ class Session:
 
 def prompt_tokens(chat: Chat) -> int:
     """Return about how many tokens the messages of a prompt take."""
-    return sum(tokens_in(message["content"]) for message in chat)
-
-
-def tokens_in(text: str) -> int:
-    """Return about how many tokens a text takes, rather too many: three bytes of UTF-8 make one,
-    as for Chinese; English takes fewer."""
-    return len(text.encode()) // 3 + 4
+    return sum(tokens_of(len(message["content"].encode())) for message in chat)

@@ -15,7 +15,7 @@ from assay.judge.cost import Price
 class Seat:
     """A further judge: its model, and where it differs from the first one, its endpoint, the
     environment variable of its key, its headers, query and extra_body, and whether it is asked by
-    batch. None of those of the first judge goes to another server: there a seat that names no
+    batch. None of those of the first judge goes to another endpoint: there a seat that names no
     variable is asked without a key, and directly."""
 
     model: Annotated[str, MinLen(1)]
@@ -52,9 +52,9 @@ class JudgeSettings:
 
     `concurrency` is the most requests in flight; the two limits a minute (0: none) spread requests
     and tokens evenly. `timeout_s` is the deadline of one request; `retries` counts repeated
-    requests after transient failures. `prices` is a table model -> price; `max_cost` (0: none)
-    stops this run before it costs more, and the rest stays not_judged. The stage fails where more
-    than the share `max_unscored` has no score.
+    requests after transient failures. `prices` is a table model -> price; `max_cost` (0: none) caps
+    what the run costs, all of its judges, sides and tries together: what does not fit stays
+    not_judged. The stage fails where more than the share `max_unscored` has no score.
 
     `batch` has verdicts asked for by the endpoint's Batch API, in files of at most `batch_requests`
     and `batch_megabytes`, and waits `batch_hours` for them. The self-test and the anchors are asked

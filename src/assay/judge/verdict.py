@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from statistics import fmean, median, stdev
 
 from assay.judge import contract
-from assay.judge.bill import Bill
 from assay.judge.contract import Grades, ReplyError
 from assay.judge.outcome import CallError
 from assay.judge.rubric import Rubric
-from assay.judge.session import Session
+from assay.judge.session import Bill, Session
 from assay.records import Case, Verdict
 
 
@@ -45,6 +44,7 @@ async def give(session: Session, case: Case, key: str) -> Verdict:
         output_tokens=bill.output_tokens,
         batch_prompt_tokens=bill.batch_prompt_tokens,
         batch_output_tokens=bill.batch_output_tokens,
+        estimated=bill.estimated,
         seconds=round(time.monotonic() - begun, 3),
     )
 

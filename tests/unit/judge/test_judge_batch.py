@@ -603,17 +603,13 @@ def test_the_self_test_and_a_few_second_verdicts_are_asked_directly(
 
 def test_the_cap_on_the_cost_holds_at_the_price_of_a_batch(files: Make, log: Path) -> None:
     with batching() as endpoint:
-        settings = known(
-            settings_for(
-                endpoint.url, prices={"fake": HALF}, max_cost=2.0, max_tokens=20, concurrency=4
-            )
-        )
+        settings = known(settings_for(endpoint.url, prices={"fake": HALF}, max_cost=0.9))
         judge(*files(20), log, settings)
-    assert 0 < causes(log)[""] < 20
+    assert 8 <= causes(log)[""] <= 15  # of 0.06 each
     assert causes(log)["not_judged"] == 20 - causes(log)[""]
     summary = store.read_record(log.with_name("judge.json"), JudgeSummary)
-    assert summary.cost is not None
-    assert summary.cost <= 2.0
+    assert summary.cost == pytest.approx(0.06 * causes(log)[""] + 0.06 * len(endpoint.direct))
+    assert summary.spent == pytest.approx(summary.cost)
 
 
 def test_a_seat_at_another_server_is_asked_directly_unless_it_says_so() -> None:

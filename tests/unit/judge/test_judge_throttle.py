@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from assay.judge import JudgeSettings
-from assay.judge.bill import Bill
 from assay.judge.contract import Chat
 from assay.judge.outcome import CallError, Reply
 from assay.judge.rubric import load
-from assay.judge.session import Session
+from assay.judge.session import Bill, Session
 from assay.judge.throttle import ENOUGH, Meter, Throttle, wait_s
 from tests.unit.judge import virtual_time
 

@@ -14,7 +14,6 @@ from assay.judge.batch import lines
 from assay.judge.batch.api import BatchApi, check
 from assay.judge.batch.ledger import Ledger, RequestNames
 from assay.judge.batch.under_way import Ended, UnderWay, told
-from assay.judge.bill import Bill
 from assay.judge.contract import Chat
 from assay.judge.endpoint import Endpoint
 from assay.judge.outcome import CallError, Reply
@@ -25,6 +24,7 @@ QUIET_S = 0.5  # what waits leaves once nothing has come after it for so long
 A_FEW = 10
 
 Directly = Callable[[], Awaitable[Reply]]
+Came = Callable[[Reply | CallError], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +54,13 @@ class Batches:
         self._under_way = UnderWay(self._api, self._ledger, tell, hours)
 
     async def ask(
-        self, chat: Chat, schema: Mapping[str, Any], bill: Bill, directly: Directly
+        self, chat: Chat, schema: Mapping[str, Any], key: str, directly: Directly, came: Came
     ) -> Reply:
-        """Return the reply to one request, by batch or where that suits better `directly`. Raises
-        CallError, and StageError where the batch brings none."""
+        """Return the reply to one request for the verdict of this `key`, by batch or where that
+        suits better `directly`; `came` is told what a batch has brought. Raises CallError, and
+        StageError where the batch brings none."""
         while True:
-            name = self._names.next(bill.key, chat)
+            name = self._names.next(key, chat)
             sent = self._ledger.sent(name)
             if not sent and (reply := await self._first_reply(directly)):
                 return reply
@@ -69,7 +70,7 @@ class Batches:
             if batch is None:
                 return await directly()
             ended = await asyncio.shield(batch)
-            reply = self._reply(name, ended, chat, schema, bill)
+            reply = self._reply(name, ended, chat, schema, came)
             if reply:
                 return reply
 
@@ -93,24 +94,22 @@ class Batches:
         await self._under_way.close()
 
     def _reply(
-        self, name: str, ended: Ended, chat: Chat, schema: Mapping[str, Any], bill: Bill
+        self, name: str, ended: Ended, chat: Chat, schema: Mapping[str, Any], came: Came
     ) -> Reply | None:
         """Return what a batch has brought, None where it is to be asked for again."""
         line, sent = ended.lines.get(name), self._ledger.sent(name)
         if line is None or sent is None:
-            _check_unanswered(ended, bill)
+            _check_unanswered(ended, came)
             return None
         if line.failed and not ended.ours:
             return None  # its cause may be corrected by now
         try:
             reply = self._endpoint.heard(line.status, line.content, sent.dialect, chat, schema)
         except CallError as error:
-            bill.attempts += 1
-            bill.add(error.tokens, by_batch=True)
+            came(error)
             raise
         if reply:  # what is refused is not paid, as of what is asked directly
-            bill.attempts += 1
-            bill.add(reply.tokens, by_batch=True)
+            came(reply)
         return reply
 
     async def _queued(
@@ -168,7 +167,7 @@ def _tell(
         left.set_result(batch)
 
 
-def _check_unanswered(ended: Ended, bill: Bill) -> None:
+def _check_unanswered(ended: Ended, came: Came) -> None:
     """Raise where a request without an answer is not simply asked for again: those of a batch that
     somebody cancelled, that has lost some of them, or that expired with none."""
     batch = ended.batch
@@ -179,10 +178,12 @@ def _check_unanswered(ended: Ended, bill: Bill) -> None:
             "Run the same command again: only the others are asked again",
         )
     if batch.status == "completed":
-        bill.attempts += 1
         detail = f"batch {batch.id} is completed and has no line for it"
-        raise CallError("server_error", detail, transient=True, answered=True)
+        lost = CallError("server_error", detail, transient=True, answered=True)
+        came(lost)
+        raise lost
     if ended.ours and not ended.lines:
-        bill.attempts += 1
         detail = f"batch {batch.id} has expired before anything in it was answered"
-        raise CallError("timeout", detail, transient=True)
+        late = CallError("timeout", detail, transient=True)
+        came(late)
+        raise late
