@@ -10,6 +10,8 @@ from annotated_types import Ge, Gt, Le, MinLen
 
 from assay.judge.cost import Price
 
+WEEK_S = 7 * 24 * 3600
+
 
 @dataclass(frozen=True, kw_only=True)
 class Seat:
@@ -52,8 +54,10 @@ class JudgeSettings:
 
     `concurrency` is the most requests in flight; the two limits a minute (0: none) spread requests
     and tokens evenly. `timeout_s` is the deadline of one request; `retries` counts repeated
-    requests after transient failures. `prices` is a table model -> price; `max_cost` (0: none) caps
-    what the run costs, all of its judges, sides and tries together: what does not fit stays
+    requests after transient failures. Where nothing goes through, all requests wait: as long as
+    the endpoint asks for at its limit, `max_wait_s` in all (0: not at all), and `outage_s` for one
+    that does not answer (0: not at all). `prices` is a table model -> price; `max_cost` (0: none)
+    caps what the run costs, all of its judges, sides and tries together: what does not fit stays
     not_judged. The stage fails where more than the share `max_unscored` has no score.
 
     `batch` has verdicts asked for by the endpoint's Batch API, in files of at most `batch_requests`
@@ -81,6 +85,8 @@ class JudgeSettings:
     tokens_per_minute: Annotated[int, Ge(0)] = 0
     timeout_s: Annotated[float, Gt(0)] = 120.0
     retries: Annotated[int, Ge(0), Le(20)] = 5
+    max_wait_s: Annotated[float, Ge(0), Le(WEEK_S)] = 600.0
+    outage_s: Annotated[float, Ge(0), Le(WEEK_S)] = 1800.0
     batch: bool = False
     batch_hours: Annotated[float, Gt(0), Le(1000)] = 26.0
     batch_requests: Annotated[int, Ge(1), Le(1_000_000)] = 50_000
