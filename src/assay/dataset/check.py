@@ -55,9 +55,9 @@ def check(
 
     With a `model` directory, tokens are counted as LLaMA-Factory counts them, with its `template`,
     and samples beyond `cutoff_len` are named. `every_turn` makes a sample of every assistant turn;
-    rows with the same value in `column` are one cluster, and with `near` those whose prompts are much
-    alike. Raises DatasetError where nothing can be
-    read, and where a row has no value in `column`.
+    rows with the same value in `column` are one cluster, and with `near` those whose prompts are
+    much alike. Raises DatasetError where nothing can be read, and where a row has no value in
+    `column`.
     """
     reading = read(source, format=format, skip_invalid=True, every_turn=every_turn, cluster=column)
     samples, places = reading.samples, reading.places
