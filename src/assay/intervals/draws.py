@@ -54,6 +54,20 @@ class Draws:
         return max(1.0, squares**2 / float((self.counts * self.sizes**4).sum()) - 1)
 
     @cached_property
+    def median(self) -> float:
+        """A median of the draws' own means."""
+        import numpy as np
+
+        order = np.argsort(self._means)
+        below = np.cumsum(self.counts[order])
+        return float(self._means[order][np.searchsorted(below, below[-1] / 2)])
+
+    @cached_property
+    def spread(self) -> float:
+        """How far the draws' own means are from their median, on average."""
+        return float((self.counts * abs(self._means - self.median)).sum()) / self.number
+
+    @cached_property
     def acceleration(self) -> float:
         """A sixth of the skewness of the mean (Efron 1987)."""
         spread = float((self.counts * self._residuals**2).sum()) ** 1.5
@@ -96,6 +110,10 @@ class Draws:
         return replace(self, sums=-self.sums)
 
     @cached_property
+    def _means(self) -> Floats:
+        return self.sums / self.sizes
+
+    @cached_property
     def _total(self) -> float:
         return float((self.counts * self.sizes).sum())
 
@@ -117,14 +135,3 @@ def draws_of(values: Floats, clusters: ClusterNumbers | None) -> Draws:
     pairs: Floats = np.stack(columns, axis=1).astype(np.float64)
     draws, counts = np.unique(pairs, axis=0, return_counts=True)
     return Draws(sums=draws[:, 0], sizes=draws[:, 1], counts=counts.astype(np.float64))
-
-
-def concentration(values: Floats, width: float) -> float:
-    """Return how likely two of `values` (at least two) are to lie within half of `width` of each
-    other."""
-    import numpy as np
-
-    ordered, n = np.sort(values), len(values)
-    near = np.searchsorted(ordered, ordered + width / 2, "right")
-    near -= np.searchsorted(ordered, ordered - width / 2, "left")
-    return float(near.sum() - n) / (n * (n - 1))

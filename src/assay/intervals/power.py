@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     ClusterNumbers = NDArray[np.int64]
 
 _SHOWN = NormalDist().inv_cdf(0.975)
-_POWER = NormalDist().inv_cdf(0.8)
+_POWER = NormalDist().inv_cdf(0.82)  # 80% is lost to what the error itself is unsure of
 _DOUBLINGS = 20
+_PAIRS, _FADING = 2.5, 3
 
 
 def detectable(
@@ -52,16 +53,24 @@ def _detectable(side: Tail, opposite: float | None) -> float:
     if side.draws.number < 2 or (not side.draws.error and not most):
         return most
     draws = _from_zero(side.draws)
-    if side.agreement:
-        draws = draws.with_end(most, side.agreement**3)
-    power = _just_shown(side, draws)
-    return most if power is None else _in_most_runs(draws, power, 1 - side.agreement)
+    rare = _rare(side)
+    if rare:
+        draws = draws.with_end(most, rare**3)
+    power = _just_shown(side, draws, 1 - rare)
+    return most if power is None else _in_most_runs(draws, power, 1 - rare)
 
 
-def _just_shown(side: Tail, draws: Draws) -> float | None:
-    """Return how far the draws are to be tilted for their interval to leave out 0 by a hair; None
-    where no tilt does."""
-    below = 1 - side.agreement
+def _rare(side: Tail) -> float:
+    """Return how far more of a difference is taken to be rare large ones instead of a shift of all:
+    0 where no two draws are the same, 1 of rates, or where two of five pairs of draws are."""
+    counts, n = side.draws.counts, side.draws.number
+    same = float((counts * (counts - 1)).sum()) / (n * (n - 1))
+    return 1.0 if side.rates else min(1.0, _PAIRS * same) ** _FADING
+
+
+def _just_shown(side: Tail, draws: Draws, below: float) -> float | None:
+    """Return how far the draws are to be tilted for their interval to leave out 0 by a hair, the
+    low ones by the share `below`; None where no tilt does."""
 
     def excess(power: float) -> float:
         return replace(side, draws=draws.tilted(power, below)).score(0.0) - _SHOWN
