@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     ClusterNumbers = NDArray[np.int64]
 
 _SHOWN = NormalDist().inv_cdf(0.975)
-_POWER = NormalDist().inv_cdf(0.82)  # 80% is lost to what the error itself is unsure of
+_POWER = NormalDist().inv_cdf(0.83)  # 80% is lost to what the error itself is unsure of
 _DOUBLINGS = 20
-_PAIRS, _FADING = 2.5, 3
+_PAIRS, _FADING = 3, 6
 
 
 def detectable(
