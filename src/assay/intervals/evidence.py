@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _NORMAL = NormalDist()
 _QUIET, _FADING = 1 / 40, 1.25
+_UNSEEN_SKEW, _FEW = 60, 20
 _LEAST_P = 1e-300
 
 
@@ -45,12 +46,20 @@ class Tail:
         spread = 0.0 if self.rates else self.draws.spread
         return 1.0 if spread <= quiet else float((quiet / spread) ** _FADING)
 
+    @cached_property
+    def _skews(self) -> float:
+        """How many times the skew that was seen counts: few values show too little of it, and the
+        fewer they are, the less; where a scale bounds what was not seen, that counts instead."""
+        if self.end is not None:
+            return 2 - self.agreement
+        return 2 + _UNSEEN_SKEW / max(_FEW, self.draws.number)
+
     def score(self, x: float) -> float:
         """Return how surely the mean is above `x`, as a normal score; 0 where it is not."""
         draws = self.draws
         if x >= draws.mean:
             return 0.0
-        seen = min(_student(draws, x), _bootstrap(draws, x, 2 - self.agreement))
+        seen = min(_student(draws, x), _bootstrap(draws, x, self._skews))
         if self.rates:
             seen = min(seen, _tango(draws, x, -(self.end or 0.0)))
         if self.end is None or not self.agreement:
