@@ -26,6 +26,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from assay.intervals.crossing import crossing
+from assay.intervals.draws import draws_of
 from assay.intervals.evidence import Tail, tails_of
 from assay.intervals.power import detectable
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     ClusterNumbers = NDArray[np.int64]
 
-__all__ = ["SEED", "Interval", "combined", "detectable", "interval", "wilson"]
+__all__ = ["SEED", "Interval", "combined", "detectable", "interval", "mean_error", "wilson"]
 
 SEED = 20_240
 
@@ -92,11 +93,18 @@ def interval(
     )
 
 
-def wilson(rate: float, n: int) -> tuple[float, float]:
+def wilson(rate: float, n: float) -> tuple[float, float]:
     """Return the 95% interval of a share (0..1) seen among `n`."""
     middle = (rate + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * math.sqrt(rate * (1 - rate) / n + _Z**2 / (4 * n**2))
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def mean_error(values: Floats, clusters: ClusterNumbers | None = None) -> float:
+    """Return the standard error of the mean of `values`, at least two; of those in `clusters`,
+    where there is more than one of them, by the sandwich."""
+    draws = draws_of(values, clusters)
+    return draws.error if draws.number > 1 else math.inf
 
 
 def combined(
