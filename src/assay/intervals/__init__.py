@@ -6,13 +6,13 @@ is what it is there. So the interval is as wide as the widest of
 
 - Student's t, which is right where scores are about normal;
 - the bias-corrected and accelerated bootstrap (Efron 1987, "Better Bootstrap Confidence Intervals",
-  JASA 82), which follows a skew. Few values show too little of their skew, so it counts twice
-  where nothing else bounds what was not seen;
+  JASA 82), which follows a skew. Few values show too little of their skew, so it counts twice,
+  and of very few up to five times, where nothing else bounds what was not seen;
 - of paired rates, Tango's score (1998, Statistics in Medicine 17);
-- where many values are about the same and their scale is known, an exact bound: one value more, at
+- where the values differ little next to how far one could, an exact bound: one value more, at
   the end of the scale, and each weighted by chance (Gaffke 2005; Learned-Miller and Thomas 2020,
   arXiv 1905.06208). Where all values are the same, or 0 and 100, it is Clopper and Pearson's (1934,
-  Biometrika 26). It counts by how much the values agree (evidence.py).
+  Biometrika 26). It counts by how little they differ (evidence.py).
 
 Values in clusters are drawn together. A share of values without clusters gets Wilson's interval
 (JASA 22, 1927).

@@ -23,11 +23,13 @@ _NEGLIGIBLE = 1e-9  # of one draw
 
 @dataclass(frozen=True, kw_only=True)
 class Draws:
-    """Draws by their `sums`, their `sizes` and how often each occurs."""
+    """Draws by their `sums`, their `sizes` and how often each occurs; single values are `apart`
+    times as far from their median as the draws' own means are from theirs."""
 
     sums: Floats
     sizes: Floats
     counts: Floats
+    apart: float = 1.0
 
     @cached_property
     def number(self) -> float:
@@ -64,8 +66,9 @@ class Draws:
 
     @cached_property
     def spread(self) -> float:
-        """How far the draws' own means are from their median, on average."""
-        return float((self.counts * abs(self._means - self.median)).sum()) / self.number
+        """How far the values are from their median, on average."""
+        deviations = self.counts * abs(self._means - self.median)
+        return self.apart * float(deviations.sum()) / self.number
 
     @cached_property
     def acceleration(self) -> float:
@@ -87,7 +90,8 @@ class Draws:
         import numpy as np
 
         size = self.usual_size
-        return Draws(
+        return replace(
+            self,
             sums=np.append(self.sums, end * size),
             sizes=np.append(self.sizes, size),
             counts=np.append(self.counts, count),
@@ -103,7 +107,7 @@ class Draws:
         counts = self.counts * np.exp(powers - powers.max())
         counts *= self.number / float(counts.sum())
         kept = counts > _NEGLIGIBLE
-        return Draws(sums=self.sums[kept], sizes=self.sizes[kept], counts=counts[kept])
+        return replace(self, sums=self.sums[kept], sizes=self.sizes[kept], counts=counts[kept])
 
     def mirrored(self) -> Draws:
         """Return the draws with the sign of each value turned."""
@@ -133,5 +137,7 @@ def draws_of(values: Floats, clusters: ClusterNumbers | None) -> Draws:
     _, numbers = np.unique(clusters[order], return_inverse=True)
     columns = [np.bincount(numbers, values[order]), np.bincount(numbers)]
     pairs: Floats = np.stack(columns, axis=1).astype(np.float64)
-    draws, counts = np.unique(pairs, axis=0, return_counts=True)
-    return Draws(sums=draws[:, 0], sizes=draws[:, 1], counts=counts.astype(np.float64))
+    each, counts = np.unique(pairs, axis=0, return_counts=True)
+    draws = Draws(sums=each[:, 0], sizes=each[:, 1], counts=counts.astype(np.float64))
+    single = draws_of(values, None).spread
+    return replace(draws, apart=single / draws.spread) if draws.spread else draws
