@@ -38,8 +38,8 @@ def detectable(
     "Nonparametric Standard Errors and Confidence Intervals", Canadian Journal of Statistics 9) and
     fewer of the others; where many are the same, as many of the others, and of the end of the scale
     too, which may not have been seen. The mean that is wanted lies 0.95 of its standard errors
-    beyond the least one whose interval leaves out 0: 0.84, were that error known. Where none on the scale does, its end counts,
-    and without a scale 0.
+    beyond the least one whose interval leaves out 0: 0.84, were that error known. Where none on the
+    scale does, its end counts, and without a scale 0.
     """
     low, high = tails_of(values, scale, clusters, rates)
     above, below = (low, high.end), (high, low.end)
