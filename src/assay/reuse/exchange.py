@@ -19,6 +19,7 @@ from assay.records import Generation, Origin, Sample
 from assay.reuse.bound import check_room, told, trim
 from assay.reuse.entry import ACCELERATOR, Entry, key_of
 from assay.reuse.packed import pack, present, unpacked
+from assay.text import flat
 
 
 def take(
@@ -133,4 +134,4 @@ def _told(error: Exception) -> str:
 
 
 def _say(side: str, line: str) -> None:
-    print(f"{side or 'generate'}: {line}", file=sys.stderr, flush=True)
+    print(flat(f"{side or 'generate'}: {line}"), file=sys.stderr, flush=True)
