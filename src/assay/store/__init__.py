@@ -35,6 +35,7 @@ from assay.store.mirror import Mirror, mirrored
 from assay.store.newest import newest
 from assay.store.outage import relied_on
 from assay.store.s3 import locate
+from assay.store.used import mark_used, remove, stored
 
 __all__ = [
     "INDEX",
@@ -55,6 +56,7 @@ __all__ = [
     "listed",
     "locate",
     "make_bucket",
+    "mark_used",
     "mirrored",
     "newest",
     "publish",
@@ -62,8 +64,10 @@ __all__ = [
     "read_record",
     "read_rows",
     "relied_on",
+    "remove",
     "replacing",
     "size",
+    "stored",
     "tail",
     "to_json",
     "version",
