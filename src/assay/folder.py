@@ -12,6 +12,7 @@ REPORT_HTML, REPORT_MARKDOWN, REPORT_JSON
 HISTORY         the runs before, with the scores of the last comparable one (EARLIER) and of the
                 last accepted one (ACCEPTED)
 PROGRESS        what each stage reported while it ran
+WAITS/          how long each process has waited for the store; one in each task's artifact
 """
 
 CONFIG = "config.yaml"
@@ -56,3 +57,4 @@ HISTORY = "history.json"
 EARLIER = "earlier.json.gz"
 ACCEPTED = "accepted.json.gz"
 PROGRESS = "progress.jsonl"
+WAITS = "waits"

@@ -25,6 +25,9 @@ from assay.llamafactory.job import DEVICE, JOB, SECONDS, GenerateJob
 from assay.model import Model
 from assay.records import Generation, Likelihood, ModelManifest, Prediction, Sample
 
+UNFINISHED = store.Contents(identity=JOB, without=("data", PROGRESS))
+"""What of `partial` a later try on another machine needs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateSettings:

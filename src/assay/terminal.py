@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def live() -> Iterator[progress.Listener]:
     """Yield a listener that draws bars on a terminal, or prints plain lines where there is none."""
     if not sys.stderr.isatty():
-        yield progress.to_lines(sys.stderr)
+        lines = progress.to_lines(sys.stderr)
+        with progress.telling_waits(lines):
+            yield lines
         return
     from rich.console import Console
     from rich.progress import BarColumn, TaskID, TextColumn
@@ -49,7 +51,8 @@ def live() -> Iterator[progress.Listener]:
                 line=line.replace("\n", " "),
             )
 
-        yield listen
+        with progress.telling_waits(listen):
+            yield listen
 
 
 def print_summary(folder: Path) -> None:
