@@ -138,7 +138,8 @@ class Area:
         """Send nothing more by itself; what is being sent has so many `seconds` to get there.
         Return whether it is over."""
         self._ending.set()
-        self._thread.join(seconds)
+        if self._thread.is_alive():
+            self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def try_to_send(self) -> None:

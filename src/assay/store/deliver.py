@@ -8,6 +8,7 @@ from assay.errors import AssayError, StoreError, StoreUnavailableError, UnsentEr
 from assay.store import artifacts, outage, s3
 from assay.store.upload import Advance, Published, ignore
 
+PAUSE_SECONDS = 10.0
 _REFUSED = "a refusal"  # it has a wait of its own: the store does answer
 
 
@@ -28,7 +29,7 @@ def deliver(
             raise _unsent(error, kept or f"it is kept in {path}") from None
         except StoreError as error:
             s3.renew()
-            if not (wait and refused.waits(since, error.what)):
+            if not (wait and refused.waits(since, error.what, PAUSE_SECONDS)):
                 raise _unsent(error, kept or f"it is kept in {path}") from None
         else:
             refused.over("done")

@@ -106,7 +106,7 @@ class Watch:
         since = request_dict["context"].setdefault(_SINCE, patience.clock())
         return 0.0 if self.waits(since) else None
 
-    def waits(self, since: float, why: str = Wait.why) -> bool:
+    def waits(self, since: float, why: str = Wait.why, pause: float = PAUSE_SECONDS) -> bool:
         """Wait a moment for a store that does not do what was asked `since` a time; return whether
         it is worth asking again."""
         if self.given_up:  # what else is asked of it does not wait as long once more
@@ -119,7 +119,7 @@ class Watch:
             self._give_up(why)
             return False
         self._say(waited, why)
-        patience.sleep(min(PAUSE_SECONDS, left))
+        patience.sleep(min(pause, left))
         return not is_ended()
 
     def _is_passing(self, error: Any) -> bool:

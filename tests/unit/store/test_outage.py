@@ -6,9 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -16,44 +14,14 @@ from assay import finetune, model, store
 from assay.errors import InputError, StoreError, StoreUnavailableError
 from assay.folder import TRAIN_LOG
 from assay.records import Message, Sample
-from assay.store import checksums, outage, s3
+from assay.store import checksums, s3
 from tests import faulty, minio
+from tests.unit.store.time_of_its_own import Time
 
 NOWHERE = "http://127.0.0.1:9"
 NOT_S3 = "another server"
 
-
-@dataclass
-class Time:
-    """A clock that only waiting moves; the store is back when it shows `back`."""
-
-    away: threading.Event = field(default_factory=threading.Event)
-    back: float = float("inf")
-    now: float = 0.0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def sleep(self, seconds: float) -> None:
-        with self.lock:
-            self.now += seconds
-        if self.now >= self.back:
-            self.away.clear()
-
-
-@pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> Time:
-    found = Time()
-    patience = outage.Patience(clock=lambda: found.now, sleep=found.sleep)
-    monkeypatch.setattr(outage, "patience", patience)
-    # botocore's own pauses, up to 20 s of them before each of ours
-    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
-    return found
-
-
-@pytest.fixture(autouse=True)
-def nothing_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(outage, "_watches", {})
-    monkeypatch.setenv("AWS_REGION", tmp_path.name)  # no client of another test
-    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("nothing_known")
 
 
 @pytest.fixture
