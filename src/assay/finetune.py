@@ -78,7 +78,7 @@ def finetune(
     rows = list(store.read_rows(samples, Sample))
     base = model.local(settings.base_model, listen)
     digest = model.base_digest(base)  # now: the store may be away when training ends
-    work = _work(out, base, settings, rows)
+    work = _work(out, digest or base, settings, rows)
     resumed = any(work.glob(UNFINISHED.checkpoints))
     _train(work, base, settings, len(rows), listen)
     if resumed:
@@ -98,7 +98,7 @@ def assist(
     check(settings)
     rows = list(store.read_rows(samples, Sample))
     base = model.local(settings.base_model, listen)
-    work = _work(out, base, settings, rows)
+    work = _work(out, model.base_digest(base) or base, settings, rows)
     _train(work, base, settings, len(rows), listen)
     shutil.rmtree(work)
 
