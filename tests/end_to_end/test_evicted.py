@@ -11,18 +11,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from assay import config as configuration
 from assay import run, store
 from assay.demo.base_model import TEMPLATE
 from assay.demo.run import DATA
-from assay.finetune import UNFINISHED
 from assay.folder import LOSSES, TRAINING
 from assay.queues import Work
 from assay.volcano.work import WORK, to_text
 
-STEPS, EVERY = 48, 6
+STEPS, EVERY = 30, 3
 
 
 def work(bucket: str, folder: Path, base: Path) -> Work:
@@ -71,31 +68,41 @@ def checkpoints(bucket: str) -> list[int]:
     return sorted(int(name.rpartition("-")[2]) for name in whole)
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
-def test_training_goes_on_from_the_checkpoint_in_the_store(
-    end: signal.Signals, smollm2: Path, bucket: str, tmp_path: Path
-) -> None:
-    given = work(bucket, tmp_path, smollm2)
-    first = worker(given, tmp_path / "one")
+def until_checkpoint(given: Work, node: Path, bucket: str, after: int) -> subprocess.Popen[str]:
+    """Have a worker train until a checkpoint of its own is in the store."""
+    child = worker(given, node)
     deadline = time.monotonic() + 400
-    while not checkpoints(bucket):
-        assert first.poll() is None, first.communicate()
+    while not [step for step in checkpoints(bucket) if step > after]:
+        assert child.poll() is None, child.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    first.send_signal(end)
-    first.communicate()
-    assert first.returncode != 0
-    [step] = checkpoints(bucket)
-    assert step in range(EVERY, STEPS, EVERY)
+    return child
 
-    second = worker(given, tmp_path / "two")
-    said, _ = second.communicate()
-    assert second.returncode == 0, said
+
+def trained_again(said: str, before: int) -> list[str]:
+    """The lines of a worker's progress that are of steps `before` which there was a checkpoint."""
+    told = [line.split("/")[0] for line in said.splitlines()]
+    return [line for line in told if line in {f"finetune: {step}" for step in range(1, before)}]
+
+
+def test_training_goes_on_from_the_checkpoint_in_the_store(
+    smollm2: Path, bucket: str, tmp_path: Path
+) -> None:
+    given, step = work(bucket, tmp_path, smollm2), 0
+    for node, end in enumerate((signal.SIGKILL, signal.SIGTERM)):
+        child = until_checkpoint(given, tmp_path / f"node-{node}", bucket, step)
+        child.send_signal(end)
+        said, _ = child.communicate()
+        assert child.returncode != 0
+        assert not trained_again(said, step)
+        [step] = checkpoints(bucket)
+
+    last = worker(given, tmp_path / "last")
+    said, _ = last.communicate()
+    assert last.returncode == 0, said
     assert "going on from what an earlier try has done" in said
+    assert not trained_again(said, step)
     with store.fetched(f"{bucket}/model/{LOSSES}") as path:
-        steps = [row["current_steps"] for row in store.tail(path)()]
-    assert max(steps) == STEPS
-    told = [line.split("/")[0] for line in said.splitlines() if line.startswith("finetune: ")]
-    assert not {f"finetune: {number}" for number in range(1, step)} & set(told)
+        assert store.tail(path)()[-1]["current_steps"] == STEPS
     assert store.listed(f"{bucket}/model.partial") == []
-    assert UNFINISHED.complete not in store.listed(f"{bucket}/model")
+    assert not [name for name in store.listed(f"{bucket}/model") if "checkpoint" in name]

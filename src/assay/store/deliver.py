@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from assay.errors import AssayError, StoreError, StoreUnavailableError, UnsentError
@@ -40,3 +43,25 @@ def _unsent(error: AssayError, kept: str) -> UnsentError:
     return UnsentError(
         f"{error.what}; {kept}", f"{error.remedy}, then try again: it goes on from there"
     )
+
+
+@contextmanager
+def kept_here(folder: Path, *, begun: bool) -> Iterator[None]:
+    """Send in the block what was done in `folder`, where it is kept in any case. Raises UnsentError
+    where the store does not take it, but StoreError where it has never taken any of it, which is
+    the user's to mend before anything is done."""
+    try:
+        yield
+    except (StoreError, StoreUnavailableError) as error:
+        if isinstance(error, StoreError) and not begun:
+            raise
+        raise _unsent(error, f"what was done is kept in {folder}") from None
+
+
+def send_or_say(send: Callable[[], None]) -> None:
+    """Send what a stage that failed had finished; what keeps it from being sent is said, and the
+    failure stays what it is."""
+    try:
+        send()
+    except AssayError as error:
+        print(f"assay: {error}", file=sys.stderr, flush=True)

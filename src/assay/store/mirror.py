@@ -8,16 +8,16 @@ is there for the next try.
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.errors import AssayError, StoreError, StoreUnavailableError, UnsentError
+from assay.errors import InputError, StageError, StoreError, UnsentError
 from assay.store import artifacts
 from assay.store.artifacts import is_remote
 from assay.store.cache import locked, place
+from assay.store.deliver import kept_here, send_or_say
 from assay.store.files import WEIGHT_SUFFIXES, hash_rows, read_json, write_json
 from assay.store.s3 import address
 from assay.store.upload import Advance, ignore
@@ -48,13 +48,19 @@ def mirrored(uri: str, *, weights: bool = True, advance: Advance = ignore) -> It
     with locked(home, wait=False):
         mirror = _Mirrored(uri, home, advance)
         mirror.bring(weights)
+
+        def send() -> None:
+            with kept_here(mirror.folder, begun=bool(mirror.state)):
+                mirror.send()
+
         try:
-            yield Mirror(folder=mirror.folder, send=mirror.send)
-        except AssayError as error:
+            yield Mirror(folder=mirror.folder, send=send)
+        except (StageError, InputError) as error:
+            # it keeps what it had finished, such as verdicts that were paid for
             if not isinstance(error, StoreError | UnsentError):
-                mirror.send_what_there_is()
+                send_or_say(send)
             raise
-        mirror.send()
+        send()
 
 
 class _Mirrored:
@@ -90,29 +96,8 @@ class _Mirrored:
         self._remember(name, there + _LIGHT if light else there)
 
     def send(self) -> None:
-        """Send what has changed. Raises StoreError where the store takes nothing from the
-        beginning, and UnsentError where a result is not sent."""
-        try:
-            self._send()
-        except (StoreError, StoreUnavailableError) as error:
-            if not self.state and isinstance(error, StoreError):
-                raise
-            raise UnsentError(
-                f"{error.what}; what was done is kept in {self.folder}",
-                f"{error.remedy}, then run the same command again: it sends it",
-            ) from None
-
-    def send_what_there_is(self) -> None:
-        """Send what a stage that failed had finished, such as verdicts that were paid for; what
-        keeps it from being sent is said, and the failure stays what it is."""
-        try:
-            self.send()
-        except AssayError as error:
-            print(f"assay: {error}", file=sys.stderr, flush=True)
-
-    def _send(self) -> None:
-        """Send in the order in which files were written, so that one that says that others are
-        complete comes after them."""
+        """Send what has changed, in the order in which it was written, so that a file that says
+        that others are complete comes after them."""
         for path in sorted(filter(_is_finished, self.folder.iterdir()), key=_written):
             version, looked = self.state.get(path.name, ["", ""])
             if version.endswith(_LIGHT) or looked == _look(path) or not any(_files(path)):
