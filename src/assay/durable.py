@@ -100,3 +100,9 @@ def _fill(out: Path, uri: str) -> None:
         index = shutil.ignore_patterns(store.INDEX)
         there = store.fetch(uri, Path(copies))
         shutil.copytree(there, out, dirs_exist_ok=True, ignore=index)
+
+
+def forget(uri: str) -> None:
+    """Remove the unfinished work beside `uri`, whose result is whole: a try that was killed after
+    it had sent it leaves its work behind."""
+    store.Area(Path(), area_of(uri), store.Contents()).remove()

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from assay import finetune, model, store
+from assay import finetune, model, progress, store
 from assay.errors import InputError, StoreError, StoreUnavailableError
 from assay.folder import TRAIN_LOG
 from assay.records import Message, Sample
-from assay.store import checksums, s3
+from assay.store import checksums, outage, s3
 from tests import faulty, minio
 from tests.unit.store.time_of_its_own import Time
 
@@ -215,3 +215,73 @@ def test_credentials_that_cannot_be_renewed_are_no_fault_of_a_run_that_has_used_
         raise gone
     with store.relied_on(), pytest.raises(StoreUnavailableError), s3.explained("s3://b/k"):
         raise gone
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 20.0, 1200.0])
+def test_the_bound_is_a_setting(proxied: str, folder: Path, time: Time, wait_s: float) -> None:
+    time.away.set()
+    with store.waiting(store.StoreSettings(wait_s=wait_s)):
+        with pytest.raises(StoreUnavailableError):
+            store.publish(folder, f"{proxied}/model")
+        assert wait_s <= time.now <= wait_s + 10
+    assert outage.patience.seconds == 600
+
+
+@pytest.mark.parametrize("operation", ["exists", "version", "listed", "size", "fetch", "cached"])
+def test_whatever_asks_the_store_waits(
+    operation: str, proxied: str, folder: Path, tmp_path: Path, time: Time
+) -> None:
+    store.publish(folder, f"{proxied}/model")
+    time.away.set()
+    time.back = 60
+    more = [tmp_path / "here"] if operation == "fetch" else []
+    assert getattr(store, operation)(f"{proxied}/model", *more)
+    assert 60 <= time.now < 100
+    assert store.waited() == 60
+
+
+def test_a_wait_is_told_as_events_and_counted_once_for_all_threads(
+    proxied: str, folder: Path, time: Time
+) -> None:
+    events: list[progress.Progress] = []
+    with progress.telling_waits(events.append):
+        for _ in range(2):
+            time.away.set()
+            time.back = time.now + 60
+            store.publish(folder, f"{proxied}/{time.now}")  # eight threads at a time
+    whole = [event for event in events if event.state == "done"]
+    assert [event.done for event in whole] == [60, 60]
+    assert store.waited() == 120
+    assert {(event.stage, event.total, event.unit) for event in events} == {
+        ("store", 600, "seconds")
+    }
+    line = progress.Pace().describe(events[0])
+    assert line == "store: 0/600 seconds, the store does not answer: waiting for it"
+    assert progress.read_line(line)
+
+
+def test_what_the_store_says_in_pieces_is_read_again(
+    bucket: str,
+    server: minio.Minio,
+    folder: Path,
+    tmp_path: Path,
+    time: Time,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each of the first answers is cut off in its middle: the folder's index, then its files."""
+    store.publish(folder, f"{bucket}/model")
+    cut: list[int] = []
+
+    def spoil(number: int, data: bytes) -> bytes | None:
+        if number <= 3 and number not in cut:
+            cut.append(number)
+            return data[: len(data) - 20]
+        return None if number in cut else data
+
+    with faulty.proxy(server.address, spoil) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+        with store.relied_on():
+            copy = store.fetch(f"{bucket}/model", tmp_path / "here")
+    assert cut
+    weights = "model.safetensors"
+    assert (copy / weights).read_bytes() == (folder / weights).read_bytes()
