@@ -58,3 +58,5 @@ EARLIER = "earlier.json.gz"
 ACCEPTED = "accepted.json.gz"
 PROGRESS = "progress.jsonl"
 WAITS = "waits"
+# what is only appended to, row by row, so that two of them together lose nothing
+LOGS = (VERDICTS, PAIRS, SECOND_VERDICTS, SECOND_PAIRS, SELF_TEST, ANCHORS, PROGRESS)

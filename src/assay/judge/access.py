@@ -170,7 +170,7 @@ def _parts(url: str) -> SplitResult | None:
 
 
 def _check_variable(variable: str, name: str) -> None:
-    if variable and not _VARIABLE.fullmatch(variable):
+    if variable and (not _VARIABLE.fullmatch(variable) or checks.is_likely_key(variable)):
         raise JudgeError(
             f"{name} is not the name of an environment variable",
             "Name the variable that holds the key, never the key itself",

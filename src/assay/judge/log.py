@@ -10,10 +10,13 @@ asked about, and the others get a copy of its verdict.
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence, Set
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ParamSpec
 
 from assay import store
 from assay.judge.contract import VERSION
@@ -24,6 +27,21 @@ from assay.records import Case, Verdict
 NOT_JUDGED = "not_judged"
 
 RowKey = tuple[str, str]  # id and key
+Asked = ParamSpec("Asked")
+
+
+def alone(judging: Callable[Asked, None]) -> Callable[Asked, None]:
+    """Keep other processes out of the folder of the log `out` that `judging` has as an argument,
+    while it judges: two at once would both pay. They get an InUseError."""
+    parameters = inspect.signature(judging)
+
+    @functools.wraps(judging)
+    def judge_alone(*args: Asked.args, **kwargs: Asked.kwargs) -> None:
+        out: Path = parameters.bind(*args, **kwargs).arguments["out"]
+        with store.held(out.parent):
+            judging(*args, **kwargs)
+
+    return judge_alone
 
 
 def verdicts(path: Path) -> dict[str, Verdict]:

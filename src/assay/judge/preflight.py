@@ -22,6 +22,7 @@ from assay.judge.session import Session
 from assay.judge.settings import JudgeSettings
 from assay.judge.verdict import give
 from assay.records import Case, Message, Prediction, Sample, Verdict
+from assay.text import flat
 
 LONGEST_S = 60.0
 
@@ -88,7 +89,7 @@ def _survey(
 async def _check(settings: JudgeSettings, chosen: Rubric, case: Case) -> Verdict:
     async with Session(settings, chosen, learned.recall(settings)) as session:
         # it may take minutes to answer; by now the endpoint is known to hold no password
-        print(f"asking {settings.model} at {settings.endpoint} for a verdict", flush=True)
+        print(flat(f"asking {settings.model} at {settings.endpoint} for a verdict"), flush=True)
         verdict = await give(session, case, "")
         for cause in verdict.unscored.values():
             # the list is a hint alone: many endpoints have none, or other names in it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from assay import progress
+from assay import progress, store
 from assay.judge.mode import JudgeJob
 from assay.judge.modes import MODES
 from assay.judge.settings import JudgeSettings
@@ -23,7 +23,8 @@ def judge_sides(
 ) -> None:
     """Have the `predictions` of the sides judged into the run folder `out` in each mode that the
     settings want: each side's into <side>/verdicts.jsonl, by a panel's judges into panel/ beside
-    it, and those of both compared in pairs.jsonl. Raises as `judge` does."""
+    it, and those of both compared in pairs.jsonl. Raises as `judge` does, and InUseError while
+    another process works in `out`."""
     job = JudgeJob(
         samples=samples,
         predictions=predictions,
@@ -32,7 +33,8 @@ def judge_sides(
         only_failed=only_failed,
         listen=listen,
     )
-    # whom each of them asks is looked at before the first is paid
-    wanted = [mode for mode in MODES if mode.judges(settings, len(job.sides))]
-    for mode in wanted:
-        mode.judge(job)
+    with store.held(out):
+        # whom each of them asks is looked at before the first is paid
+        wanted = [mode for mode in MODES if mode.judges(settings, len(job.sides))]
+        for mode in wanted:
+            mode.judge(job)

@@ -32,6 +32,7 @@ from assay.store.files import (
     write_text,
 )
 from assay.store.folders import INDEX
+from assay.store.lock import held
 from assay.store.mirror import Mirror, mirrored
 from assay.store.newest import newest
 from assay.store.outage import StoreSettings, Wait, relied_on, telling, waited, waiting
@@ -56,6 +57,7 @@ __all__ = [
     "fetch",
     "fetched",
     "hash_rows",
+    "held",
     "is_remote",
     "kept",
     "listed",

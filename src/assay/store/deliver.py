@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from assay.errors import AssayError, StoreError, StoreUnavailableError, UnsentError
@@ -45,16 +44,12 @@ def _unsent(error: AssayError, kept: str) -> UnsentError:
     )
 
 
-@contextmanager
-def kept_here(folder: Path, *, begun: bool) -> Iterator[None]:
-    """Send in the block what was done in `folder`, where it is kept in any case. Raises UnsentError
-    where the store does not take it, but StoreError where it has never taken any of it, which is
-    the user's to mend before anything is done."""
+def send_from(folder: Path, send: Callable[[], None]) -> None:
+    """Send what was done in `folder`, where it is kept in any case. Raises UnsentError where the
+    store does not take it."""
     try:
-        yield
+        send()
     except (StoreError, StoreUnavailableError) as error:
-        if isinstance(error, StoreError) and not begun:
-            raise
         raise _unsent(error, f"what was done is kept in {folder}") from None
 
 

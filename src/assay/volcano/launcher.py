@@ -16,6 +16,7 @@ from typing import Any
 from assay.errors import AssayError, StageError
 from assay.placement import ClusterSettings
 from assay.queues import TaskConfig, Work, check_place
+from assay.text import flat
 from assay.volcano import explain, job
 from assay.volcano.api import Api, ApiError, jobs, own_pod, patiently, request
 from assay.volcano.follow import follow
@@ -81,7 +82,9 @@ def end(api: Api, name: str, seconds: float = 0.0) -> None:
                 time.sleep(0.1)
                 continue
             if error.status != 404:
-                print(f"Job {name} could not be deleted: {error}", file=sys.stderr, flush=True)
+                print(
+                    flat(f"Job {name} could not be deleted: {error}"), file=sys.stderr, flush=True
+                )
             return
 
 

@@ -15,7 +15,7 @@ from assay.folder import PAIRING, PAIRS, SECOND_PAIRS
 from assay.judge.cost import Price
 from assay.judge.flips import Flips, compare, judge_again
 from assay.judge.hearing import Hearing, Keyed, check_share
-from assay.judge.log import as_asked, identity, not_judged, pending, verdicts
+from assay.judge.log import alone, as_asked, identity, not_judged, pending, verdicts
 from assay.judge.mode import Calls, JudgeJob, JudgeMode, priced
 from assay.judge.pair_contract import ask_for
 from assay.judge.pair_verdict import LOSS, WIN, WIN_RATE, Preference, give, preference_of
@@ -50,6 +50,7 @@ class PairSummary:
     flips: Flips | None = None
 
 
+@alone
 def judge_pairs(
     samples: Path,
     baseline: Path,

@@ -11,7 +11,7 @@ from assay.folder import ANCHORS, JUDGE, SECOND_VERDICTS, SELF_TEST, VERDICTS
 from assay.judge import anchors, flips, health, labelled, rubric
 from assay.judge.access import check_access
 from assay.judge.hearing import Hearing, Keyed, check_share
-from assay.judge.log import carry_over, identity, pending, verdicts
+from assay.judge.log import alone, carry_over, identity, pending, verdicts
 from assay.judge.mode import Calls, JudgeJob, JudgeMode, priced
 from assay.judge.settings import JudgeSettings
 from assay.judge.summary import JudgeSummary, summarise
@@ -19,6 +19,7 @@ from assay.progress import Listener
 from assay.records import SIDES, Case, Side, Verdict
 
 
+@alone
 def judge(
     samples: Path,
     predictions: Path,
