@@ -21,6 +21,9 @@ class _Log(NamedTuple):
     sent: int
 
 
+_ANEW = _Log(-1, 0)
+
+
 class Pieces:
     """The objects under `uri`, by relative name."""
 
@@ -43,18 +46,21 @@ class Pieces:
         return sorted({n[len(start) :].rpartition("/")[0] for n in names if n.startswith(start)})
 
     def bring(self, log: str, names: Set[str], path: Path) -> None:
-        """Write the whole lines that there are of a log, of the `names`, to `path`. Raises
-        StoreError."""
+        """Write the whole lines that there are of a log, of the `names`, to `path`, unless that has
+        as much already. Raises StoreError."""
         with explained(self.at):
             content = b"".join(self._segments(log, names))
         whole = content[: content.rfind(b"\n") + 1]
+        if path.is_file() and path.stat().st_size >= len(whole):
+            self._logs[log] = _ANEW
+            return
         with disk(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(whole)
         if len(content) - len(whole) <= len(content) % SEGMENT_BYTES:
             self._logs[log] = _Log(path.stat().st_ino, len(whole))
         else:  # a line that was cut off is in two segments: the log is sent anew
-            self._logs[log] = _Log(-1, 0)
+            self._logs[log] = _ANEW
 
     def _segments(self, log: str, names: Set[str]) -> Iterator[bytes]:
         """Yield the segments up to the first one that is not full: what may be behind it was sent

@@ -237,6 +237,22 @@ def test_a_log_that_is_begun_anew(bucket: str, tmp_path: Path) -> None:
     assert (tmp_path / "other" / "a.jsonl").read_text() == "new\n"
 
 
+def test_a_log_that_is_longer_here_stays(bucket: str, tmp_path: Path) -> None:
+    """The result was sent, and the process was killed before it had removed its work."""
+    out, uri = tmp_path / "out", f"{bucket}/scores.partial"
+    write(out / "a.jsonl", "1\n2\n")
+    Area(out, uri, store.Contents()).send()
+    whole = tmp_path / "whole"
+    write(whole / "a.jsonl", "1\n2\n3\n")
+    again = Area(whole, uri, store.Contents())
+    again.take_up()
+    assert (whole / "a.jsonl").read_text() == "1\n2\n3\n"
+    write_on(whole / "a.jsonl", "4\n")
+    again.send()
+    Area(tmp_path / "third", uri, store.Contents()).take_up()
+    assert (tmp_path / "third" / "a.jsonl").read_text() == "1\n2\n3\n4\n"
+
+
 KEEPS = """
     import sys, time
     from pathlib import Path
