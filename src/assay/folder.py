@@ -1,6 +1,7 @@
 """A run is a folder: every file of it by name, once.
 
 CONFIG, SAMPLES, TRAINING, SUMMARY     what was asked, and the data
+TRIALS          the verdicts that preflight asked for, where they have a price
 MODEL/          MANIFEST, LOSSES, TRAIN_LOG beside the weights
 <side>/         PREDICTIONS, GENERATION, RESULTS, LIKELIHOOD; SCORES, TOTALS, SPECS; VERDICTS,
                 JUDGE, SELF_TEST, ANCHORS, SECOND_VERDICTS
@@ -19,6 +20,7 @@ CONFIG = "config.yaml"
 SAMPLES = "dataset.jsonl"
 TRAINING = "train.jsonl"
 SUMMARY = "dataset.json"
+TRIALS = "trial_verdicts.jsonl"
 
 MODEL = "model"
 MANIFEST = "manifest.json"
