@@ -15,8 +15,8 @@ def finetune(
     model: dsl.Output[dsl.Model],
     training: dsl.Output[dsl.Artifact],
     cluster: dict,
-    store: dict,
     task_config: dsl.TaskConfig,
+    store: dict = {},  # noqa: B006  KFP reads the default, nothing changes it
 ) -> NamedTuple("Tuned", [("model_uri", str)]):
     """Fine-tune the base model on the training samples: here, or in a Volcano Job.
 

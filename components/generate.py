@@ -14,9 +14,9 @@ def generate(
     samples: dsl.Input[dsl.Dataset],
     predictions: dsl.Output[dsl.Dataset],
     cluster: dict,
-    store: dict,
     task_config: dsl.TaskConfig,
     base_model: str = "",
+    store: dict = {},  # noqa: B006  KFP reads the default, nothing changes it
 ) -> None:
     """Answer the evaluation samples, here or in a Volcano Job; with no model (no baseline) leave
     the folder empty.

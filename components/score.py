@@ -14,11 +14,11 @@ def score(
     name: str,
     mode: str,
     settings: dict,
-    store: dict,
     samples: dsl.Input[dsl.Dataset],
     baseline: dsl.Input[dsl.Dataset],
     candidate: dsl.Input[dsl.Dataset],
     scores: dsl.Output[dsl.Dataset],
+    store: dict = {},  # noqa: B006  KFP reads the default, nothing changes it
 ) -> None:
     """Score both sides' predictions; where the mode does not want it, leave the folder empty.
 

@@ -34,7 +34,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MortalMi
     with mortal(tmp_path / "minio") as running:
         for name, value in running.environment.items():
             monkeypatch.setenv(name, value)
-        store.make_bucket(BUCKET)
+        with store.relied_on():  # it may still be waking up
+            store.make_bucket(BUCKET)
         yield running
 
 
@@ -95,7 +96,7 @@ def test_paid_verdicts_are_in_the_store_and_never_paid_again(
     with serving(answer) as endpoint:  # type: ignore[arg-type]
         first = judging(endpoint, folder, tmp_path / "one")
         until(lambda: len(answered) >= 8)
-        until(lambda: len(kept(tmp_path / "seen")) >= 8, seconds=5)
+        until(lambda: len(kept(tmp_path / "seen")) >= 8)
         first.send_signal(end)
         first.communicate()
         hold.set()
