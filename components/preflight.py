@@ -42,6 +42,7 @@ def preflight(
         ("metrics", dict),
         ("judge", dict),
         ("cluster", dict),
+        ("store", dict),
         ("baseline_model", str),
         ("model", str),
         ("base_model", str),

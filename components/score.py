@@ -18,6 +18,7 @@ def score(
     baseline: dsl.Input[dsl.Dataset],
     candidate: dsl.Input[dsl.Dataset],
     scores: dsl.Output[dsl.Dataset],
+    store: dict = {},  # noqa: B006  KFP reads the default, nothing changes it
 ) -> None:
     """Score both sides' predictions; where the mode does not want it, leave the folder empty.
 
@@ -25,6 +26,7 @@ def score(
         name: The scoring stage: metrics, judge or another.
         mode: "auto", "judge" or "both".
         settings: Its section of the configuration; a key comes by environment variable.
+        store: The store section of the configuration.
         samples: What preflight prepared.
         baseline: The baseline's predictions.
         candidate: The candidate's predictions.
@@ -34,9 +36,10 @@ def score(
 
     from assay import task
 
-    with task.running() as listen:
+    with task.running(store) as listen:
         sides = {"baseline": Path(baseline.path), "candidate": Path(candidate.path)}
-        task.score(name, mode, settings, Path(samples.path), sides, Path(scores.path), listen)
+        folder, out = Path(samples.path), Path(scores.path)
+        task.score(name, mode, settings, folder, sides, out, listen, place=scores.uri)
 
 
 def called(name: str) -> PythonComponent:

@@ -15,6 +15,7 @@ def finetune_and_evaluate(given: Given) -> None:
         settings=plan.outputs["finetune"],
         samples=plan.outputs["samples"],
         cluster=plan.outputs["cluster"],
+        store=plan.outputs["store"],
     )
     give_store(tuned).set_display_name("Fine-tune")
     # outside of the condition, so that it need not wait for the fine-tune: KFP lets nothing outside

@@ -55,6 +55,7 @@ def answer(side: str, plan: dsl.PipelineTask, model: str, base_model: str = "") 
         settings=plan.outputs["generate"],
         samples=plan.outputs["samples"],
         cluster=plan.outputs["cluster"],
+        store=plan.outputs["store"],
         base_model=base_model,
     )
     return give_store(task).set_display_name(f"Generate: {side}")
@@ -78,9 +79,13 @@ def evaluate(
     scored = {}
     for scorer in SCORERS:
         stage = SCORING[scorer.name](
-            name=scorer.name, mode=mode, settings=plan.outputs[scorer.name], **answers
+            name=scorer.name,
+            mode=mode,
+            settings=plan.outputs[scorer.name],
+            store=plan.outputs["store"],
+            **answers,
         )
-        stage.set_display_name(scorer.title)
+        give_store(stage).set_display_name(scorer.title)
         if scorer.keyed:
             give_judge_key(stage, judge_secret)
         scored[scorer.name] = stage.outputs["scores"]

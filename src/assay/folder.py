@@ -14,6 +14,7 @@ REPORT_HTML, REPORT_MARKDOWN, REPORT_JSON
 HISTORY         the runs before, with the scores of the last comparable one (EARLIER) and of the
                 last accepted one (ACCEPTED)
 PROGRESS        what each stage reported while it ran
+WAITS/          how long each process has waited for the store; one in each task's artifact
 """
 
 CONFIG = "config.yaml"
@@ -60,5 +61,6 @@ HISTORY = "history.json"
 EARLIER = "earlier.json.gz"
 ACCEPTED = "accepted.json.gz"
 PROGRESS = "progress.jsonl"
+WAITS = "waits"
 # what is only appended to, row by row, so that two of them together lose nothing
 LOGS = (VERDICTS, PAIRS, SECOND_VERDICTS, SECOND_PAIRS, SELF_TEST, ANCHORS, PROGRESS)

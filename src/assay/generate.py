@@ -26,6 +26,8 @@ from assay.model import Model
 from assay.records import Generation, Likelihood, ModelManifest, Prediction, Sample
 
 _KEEPING = ("cache", "cache_gb")  # where answers are kept, and how many, changes none of them
+UNFINISHED = store.Contents(identity=JOB, without=("data", PROGRESS))
+"""What of `partial` a later try on another machine needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
