@@ -8,6 +8,7 @@ from assay.store.artifacts import (
     listed,
     make_bucket,
     publish,
+    remove,
     size,
     version,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "read_record",
     "read_rows",
     "relied_on",
+    "remove",
     "replacing",
     "size",
     "tail",

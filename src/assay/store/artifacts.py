@@ -54,6 +54,15 @@ def version(uri: str) -> str:
         return folders.version(s3, at) or str((head(s3, at) or {}).get("ETag", ""))
 
 
+def remove(uri: str) -> None:
+    """Remove the object at `uri`, in a store; where there is none, nothing happens. Raises
+    StoreError."""
+    at = locate(uri)
+    s3 = client(at.scheme)
+    with explained(at):
+        s3.delete_object(Bucket=at.bucket, Key=at.key)
+
+
 def listed(uri: str) -> list[str]:
     """Return the relative paths of the objects under the prefix `uri`, but for those whose name
     starts with a dot. Raises StoreError."""
