@@ -73,12 +73,46 @@ def test_the_graph_reads_well(name: str) -> None:
     assert max(len(outputs) for outputs in artifacts.values()) <= 4
 
 
+def dags(whole: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the tasks of the pipeline's graph, and of each graph in it, by its component."""
+    parts = {"": whole["root"], **whole["components"]}
+    return {name: part["dag"]["tasks"] for name, part in parts.items() if "dag" in part}
+
+
 @pytest.mark.parametrize("name", PIPELINES)
 def test_the_baseline_waits_for_nothing_but_preflight(name: str) -> None:
-    tasks = spec(FOLDER / f"{name}.yaml")["root"]["dag"]["tasks"]
-    (baseline,) = (t for t in tasks.values() if t["taskInfo"]["name"] == "Generate: baseline")
+    graphs = dags(spec(FOLDER / f"{name}.yaml"))
+    [(graph, baseline)] = [
+        (graph, task)
+        for graph, tasks in graphs.items()
+        for task in tasks.values()
+        if task["taskInfo"]["name"] == "Generate: baseline"
+    ]
+    if graph:  # it waits for what its condition does
+        assert "dependentTasks" not in baseline
+        (baseline,) = (t for t in graphs[""].values() if t["componentRef"]["name"] == graph)
+    else:
+        assert "triggerPolicy" not in baseline
     assert baseline["dependentTasks"] == ["preflight"]
-    assert "triggerPolicy" not in baseline
+
+
+def test_without_an_evaluation_there_is_nothing_but_the_fine_tune() -> None:
+    """No pod is started that has nothing to do."""
+    graphs = dags(spec(FOLDER / "finetune_and_evaluate.yaml"))
+    branches = {
+        condition.rpartition(" ")[2]: graphs[task["componentRef"]["name"]]
+        for task in graphs[""].values()
+        if (condition := task.get("triggerPolicy", {}).get("condition", ""))
+    }
+    assert set(branches) == {"true", "false"}
+    titles = {
+        value: {t["taskInfo"]["name"] for t in tasks.values()} for value, tasks in branches.items()
+    }
+    assert titles["false"] == {"Fine-tune"}
+    assert titles["true"] == STAGES - {"Preflight"} | {"Fine-tune"}
+    assert [t["taskInfo"]["name"] for t in graphs[""].values() if "triggerPolicy" not in t] == [
+        "Preflight"
+    ]
 
 
 @pytest.mark.parametrize("name", PIPELINES)
@@ -113,7 +147,7 @@ def test_secrets_are_only_named_and_only_where_they_are_needed(name: str) -> Non
     assert given["preflight"] == keys | store
     assert given["judge"] == keys
     assert given["generate"] == given["generate-2"] == given["report"] == store
-    assert given.get("finetune", store) == store
+    assert given.get("finetune", store) == given.get("finetune-2", store) == store
 
 
 def test_what_is_set_on_a_gpu_task_goes_to_its_workers() -> None:
