@@ -18,6 +18,7 @@ def score(
     baseline: dsl.Input[dsl.Dataset],
     candidate: dsl.Input[dsl.Dataset],
     scores: dsl.Output[dsl.Dataset],
+    secret: str = "",
 ) -> None:
     """Score both sides' predictions; where the mode does not want it, leave the folder empty.
 
@@ -29,12 +30,13 @@ def score(
         baseline: The baseline's predictions.
         candidate: The candidate's predictions.
         scores: A folder with a row for each prediction, such as baseline/scores.jsonl.
+        secret: The name of the Secret that its key comes from.
     """
     from pathlib import Path
 
     from assay import task
 
-    with task.running() as listen:
+    with task.running(secret) as listen:
         sides = {"baseline": Path(baseline.path), "candidate": Path(candidate.path)}
         task.score(name, mode, settings, Path(samples.path), sides, Path(scores.path), listen)
 

@@ -41,7 +41,7 @@ def give_store(task: dsl.PipelineTask) -> dsl.PipelineTask:
 
 def check(given: Given) -> dsl.PipelineTask:
     """Add the task that refuses what cannot work and plans the rest."""
-    task = preflight(**{name: given[name] for name in given if name != "judge_secret"})
+    task = preflight(**given)
     # what is behind a URI, or newest under a prefix, or free in the cluster, may have changed
     task.set_display_name("Preflight").set_caching_options(False)
     return give_store(give_judge_key(task, given["judge_secret"]))
@@ -78,7 +78,11 @@ def evaluate(
     scored = {}
     for scorer in SCORERS:
         stage = SCORING[scorer.name](
-            name=scorer.name, mode=mode, settings=plan.outputs[scorer.name], **answers
+            name=scorer.name,
+            mode=mode,
+            settings=plan.outputs[scorer.name],
+            **answers,
+            **({"secret": judge_secret} if scorer.keyed else {}),
         )
         stage.set_display_name(scorer.title)
         if scorer.keyed:

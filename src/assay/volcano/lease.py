@@ -90,7 +90,7 @@ def _remove(uri: str) -> None:
 
 
 @dataclass(kw_only=True)
-class Watch:
+class Lookout:
     """What a worker has seen of its lease: when it `changed` last, when it was looked at `last`."""
 
     seconds: float
@@ -118,7 +118,7 @@ def watched(work: Work, clock: Callable[[], float] = time.monotonic) -> Iterator
         yield
         return
     uri, stop = place(work), threading.Event()
-    watch = Watch(seconds=seconds, changed=clock(), last=clock())
+    watch = Lookout(seconds=seconds, changed=clock(), last=clock())
 
     def look() -> None:
         while not stop.wait(seconds / SHARES):

@@ -14,7 +14,7 @@ from assay import store
 from assay.queues import Work
 from assay.records import Generation, ModelManifest
 from assay.volcano import lease, published
-from assay.volcano.lease import AbandonedError, Watch
+from assay.volcano.lease import AbandonedError, Lookout
 
 # what is seen of the lease, at which second; None: it cannot be read
 Seen = list[tuple[float, str | None]]
@@ -47,7 +47,7 @@ def every(seconds: range, version: str | None) -> Seen:
 def test_a_lease_is_lost_when_it_was_seen_unchanged_for_its_term(
     seen: Seen, lost: float | None
 ) -> None:
-    watch = Watch(seconds=100.0, changed=0.0, last=0.0)
+    watch = Lookout(seconds=100.0, changed=0.0, last=0.0)
     told = [now for now, version in seen if watch.is_lost(version, now)]
     assert told[:1] == ([] if lost is None else [lost])
 
