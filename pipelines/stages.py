@@ -10,6 +10,7 @@ from components.gate import gate
 from components.generate import generate
 from components.preflight import preflight
 from components.report import report
+from components.room import give_room
 from components.score import SCORING
 from pipelines.form import Given
 
@@ -44,7 +45,7 @@ def check(given: Given) -> dsl.PipelineTask:
     task = preflight(**given)
     # what is behind a URI, or newest under a prefix, or free in the cluster, may have changed
     task.set_display_name("Preflight").set_caching_options(False)
-    return give_store(give_judge_key(task, given["judge_secret"]))
+    return give_store(give_judge_key(give_room(task), given["judge_secret"]))
 
 
 def answer(side: str, plan: dsl.PipelineTask, model: str, base_model: str = "") -> dsl.PipelineTask:
@@ -84,7 +85,7 @@ def evaluate(
             **answers,
             **({"secret": judge_secret} if scorer.keyed else {}),
         )
-        stage.set_display_name(scorer.title)
+        give_room(stage).set_display_name(scorer.title)
         if scorer.keyed:
             give_judge_key(stage, judge_secret)
         scored[scorer.name] = stage.outputs["scores"]
@@ -94,7 +95,7 @@ def evaluate(
         **answers,
         **({"training": training} if training else {}),
     )
-    give_store(reported)
+    give_store(give_room(reported))
     reported.set_display_name("Report").set_caching_options(False)
     decided = gate(decision=reported.outputs["gate"])
-    decided.set_display_name("Gate").set_caching_options(False)
+    give_room(decided).set_display_name("Gate").set_caching_options(False)

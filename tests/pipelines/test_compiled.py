@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import os
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -148,6 +151,31 @@ def test_secrets_are_only_named_and_only_where_they_are_needed(name: str) -> Non
     assert given["judge"] == keys
     assert given["generate"] == given["generate-2"] == given["report"] == store
     assert given.get("finetune", store) == given.get("finetune-2", store) == store
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_every_task_without_a_gpu_asks_for_cpu_and_memory(name: str) -> None:
+    """A pod that asks for nothing is the first to be evicted; a launcher's asks for what the
+    namespace says, since what is set on its task is its workers'."""
+    executors = spec(FOLDER / f"{name}.yaml")["deploymentSpec"]["executors"]
+    for key, executor in executors.items():
+        asked = executor["container"].get("resources", {})
+        if "gpu" in executor["container"]["image"]:
+            assert asked == {}, key
+        else:
+            assert asked["resourceCpuRequest"] == "100m", key
+            assert asked["resourceMemoryRequest"] == "512Mi", key
+            assert not [limit for limit in asked if "Limit" in limit], key
+
+
+def test_what_the_tasks_ask_for_can_be_set(tmp_path: Path) -> None:
+    room = {"ASSAY_TASK_CPU": "2", "ASSAY_TASK_MEMORY": "1Gi", "ASSAY_TASK_MEMORY_LIMIT": "4Gi"}
+    command = [sys.executable, "-m", "pipelines.compile", str(tmp_path)]
+    subprocess.run(command, check=True, cwd=FOLDER.parent, env={**os.environ, **room})
+    executors = spec(tmp_path / "evaluate.yaml")["deploymentSpec"]["executors"]
+    asked = executors["exec-preflight"]["container"]["resources"]
+    names = ("resourceCpuRequest", "resourceMemoryRequest", "resourceMemoryLimit")
+    assert [asked[name] for name in names] == ["2", "1Gi", "4Gi"]
 
 
 def test_what_is_set_on_a_gpu_task_goes_to_its_workers() -> None:

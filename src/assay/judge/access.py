@@ -193,9 +193,10 @@ def _value_of(variable: str, what: str, setting: str) -> str:
     _check_variable(variable, setting)
     value = os.environ.get(variable, "").strip()
     if not value:
+        instruction = _supply(variable)
         raise JudgeError(
             f"{what} is missing: environment variable {variable} is not set",
-            f"{_supply(variable)}, or set judge.api_key_env to '' for an endpoint that needs none",
+            f"{instruction}, or set judge.api_key_env to '' for an endpoint that needs none",
         )
     for place, mark in enumerate(value, 1):
         if not mark.isascii() or not mark.isprintable():
