@@ -7,6 +7,7 @@ import os
 import select
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from assay import __version__, exits
 from assay.cli import accept, calibrate, dataset, gate, kubeflow, run, schedule
@@ -24,10 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()  # what is left to write fails here, where it is handled
     except BrokenPipeError:
-        if not _reader_is_gone():
+        unread = [stream for stream in (sys.stdout, sys.stderr) if _reader_is_gone(stream)]
+        if not unread:
             raise
-        # or Python's own flush at its end says so once more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        for stream in unread:  # or Python's own flush at its end says so once more
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return exits.UNREAD
 
 
@@ -46,11 +48,11 @@ def _run(argv: Sequence[str] | None) -> int:
         return exits.INTERRUPTED
 
 
-def _reader_is_gone() -> bool:
-    """Return whether nobody reads the output any more, as after `| head`; any other pipe that
-    broke is a fault."""
+def _reader_is_gone(stream: TextIO) -> bool:
+    """Return whether nobody reads an output any more, as after `| head`; any other pipe that broke
+    is a fault."""
     output = select.poll()
-    output.register(sys.stdout.fileno(), 0)
+    output.register(stream.fileno(), 0)
     return any(state & select.POLLERR for _, state in output.poll(0))
 
 

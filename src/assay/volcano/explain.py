@@ -104,9 +104,15 @@ def failed(
 
 
 def first_failed(pods: Iterable[Object]) -> Object | None:
-    """Return the pod that failed first: the others of a gang are stopped because of it."""
+    """Return the pod that failed first in the Job's last try: the others of a gang are stopped
+    because of it, and those of the tries before are why there were others."""
     failures = [pod for pod in pods if _is_failed(pod)]
-    return min(failures, key=_when, default=None)
+    last = max(map(_try_of, failures), default=0)
+    return min((pod for pod in failures if _try_of(pod) == last), key=_when, default=None)
+
+
+def _try_of(pod: Object) -> int:
+    return int((pod["metadata"].get("annotations") or {}).get("volcano.sh/job-version", 0))
 
 
 def is_lost(pods: Iterable[Object]) -> bool:

@@ -141,6 +141,17 @@ def test_the_pod_that_failed_first_is_the_cause() -> None:
     assert "pod a" in explain.failed("finetune", JOB, [later, first], {}).what
 
 
+def test_the_cause_is_that_of_the_last_try() -> None:
+    """A pod of the try before, preempted, is why there was another."""
+    before = disrupted("PreemptionByScheduler")
+    before["metadata"] |= {"name": "a", "annotations": {"volcano.sh/job-version": "0"}}
+    last = pod("b", {"exitCode": 1, "finishedAt": "2026-01-01T00:00:09Z"})
+    last["metadata"]["annotations"] = {"volcano.sh/job-version": "1"}
+    error = explain.failed("finetune", JOB, [before, last], {})
+    assert "pod b, exit code 1" in error.what
+    assert not isinstance(error, explain.TakenAwayError)
+
+
 @pytest.mark.parametrize(("code", "kind"), [(1, StageError), (2, InputError)])
 def test_what_the_worker_says_is_the_cause(code: int, kind: type[Exception]) -> None:
     said = to_json(Ending(exit_code=code, what="no such template", remedy="Correct it")).decode()
