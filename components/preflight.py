@@ -63,7 +63,7 @@ def preflight(
 
     from assay import task
 
-    with task.running(judge_secret) as listen:
+    with task.running(judge_secret=judge_secret) as listen:
         told = task.preflight(
             parameters, Path(samples.path), samples.metadata, listen, artifacts=samples.uri
         )

@@ -36,7 +36,7 @@ def score(
 
     from assay import task
 
-    with task.running(secret) as listen:
+    with task.running(judge_secret=secret) as listen:
         sides = {"baseline": Path(baseline.path), "candidate": Path(candidate.path)}
         task.score(name, mode, settings, Path(samples.path), sides, Path(scores.path), listen)
 

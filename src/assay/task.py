@@ -48,7 +48,7 @@ ERROR = "error.json"
 
 
 @contextmanager
-def running(judge_secret: str = "") -> Iterator[progress.Listener]:
+def running(*, judge_secret: str = "") -> Iterator[progress.Listener]:
     """Yield the listener of a task's stage; see the module's docstring. `judge_secret` names the
     Secret that the judge's key comes from, for what is said of it."""
     if judge_secret:
