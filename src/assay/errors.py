@@ -2,11 +2,13 @@
 
 AssayError
 ├── InputError            the user can fix it: exit code 2, one line, no traceback
+│   ├── ProblemsError     several at once, a line for each
 │   ├── SettingsError     an unknown, mistyped or impossible setting
 │   ├── DatasetError      a file or row that is not a usable dataset
 │   ├── ModelError        a model directory that is not what it should be
 │   ├── JudgeError        an endpoint, key or rubric that cannot give a verdict
 │   ├── StoreError        an address, credential or disk that artifacts cannot go to or come from
+│   │   └── InUseError    another process works on the same folder
 │   ├── KfpError          Kubeflow Pipelines cannot be reached, or refuses
 │   └── MissingExtraError an optional dependency is not installed
 ├── StageError            a stage failed while it ran: exit code 1, what was done is kept
@@ -16,35 +18,47 @@ AssayError
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from assay import exits
-from assay.text import plain
+from assay.text import flat, indented
 
 
 class AssayError(Exception):
     """What failed, and what to do about it.
 
     `what` names the file, row or value; `remedy` is an instruction. Neither ever holds a secret,
-    nor anything that a terminal would obey.
+    nor anything that a terminal would obey, and neither can pass for another line of the output.
     """
 
     exit_code = exits.FAILED
 
     def __init__(self, what: str, remedy: str = "") -> None:
         super().__init__(what, remedy)
-        self.what = plain(what)
-        self.remedy = plain(remedy)
+        self.what = indented(what)
+        self.remedy = flat(remedy)
 
     def __str__(self) -> str:
         return f"{self.what}. {self.remedy}" if self.remedy else self.what
 
 
 class InputError(AssayError):
-    """The user's input cannot be used as it is."""
+    """The user's input cannot be used as it is: one line."""
 
     exit_code = exits.REFUSED
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(what, remedy)
+        self.what = flat(what)
+
+
+class ProblemsError(InputError):
+    """Several things that the user can mend, a line for each."""
+
+    def __init__(self, errors: Sequence[InputError]) -> None:
+        super().__init__("")
+        self.what = "\n".join(map(str, errors))
 
 
 class SettingsError(InputError):
@@ -57,6 +71,10 @@ class DatasetError(InputError):
 
 class StoreError(InputError):
     """A store or disk cannot be read or written: address, credentials, certificate or room."""
+
+
+class InUseError(StoreError):
+    """Another process works on the folder, and two at once would pay twice."""
 
 
 class ModelError(InputError):
@@ -121,16 +139,15 @@ class Problems:
         return bool(self._errors)
 
     def check(self) -> None:
-        """Raise what was noted: an InputError, with a line for each problem where there are
-        several."""
+        """Raise what was noted: an InputError, a ProblemsError where there are several."""
         if len(self._errors) == 1:
             raise self._errors[0]
         if self._errors:
-            raise InputError("\n".join(map(str, self._errors)))
+            raise ProblemsError(self._errors)
 
 
 def raise_all(found: Iterable[InputError]) -> None:
-    """Raise what was found: an InputError, with a line for each problem where there are several."""
+    """Raise what was found: an InputError, a ProblemsError where there are several."""
     problems = Problems()
     for error in found:
         with problems.noted():
@@ -139,8 +156,8 @@ def raise_all(found: Iterable[InputError]) -> None:
 
 
 def check_all(*checks: Callable[[], object]) -> None:
-    """Make all the checks and raise what they raise: an InputError, with a line for each problem
-    where there are several."""
+    """Make all the checks and raise what they raise: an InputError, a ProblemsError where there
+    are several."""
     problems = Problems()
     for check in checks:
         with problems.noted():

@@ -1,6 +1,7 @@
 """A run is a folder: every file of it by name, once.
 
 CONFIG, SAMPLES, TRAINING, SUMMARY     what was asked, and the data
+TRIALS          the verdicts that preflight asked for, where they have a price
 MODEL/          MANIFEST, LOSSES, TRAIN_LOG beside the weights
 <side>/         PREDICTIONS, GENERATION, RESULTS, LIKELIHOOD; SCORES, TOTALS, SPECS; VERDICTS,
                 JUDGE, SELF_TEST, ANCHORS, SECOND_VERDICTS
@@ -18,6 +19,7 @@ CONFIG = "config.yaml"
 SAMPLES = "dataset.jsonl"
 TRAINING = "train.jsonl"
 SUMMARY = "dataset.json"
+TRIALS = "trial_verdicts.jsonl"
 
 MODEL = "model"
 MANIFEST = "manifest.json"
@@ -56,3 +58,5 @@ HISTORY = "history.json"
 EARLIER = "earlier.json.gz"
 ACCEPTED = "accepted.json.gz"
 PROGRESS = "progress.jsonl"
+# what is only appended to, row by row, so that two of them together lose nothing
+LOGS = (VERDICTS, PAIRS, SECOND_VERDICTS, SECOND_PAIRS, SELF_TEST, ANCHORS, PROGRESS)

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from assay import compiled, progress, store, task
-from assay.errors import AssayError, GateError, InputError, MissingExtraError, StageError
+from assay.errors import (
+    AssayError,
+    GateError,
+    InputError,
+    MissingExtraError,
+    ProblemsError,
+    StageError,
+)
 from assay.folder import PROGRESS
 from assay.progress import following
 
@@ -29,13 +36,12 @@ def run_pipeline(
     run folder (it does not exist where the pipeline did not evaluate).
 
     A task that an interrupted run in the same folder finished, with the same arguments, is taken
-    from there. Raises InputError, StageError or GateError as the failed task did; a
-    gate fails last, when the report is written.
+    from there. Raises InputError, StageError or GateError as the failed task did, a gate last,
+    when the report is written; InUseError while another process works in `folder`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for stale in (PROGRESS, task.ERROR):
-        (folder / stale).unlink(missing_ok=True)
     with (
+        store.held(folder),
+        _fresh(folder),
         following(folder / PROGRESS, listen),
         _environment(folder),
         (folder / LOG).open("a") as log,
@@ -76,6 +82,14 @@ def _run(pipeline: Path, arguments: Mapping[str, Any], folder: Path) -> None:
             raise _failure(folder, error) from None
 
 
+@contextlib.contextmanager
+def _fresh(folder: Path) -> Iterator[None]:
+    """Remove what an earlier run in `folder` told."""
+    for stale in (PROGRESS, task.ERROR):
+        (folder / stale).unlink(missing_ok=True)
+    yield
+
+
 def _resumable(pipeline: Path) -> str:
     """Return the YAML of a pipeline in which an earlier try's first task counts too: kfp.local
     knows the other tasks of that try by the samples that it wrote."""
@@ -92,8 +106,11 @@ def _failure(folder: Path, error: RuntimeError) -> AssayError:
     told = store.read_json(folder / task.ERROR)
     if told.get("error") == GateError.__name__:
         return GateError(told["what"], told["remedy"], exit_code=told["exit_code"])
-    kind = InputError if told["exit_code"] == InputError.exit_code else StageError
-    return kind(told["what"], told["remedy"])
+    if told["exit_code"] != InputError.exit_code:
+        return StageError(told["what"], told["remedy"])
+    first, *others = told["what"].splitlines()
+    problems = [InputError(first, told["remedy"]), *map(InputError, others)]
+    return ProblemsError(problems) if others else problems[0]
 
 
 @contextlib.contextmanager

@@ -26,6 +26,7 @@ from assay.gate import GatePolicy
 from assay.judge import Estimate
 from assay.plan import Plan
 from assay.progress import Progress
+from assay.text import flat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,12 +109,11 @@ def tell_withheld(plan: Plan) -> None:
     for name in dict.fromkeys(filter(None, (plan.candidate, plan.baseline))):
         manifest = model.read_manifest(Path(model.local(name, weights=False)))
         for setting in generating.withheld(plan.generate, manifest) if manifest else ():
-            print(
+            told = (
                 f"{name} asks for {setting}, which is not taken from a model's folder. If you "
-                f"trust it, set generate.llamafactory.{setting}",
-                file=sys.stderr,
-                flush=True,
+                f"trust it, set generate.llamafactory.{setting}"
             )
+            print(flat(told), file=sys.stderr, flush=True)
 
 
 def _tell(prepared: Prepared, listen: progress.Listener) -> None:

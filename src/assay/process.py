@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 
 from assay.errors import AssayError, StageError, StoreError
+from assay.settings import redacted
 
 GRACE_SECONDS = 10.0
 DEATH_SECONDS = 2.0  # dying takes less, but where nobody reaps orphans they seem to stay for ever
@@ -196,5 +197,5 @@ def _ending(code: int) -> str:
 
 def _tail(log: Path, lines: int = 8) -> str:
     with log.open(errors="replace") as file:
-        last = deque((line.rstrip()[:300] for line in file if line.strip()), lines)
-    return "\n".join(f"  {line}" for line in last)
+        last = deque((line.rstrip() for line in file if line.strip()), lines)
+    return "\n".join(f"  {redacted(line)[:300]}" for line in last)

@@ -14,7 +14,7 @@ from typing import Any
 from assay import config as configuration
 from assay import finetune as finetuning
 from assay import generate as generating
-from assay import plan, preflight, progress, report, scoring
+from assay import plan, preflight, progress, report, scoring, store
 from assay.config import Config
 from assay.errors import InputError, SettingsError
 from assay.folder import CONFIG, MODEL, PREDICTIONS, PROGRESS, REPORT_HTML, SAMPLES, TRAINING
@@ -32,16 +32,18 @@ def run(
     """Do everything that `config` asks for in `folder` and return the HTML report's path.
     `finished` is called after each stage.
 
-    Raises InputError before any training for what can be known before, StageError later; running
-    the same again resumes.
+    Raises InputError before any training for what can be known before, InUseError while another
+    process works in `folder`, as each stage alone does, and StageError later; running the same
+    again resumes.
     """
     listen = progress.tee(listen, progress.to_file(folder / PROGRESS))
-    wanted = preflight.prepare(plan.pinned(config, folder / CONFIG), folder, listen).plan
-    configuration.save(wanted.config, folder / CONFIG)
-    finished()
-    for stage in _stages(wanted, folder, listen):
-        stage()
+    with store.held(folder):
+        wanted = preflight.prepare(plan.pinned(config, folder / CONFIG), folder, listen).plan
+        configuration.save(wanted.config, folder / CONFIG)
         finished()
+        for stage in _stages(wanted, folder, listen):
+            stage()
+            finished()
     return folder / REPORT_HTML
 
 
@@ -62,9 +64,10 @@ def begin(config: Config, folder: Path) -> Plan:
 
     Raises SettingsError where the folder holds a run that was asked for something else.
     """
-    wanted = plan.make(plan.pinned(config, folder / CONFIG))
-    preflight.write_samples(wanted, folder)
-    configuration.save(wanted.config, folder / CONFIG)
+    with store.held(folder):
+        wanted = plan.make(plan.pinned(config, folder / CONFIG))
+        preflight.write_samples(wanted, folder)
+        configuration.save(wanted.config, folder / CONFIG)
     return wanted
 
 
@@ -72,7 +75,8 @@ def finetune(config: Config, folder: Path, listen: progress.Listener) -> None:
     """Fine-tune on the run's training samples into `model/`."""
     if config.finetune is None:
         raise SettingsError("config has no finetune section", "Add one, or evaluate `model`")
-    finetuning.finetune(folder / TRAINING, folder / MODEL, config.finetune, listen=listen)
+    with store.held(folder):
+        finetuning.finetune(folder / TRAINING, folder / MODEL, config.finetune, listen=listen)
 
 
 def generate_sides(
@@ -81,8 +85,9 @@ def generate_sides(
     """Answer the run's evaluation samples with the model of each side."""
     wanted = plan.make(config)
     preflight.tell_withheld(wanted)
-    for side in wanted.sides:
-        generate(wanted, folder, side, listen)
+    with store.held(folder):
+        for side in wanted.sides:
+            generate(wanted, folder, side, listen)
 
 
 def generate(wanted: Plan, folder: Path, side: Side, listen: progress.Listener) -> None:
@@ -105,7 +110,8 @@ def score(
     """Have the predictions of each side that has some scored by one of the scoring stages; what
     was paid for is kept. `flags` are those that the stage knows."""
     predictions = _predictions(folder)
-    scorer.score(folder / SAMPLES, predictions, folder, settings, listen=listen, **flags)
+    with store.held(folder):
+        scorer.score(folder / SAMPLES, predictions, folder, settings, listen=listen, **flags)
 
 
 def _predictions(folder: Path) -> dict[str, Path]:

@@ -13,10 +13,14 @@ from assay.errors import SettingsError
 
 T = TypeVar("T")
 
+# of a setting, "-" and the capitals within a word taken for "_"
 _SECRET = re.compile(
-    r"(^|[_-])(api[_-]?key|key|token|password|passwd|secret|credentials?|authorization|webhook_url)$",
+    r"(?:^|_)(?:key|credentials?|authorization|auth|bearer|pwd|webhook_url)$|"
+    r"(?:api|access|auth|private|secret|subscription)_?keys?$|"
+    r"(?:token|passwords?|passw[o0]?r?d|passphrase|secrets?)$|(?:api|access|auth)_?tokens$",
     re.IGNORECASE,
 )
+_WITHIN = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|-")
 _PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]*@", re.IGNORECASE)
 # in a text: what stands before @ and behind = in a URL, and the keys that are known by their form
 _HIDDEN = re.compile(
@@ -27,6 +31,14 @@ _KEY = re.compile(
     r"sk[-_][\w.-]{8,}|(?:gsk|hf|gh[a-z]|glpat|nvapi|pk|rk|xai|xox[a-z])[-_][A-Za-z0-9]{16,}[\w.-]*|"
     r"(?:AKIA|ASIA|AIza)[\w-]{12,}|eyJ[\w-]{8,}\.[\w.-]+"
 )
+# in a text: what is sent as a secret, and what follows the name of one, where it is no mere word
+_LIKELY = r"(?=[^\s'\",;&}]*(?:\d|[a-z][A-Z]))(?!\d+\b)[^\s'\",;&}]{6,}"
+_NAME = (
+    r"(?i:(?:api|access)[_-]?key|token|passw(?:or)?d|secret|authorization)['\"]?\s*[:=]\s*['\"]?"
+)
+_SENT = re.compile(rf"((?i:\b(?:bearer|basic)\s+)|{_NAME}){_LIKELY}")
+# of a setting's value: whatever follows one
+_STATED = re.compile(rf"({_NAME})\S.*", re.DOTALL)
 # of a query: what signs a URL, or is a key by its name
 _SIGNED = re.compile(
     r"[?&;](?:x-(?:amz|goog)-(?:signature|credential|security-token)|signature|sig|awsaccesskeyid|"
@@ -59,7 +71,7 @@ def check_names(values: Mapping[str, Any], names: Iterable[str], where: str) -> 
     for name in values:
         if name in names:
             continue
-        if _SECRET.search(str(name)) and not difflib.get_close_matches(name, names, cutoff=0.9):
+        if _is_secret(str(name)) and not difflib.get_close_matches(name, names, cutoff=0.9):
             raise SettingsError(
                 f"{where}.{name} looks like a secret, which no setting may hold",
                 "Remove it and pass it by environment variable or Kubernetes Secret",
@@ -85,7 +97,7 @@ def check_secrets(value: object, where: str) -> None:
         except (ValueError, RecursionError):
             return
     for name, inner in _items(value):
-        if isinstance(value, Mapping) and _SECRET.search(name):
+        if isinstance(value, Mapping) and _is_secret(name):
             check_names({name: inner}, (), where)
         check_secrets(inner, f"{where}.{name}")
 
@@ -118,6 +130,12 @@ def is_key(text: str) -> bool:
     return bool(_KEY.fullmatch(text.strip()))
 
 
+def is_likely_key(name: str) -> bool:
+    """Whether a text that could be a variable's name is rather a key, such as 32 hex digits."""
+    mixed = any(map(str.islower, name)) and any(map(str.isupper, name))
+    return "_" not in name and any(map(str.isdigit, name)) and (mixed or len(name) >= 20)
+
+
 def secret_in(url: str) -> str:
     """Return what a URL holds beside an address that may be a secret, "" for nothing."""
     if "@" in url:
@@ -136,7 +154,7 @@ def shown(value: object, name: str = "") -> str:
 
 def redacted(text: str) -> str:
     """Return `text` with what looks like a secret as ***."""
-    return _HIDDEN.sub("***", text)
+    return _HIDDEN.sub("***", _SENT.sub(r"\1***", text))
 
 
 def from_yaml(text: str) -> Any:
@@ -164,13 +182,18 @@ def yaml_problem(error: Exception) -> str:
 
 
 def _without_secrets(value: object, name: str) -> object:
+    if _is_secret(name.removesuffix("_env")) and value is not None:
+        return "***"
     if isinstance(value, Mapping):
         return {key: _without_secrets(inner, str(key)) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_without_secrets(inner, name) for inner in value]
-    if _SECRET.search(name) and value is not None:
-        return "***"
-    return redacted(value) if isinstance(value, str) else value
+    return _STATED.sub(r"\1***", redacted(value)) if isinstance(value, str) else value
+
+
+def _is_secret(name: str) -> bool:
+    """Whether a setting is a secret by its name."""
+    return bool(_SECRET.search(_WITHIN.sub("_", name)))
 
 
 def _items(value: object) -> Iterable[tuple[str, object]]:

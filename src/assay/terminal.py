@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from assay import progress, store
 from assay.folder import METRICS
 from assay.progress import Pace, Progress
+from assay.text import flat
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,7 +29,8 @@ def live() -> Iterator[progress.Listener]:
 
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.fields[mark]} {task.description:<24}"),
+        TextColumn("{task.fields[mark]}"),
+        TextColumn("{task.description:<24}", markup=False),
         BarColumn(),
         TextColumn("{task.fields[line]}", markup=False),
     )
@@ -37,7 +39,7 @@ def live() -> Iterator[progress.Listener]:
     with Bars(*columns, console=console) as bars:
 
         def listen(event: Progress) -> None:
-            title = progress.name(event)
+            title = flat(progress.name(event))
             line = pace.describe(event).removeprefix(f"{title}: ")
             if title not in tasks:
                 tasks[title] = bars.add_task(title, total=None, mark=" ", line="")
@@ -46,7 +48,7 @@ def live() -> Iterator[progress.Listener]:
                 total=event.total or None,
                 completed=event.done,
                 mark={"running": "›", "done": "[green]✓[/]", "failed": "[red]✗[/]"}[event.state],
-                line=line.replace("\n", " "),
+                line=line,
             )
 
         yield listen
@@ -76,16 +78,18 @@ def print_summary(folder: Path) -> None:
             if compared
             else ("", "", "")
         )
-        table.add_row(metric, sides.get("baseline", "-"), sides.get("candidate", "-"), *interval)
+        table.add_row(
+            flat(metric), sides.get("baseline", "-"), sides.get("candidate", "-"), *interval
+        )
     print_table(table)
 
 
 def print_table(table: Table) -> None:
-    """Print a table as wide as the terminal. A reader who went away is the command's to handle:
-    rich itself would end the process with exit code 1."""
+    """Print a table as wide as the terminal; no cell holds markup. A reader who went away is the
+    command's to handle: rich itself would end the process with exit code 1."""
     from rich.console import Console
 
-    console = Console()
+    console = Console(markup=False)
     with console.capture() as shown:
         console.print(table)
     print(shown.get(), end="")

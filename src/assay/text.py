@@ -26,6 +26,19 @@ def plain(text: str) -> str:
     return _HIDDEN.sub("\ufffd", whole(text))
 
 
+def flat(text: str) -> str:
+    """Return `text` as `plain` does, its lines one behind the other: none of it can pass for a
+    line of its own."""
+    return plain(" ".join(text.splitlines()))
+
+
+def indented(text: str) -> str:
+    """Return `text` as `plain` does, each line but the first with two spaces before it: none of
+    them can pass for a line of somebody else's."""
+    first, *others = plain(text).splitlines() or [""]
+    return "\n".join([first, *(line if line.startswith("  ") else f"  {line}" for line in others)])
+
+
 def one_line(text: str) -> str:
-    """Return `text` as `plain` does, on one line: it cannot pass for a line of its own."""
+    """Return `text` as `flat` does, with single spaces."""
     return plain(" ".join(text.split()))

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import re
+import select
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from assay import store
 from assay.judge import JudgeSettings, judge, verdicts
 from assay.records import Message, Prediction, Sample, Verdict
-from tests.faults.endpoint import DIMENSIONS, Body, chat, scores, serving
+from tests.faults.endpoint import DIMENSIONS, Answer, Body, chat, scores, serving
 from tests.faults.mix import FaultMix
 
 CAUSES = {
@@ -28,14 +35,27 @@ CAUSES = {
     "server_error",
 }
 
-RUN = """
-import sys
+# a judge of everything for each line that it is given, each a process of its own
+JUDGES = """
+import os, sys
 from pathlib import Path
-from assay.judge import JudgeSettings, judge
-url, folder = sys.argv[1], Path(sys.argv[2])
-asked = {"self_test": False, "flip_sample": 0, "concurrency": 8}
-settings = JudgeSettings(endpoint=url, model="fake", api_key_env="", **asked)
-judge(folder / "dataset.jsonl", folder / "predictions.jsonl", folder / sys.argv[3], settings)
+import openai
+from assay.judge import JudgeSettings, judge_sides
+from assay.settings import build
+for line in sys.stdin:
+    url, folder, out = line.split()
+    process = os.fork()
+    if not process:
+        asked = {"endpoint": url, "model": "fake", "api_key_env": "", "concurrency": 8}
+        asked |= {"self_test": False, "flip_sample": 0, "pairwise": True}
+        asked["panel"] = [{"model": "second"}]
+        settings = build(JudgeSettings, asked, "judge")
+        sides = ("baseline", "candidate")
+        predictions = {side: Path(folder, f"{side}.jsonl") for side in sides}
+        judge_sides(Path(folder, "dataset.jsonl"), predictions, Path(out), settings)
+        os._exit(0)
+    print(process, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
 """
 
 
@@ -115,43 +135,106 @@ def test_a_second_run_repairs_what_the_faults_left(tmp_path: Path) -> None:
     assert not any(row.unscored for row in verdicts(out).values())
 
 
-def test_a_judge_killed_twenty_times_leaves_the_same_verdicts(tmp_path: Path) -> None:
-    count, kills = 300, 20
-    write_files(tmp_path, count)
-
-    def by_question(body: Body) -> object:
-        number = int(re.search(r"Say s(\d+)", body["messages"][1]["content"])[1])  # type: ignore[index]
-        return chat(scores(1 + number % 10), delay=0.02)
-
-    moments = sorted(random.Random(7).sample(range(1, count - 20), kills))
-    with serving(by_question) as endpoint:  # type: ignore[arg-type]
-        run(endpoint.url, tmp_path, "undisturbed.jsonl").wait()
-        paid = len(endpoint.requests)
-        for moment in moments:
-            process = run(endpoint.url, tmp_path, "killed.jsonl")
-            wait_for_rows(process, tmp_path / "killed.jsonl", moment)
-            process.send_signal(signal.SIGKILL)
+def test_judges_killed_twenty_times_leave_the_same_verdicts(tmp_path: Path) -> None:
+    """Each side is scored by two judges, and both are compared, twins among them."""
+    count, twins, kills = 60, 12, 20
+    samples, _ = write_files(tmp_path, count)
+    rows = list(store.read_rows(samples, Sample))
+    store.write_rows(
+        samples, [*rows, *(replace(row, id=f"{row.id} again") for row in rows[:twins])]
+    )
+    for side in ("baseline", "candidate"):
+        given = [prediction(name, f"{side} {name}") for name in (row.id for row in rows)]
+        copies = [replace(row, id=f"{row.id} again") for row in given[:twins]]
+        store.write_rows(tmp_path / f"{side}.jsonl", [*given, *copies])
+    with serving(by_question, models=("fake", "second")) as endpoint, judges() as start:
+        assert start(endpoint.url, tmp_path, tmp_path / "undisturbed").wait() == 0
+        paid, logged = len(endpoint.requests), rows_in(tmp_path / "undisturbed")
+        for moment in sorted(random.Random(7).sample(range(1, logged - 20), kills)):
+            process = start(endpoint.url, tmp_path, tmp_path / "killed")
+            wait_for_rows(process, tmp_path / "killed", moment)
+            os.kill(process.number, signal.SIGKILL)
             assert process.wait() == -signal.SIGKILL
-        assert run(endpoint.url, tmp_path, "killed.jsonl").wait() == 0
+        assert start(endpoint.url, tmp_path, tmp_path / "killed").wait() == 0
         paid_killed = len(endpoint.requests) - paid
-    assert what_counts(tmp_path / "killed.jsonl") == what_counts(tmp_path / "undisturbed.jsonl")
-    assert paid == count
-    assert paid_killed <= count + kills * 8  # only what was in flight was paid for twice
+    undisturbed, killed = what_counts(tmp_path / "undisturbed"), what_counts(tmp_path / "killed")
+    assert killed == undisturbed
+    assert [len(given) for given in killed.values()] == [count + twins] * 5
+    assert paid == 6 * count
+    # only what was in flight was paid for twice: a pair is asked about in both orders
+    assert paid_killed <= paid + 2 * kills * 8
 
 
-def run(url: str, folder: Path, out: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", RUN, url, str(folder), out])
+def prediction(name: str, output: str) -> Prediction:
+    return Prediction(id=name, output=output, finish="stop", prompt_tokens=1, output_tokens=1)
 
 
-def wait_for_rows(process: subprocess.Popen[bytes], log: Path, count: int) -> None:
-    while process.poll() is None:
-        if log.exists() and log.read_bytes().count(b"\n") >= count:
-            return
+def by_question(body: Body) -> Answer:
+    """A verdict that depends on what is judged alone."""
+    text = body["messages"][-1]["content"]
+    number = sum(map(int, re.findall(r"(?:baseline|candidate) s(\\d+)", text)))
+    if "better" in body["response_format"]["json_schema"]["schema"]["properties"]:
+        return chat(json.dumps({"commentary": "It is.", "better": "A"}), delay=0.01)
+    return chat(scores(1 + number % 10), delay=0.01)
+
+
+@dataclass
+class Judging:
+    """A judge at work, by its process."""
+
+    number: int
+    ended: IO[str]
+
+    def is_done(self) -> bool:
+        return bool(select.select([self.ended], [], [], 0)[0])
+
+    def wait(self) -> int:
+        """Return its exit code."""
+        return int(self.ended.readline())
+
+
+@contextmanager
+def judges() -> Iterator[Callable[[str, Path, Path], Judging]]:
+    """Give a function that has a judge begin, in a process that has loaded all it needs."""
+    command = [sys.executable, "-c", JUDGES]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:
+        asked, told = process.stdin, process.stdout
+        assert asked
+        assert told
+
+        def start(url: str, folder: Path, out: Path) -> Judging:
+            asked.write(f"{url} {folder} {out}\n")
+            asked.flush()
+            return Judging(int(told.readline()), told)
+
+        yield start
+
+
+def wait_for_rows(judging: Judging, out: Path, count: int) -> None:
+    while rows_in(out) < count:
+        if judging.is_done():
+            pytest.fail(f"the judge ended before row {count}")
         time.sleep(0.002)
-    pytest.fail(f"the judge ended before row {count}")
 
 
-def what_counts(log: Path) -> list[tuple[object, ...]]:
-    rows = list(store.read_rows(log, Verdict))
-    assert len(rows) == len({row.id for row in rows})
-    return sorted((row.id, row.key, tuple(row.values.items()), row.commentary) for row in rows)
+def logs(out: Path) -> dict[str, Path]:
+    files = (
+        path for path in out.rglob("*.jsonl") if path.name in ("verdicts.jsonl", "pairs.jsonl")
+    )
+    return {path.relative_to(out).as_posix(): path for path in sorted(files)}
+
+
+def rows_in(out: Path) -> int:
+    return sum(path.read_bytes().count(b"\n") for path in logs(out).values())
+
+
+def what_counts(out: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Return the verdicts that count, by log."""
+    return {
+        name: sorted(
+            (row.id, row.key, tuple(row.values.items()), row.commentary)
+            for row in verdicts(path).values()
+        )
+        for name, path in logs(out).items()
+    }

@@ -7,6 +7,7 @@ import getpass
 from typing import Any
 
 from assay.errors import SettingsError
+from assay.text import flat
 
 
 def add_parsers(commands: Any) -> None:
@@ -32,9 +33,9 @@ def _accept(arguments: argparse.Namespace) -> None:
     told, new = accept(arguments.folder, by=by, why=arguments.why, anyway=arguments.anyway)
     name = f"{told.name} ({told.digest[:12] or 'no digest'})"
     if new:
-        print(f"Accepted: {name}. Later runs of its history are compared with it.")
+        print(flat(f"Accepted: {name}. Later runs of its history are compared with it."))
     else:
-        print(f"Accepted already: {name}, by {told.by} at {told.time}: {told.why}")
+        print(flat(f"Accepted already: {name}, by {told.by} at {told.time}: {told.why}"))
 
 
 def _user() -> str:

@@ -23,6 +23,7 @@ from assay.judge.anchors import freeze
 from assay.judge.rubric import Rubric
 from assay.records import SIDES, Agreement
 from assay.settings import build, read_assignments
+from assay.text import flat
 
 ITEMS, FORM = "items.csv", "form.html"
 
@@ -87,7 +88,7 @@ def _import(arguments: argparse.Namespace) -> None:
         agreements = _agreements(arguments, run)
         store.write_json(run / CALIBRATION, agreements)
     for name, agreement in agreements.items():
-        print("\n".join(describe(name, agreement)))
+        print("\n".join(map(flat, describe(name, agreement))))
 
 
 def _agreements(arguments: argparse.Namespace, run: Path) -> dict[str, Agreement]:
@@ -113,7 +114,7 @@ def _agreements(arguments: argparse.Namespace, run: Path) -> dict[str, Agreement
 
 @contextmanager
 def _run(arguments: argparse.Namespace) -> Iterator[Path]:
-    with store.mirrored(arguments.folder, weights=False) as mirror:
+    with store.mirrored(arguments.folder, weights=False, alone=False) as mirror:
         yield mirror.folder
 
 

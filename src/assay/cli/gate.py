@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     from assay.report import report
 
     policy = read_policy(arguments.policy) if arguments.policy else None
-    with store.mirrored(arguments.folder, weights=False) as mirror:
+    with store.mirrored(arguments.folder, weights=False, alone=False) as mirror:
         decided = report(mirror.folder, policy=policy).gate
         mirror.send()
     if decided is None:

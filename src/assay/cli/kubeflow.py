@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay import exits
+from assay.text import flat, indented, one_line
 
 if TYPE_CHECKING:
     from assay.kubeflow.client import Kfp
@@ -89,7 +90,7 @@ def _submit(arguments: argparse.Namespace) -> int:
     kfp = connected(arguments)
     name = arguments.name or arguments.config.stem
     run = submit.submit(kfp, config, name=name, once=arguments.once, given=given)
-    print(f"{run.id}  {run.name}\n{run.link}", flush=True)
+    print(flat(f"{run.id}  {run.name}"), flat(run.link), sep="\n", flush=True)
     return _follow(kfp, run.id) if arguments.watch else 0
 
 
@@ -127,7 +128,7 @@ def _status(arguments: argparse.Namespace) -> int:
     run = runs.get(kfp, runs.find(kfp, arguments.run))
     table = Table("task", "state", "took", box=None)
     for task in run.tasks:
-        table.add_row(task.name, task.state.lower(), took(task.started, task.finished))
+        table.add_row(flat(task.name), task.state.lower(), took(task.started, task.finished))
     terminal.print_table(table)
     return _print_ending(kfp, run)
 
@@ -143,7 +144,7 @@ def _logs(arguments: argparse.Namespace) -> None:
     for task in run.tasks:
         if arguments.task in ("", task.name):
             for line in task_logs.read(kfp, run.id, task):
-                print(line if arguments.task else f"{task.name}: {line}")
+                print(flat(line if arguments.task else f"{task.name}: {line}"))
 
 
 def _cancel(arguments: argparse.Namespace) -> None:
@@ -159,10 +160,10 @@ def _print_ending(kfp: Kfp, run: Run) -> int:
     """Print how a run stands, and return what that is as an exit code."""
     from assay.kubeflow import causes
 
-    reason = f": {' '.join(run.error.split())}" if run.error else ""
+    reason = f": {one_line(run.error)}" if run.error else ""
     failures = causes.causes(kfp, run)
-    why = [f"{task}: {cause}" for task, cause in failures.items()]
-    print("\n".join([f"{run.name} {run.state.lower()}{reason}", *why, run.link]))
+    why = [indented(f"{task}: {cause}") for task, cause in failures.items()]
+    print("\n".join([flat(f"{run.name} {run.state.lower()}{reason}"), *why, flat(run.link)]))
     return causes.exit_code(run, failures)
 
 

@@ -134,7 +134,7 @@ def _config(arguments: argparse.Namespace, folder: Path, overrides: Mapping[str,
 def _report(arguments: argparse.Namespace) -> None:
     from assay import report, store
 
-    with store.mirrored(arguments.folder, weights=False) as mirror:
+    with store.mirrored(arguments.folder, weights=False, alone=False) as mirror:
         report.report(mirror.folder, title=arguments.title)
     _print_report(arguments.folder, mirror.folder)
 

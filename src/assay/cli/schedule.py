@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.cli.kubeflow import add_connection, connected
+from assay.text import flat
 
 if TYPE_CHECKING:
     from assay.kubeflow.schedule import Applied
@@ -54,7 +55,7 @@ def _list(arguments: argparse.Namespace) -> None:
     kfp = connected(arguments)
     for applied in schedule.list_all(kfp):
         state = "" if applied.enabled else ", paused"
-        print(f"{applied.name}: {applied.cron} ({applied.time_zone}){state}")
+        print(flat(f"{applied.name}: {applied.cron} ({applied.time_zone}){state}"))
         if run := schedule.last_run(kfp, applied):
             print(f"  last {run.created:%a %Y-%m-%d %H:%M:%S UTC}: {run.state.lower()}, {run.link}")
         _print_upcoming(applied)
@@ -66,7 +67,7 @@ def _change(arguments: argparse.Namespace) -> None:
     kfp, name = connected(arguments), arguments.name
     if arguments.change == "trigger":
         run = schedule.trigger(kfp, name)
-        print(f"{run.id}  {run.name}\n{run.link}")
+        print(flat(f"{run.id}  {run.name}"), flat(run.link), sep="\n")
         return
     getattr(schedule, arguments.change)(kfp, name)
     print(f"{name}: {arguments.change}d")

@@ -7,6 +7,7 @@ from assay.dataset.clusters import Clusters
 from assay.dataset.findings import Finding, Spread
 from assay.dataset.overlap import Overlap
 from assay.dataset.prepare import DatasetSummary, Used
+from assay.text import flat
 
 
 def describe(result: Check, shown: int = 20) -> str:
@@ -25,7 +26,7 @@ def describe(result: Check, shown: int = 20) -> str:
         lines += ["", *_overlap_lines(result, result.overlap, shown)]
     if not result.invalid and not result.findings:
         lines += ["", "Nothing wrong with its rows."]
-    return "\n".join(lines)
+    return "\n".join(map(flat, lines))
 
 
 def describe_summary(summary: DatasetSummary) -> str:
@@ -37,7 +38,7 @@ def describe_summary(summary: DatasetSummary) -> str:
         lines += _used_lines("Training", summary.train)
     if summary.overlap:
         lines.append(f"Prompts in both: {_shared(summary.overlap)}")
-    return "\n".join(lines)
+    return "\n".join(map(flat, lines))
 
 
 def sum_up(summary: DatasetSummary) -> str:

@@ -41,15 +41,14 @@ def run_demo(folder: Path, where: str = "") -> Path:
     An interrupted demo resumes at its first unfinished stage, a finished one starts anew.
     """
     started = time.monotonic()
-    folder.mkdir(parents=True, exist_ok=True)
-    with artifacts.opened(where, folder) as uri:
+    with store.held(folder), artifacts.opened(where, folder) as uri:
         with terminal.live() as listen:
             base = base_model(listen)
             _begin(folder, base)
             run = _run(base, folder, uri, listen)
         if uri:
             print(artifacts.describe(uri))
-    (folder / FINISHED).touch()
+        (folder / FINISHED).touch()
     report = run / REPORT_HTML
     terminal.print_summary(run)
     if ENDPOINT not in os.environ:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from assay.gate.evidence import IGNORED, Gate, Ruling
+from assay.text import flat
 
 _STATES = {
     "NO_GO": "broken",
@@ -30,7 +31,7 @@ def headline(gate: Gate) -> str:
 def describe(gate: Gate) -> str:
     """Return a decision as text: one line, one for each rule, and what to know of all of them."""
     rules = [f"  {ruling.decision:12} {ruling.rule}: {ruling.reason}" for ruling in gate.rulings]
-    return "\n".join([headline(gate), *rules, *filter(None, [remark(gate)])])
+    return "\n".join(map(flat, [headline(gate), *rules, *filter(None, [remark(gate)])]))
 
 
 def remark(gate: Gate) -> str:

@@ -136,10 +136,10 @@ def base_url(settings: JudgeSettings) -> str:
     return settings.endpoint.rstrip("/")
 
 
-def origin(endpoint: str) -> tuple[str, str]:
-    """Return the server of a URL that was checked: its scheme, and its host with the port."""
+def place(endpoint: str) -> tuple[str, str, str]:
+    """Return what makes a checked URL one endpoint: its scheme, host with port, and path."""
     parts = urlsplit(endpoint)
-    return parts.scheme, parts.netloc.lower()
+    return parts.scheme, parts.netloc.lower(), parts.path.rstrip("/")
 
 
 def _check_url(url: str, name: str) -> None:
@@ -173,7 +173,7 @@ def _parts(url: str) -> SplitResult | None:
 
 
 def _check_variable(variable: str, name: str) -> None:
-    if variable and not _VARIABLE.fullmatch(variable):
+    if variable and (not _VARIABLE.fullmatch(variable) or checks.is_likely_key(variable)):
         raise JudgeError(
             f"{name} is not the name of an environment variable",
             "Name the variable that holds the key, never the key itself",

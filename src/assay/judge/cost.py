@@ -1,7 +1,8 @@
-"""What verdicts cost, and when to stop."""
+"""What verdicts cost, and what a run may cost."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,6 +12,7 @@ from annotated_types import Ge
 from assay.errors import JudgeError
 
 MILLION = 1_000_000
+MOST_BYTES = 12  # of text in one token, on average: no tokeniser writes as much with fewer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,29 +44,65 @@ def price_of(model: str, prices: Mapping[str, Price], max_cost: float) -> Price 
     return None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """The prompt and output tokens of one request, `estimated` where the endpoint counted none."""
+
+    prompt: int
+    output: int
+    estimated: bool = False
+
+
+def usage_of(counted: tuple[int, int], sent: int, written: int | None, cut: int = 0) -> Usage:
+    """Return what one request took: the prompt and output tokens that the endpoint `counted`, and
+    for those that it did not (0, or far fewer than what it has `written`, in bytes, can be), about
+    as many as the text has: `sent` tokens of the prompt, and those of the reply, or all that it
+    might write where it was `cut` at so many. Nothing where nothing was written (None) or counted.
+    """
+    prompt, output = counted
+    if written is None:
+        return Usage(prompt=prompt, output=output)
+    enough = written // MOST_BYTES
+    uncounted = output < enough or (not output and (written > 0 or not prompt))
+    if prompt and not uncounted:
+        return Usage(prompt=prompt, output=output)
+    output = max(cut, tokens_of(written)) if uncounted else output
+    return Usage(prompt=prompt or sent, output=output, estimated=True)
+
+
+def tokens_of(size: int) -> int:
+    """Return about how many tokens a text of so many bytes of UTF-8 takes, rather too many: three
+    bytes make one, as for Chinese; English takes fewer."""
+    return size // 3 + 4
+
+
 class Budget:
-    """A cap on the cost of one run: each verdict reserves the most it may cost in one request, and
-    none begins that might not fit."""
+    """What one run may cost at `most` (0: no cap) and what of that is `spent`, `estimated` where
+    some endpoint counted no tokens: one for all judges, sides and ways of judging."""
 
-    def __init__(self, price: Price | None, most: float) -> None:
-        self.capped = most > 0
-        self._price = price
-        self._most = most
-        self._reserved = 0.0
-        self.spent = 0.0
+    def __init__(self, most: float = 0.0, spent: float = 0.0, *, estimated: bool = False) -> None:
+        self.most = most
+        self.spent = spent
+        self.estimated = estimated
 
-    def reserve(self, prompt_tokens: int, output_tokens: int) -> float | None:
-        """Return the reserved sum, or None where it would go over the cap."""
-        if self._price is None:
-            return 0.0
-        cost = self._price.of(prompt_tokens, output_tokens)
-        if self.capped and self.spent + self._reserved + cost > self._most:
-            return None
-        self._reserved += cost
-        return cost
+    @property
+    def capped(self) -> bool:
+        """Whether there is a cap."""
+        return self.most > 0
 
-    def settle(self, reserved: float, prompt_tokens: int, output_tokens: int) -> None:
-        """Replace a reservation by what was really used."""
-        self._reserved -= reserved
-        if self._price is not None:
-            self.spent += self._price.of(prompt_tokens, output_tokens)
+    @property
+    def left(self) -> float:
+        """How much may still be spent, without a cap anything; 0 and less where it is reached."""
+        return self.most - self.spent if self.capped else math.inf
+
+    def pay(self, cost: float, *, estimated: bool) -> None:
+        """Count what a request has cost."""
+        self.spent += cost
+        self.estimated |= estimated
+
+    def __str__(self) -> str:
+        """Say what was spent of what cap, "" where nothing was."""
+        if not self.spent and not self.capped:
+            return ""
+        about = "about " if self.estimated else ""
+        return f"cost {about}{self.spent:.4g}" + (f" of {self.most:g}" if self.capped else "")

@@ -109,10 +109,9 @@ class Dialect:
 
 def dropped(dialect: Dialect, wanted: Dialect) -> tuple[str, ...]:
     """Return what a verdict depends on and the endpoint refused, of what was `wanted`: the form
-    that is left, and the names of the other things. Under which name the limit goes, and whether
-    the answer is streamed, changes no verdict."""
+    that is left, and the names of the other things. The limit on the output, and whether the
+    answer is streamed, change no verdict that is finished."""
     names = [dialect.form] if dialect.form != wanted.form else []
-    names += ["limit"] if not dialect.limit and wanted.limit else []
     for name in ("temperature", "system", "thinking"):
         names += [name] if getattr(wanted, name) and not getattr(dialect, name) else []
     return tuple(names)
@@ -120,12 +119,10 @@ def dropped(dialect: Dialect, wanted: Dialect) -> tuple[str, ...]:
 
 def with_dropped(wanted: Dialect, names: Sequence[str]) -> Dialect:
     """Return the dialect that lacks what `dropped` has named."""
-    changed: dict[str, Any] = {name: False for name in names if name not in (*FORMS, "limit")}
-    known = {each.name for each in fields(Dialect)}
+    known = {each.name for each in fields(Dialect)} - {"form", "limit"}
+    changed: dict[str, Any] = {name: False for name in names if name in known}
     form = next((name for name in names if name in FORMS), wanted.form)
-    limit = "" if "limit" in names else wanted.limit
-    kept = {name: value for name, value in changed.items() if name in known}
-    return replace(wanted, form=form, limit=limit, **kept)
+    return replace(wanted, form=form, **changed)
 
 
 def described(dialect: Dialect) -> dict[str, object]:

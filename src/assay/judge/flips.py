@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from assay.intervals import interval, wilson
 from assay.judge.hearing import Hearing, Keyed
-from assay.judge.log import NOT_JUDGED
+from assay.judge.log import NOT_JUDGED, rows
 from assay.records import Verdict
 
 if TYPE_CHECKING:
@@ -60,20 +60,24 @@ class Flips:
 def judge_again(
     hearing: Hearing,
     log: Path,
-    cases: Iterable[Keyed],
+    cases: Callable[[], Iterable[Keyed]],
     given: Mapping[str, Verdict],
     *,
     only_failed: bool = False,
 ) -> dict[str, Verdict]:
     """Have `flip_sample` of the `cases` that have their verdict in `given` judged once more, and
     return what was asked for, by id. The second verdicts are logged in `log` under keys of their
-    own, and paid for once like the first."""
+    own, and paid for once like the first; those that are there come first."""
+
+    def again() -> Iterator[Keyed]:
+        return ((_second(key), case) for key, case in _scored(cases(), given))
+
+    hearing.adopt(log, again, _second)
+    paid = {row.key for row in rows(log) if not row.unscored} if log.is_file() else set()
     drawn = heapq.nsmallest(
-        hearing.settings.flip_sample, _scored(cases, given), key=lambda keyed: keyed[0]
+        hearing.settings.flip_sample, again(), key=lambda keyed: (keyed[0] not in paid, keyed[0])
     )
-    second = hearing.beside(
-        log, [(_second(key), case) for key, case in drawn], only_failed=only_failed
-    )
+    second = hearing.beside(log, drawn, only_failed=only_failed)
     # the cap on the cost leaves some out
     return {id_: row for id_, row in second.items() if NOT_JUDGED not in row.unscored.values()}
 

@@ -13,21 +13,25 @@ from typing import IO
 
 from assay import store
 from assay.errors import StageError
-from assay.judge import learned, rubric
+from assay.judge import earlier, learned, rubric
 from assay.judge.cost import Budget, price_of
 from assay.judge.dialect import Dialect, dropped, with_dropped
 from assay.judge.log import (
     NOT_JUDGED,
     Pending,
     as_asked,
+    bring,
     copied,
     dropped_in,
     identity,
+    judge_of,
     key,
     not_judged,
     pending,
+    rows,
     verdicts,
 )
+from assay.judge.purse import Expected, Purse, Usual, refusal
 from assay.judge.session import Session
 from assay.judge.settings import JudgeSettings
 from assay.judge.verdict import give
@@ -37,14 +41,16 @@ from assay.records import THOUGHT_UNENDED, Case, Verdict
 HOPELESS = 30
 
 Keyed = tuple[str, Case]
-Twins = Mapping[str, Sequence[str]]
 Give = Callable[[Session, Case, str], Coroutine[None, None, Verdict]]
-Expected = Callable[[Session, Case], tuple[int, int]]
+Expect = Callable[[Session, Case], Expected]
+KeyOf = Callable[[str, Case], str]
 
 
 class Hearing:
-    """The verdicts of one run: each batch has its log, and all share the budget. `give` asks for
-    one verdict on the dimensions `names` (the rubric's), which takes the `expected` tokens.
+    """The verdicts of one judge: each batch has its log, and all are paid from the `budget`, the
+    run's. `give` asks for one verdict on the dimensions `names` (the rubric's), which is `expected`
+    to need so much, and has the key `key_of` its identity and the case. `was` are the settings that
+    its earlier keys were made of, where these are others.
 
     Raises JudgeError where the rubric cannot be read, or the model has no price and needs one."""
 
@@ -52,20 +58,31 @@ class Hearing:
         self,
         settings: JudgeSettings,
         *,
+        was: JudgeSettings | None = None,
+        budget: Budget | None = None,
         give: Give = give,
-        expected: Expected = Session.expected_tokens,
+        expected: Expect = Session.expected,
+        key_of: KeyOf = key,
         names: Sequence[str] = (),
     ) -> None:
-        self.give, self.expected = give, expected
-        self.settings = settings
+        self.give, self.expected, self.key_of = give, expected, key_of
+        self.settings, self._was = settings, was or settings
         self.rubric = rubric.load(settings.rubric)
         self.price = price_of(settings.model, settings.prices, settings.max_cost)
         self._start = learned.recall(settings)
         self.names = tuple(names or self.rubric.dimensions)
-        self.budget = Budget(self.price, settings.max_cost)
+        self.budget = budget or Budget(settings.max_cost)
+        self.usual = Usual(settings.max_tokens)
         self.asked: Dialect | None = None
         self._causes: Counter[str] = Counter()
         self._given = 0
+
+    def learn(self, trials: Path) -> None:
+        """Take what a verdict usually takes from the `trials` that preflight had of this judge."""
+        for row in rows(trials) if trials.is_file() else ():
+            if row.key == judge_of(self.identity):
+                expected = Expected(requests=row.attempts, prompt=row.prompt_tokens)
+                self.usual.learn(expected, row.prompt_tokens, row.output_tokens)
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -80,15 +97,26 @@ class Hearing:
 
     def keyed(self, cases: Iterable[Case]) -> Iterator[Keyed]:
         """Yield the `cases`, each with the key of its verdict."""
-        return ((key(self.identity, case), case) for case in cases)
+        return ((self.key_of(self.identity, case), case) for case in cases)
 
-    def recall(self, log: Path, keyed: Iterable[Keyed]) -> None:
-        """Ask as the verdicts in `log` were asked for that were paid under the same keys, where
-        nothing is known of the endpoint on this machine."""
+    def recall(self, log: Path, keyed: Callable[[], Iterable[Keyed]]) -> None:
+        """Take what `log` has of the cases: under present keys what was paid for under earlier
+        ones, and, where nothing is known of the endpoint on this machine, how it was asked."""
+        self.adopt(log, keyed)
         if self._start is None:
-            names = dropped_in(log, (name for name, _ in keyed))
+            names = dropped_in(log, (name for name, _ in keyed()))
             if names:
                 self._start = with_dropped(learned.wanted(self.settings), names)
+
+    def adopt(
+        self, log: Path, keyed: Callable[[], Iterable[Keyed]], own: Callable[[str], str] = str
+    ) -> None:
+        """Put what `log` has under earlier keys of the cases under their present ones; `own` makes
+        the key in this log of that of a case."""
+        past = earlier.identities(self._was, self.rubric, log) if log.exists() else ()
+        if past:
+            pairs = ((self.key_of(name, case), key) for key, case in keyed() for name in past)
+            earlier.adopt(log, {own(was): judge_of(key) for was, key in pairs})
 
     def beside(
         self, log: Path, others: Sequence[Keyed], *, only_failed: bool = False
@@ -96,9 +124,10 @@ class Hearing:
         """Judge a few answers beside those of the run, and return their verdicts by id."""
         if not others:
             return {}
-        self.recall(log, others)
+        self.recall(log, lambda: others)
         asked = self._as_asked(others)
-        self.fill(log, pending(log, asked, self.names, only_failed=only_failed), iter(asked), None)
+        todo = bring(log, pending(log, asked, self.names, only_failed=only_failed))
+        self.fill(log, todo, iter(asked), None)
         wanted = {name for name, _ in self._as_asked(others)}
         return {id: row for id, row in verdicts(log).items() if row.key in wanted}  # noqa: A001
 
@@ -108,45 +137,55 @@ class Hearing:
     def fill(
         self, log: Path, todo: Pending, keyed: Iterator[Keyed], tracker: Tracker | None
     ) -> None:
-        """Append to `log` the rows that `todo` asks for, and the verdicts that it lacks."""
+        """Append to `log` the verdicts that `todo` says it lacks."""
         left = (pair for pair in keyed if pair[1][0].id in todo.todo)
-        with store.appending(log) as file:
-            for row in todo.rows:
-                store.append(file, row)
-            if todo.todo:
-                with _little_garbage_collection():
-                    asyncio.run(self._judge_all(left, todo.todo, file, tracker))
+        if todo.todo:
+            with store.appending(log) as file, _little_garbage_collection():
+                asyncio.run(self._judge_all(left, todo, file, tracker))
 
     async def _judge_all(
-        self, left: Iterator[Keyed], todo: Twins, file: IO[bytes], tracker: Tracker | None
+        self, left: Iterator[Keyed], todo: Pending, file: IO[bytes], tracker: Tracker | None
     ) -> None:
-        async with Session(self.settings, self.rubric, self.asked or self._start) as session:
+        purse = Purse(self.budget, self.price, self.usual)
+        known = self.asked or self._start
+        async with Session(self.settings, self.rubric, known, purse) as session:
 
             async def work() -> None:
                 for name, case in left:
-                    verdict = await self._verdict(session, name, case)
-                    twins = todo[verdict.id]
+                    verdict = await self._verdict(session, purse, name, case)
+                    twins = todo.todo[verdict.id]
                     for row in (verdict, *(copied(verdict, twin) for twin in twins)):
-                        store.append(file, row)
+                        if not (_is_refused(row) and row.id in todo.told):
+                            store.append(file, row)
                     if tracker:
                         self._count(verdict)
-                        tracker.advance(1 + len(twins), note=self._note())
+                        tracker.advance(1 + len(twins), note=self.note())
 
             # twice as many as may be in flight: some wait to ask again, and hold no place
-            await _all(work, min(len(todo), 2 * self.settings.concurrency))
+            await _all(work, min(len(todo.todo), 2 * self.settings.concurrency))
 
-    async def _verdict(self, session: Session, name: str, case: Case) -> Verdict:
+    async def _verdict(self, session: Session, purse: Purse, name: str, case: Case) -> Verdict:
         if cause := case[1].unanswered:
             return not_judged(case[0].id, name, self.names, cause)
-        expected = self.expected(session, case) if self.budget.capped else (0, 0)
-        reserved = self.budget.reserve(*expected)
-        if reserved is None:
-            return not_judged(case[0].id, name, self.names)
+        if not purse.capped:
+            return await self._ask(session, name, case)
+        expected = self.expected(session, case)
+        held = await purse.hold(expected)
+        if held is None:
+            return not_judged(case[0].id, name, self.names, why=refusal(self.budget))
+        try:
+            verdict = await self._ask(session, name, case)
+            self.usual.learn(expected, verdict.prompt_tokens, verdict.output_tokens)
+        finally:
+            purse.free(held)
+        return verdict
+
+    async def _ask(self, session: Session, name: str, case: Case) -> Verdict:
         verdict = await self.give(session, case, name)
         self.asked = session.endpoint.dialect
-        verdict = replace(verdict, key=as_asked(name, session.endpoint.dropped))
-        self.budget.settle(reserved, verdict.prompt_tokens, verdict.output_tokens)
-        return verdict
+        tokens = verdict.prompt_tokens, verdict.output_tokens
+        cost = self.price.of(*tokens) if self.price else None
+        return replace(verdict, key=as_asked(name, session.endpoint.dropped), cost=cost)
 
     def _count(self, verdict: Verdict) -> None:
         self._given += 1
@@ -159,9 +198,11 @@ class Hearing:
                 "Correct the cause and run the same command again: only these are asked again",
             )
 
-    def _note(self) -> str:
-        cost = f"cost {self.budget.spent:.4g}" if self.budget.spent else ""
-        return ", ".join(filter(None, (describe(self._causes), cost)))
+    def note(self) -> str:
+        """Return what has no score so far, by cause, and what of the cap is spent."""
+        ended = self.budget.capped and self._causes[NOT_JUDGED]
+        remedy = "raise judge.max_cost for the rest" if ended else ""
+        return ", ".join(filter(None, (describe(self._causes), str(self.budget), remedy)))
 
 
 @contextmanager
@@ -188,24 +229,40 @@ async def _all(work: Callable[[], Coroutine[None, None, None]], count: int) -> N
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _is_refused(row: Verdict) -> bool:
+    """Whether the cap let nothing be asked: then what its id came to before still holds."""
+    return not row.attempts and NOT_JUDGED in row.unscored.values()
+
+
 def describe(causes: Mapping[str, int]) -> str:
     """Return how many verdicts have no score, by cause, as one line; "" where all have one."""
     return ", ".join(f"{count} {cause}" for cause, count in sorted(causes.items()))
 
 
 def check_share(
-    unscored: Mapping[str, int], total: int, settings: JudgeSettings, out: Path
+    unscored: Mapping[str, int], total: int, settings: JudgeSettings, out: Path, budget: Budget
 ) -> None:
     """Raise StageError where more than settings.max_unscored of the `total` have no score, but
     for those without an answer, which is not the judge's failure."""
     failed = sum(unscored.values()) - unscored.get(THOUGHT_UNENDED, 0)
     if failed > settings.max_unscored * total:
+        if 2 * unscored.get(NOT_JUDGED, 0) > failed and budget.capped:
+            raise _capped(unscored, total, budget)
         example = _example(out)
         raise StageError(
             f"{failed} of {total} verdicts have no score ({describe(unscored)})"
             f"{example}; the commentary in {out.name} says why",
             "Correct the cause and run the same command again: only these are asked again",
         )
+
+
+def _capped(unscored: Mapping[str, int], total: int, budget: Budget) -> StageError:
+    scored = total - sum(unscored.values())
+    return StageError(
+        f"judge.max_cost = {budget.most:g} ended the judging: {scored} of {total} verdicts have a "
+        f"score ({describe(unscored)}); the whole run: {budget}",
+        "Raise judge.max_cost and run the same command again: what is paid for stays",
+    )
 
 
 def _example(log: Path) -> str:

@@ -10,10 +10,13 @@ asked about, and the others get a copy of its verdict.
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence, Set
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ParamSpec
 
 from assay import store
 from assay.judge.contract import VERSION
@@ -22,23 +25,62 @@ from assay.judge.settings import JudgeSettings
 from assay.records import Case, Verdict
 
 NOT_JUDGED = "not_judged"
+# of extra_body: whose the request is, how it is paid, routed and kept, and how much may be written
+BESIDE = {
+    *("user", "user_id", "safety_identifier", "metadata", "request_id"),
+    *("service_tier", "priority", "store", "keep_alive"),
+    *("prompt_cache_key", "prompt_cache_retention", "cache_salt"),
+    *("max_new_tokens", "max_output_tokens"),
+}
+_LIMIT = 512  # where judge.max_tokens once stood: what was paid for at its default is found
 
 RowKey = tuple[str, str]  # id and key
+Asked = ParamSpec("Asked")
+
+
+def alone(judging: Callable[Asked, None]) -> Callable[Asked, None]:
+    """Keep other processes out of the folder of the log `out` that `judging` has as an argument,
+    while it judges: two at once would both pay. They get an InUseError."""
+    parameters = inspect.signature(judging)
+
+    @functools.wraps(judging)
+    def judge_alone(*args: Asked.args, **kwargs: Asked.kwargs) -> None:
+        out: Path = parameters.bind(*args, **kwargs).arguments["out"]
+        with store.held(out.parent):
+            judging(*args, **kwargs)
+
+    return judge_alone
 
 
 def verdicts(path: Path) -> dict[str, Verdict]:
     """Return id -> the verdict that counts, from a verdicts.jsonl. Raises InputError."""
-    return {verdict.id: verdict for verdict in store.read_rows(path, Verdict)}
+    return {verdict.id: verdict for verdict in rows(path)}
+
+
+def rows(path: Path) -> Iterator[Verdict]:
+    """Yield the rows of a log, the oldest first. Raises InputError."""
+    for row in store.read_rows(path, Verdict):
+        # once part of the key: that an endpoint takes no limit changes no finished verdict
+        yield replace(row, key=row.key.replace(" -limit", "")) if " -limit" in row.key else row
 
 
 def identity(settings: JudgeSettings, rubric: Rubric, dropped: Sequence[str] = ()) -> str:
-    """Return the digest of all that a verdict depends on but the case: the parser's version, the
-    rubric, the model and its parameters; behind it, what the endpoint refused and was `dropped`.
-    The endpoint's address is not part of it."""
-    asked = [settings.model, settings.temperature, settings.max_tokens]
-    parts: list[object] = [VERSION, rubric.digest, *asked, settings.repeats, settings.one_call_each]
-    parts += [settings.extra_body] if settings.extra_body else []
+    """Return the digest of all that a finished verdict depends on but the case: the parser's
+    version, the rubric, the model and its parameters; behind it, what the endpoint refused and was
+    `dropped`. Neither the endpoint's address is part of it nor `max_tokens`."""
+    asked = [settings.model, settings.temperature, _LIMIT]
+    apart = settings.one_call_each and len(rubric.dimensions) > 1
+    parts: list[object] = [VERSION, rubric.digest, *asked, settings.repeats, apart]
+    body = {name: value for name, value in settings.extra_body.items() if name not in BESIDE}
+    parts += [_sorted(body)] if body else []
     return as_asked(hashlib.sha256(store.to_json(parts)).hexdigest(), dropped)
+
+
+def _sorted(value: object) -> object:
+    """Return what goes into a body with its names in one order, whatever they came in."""
+    if isinstance(value, Mapping):
+        return {name: _sorted(value[name]) for name in sorted(value)}
+    return [_sorted(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def as_asked(key: str, dropped: Sequence[str]) -> str:
@@ -56,7 +98,7 @@ def dropped_in(path: Path, keys: Iterable[str]) -> tuple[str, ...] | None:
     """Return what was dropped when verdicts under one of the `keys`, whatever stands behind it,
     were paid for last; None where the log has none of them."""
     paid: dict[str, str] = {}
-    for row in store.read_rows(path, Verdict) if path.exists() else ():
+    for row in rows(path) if path.exists() else ():
         if row.attempts and not row.unscored:
             name, _, behind = row.key.partition(" ")
             paid[name] = behind
@@ -80,11 +122,13 @@ def key(identity: str, case: Case) -> str:
 class Pending:
     """What is still to be judged: the id that is asked about -> its twins, which have the same key
     and get a copy of its verdict. How many ids have their verdict (`done`), and the rows to append
-    first so that the last row of each id is true."""
+    first so that the last row of each id is true; of those still to be judged, which are `told` of
+    already, by a row that failed or says that they were not judged."""
 
     todo: Mapping[str, Sequence[str]]
     done: int
     rows: tuple[Verdict, ...]
+    told: Set[str] = frozenset()
 
     @property
     def left(self) -> int:
@@ -125,7 +169,20 @@ def pending(
             todo.setdefault(first, []).extend([sample.id] if first != sample.id else [])
         if last and last[0] != key:
             stale.append(not_judged(sample.id, key, names))
-    return Pending(todo=todo, done=done, rows=(*stale, *_rows_of(path, again)))
+    told = contents.last.keys()
+    return Pending(todo=todo, done=done, rows=(*stale, *_rows_of(path, again)), told=told)
+
+
+def bring(path: Path, todo: Pending, *summaries: Path) -> Pending:
+    """Append the rows of `todo` to the log in `path`, and return it: from now on no verdict counts
+    there that is of another key. What `summaries` say of it holds no longer: they are removed."""
+    if todo.rows:
+        for summary in summaries:
+            summary.unlink(missing_ok=True)
+    with store.appending(path) as file:
+        for row in todo.rows:
+            store.append(file, row)
+    return todo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +201,7 @@ def _contents(path: Path) -> _Contents:
     paid: set[RowKey] = set()
     keys: dict[str, str] = {}
     failed: set[str] = set()
-    for verdict in store.read_rows(path, Verdict) if path.exists() else ():
+    for verdict in rows(path) if path.exists() else ():
         last[verdict.id] = (verdict.key, not verdict.unscored)
         if not verdict.unscored:
             # one text a key, however many rows name it: a log may have millions
@@ -162,7 +219,7 @@ def _rows_of(path: Path, wanted: Sequence[RowKey]) -> list[Verdict]:
     keys = {key for _, key in wanted}
     own: dict[RowKey, Verdict] = {}
     shared: dict[str, Verdict] = {}
-    for row in store.read_rows(path, Verdict):
+    for row in rows(path):
         if row.key in keys and not row.unscored:
             own[row.id, row.key] = shared[row.key] = row
     return [own.get((id_, key)) or copied(shared[key], id_) for id_, key in wanted]
@@ -170,7 +227,16 @@ def _rows_of(path: Path, wanted: Sequence[RowKey]) -> list[Verdict]:
 
 def copied(verdict: Verdict, id_: str) -> Verdict:
     """Return a verdict as that of the twin `id_`, for which nothing is paid."""
-    return replace(verdict, id=id_, attempts=0, prompt_tokens=0, output_tokens=0, seconds=0.0)
+    return replace(
+        verdict,
+        id=id_,
+        attempts=0,
+        prompt_tokens=0,
+        output_tokens=0,
+        seconds=0.0,
+        estimated=False,
+        cost=None if verdict.cost is None else 0.0,
+    )
 
 
 def carry_over(judged: Path, log: Path) -> None:
@@ -187,7 +253,8 @@ def not_judged(
     key: str,
     names: Iterable[str],
     cause: str = NOT_JUDGED,
+    why: str = "",
 ) -> Verdict:
     """Return the row of a case that was not asked for: no score, and nothing paid."""
     unscored = dict.fromkeys(names, cause)
-    return Verdict(id=id, key=key, values={}, unscored=unscored, attempts=0)
+    return Verdict(id=id, key=key, values={}, unscored=unscored, commentary=why, attempts=0)

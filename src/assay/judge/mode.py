@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from assay import progress
+from assay.judge.cost import Budget
 from assay.judge.settings import JudgeSettings
 from assay.progress import Listener
 from assay.records import SIDES, Side
@@ -16,12 +17,14 @@ from assay.records import SIDES, Side
 @dataclass(frozen=True, kw_only=True)
 class JudgeJob:
     """What there is to judge: each side's `predictions` for the `samples`, as the `settings` say,
-    into the run folder `out`. `only_failed` leaves out what was never asked."""
+    into the run folder `out`, paid from the run's `budget`. `only_failed` leaves out what was never
+    asked."""
 
     samples: Path
     predictions: Mapping[str, Path]
     out: Path
     settings: JudgeSettings
+    budget: Budget
     only_failed: bool = False
     listen: Listener = progress.ignore
 

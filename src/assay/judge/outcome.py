@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,17 +43,19 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought")
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What the judge said, and the prompt and output tokens that the endpoint counted."""
+    """What the judge said, the prompt and output tokens that the endpoint counted, and how many
+    bytes all is that it has `written`, thoughts too."""
 
     text: str
     tokens: tuple[int, int]
+    written: int = 0
 
 
 class CallError(Exception):
     """A request that brought no text: why (on one line, whatever the endpoint wrote), whether to
     ask again, and after how many seconds the endpoint wants to be asked (None: it did not say).
     The tokens may have been paid for; what was `answered` with HTTP 200 is taken as paid, so that
-    it is asked again once at most."""
+    it is asked again once at most. `written` is as of a Reply, None where no reply came."""
 
     def __init__(
         self,
@@ -64,6 +66,7 @@ class CallError(Exception):
         wait: float | None = None,
         tokens: tuple[int, int] = (0, 0),
         answered: bool = False,
+        written: int | None = None,
     ) -> None:
         super().__init__(one_line(detail))
         self.cause = cause
@@ -71,6 +74,7 @@ class CallError(Exception):
         self.wait = wait
         self.tokens = tokens
         self.answered = answered
+        self.written = written
 
 
 def read_reply(content: bytes, hide: Hide = redacted) -> Reply:
@@ -95,18 +99,20 @@ def reply_in(body: Any, content: bytes, hide: Hide = redacted) -> Reply:
             transient=True,
             answered=True,
         ) from None
-    tokens = _tokens(body.get("usage"))
+    tokens, written = _tokens(body.get("usage")), _written(message)
     if refused:
-        raise CallError("refused", hide(refused), tokens=tokens)
+        raise CallError("refused", hide(refused), tokens=tokens, written=written)
     if cause := _FINISHES.get(finish):
         detail = f"{_TOLD[cause]} (finish_reason {finish})"
         again = cause == "server_error"
-        raise CallError(cause, detail, transient=again, tokens=tokens, answered=True)
+        raise CallError(
+            cause, detail, transient=again, tokens=tokens, answered=True, written=written
+        )
     thought = next((name for name in _THOUGHTS if message.get(name)), "")
     if thought and not text.strip():
         detail = f"the reply is empty, all of its text stands in {thought}"
-        raise CallError("empty", detail, tokens=tokens)
-    return Reply(text=text, tokens=tokens)
+        raise CallError("empty", detail, tokens=tokens, written=written)
+    return Reply(text=text, tokens=tokens, written=written)
 
 
 def body_of(content: bytes) -> Any:
@@ -144,6 +150,23 @@ def _text(content: object) -> str:
     if isinstance(content, list):
         return "".join(_part(part) for part in content)
     return str(content or "") if not isinstance(content, Mapping) else _part(content)
+
+
+def _written(message: Mapping[str, Any]) -> int:
+    """Return how many bytes all is that a message has in it, its thoughts once."""
+    fields = [message.get(name) or "" for name in ("content", "refusal")]
+    thoughts = [_size(message.get(name) or "") for name in _THOUGHTS]
+    return sum(map(_size, fields)) + max(thoughts)
+
+
+def _size(value: object, depth: int = 4) -> int:
+    """Return how many bytes of text stand in the parts of a field."""
+    if isinstance(value, str):
+        return len(value.encode(errors="replace"))
+    inner = value.values() if isinstance(value, Mapping) else value
+    if not depth or not isinstance(inner, Iterable):
+        return 0
+    return sum(_size(each, depth - 1) for each in inner)
 
 
 def _part(part: object) -> str:

@@ -64,6 +64,7 @@ async def give(session: Session, case: Case, other: str, key: str) -> Verdict:
         attempts=bill.attempts,
         prompt_tokens=bill.prompt_tokens,
         output_tokens=bill.output_tokens,
+        estimated=bill.estimated,
         seconds=round(time.monotonic() - begun, 3),
     )
 

@@ -10,10 +10,13 @@ from pathlib import Path
 
 from assay import store
 from assay.errors import JudgeError
+from assay.folder import TRIALS
 from assay.judge import contract, learned, rubric
 from assay.judge.causes import NOT_FOUND
-from assay.judge.cost import price_of
+from assay.judge.cost import Price, price_of
 from assay.judge.estimate import Estimate, add_up, extrapolate
+from assay.judge.ledger import budget_of_run
+from assay.judge.log import identity, rows
 from assay.judge.mode import Calls
 from assay.judge.modes import MODES
 from assay.judge.remedies import remedy
@@ -22,6 +25,7 @@ from assay.judge.session import Session
 from assay.judge.settings import JudgeSettings
 from assay.judge.verdict import give
 from assay.records import Case, Message, Prediction, Sample, Verdict
+from assay.text import flat
 
 LONGEST_S = 60.0
 
@@ -63,8 +67,31 @@ def check_one(
     quick = replace(
         settings, retries=min(settings.retries, 2), timeout_s=min(settings.timeout_s, LONGEST_S)
     )
-    trial = asyncio.run(_check(quick, chosen, case))
+    name = identity(settings, chosen)
+    if earlier := _earlier(settings, name, samples):
+        return extrapolate(earlier, lengths, calls, settings, price)
+    trial, models = asyncio.run(_try(quick, chosen, case))
+    if price and samples:
+        _keep(trial, name, price, samples.with_name(TRIALS))
+    for cause in trial.unscored.values():
+        raise _judge_error(settings, cause, trial.commentary, case[0].id, models)
     return extrapolate(trial, lengths, calls, settings, price)
+
+
+def _earlier(settings: JudgeSettings, name: str, samples: Path | None) -> Verdict | None:
+    """Return the last trial in a run whose cap is reached, which another one would pass."""
+    if not samples or budget_of_run(settings, samples.parent, samples).left > 0:
+        return None
+    trials = samples.with_name(TRIALS)
+    given = [row for row in rows(trials) if row.key == name] if trials.is_file() else []
+    return next((row for row in reversed(given) if not row.unscored), None)
+
+
+def _keep(trial: Verdict, name: str, price: Price, log: Path) -> None:
+    """Keep what a trial cost: it is of the run's money, and tells what a verdict is likely to."""
+    cost = price.of(trial.prompt_tokens, trial.output_tokens)
+    with store.appending(log) as file:
+        store.append(file, replace(trial, key=name, cost=cost))
 
 
 def _survey(
@@ -85,16 +112,17 @@ def _survey(
     return longest, lengths
 
 
-async def _check(settings: JudgeSettings, chosen: Rubric, case: Case) -> Verdict:
+async def _try(
+    settings: JudgeSettings, chosen: Rubric, case: Case
+) -> tuple[Verdict, Sequence[str]]:
+    """Return the judge's verdict, and where it knows no such model, those that it serves."""
     async with Session(settings, chosen, learned.recall(settings)) as session:
         # it may take minutes to answer; by now the endpoint is known to hold no password
-        print(f"asking {settings.model} at {settings.endpoint} for a verdict", flush=True)
+        print(flat(f"asking {settings.model} at {settings.endpoint} for a verdict"), flush=True)
         verdict = await give(session, case, "")
-        for cause in verdict.unscored.values():
-            # the list is a hint alone: many endpoints have none, or other names in it
-            models = await session.endpoint.models() if cause == NOT_FOUND else []
-            raise _judge_error(settings, cause, verdict.commentary, case[0].id, models)
-    return verdict
+        # the list is a hint alone: many endpoints have none, or other names in it
+        unknown = NOT_FOUND in list(verdict.unscored.values())[:1]
+        return verdict, await session.endpoint.models() if unknown else []
 
 
 def _judge_error(

@@ -16,7 +16,7 @@ from typing import Any
 
 from assay.errors import JudgeError
 from assay.folder import PANEL
-from assay.judge.access import check_access, origin
+from assay.judge.access import check_access, place
 from assay.judge.settings import JudgeSettings, Seat
 
 
@@ -48,34 +48,35 @@ def seats(settings: JudgeSettings) -> list[JudgeSettings]:
 
 
 def _key_of(seat: Seat, first: JudgeSettings) -> str:
-    """Return the variable of a seat's key: its own, or the first judge's at the same server."""
+    """Return the variable of a seat's key: its own, or the first judge's at the same endpoint."""
     if seat.api_key_env is not None:
         return seat.api_key_env
-    return first.api_key_env if _at_the_same_server(seat, first) else ""
+    return first.api_key_env if _at_the_same_endpoint(seat, first) else ""
 
 
 def _own(
     given: Mapping[str, Any] | None, firsts: Mapping[str, Any], seat: Seat, first: JudgeSettings
 ) -> Mapping[str, Any]:
-    """Return what a seat sends of a kind: its own, or the first judge's at the same server."""
+    """Return what a seat sends of a kind: its own, or the first judge's at the same endpoint."""
     if given is not None:
         return given
-    return firsts if _at_the_same_server(seat, first) else {}
+    return firsts if _at_the_same_endpoint(seat, first) else {}
 
 
-def _at_the_same_server(seat: Seat, first: JudgeSettings) -> bool:
-    return not seat.endpoint or origin(seat.endpoint) == origin(first.endpoint)
+def _at_the_same_endpoint(seat: Seat, first: JudgeSettings) -> bool:
+    """One host may serve several customers by path: another path is another endpoint."""
+    return not seat.endpoint or place(seat.endpoint) == place(first.endpoint)
 
 
 def _check_seats(judges: list[JudgeSettings]) -> None:
     seen = set()
     for judge in judges:
-        if (judge.model, judge.endpoint) in seen:
+        if (judge.model, place(judge.endpoint)) in seen:
             raise JudgeError(
                 f"judge.panel: {judge.model} at {judge.endpoint} sits there twice, or is the judge",
                 "Name each judge once",
             )
-        seen.add((judge.model, judge.endpoint))
+        seen.add((judge.model, place(judge.endpoint)))
 
 
 def log_of(seat: JudgeSettings, first: Path) -> Path:

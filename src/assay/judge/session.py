@@ -11,9 +11,11 @@ from typing import Any, Self
 
 from assay.judge import contract
 from assay.judge.contract import Chat
+from assay.judge.cost import Usage, tokens_of, usage_of
 from assay.judge.dialect import Dialect
 from assay.judge.endpoint import Endpoint
 from assay.judge.outcome import CallError, Reply
+from assay.judge.purse import Expected, Purse
 from assay.judge.rubric import Rubric
 from assay.judge.settings import JudgeSettings
 from assay.judge.throttle import Meter, Throttle, wait_s
@@ -24,23 +26,31 @@ ONCE = 1  # so often is asked again what an endpoint may have been paid for
 
 @dataclass
 class Bill:
-    """What was asked for and paid for so far."""
+    """What was asked for and paid for so far; tokens that the endpoint did not count are
+    `estimated`."""
 
     attempts: int = 0
     prompt_tokens: int = 0
     output_tokens: int = 0
+    estimated: bool = False
 
-    def add(self, tokens: tuple[int, int]) -> None:
-        """Add the prompt and output tokens of one request."""
-        self.prompt_tokens += tokens[0]
-        self.output_tokens += tokens[1]
+    def add(self, usage: Usage) -> None:
+        """Add what one request took."""
+        self.prompt_tokens += usage.prompt
+        self.output_tokens += usage.output
+        self.estimated |= usage.estimated
 
 
 class Session:
-    """One judge at work, inside one event loop: `async with Session(settings, rubric) as s`."""
+    """One judge at work, inside one event loop: `async with Session(settings, rubric) as s`. What
+    its requests take is paid from the `purse`, where there is one."""
 
     def __init__(
-        self, settings: JudgeSettings, rubric: Rubric, dialect: Dialect | None = None
+        self,
+        settings: JudgeSettings,
+        rubric: Rubric,
+        dialect: Dialect | None = None,
+        purse: Purse | None = None,
     ) -> None:
         self.settings = settings
         self.rubric = rubric
@@ -48,6 +58,7 @@ class Session:
         self.endpoint = Endpoint(settings, dialect)
         self.throttle = Throttle(settings.concurrency)
         self.bill = Bill()
+        self.purse = purse
         self._replies = 0
         self._requests = Meter(settings.requests_per_minute)
         self._tokens = Meter(settings.tokens_per_minute)
@@ -82,6 +93,8 @@ class Session:
             expected = self._expected_tokens(chat)
             await self._requests.take(1)
             await self._tokens.take(expected)
+            if self.purse:
+                self.purse.check()
             bill.attempts += 1
             self.bill.attempts += 1
             try:
@@ -90,25 +103,32 @@ class Session:
             except TimeoutError:
                 raise CallError("timeout", "it did not answer in time", transient=True) from None
             except CallError as error:
-                self._pay(error.tokens, bill)
+                self._pay(chat, error, bill, cut=error.cause == "truncated")
                 if error.cause == "rate_limited" or error.wait is not None:
                     self.throttle.slowed(epoch)
                 raise
             self.throttle.passed(epoch)
-        self._pay(reply.tokens, bill)
+        usage = self._pay(chat, reply, bill)
         self._replies += 1
-        self._tokens.correct(sum(reply.tokens) - expected)
+        self._tokens.correct(usage.prompt + usage.output - expected)
         return reply
 
-    def _pay(self, tokens: tuple[int, int], bill: Bill) -> None:
-        bill.add(tokens)
-        self.bill.add(tokens)
+    def _pay(
+        self, chat: Chat, brought: Reply | CallError, bill: Bill, *, cut: bool = False
+    ) -> Usage:
+        most = self.settings.max_tokens if cut else 0
+        usage = usage_of(brought.tokens, prompt_tokens(chat), brought.written, most)
+        bill.add(usage)
+        self.bill.add(usage)
+        if self.purse:
+            self.purse.pay(usage)
+        return usage
 
-    def expected_tokens(self, case: Case) -> tuple[int, int]:
-        """Return the prompt and output tokens that the requests for this case may take."""
-        calls = len(self.parts) * self.settings.repeats
+    def expected(self, case: Case) -> Expected:
+        """Return what a verdict on this case is likely to need."""
+        requests = len(self.parts) * self.settings.repeats
         prompt = prompt_tokens(contract.ask_for(self.rubric, *case))
-        return calls * prompt, calls * self.settings.max_tokens
+        return Expected(requests=requests, prompt=requests * prompt)
 
     def _expected_tokens(self, chat: Chat) -> int:
         if self._replies:
@@ -118,10 +138,4 @@ class Session:
 
 def prompt_tokens(chat: Chat) -> int:
     """Return about how many tokens the messages of a prompt take."""
-    return sum(tokens_in(message["content"]) for message in chat)
-
-
-def tokens_in(text: str) -> int:
-    """Return about how many tokens a text takes, rather too many: three bytes of UTF-8 make one,
-    as for Chinese; English takes fewer."""
-    return len(text.encode()) // 3 + 4
+    return sum(tokens_of(len(message["content"].encode())) for message in chat)

@@ -15,7 +15,7 @@ from assay.judge.cost import Price
 class Seat:
     """A further judge: its model, and where it differs from the first one, its endpoint, the
     environment variable of its key, its headers, query and extra_body. None of those of the first
-    judge goes to another server: there a seat that names no variable is asked without a key."""
+    judge goes to another endpoint: there a seat that names no variable is asked without a key."""
 
     model: Annotated[str, MinLen(1)]
     endpoint: str = ""
@@ -50,9 +50,9 @@ class JudgeSettings:
 
     `concurrency` is the most requests in flight; the two limits a minute (0: none) spread requests
     and tokens evenly. `timeout_s` is the deadline of one request; `retries` counts repeated
-    requests after transient failures. `prices` is a table model -> price; `max_cost` (0: none)
-    stops this run before it costs more, and the rest stays not_judged. The stage fails where more
-    than the share `max_unscored` has no score.
+    requests after transient failures. `prices` is a table model -> price; `max_cost` (0: none) caps
+    what the run costs, all of its judges, sides and tries together: what does not fit stays
+    not_judged. The stage fails where more than the share `max_unscored` has no score.
     """
 
     endpoint: Annotated[str, MinLen(1)]

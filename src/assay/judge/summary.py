@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from assay.judge import contract
 from assay.judge.anchors import Anchor, Shift, drift
-from assay.judge.cost import Price
+from assay.judge.cost import Budget, Price
 from assay.judge.dialect import Dialect, described
 from assay.judge.flips import Flips, compare
 from assay.judge.health import Health, examine, headline
@@ -34,7 +34,9 @@ class JudgeSummary:
     price) are those of the verdicts that count, whenever they were paid for. `drift` is how far the
     judge has moved on its `anchors` since they were frozen; `flips` how often an answer that was
     judged twice got another headline score, None where none was. `calibration` is what people's
-    labels said of this judge in an earlier run.
+    labels said of this judge in an earlier run. Of `estimated` verdicts the endpoint counted no
+    tokens, which are taken from their text. `spent` is what the whole run had cost when this was
+    written, all judges, sides and tries together (None without a price), of `max_cost` (0: no cap).
     """
 
     model: str
@@ -60,6 +62,9 @@ class JudgeSummary:
     directions: Mapping[str, Direction] = field(default_factory=dict)
     flips: Flips | None = None
     calibration: Mapping[str, Agreement] = field(default_factory=dict)
+    estimated: int = 0
+    spent: float | None = None
+    max_cost: float = 0.0
 
 
 def summarise(
@@ -74,10 +79,11 @@ def summarise(
     anchored: Mapping[str, Verdict] | None = None,
     second: Mapping[str, Verdict] | None = None,
     calibration: Mapping[str, Agreement] | None = None,
+    budget: Budget | None = None,
 ) -> JudgeSummary:
     """Return the summary of the verdicts that count (each with its answer's length), of those on
     the self-test and on the anchors, and of the `second` ones on answers that were judged twice,
-    with the `calibration` of an earlier run."""
+    with the `calibration` of an earlier run, and of the `budget` of this one."""
     rows = list(rows)
     anchored, second = anchored or {}, second or {}
     given = {verdict.id: verdict for verdict, _ in rows}
@@ -108,4 +114,7 @@ def summarise(
         directions=rubric.directions,
         calibration=calibration or {},
         flips=compare(given, second, headline, reach=rubric.high - rubric.low, far=FAR),
+        estimated=sum(verdict.estimated for verdict in paid),
+        spent=budget.spent if budget and price else None,
+        max_cost=settings.max_cost,
     )

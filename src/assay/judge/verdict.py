@@ -42,6 +42,7 @@ async def give(session: Session, case: Case, key: str) -> Verdict:
         attempts=bill.attempts,
         prompt_tokens=bill.prompt_tokens,
         output_tokens=bill.output_tokens,
+        estimated=bill.estimated,
         seconds=round(time.monotonic() - begun, 3),
     )
 

@@ -19,6 +19,7 @@ from typing import Any
 from assay.errors import InputError, KfpError, MissingExtraError
 from assay.kubeflow.clock import CLOCK, Clock
 from assay.kubeflow.connection import COOKIES, TOKEN, Connection
+from assay.settings import redacted
 
 TIMEOUT = (5.0, 30.0)  # to connect, to read; seconds
 PAGE = 100
@@ -200,7 +201,7 @@ def explained(what: str, connection: Connection) -> Iterator[None]:
         reason = getattr(error, "reason", None) or error
         text = re.sub(r"^<[^>]*>:? |^[A-Za-z]+\([^)]*\): ", "", " ".join(str(reason).split()))
         raise KfpError(
-            f"{where} cannot be reached: {text}", "Check the endpoint and the network"
+            f"{where} cannot be reached: {redacted(text)}", "Check the endpoint and the network"
         ) from None
 
 
@@ -233,9 +234,10 @@ def _told(error: Any) -> str:
     """Return the first line of the server's own message: the rest repeats it, with Go's stack."""
     try:
         body = json.loads(error.body or "{}")
-    except ValueError:  # a proxy's page
+    except (ValueError, RecursionError):  # a proxy's page
         body = {}
-    texts = [body.get(key) for key in ("message", "error_message", "error")] if body else []
-    text = next((str(text) for text in texts if text), str(error.reason or "no reason given"))
+    names = ("message", "error_message", "error") if isinstance(body, dict) else ()
+    texts = [str(body[name]).strip() for name in names if body.get(name)]
+    text = next(filter(None, texts), str(error.reason or "").strip() or "no reason given")
     # Go's errors name every caller before the cause
-    return text.strip().splitlines()[0].rpartition(": ")[2][:300].rstrip(". ")
+    return redacted(text.splitlines()[0]).rpartition(": ")[2][:300].rstrip(". ")

@@ -16,6 +16,7 @@ from assay.kubeflow.client import Kfp
 from assay.kubeflow.clock import Clock
 from assay.kubeflow.runs import Run, Task
 from assay.progress import Progress
+from assay.settings import redacted
 
 T = TypeVar("T")
 
@@ -118,10 +119,10 @@ def _read(task: Task, lines: Sequence[str]) -> Iterator[Progress]:
             yield replace(event, stage=task.name, side=side, state="running")
             return
         if ": waiting: " in plain:
-            yield Progress(stage=task.name, note=plain.partition(": ")[2][:NOTE])
+            yield Progress(stage=task.name, note=redacted(plain.partition(": ")[2])[:NOTE])
             return
     if lines:
-        yield Progress(stage=task.name, note=lines[-1].strip()[:NOTE])
+        yield Progress(stage=task.name, note=redacted(lines[-1].strip())[:NOTE])
 
 
 def _tell(event: Progress, told: dict[str, Progress], listen: progress.Listener) -> None:

@@ -7,6 +7,7 @@ import sys
 from typing import TextIO
 
 from assay.progress.events import Listener, Progress, State, name
+from assay.text import flat
 
 
 def to_lines(stream: TextIO | None = None, every: float = 5.0) -> Listener:
@@ -47,7 +48,7 @@ class Pace:
             parts.append(f"{event.state} in {clock(seconds)}")
         elif speed:
             parts.append(f"{clock((event.total - event.done) / speed)} left")
-        return ", ".join([*parts, event.note] if event.note else parts)
+        return flat(", ".join([*parts, event.note] if event.note else parts))
 
     def _begin_or_end(self, event: Progress) -> None:
         key = (event.stage, event.side)

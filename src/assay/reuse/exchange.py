@@ -18,6 +18,7 @@ from assay.folder import GENERATION
 from assay.records import Generation, Origin, Sample
 from assay.reuse.entry import ACCELERATOR, Entry, key_of
 from assay.reuse.packed import pack, present, unpacked
+from assay.text import flat
 
 
 def take(
@@ -105,4 +106,4 @@ def _told(error: Exception) -> str:
 
 
 def _say(side: str, line: str) -> None:
-    print(f"{side or 'generate'}: {line}", file=sys.stderr, flush=True)
+    print(flat(f"{side or 'generate'}: {line}"), file=sys.stderr, flush=True)

@@ -31,6 +31,7 @@ from assay.store.files import (
     write_text,
 )
 from assay.store.folders import INDEX
+from assay.store.lock import held
 from assay.store.mirror import Mirror, mirrored
 from assay.store.newest import newest
 from assay.store.outage import relied_on
@@ -50,6 +51,7 @@ __all__ = [
     "fetch",
     "fetched",
     "hash_rows",
+    "held",
     "is_remote",
     "listed",
     "locate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,11 +11,12 @@ from pathlib import Path
 
 from assay.errors import StoreError
 from assay.store import folders
+from assay.store.checksums import of_file
 from assay.store.download import download, is_here, look_up
-from assay.store.files import WEIGHT_SUFFIXES, disk, replacing
+from assay.store.files import WEIGHT_SUFFIXES, disk, replacing, to_json
 from assay.store.folders import Wanted, everything
 from assay.store.s3 import SCHEMES, Location, client, explained, locate
-from assay.store.upload import Advance, Published, head, ignore, upload
+from assay.store.upload import Advance, Checksums, Published, head, ignore, upload
 
 
 def is_remote(uri: str) -> bool:
@@ -63,6 +65,27 @@ def remove(uri: str) -> None:
         s3.delete_object(Bucket=at.bucket, Key=at.key)
 
 
+def contents(uri: str) -> dict[str, str]:
+    """Return what each file of the artifact at `uri`, in a store, is known by, by its path in it:
+    "" for an artifact that is one file. {} where there is no whole one. Raises StoreError."""
+    at = locate(uri)
+    s3 = client(at.scheme)
+    with explained(at):
+        files = folders.contents(s3, at)
+        if files is None and (single := head(s3, at)):
+            return {"": to_json(single["ETag"]).decode()}
+    return {name: to_json(known).decode() for name, known in (files or {}).items()}
+
+
+def is_known_by(path: Path, known: str) -> bool:
+    """Return whether a file here is surely what a store knows by this: see `contents`."""
+    sums = json.loads(known)
+    if not isinstance(sums, list):
+        return False
+    stated = Checksums(*sums)
+    return of_file(path, "sha256", stated.part_size) == stated.checksum
+
+
 def listed(uri: str) -> list[str]:
     """Return the relative paths of the objects under the prefix `uri`, but for those whose name
     starts with a dot. Raises StoreError."""
@@ -105,12 +128,20 @@ def publish(
     return Published(files=1, bytes=path.stat().st_size, sent=sent.size)
 
 
-def fetch(uri: str, directory: Path, advance: Advance = ignore, *, weights: bool = True) -> Path:
+def fetch(
+    uri: str,
+    directory: Path,
+    advance: Advance = ignore,
+    *,
+    weights: bool = True,
+    wanted: Wanted = everything,
+) -> Path:
     """Return a local copy of the file or folder at `uri`: `uri` itself where it is a local path,
     else a verified copy in `directory`, under its own name. Raises StoreError.
 
-    What is in `directory` already and has the right checksum is not fetched again. Without
-    `weights`, a folder's weight files stay where they are.
+    What is in `directory` already and has the right checksum is not fetched again. Of a folder in
+    a store only the files whose relative path is `wanted` are fetched, and none of its weight files
+    without `weights`.
     """
     if not is_remote(uri):
         if not Path(uri).exists():
@@ -122,7 +153,9 @@ def fetch(uri: str, directory: Path, advance: Advance = ignore, *, weights: bool
     with explained(at):
         single = None if folders.read_index(s3, at) else look_up(s3, at)
     if single is None:
-        objects = folders.objects(s3, at, everything if weights else _no_weights)
+        objects = folders.objects(
+            s3, at, lambda name: wanted(name) and (weights or _no_weights(name))
+        )
         _check_room(directory, at, sum(source.size for source in objects.values()))
         return folders.fetch(s3, target, objects, advance)
     if not is_here(target, single):

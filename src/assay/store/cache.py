@@ -47,15 +47,12 @@ def cached(uri: str, advance: Advance = ignore, *, weights: bool = True) -> Path
 
 
 @contextmanager
-def locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
-    """Keep other processes of this machine out of `folder`; a process that dies lets go of it.
-    Raises StoreError where one is in it and there is no `wait`."""
+def locked(folder: Path) -> Iterator[None]:
+    """Wait until no other process of this machine is in `folder`, and keep them out of it; a
+    process that dies lets go of it."""
     with disk(folder):
         folder.mkdir(parents=True, exist_ok=True)
         file = folder.with_name(f"{folder.name}.lock").open("w")
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise StoreError(f"{folder} is in use by another process", "Wait for its end") from None
+        fcntl.flock(file, fcntl.LOCK_EX)
         yield

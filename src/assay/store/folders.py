@@ -19,6 +19,7 @@ from assay.errors import StoreError
 from assay.store.checksums import in_threads, of_file, part_size
 from assay.store.download import StoredObject, download, is_here, look_up
 from assay.store.files import disk, to_json
+from assay.store.lock import LOCK
 from assay.store.s3 import Location, explained
 from assay.store.upload import Advance, Checksums, Published, Sent, upload
 
@@ -187,24 +188,23 @@ def under(s3: Any, at: Location, limit: int | None = None) -> dict[str, dict[str
     return {
         entry["Key"].removeprefix(prefix): entry
         for entry in entries
-        if not entry["Key"].endswith("/")
+        if not entry["Key"].endswith(("/", f"/{LOCK}"))
     }
 
 
 def version(s3: Any, at: Location) -> str:
     """Return what the folder's content is known by, "" where it is absent or not complete."""
+    files = contents(s3, at)
+    return "" if files is None else hashlib.sha256(to_json(sorted(files.items()))).hexdigest()
+
+
+def contents(s3: Any, at: Location) -> Mapping[str, Checksums | str] | None:
+    """Return what each of the folder's files is known by, its checksums or its ETag; None where
+    the folder is absent or not complete."""
     index = read_index(s3, at)
-    if index and index.state != "complete":
-        return ""
-    files: Mapping[str, object]
-    files = index.files if index else _etags(s3, at)
-    if not index and not files:
-        return ""
-    return hashlib.sha256(to_json(sorted(files.items()))).hexdigest()
-
-
-def _etags(s3: Any, at: Location) -> dict[str, object]:
-    return {name: entry["ETag"] for name, entry in under(s3, at).items()}
+    if index:
+        return index.files if index.state == "complete" else None
+    return {name: str(entry["ETag"]) for name, entry in under(s3, at).items()} or None
 
 
 def read_index(s3: Any, at: Location) -> Index | None:

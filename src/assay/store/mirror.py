@@ -1,28 +1,24 @@
 """A folder of artifacts in a store, worked on through a mirror on this machine.
 
-Each entry of the folder, a file or a folder, is an artifact of its own: whole or absent, whatever
-happens to the others. The mirror stays on this machine, so that what was killed before it was sent
-is there for the next try.
+The mirror stays on this machine, so that what was killed before it was sent is there for the next
+try, whatever another machine has sent meanwhile.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.errors import StageError
-from assay.store import artifacts
+from assay.errors import InUseError, StageError
 from assay.store.artifacts import is_remote
 from assay.store.cache import locked, place
-from assay.store.files import WEIGHT_SUFFIXES, hash_rows, read_json, write_json
+from assay.store.entries import Entries
+from assay.store.lease import leased
+from assay.store.lock import held, machine
 from assay.store.s3 import address
 from assay.store.upload import Advance, ignore
-
-_STATE = "state.json"
-_LIGHT = " without weights"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,108 +31,49 @@ class Mirror:
 
 
 @contextmanager
-def mirrored(uri: str, *, weights: bool = True, advance: Advance = ignore) -> Iterator[Mirror]:
-    """Give the folder `uri` to work in: itself where it is a local path, else a mirror of it, for
-    this process alone. What has changed when the block ends is sent. Without `weights`, weight
-    files stay in the store. `advance` is told of bytes as they come and go. Raises StoreError."""
+def mirrored(
+    uri: str, *, weights: bool = True, advance: Advance = ignore, alone: bool = True
+) -> Iterator[Mirror]:
+    """Give the folder `uri` to work in: itself where it is a local path, else a mirror of it. What
+    has changed when the block ends is sent. Without `weights`, weight files stay in the store.
+    `advance` is told of bytes as they come and go.
+
+    Nobody else works in it meanwhile, on any machine; who is not `alone` writes only what no other
+    writes, and is not kept out. Raises InUseError, StoreError, and StageError where another
+    machine has taken the folder over.
+    """
     if not is_remote(uri):
-        yield Mirror(folder=Path(uri), send=lambda: None)
+        with held(Path(uri)) if alone else ExitStack():
+            yield Mirror(folder=Path(uri), send=lambda: None)
         return
     uri = uri.rstrip("/")
     home = place("mirrors", address(), uri)
-    with locked(home, wait=False):
-        mirror = _Mirrored(uri, home, advance)
-        mirror.bring(weights)
-        try:
-            yield Mirror(folder=mirror.folder, send=mirror.send)
-        except StageError:  # it keeps what it had finished, such as verdicts that were paid for
-            mirror.send()
-            raise
-        mirror.send()
-
-
-class _Mirrored:
-    """The mirror's `state` says of each entry which version the store had when the two were the
-    same, and what the files here looked like then."""
-
-    def __init__(self, uri: str, home: Path, advance: Advance) -> None:
-        self.uri, self.home, self.advance = uri, home, advance
-        self.folder = home / uri.rpartition("/")[2]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = home / _STATE
-        self.state: dict[str, list[str]] = read_json(path) if path.is_file() else {}
-
-    def bring(self, weights: bool) -> None:
-        """Take what the store has and the mirror has not. What only the mirror has is kept,
-        unless it was in the store once: then it was removed there."""
-        there: dict[str, bool] = {}
-        for path in artifacts.listed(self.uri):
-            name = path.partition("/")[0]
-            there[name] = there.get(name, False) or path.endswith(WEIGHT_SUFFIXES)
-        for name in set(self.state) - set(there):
-            _remove(self.folder / name)
-            self._remember(name, None)
-        for name, heavy in there.items():
-            self._bring_one(name, light=heavy and not weights)
-
-    def _bring_one(self, name: str, *, light: bool) -> None:
-        there = artifacts.version(f"{self.uri}/{name}")
-        here = self.state.get(name, [""])[0]
-        if not there or here == there or (light and here == there + _LIGHT):
-            return
-        artifacts.fetch(f"{self.uri}/{name}", self.folder, self.advance, weights=not light)
-        self._remember(name, there + _LIGHT if light else there)
-
-    def send(self) -> None:
-        """Send what has changed, in the order in which it was written, so that a file that says
-        that others are complete comes after them."""
-        for path in sorted(filter(_is_finished, self.folder.iterdir()), key=_written):
-            version, looked = self.state.get(path.name, ["", ""])
-            if version.endswith(_LIGHT) or looked == _look(path) or not any(_files(path)):
-                continue
-            uri = f"{self.uri}/{path.name}"
-            artifacts.publish(path, uri, self.advance, wanted=_is_finished_name)
-            self._remember(path.name, artifacts.version(uri))
-
-    def _remember(self, name: str, version: str | None) -> None:
-        if version is None:
-            del self.state[name]
+    with ExitStack() as stack:
+        if alone:
+            stack.enter_context(held(home, uri, again=False))
+            lease = stack.enter_context(leased(uri, machine(home)))
+            entries = Entries(uri, home, advance, check=lease.check)
+            entries.save()
         else:
-            self.state[name] = [version, _look(self.folder / name)]
-        write_json(self.home / _STATE, self.state)
+            entries = Entries(uri, stack.enter_context(_beside(home, uri)), advance)
+        entries.bring(weights)
+        if not alone:
+            entries.keep_as_they_are()
+        try:
+            yield Mirror(folder=entries.folder, send=entries.send)
+        except StageError:  # it keeps what it had finished, such as verdicts that were paid for
+            entries.send()
+            raise
+        entries.send()
 
 
-def _is_finished(path: Path) -> bool:
-    return _is_finished_name(path.name)
-
-
-def _is_finished_name(name: str) -> bool:
-    """Whether it is a result rather than a stage's unfinished work, by the names of such work."""
-    parts = name.split("/")
-    return not any(part.startswith(".") or part.endswith("partial") for part in parts)
-
-
-def _files(path: Path) -> Iterator[tuple[str, Path]]:
-    if path.is_file():
-        yield path.name, path
-        return
-    for file in sorted(path.rglob("*")):
-        name = file.relative_to(path).as_posix()
-        if file.is_file() and _is_finished_name(name):
-            yield name, file
-
-
-def _look(path: Path) -> str:
-    states = ((name, file.stat()) for name, file in _files(path))
-    return hash_rows([name, state.st_size, state.st_mtime_ns] for name, state in states)
-
-
-def _written(path: Path) -> int:
-    return max((file.stat().st_mtime_ns for _, file in _files(path)), default=0)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+@contextmanager
+def _beside(home: Path, uri: str) -> Iterator[Path]:
+    """Give the mirror's home, or, where a process works in it, one beside it."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(home, uri, again=False))
+        except InUseError:
+            home = home.with_name(f"{home.name}.read")
+            stack.enter_context(locked(home))
+        yield home

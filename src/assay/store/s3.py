@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from assay.errors import AssayError, MissingExtraError, StoreError, StoreUnavailableError
-from assay.settings import has_query
+from assay.settings import has_query, redacted
 from assay.store import outage
 from assay.store.checksums import THREADS
 from assay.text import one_line
@@ -24,6 +24,7 @@ from assay.text import one_line
 SCHEMES = ("s3", "minio")
 
 _ADDRESS = "AWS_ENDPOINT_URL_S3"
+_WRITE = "Write s3://BUCKET/KEY, without . and .."
 _KEYS = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 _REMEDIES = {
     "400": f"Check {_ADDRESS}: whether it is http:// or https://, and its port",
@@ -57,12 +58,15 @@ class Location(NamedTuple):
 
 def locate(uri: str) -> Location:
     """Return the parts of an s3:// or minio:// `uri`. Raises StoreError."""
-    parts = urlsplit(uri, allow_fragments=False)
+    try:
+        parts = urlsplit(uri, allow_fragments=False)
+    except ValueError:  # a bracket that it takes for an IPv6 address
+        raise StoreError(f"{uri!r} names no object", _WRITE) from None
     key = uri.removeprefix(f"{parts.scheme}://{parts.netloc}").strip("/")
     if "@" in parts.netloc:
         raise StoreError("a store's URI holds a user name or password", f"Leave it out. {_KEYS}")
     if not parts.netloc or not key or any(part in (".", "..") for part in key.split("/")):
-        raise StoreError(f"{uri!r} names no object", "Write s3://BUCKET/KEY, without . and ..")
+        raise StoreError(f"{uri!r} names no object", _WRITE)
     return Location(parts.scheme, parts.netloc, key)
 
 
@@ -146,14 +150,16 @@ def explained(where: object) -> Iterator[None]:
             )
         ) from None
     except (errors.BotoCoreError, ValueError) as error:
-        raise StoreError(f"{where}: {error}", f"Check {_ADDRESS} and the URI") from None
+        raise StoreError(
+            f"{where}: {redacted(str(error))}", f"Check {_ADDRESS} and the URI"
+        ) from None
 
 
 def _refused(where: object, response: dict[str, Any]) -> AssayError:
     error = response.get("Error", {})
     code = error.get("Code", "")
     remedy = _REMEDIES.get(code, "Try again: it resumes where it stopped")
-    told = one_line(f"{code}: {error.get('Message', '')}")
+    told = one_line(redacted(f"{code}: {error.get('Message', '')}"))
     refusal = StoreError(f"{where}: the store says {told}", remedy)
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     return _away(refusal) if outage.is_passing(status, response) else refusal
@@ -166,4 +172,4 @@ def _away(error: StoreError) -> AssayError:
 
 
 def _last(error: Exception) -> str:
-    return str(error).split(": ")[-1][:200]
+    return redacted(str(error)).split(": ")[-1][:200]

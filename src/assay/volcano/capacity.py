@@ -12,6 +12,7 @@ from assay import store
 from assay.errors import InputError, check_all
 from assay.placement import ClusterSettings, quantity
 from assay.queues import Stage, TaskConfig, check_place
+from assay.text import flat
 from assay.volcano import job
 from assay.volcano.api import Api, ApiError, nodes, patiently, priority_class, queue, request
 
@@ -146,5 +147,5 @@ def _look(api: Api, path: str, query: Mapping[str, str] | None = None) -> Object
         if error.status == 404:
             return {}
         remedy = "; manifests/ gives the right" if error.status == 403 else ""
-        print(f"preflight: not checked: {error.message}{remedy}", flush=True)
+        print(flat(f"preflight: not checked: {error.message}{remedy}"), flush=True)
         return None

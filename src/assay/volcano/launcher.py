@@ -19,6 +19,7 @@ from assay import store
 from assay.errors import AssayError, StageError
 from assay.placement import ClusterSettings
 from assay.queues import TaskConfig, Work, check_place
+from assay.text import flat
 from assay.volcano import explain, job, lease, published
 from assay.volcano.api import Api, ApiError, jobs, own_pod, patiently, pods, request
 from assay.volcano.follow import follow
@@ -79,7 +80,7 @@ def _done(api: Api, work: Work, settings: ClusterSettings, wanted: Object) -> Ma
         try:
             ending = follow(api, live, work.stage, settings, begun)
         except explain.TakenAwayError as error:
-            print(f"{work.stage}: {error.what}; the Job waits in its queue again", flush=True)
+            print(flat(f"{work.stage}: {error.what}; the Job waits in its queue again"), flush=True)
             _replace(api, name)
             continue
         if ending.metadata:
@@ -122,7 +123,9 @@ def end(api: Api, name: str, seconds: float = 0.0) -> None:
                 time.sleep(0.1)
                 continue
             if error.status != 404:
-                print(f"Job {name} could not be deleted: {error}", file=sys.stderr, flush=True)
+                print(
+                    flat(f"Job {name} could not be deleted: {error}"), file=sys.stderr, flush=True
+                )
             return
 
 

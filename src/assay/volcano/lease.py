@@ -24,6 +24,7 @@ from types import FrameType
 from assay import exits, store
 from assay.errors import AssayError, StageError
 from assay.queues import Work
+from assay.text import flat
 
 LEASE = "ASSAY_LEASE_S"  # how long a worker works without a launcher, seconds; 0: for ever
 SHARES = 10  # a lease is renewed, and looked at, so many times in its term
@@ -58,7 +59,9 @@ def renewed(work: Work, seconds: float) -> Iterator[float]:
     with store.relied_on(False):  # a Job is not kept waiting for it
         problem = _write(uri)
     if problem:
-        print(f"{work.stage}: its Job would work on without a launcher: {problem}", flush=True)
+        print(
+            flat(f"{work.stage}: its Job would work on without a launcher: {problem}"), flush=True
+        )
     renewing = threading.Thread(target=renew, name="lease", daemon=True)
     renewing.start()
     try:
@@ -86,7 +89,7 @@ def _remove(uri: str) -> None:
     try:
         store.remove(uri)
     except AssayError as error:
-        print(f"{uri} is left in the store: {error.what}", file=sys.stderr, flush=True)
+        print(flat(f"{uri} is left in the store: {error.what}"), file=sys.stderr, flush=True)
 
 
 @dataclass(kw_only=True)

@@ -10,6 +10,7 @@ from assay.errors import InputError
 from assay.folder import GENERATION, MANIFEST
 from assay.queues import Work
 from assay.records import Generation, ModelManifest
+from assay.text import flat
 
 RECORDS = {"finetune": MANIFEST, "generate": GENERATION}
 
@@ -20,7 +21,7 @@ def found(work: Work) -> Mapping[str, Any] | None:
     try:
         metadata = _metadata(work)
     except InputError as error:
-        print(f"{work.stage}: not known whether it was done before: {error.what}", flush=True)
+        print(flat(f"{work.stage}: not known whether it was done before: {error.what}"), flush=True)
         return None
     if metadata is not None:
         print(f"{work.stage}: done by an earlier try, which published {work.key}", flush=True)

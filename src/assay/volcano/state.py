@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from assay.errors import StageError
+from assay.text import flat
 from assay.volcano import explain, waiting
 from assay.volcano.api import Api
 from assay.volcano.observe import Notice, Object
@@ -143,7 +144,7 @@ def tell(state: JobState, now: float) -> None:
     news = any(not any(part in before for before in state.told) for part in parts)
     if news or (parts and settled and state.reasons != state.told):
         state.told, state.why = state.reasons, "; ".join(parts)
-        _say(f"{state.stage}: waiting: {state.why}")
+        _say(flat(f"{state.stage}: waiting: {state.why}"))
 
 
 def _runs(pod: Object) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 
 from assay import store
 from assay.cli.main import main
-from assay.errors import StageError, StoreError
+from assay.errors import InUseError, StageError, StoreError
 from assay.store.folders import INDEX
 
 
@@ -156,3 +159,164 @@ def test_two_processes_do_not_work_on_one_folder(bucket: str) -> None:
         store.mirrored(f"{bucket}/x"),
     ):
         pass
+
+
+@contextmanager
+def machine(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Work as on another machine: with its own cache."""
+    with monkeypatch.context() as other:
+        other.setenv("ASSAY_CACHE", str(tmp_path / name))
+        yield
+
+
+def die_in(uri: str, work: Callable[[Path], object]) -> None:
+    """Do some work in the mirror of `uri` and end as a killed process does: nothing is sent."""
+
+    def killed() -> None:
+        with store.mirrored(uri) as mirror:
+            work(mirror.folder)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        killed()
+
+
+def append(path: Path, *names: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as file:
+        file.writelines(f"{name}\n" for name in names)
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()
+
+
+def test_what_a_killed_machine_had_not_sent_outlives_what_another_adds(
+    bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    uri, log = f"{bucket}/run", "candidate/verdicts.jsonl"
+    old = [f"old {number}" for number in range(3)]
+    new = [f"new {number}" for number in range(4000)]
+    with machine("a", monkeypatch, tmp_path), store.mirrored(uri) as mirror:
+        append(mirror.folder / log, *old)
+        (mirror.folder / "candidate" / "predictions.jsonl").write_text("of a")
+
+    def judge(folder: Path) -> None:
+        append(folder / log, *new)
+        (folder / "candidate" / "partial").mkdir()
+        (folder / "candidate" / "partial" / "predictions.jsonl").write_text("half")
+
+    with machine("a", monkeypatch, tmp_path):
+        die_in(uri, judge)
+    with machine("b", monkeypatch, tmp_path), store.mirrored(uri) as mirror:
+        (mirror.folder / "candidate" / "scores.jsonl").write_text("of b")
+        (mirror.folder / "candidate" / "predictions.jsonl").write_text("of b")
+        append(mirror.folder / log, "of b")
+    with machine("a", monkeypatch, tmp_path), store.mirrored(uri) as mirror:
+        assert lines(mirror.folder / log) == [*old, "of b", *new]
+        assert (mirror.folder / "candidate" / "scores.jsonl").read_text() == "of b"
+        assert (mirror.folder / "candidate" / "predictions.jsonl").read_text() == "of b"
+        assert (mirror.folder / "candidate" / "partial" / "predictions.jsonl").exists()
+    with machine("c", monkeypatch, tmp_path), store.mirrored(uri) as mirror:
+        assert lines(mirror.folder / log) == [*old, "of b", *new]
+
+
+def test_the_rows_of_an_upload_that_was_cut_off_come_to_another_machine(
+    bucket: str, raw: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    uri, log = f"{bucket}/run", "candidate/verdicts.jsonl"
+    with machine("a", monkeypatch, tmp_path), store.mirrored(uri) as mirror:
+        append(mirror.folder / log, "paid for")
+        (mirror.folder / "candidate" / "predictions.jsonl").write_text("half of a new version")
+    where = {"Bucket": bucket.removeprefix("minio://"), "Key": f"run/candidate/{INDEX}"}
+    files = dict.fromkeys(("verdicts.jsonl", "predictions.jsonl"), ("", "", 0))
+    index = {"state": "uploading", "files": dict.fromkeys(files, SUMS)}
+    raw.put_object(**where, Body=json.dumps(index).encode())
+    with machine("b", monkeypatch, tmp_path), store.mirrored(uri) as mirror:
+        assert names(mirror.folder) == {log}
+        append(mirror.folder / log, "of b")
+    with machine("a", monkeypatch, tmp_path), store.mirrored(uri) as mirror:
+        assert lines(mirror.folder / log) == ["paid for", "of b"]
+
+
+SUMS = {"sha256": "", "crc64nvme": "", "part_size": 0}
+
+
+def test_what_the_store_got_meanwhile_is_taken_before_anything_is_sent(
+    bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    uri = f"{bucket}/run"
+    with store.mirrored(uri) as mirror:
+        append(mirror.folder / "pairs.jsonl", "first")
+        mirror.send()
+        theirs = tmp_path / "theirs.jsonl"
+        append(theirs, "first", "theirs")
+        store.publish(theirs, f"{uri}/pairs.jsonl")  # by who keeps to no lock
+        append(mirror.folder / "pairs.jsonl", "ours")
+    copy = store.fetch(f"{uri}/pairs.jsonl", tmp_path / "copy")
+    assert lines(copy) == ["first", "theirs", "ours"]
+
+
+def test_what_was_removed_in_the_store_goes_but_for_what_is_unsent(
+    bucket: str, raw: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    uri = f"{bucket}/run"
+    with store.mirrored(uri) as mirror:
+        append(mirror.folder / "candidate" / "verdicts.jsonl", "sent")
+        append(mirror.folder / "candidate" / "specs.jsonl", "sent")
+    die_in(uri, lambda folder: append(folder / "candidate" / "verdicts.jsonl", "unsent"))
+    for name in ("verdicts.jsonl", "specs.jsonl", INDEX):
+        raw.delete_object(Bucket=bucket.removeprefix("minio://"), Key=f"run/candidate/{name}")
+    with store.mirrored(uri) as mirror:
+        assert names(mirror.folder) == {"candidate/verdicts.jsonl"}
+        assert lines(mirror.folder / "candidate" / "verdicts.jsonl") == ["sent", "unsent"]
+    assert store.listed(uri) == ["candidate/verdicts.jsonl"]
+
+
+def test_who_reads_is_not_kept_out_and_sends_what_it_wrote_alone(
+    bucket: str, tmp_path: Path
+) -> None:
+    uri = f"{bucket}/run"
+    with store.mirrored(uri) as mirror:
+        append(mirror.folder / "pairs.jsonl", "sent")
+        mirror.send()
+        append(mirror.folder / "pairs.jsonl", "unsent")
+        for _ in range(2):
+            with store.mirrored(uri, alone=False) as reader:
+                assert lines(reader.folder / "pairs.jsonl") == ["sent"]
+                (reader.folder / "report.html").write_text("page")
+        assert lines(store.fetch(f"{uri}/pairs.jsonl", tmp_path)) == ["sent"]
+        assert store.exists(f"{uri}/report.html")
+    die_in(uri, lambda folder: append(folder / "pairs.jsonl", "later"))
+    with store.mirrored(uri, alone=False) as reader:
+        assert lines(reader.folder / "pairs.jsonl") == ["sent", "unsent", "later"]
+    assert lines(store.fetch(f"{uri}/pairs.jsonl", tmp_path)) == ["sent", "unsent"]
+
+
+def test_two_machines_do_not_work_on_one_folder(
+    bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    uri = f"{bucket}/run"
+    with (
+        store.mirrored(uri),
+        machine("b", monkeypatch, tmp_path),
+        pytest.raises(InUseError, match="in use by another process"),
+        store.mirrored(uri),
+    ):
+        pass
+    assert store.listed(uri) == []
+
+
+def test_a_mirror_of_an_earlier_version_is_compared_anew(
+    bucket: str, cache: Path, raw: Any
+) -> None:
+    with store.mirrored(f"{bucket}/x") as mirror:
+        write(mirror.folder)
+        append(mirror.folder / "candidate" / "verdicts.jsonl", "paid for")
+    state = next(cache.rglob("state.json"))
+    state.write_text('{"model": ["aa", "bb"], "candidate": ["cc", "dd"]}')
+    weights = mirror.folder / "model" / "model.safetensors"
+    before = weights.stat().st_ino
+    with store.mirrored(f"{bucket}/x") as mirror:
+        assert names(mirror.folder) > FINISHED | {"candidate/verdicts.jsonl"}
+        assert weights.stat().st_ino == before  # not fetched again

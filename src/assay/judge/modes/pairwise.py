@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 
 from assay import cases, progress, store
-from assay.folder import PAIRING, PAIRS, SECOND_PAIRS
-from assay.judge.cost import Price
+from assay.folder import PAIRING, PAIRS, SECOND_PAIRS, TRIALS
+from assay.judge.cost import Budget, Price
 from assay.judge.flips import Flips, compare, judge_again
 from assay.judge.hearing import Hearing, Keyed, check_share
-from assay.judge.log import as_asked, identity, not_judged, pending, verdicts
+from assay.judge.ledger import budget_beside
+from assay.judge.log import alone, bring, not_judged, pending, verdicts
 from assay.judge.mode import Calls, JudgeJob, JudgeMode, priced
 from assay.judge.pair_contract import ask_for
 from assay.judge.pair_verdict import LOSS, WIN, WIN_RATE, Preference, give, preference_of
+from assay.judge.purse import Expected
 from assay.judge.session import Session, prompt_tokens
 from assay.judge.settings import JudgeSettings
 from assay.progress import Listener
@@ -33,7 +35,8 @@ class PairSummary:
     `ties` and `losses` of the candidate, how many of the ties are `inconsistent` (the reply changed
     with the order), and what has no score, by cause. Each pair was asked `repeats` times in both
     orders. `flips` says how often a pair that was judged twice got another outcome, None where none
-    was. `cost` is None without a price."""
+    was. `cost` is None without a price; `estimated`, `spent` and `max_cost` are as of
+    JudgeSummary."""
 
     model: str
     pairs: int
@@ -48,8 +51,12 @@ class PairSummary:
     cost: float | None
     repeats: int = 1
     flips: Flips | None = None
+    estimated: int = 0
+    spent: float | None = None
+    max_cost: float = 0.0
 
 
+@alone
 def judge_pairs(
     samples: Path,
     baseline: Path,
@@ -57,6 +64,7 @@ def judge_pairs(
     out: Path,
     settings: JudgeSettings,
     *,
+    budget: Budget | None = None,
     only_failed: bool = False,
     listen: Listener = progress.ignore,
 ) -> None:
@@ -64,56 +72,78 @@ def judge_pairs(
     has none yet: win-rate is 100 where the candidate's is better, 0 where the baseline's is, 50
     for a tie; order-flip is 100 where the order changed the reply. With repeats the majority of
     them counts, and without one it is a tie. Then write pairs.json (PairSummary) beside it. What
-    was paid for is not asked again. Raises InputError before anything is paid for, and StageError
-    where too many pairs have no score."""
+    was paid for is not asked again; `budget` is as of `judge`. Raises InputError before anything is
+    paid for, and StageError where too many pairs have no score."""
     answers = list(store.read_rows(baseline, Prediction))
-    others = {row.id: row.output for row in answers}
-    unanswered = {row.id: row.unanswered for row in answers if row.unanswered}
+    others = {row.id: row for row in answers}
     cases.count(samples, candidate)
 
     def keyed() -> Iterator[Keyed]:
-        for case in cases.read(samples, candidate):
-            if case[0].id in others:
-                asked = _key(name, case, others[case[0].id])
-                yield as_asked(asked, hearing.dropped), case
+        rows = cases.read(samples, candidate)
+        return hearing.keyed(case for case in rows if case[0].id in others)
 
     async def ask(session: Session, case: Case, key: str) -> Verdict:
-        id_ = case[0].id
-        if id_ in unanswered:
-            return not_judged(id_, key, (WIN_RATE,), unanswered[id_])
-        return await give(session, case, others[id_], key)
+        other = others[case[0].id]
+        if other.unanswered:
+            return not_judged(other.id, key, (WIN_RATE,), other.unanswered)
+        return await give(session, case, other.output, key)
 
-    def expected(session: Session, case: Case) -> tuple[int, int]:
-        chat = ask_for(session.rubric, case[0], case[1].output, others[case[0].id])
-        calls = 2 * settings.repeats
-        return calls * prompt_tokens(chat), calls * settings.max_tokens
+    def expected(session: Session, case: Case) -> Expected:
+        chat = ask_for(session.rubric, case[0], case[1].output, others[case[0].id].output)
+        requests = 2 * settings.repeats
+        return Expected(requests=requests, prompt=requests * prompt_tokens(chat))
 
-    hearing = Hearing(settings, give=ask, expected=expected, names=(WIN_RATE,))
-    name = f"pairs {VERSION} {identity(settings, hearing.rubric)}"
-    hearing.recall(out, keyed())
+    def key_of(identity: str, case: Case) -> str:
+        return _key(identity, case, others[case[0].id])
+
+    hearing = Hearing(
+        replace(settings, one_call_each=False),  # a pair is asked about once, whatever that says
+        was=settings,
+        budget=budget or budget_beside(settings, out),
+        give=ask,
+        expected=expected,
+        key_of=key_of,
+        names=(WIN_RATE,),
+    )
+    hearing.learn(samples.with_name(TRIALS))
+    hearing.recall(out, keyed)
     todo = pending(out, keyed(), hearing.names, most=settings.max_samples, only_failed=only_failed)
+    bring(out, todo, out.with_name(PAIRING))
     total = todo.done + todo.left
     with progress.track(
-        listen, "judge", total=total, unit="pairs", side="pairs", done=todo.done
+        listen,
+        "judge",
+        total=total,
+        unit="pairs",
+        side="pairs",
+        done=todo.done,
+        note=hearing.note(),
     ) as tracker:
         hearing.fill(out, todo, keyed(), tracker)
-        given = verdicts(out)
+        logged = verdicts(out)
+        given = {case[0].id: logged[case[0].id] for _, case in keyed() if case[0].id in logged}
         second = judge_again(
             hearing,
             out.with_name(SECOND_PAIRS),
-            islice(keyed(), settings.max_samples or None),
+            lambda: islice(keyed(), settings.max_samples or None),
             given,
             only_failed=only_failed,
         )
-        summary = _summarise(settings, given, second, hearing.price)
+        summary = _summarise(settings, given, second, hearing.price, hearing.budget)
         store.write_json(out.with_name(PAIRING), summary)
-        check_share(summary.unscored, summary.pairs, settings, out)
+        tracker.advance(0, note=hearing.note())
+        check_share(summary.unscored, summary.pairs, settings, out, hearing.budget)
 
 
-def _key(name: str, case: Case, other: str) -> str:
+def _key(identity: str, case: Case, other: Prediction) -> str:
     sample, prediction = case
-    shown = [name, sample.messages, sample.tools, sample.target, prediction.output, other]
-    return hashlib.sha256(store.to_json(shown)).hexdigest()[:32]
+    name, _, behind = identity.partition(" ")
+    shown = [f"pairs {VERSION} {name}", sample.messages, sample.tools, sample.target]
+    shown += [prediction.output, other.output]
+    missing = [prediction.unanswered, other.unanswered]
+    shown += [missing] if any(missing) else []
+    digest = hashlib.sha256(store.to_json(shown)).hexdigest()[:32]
+    return f"{digest} {behind}" if behind else digest
 
 
 def _summarise(
@@ -121,6 +151,7 @@ def _summarise(
     given: Mapping[str, Verdict],
     second: Mapping[str, Verdict],
     price: Price | None,
+    budget: Budget,
 ) -> PairSummary:
     rows = given.values()
     causes = Counter(row.unscored[WIN_RATE] for row in rows if row.unscored)
@@ -141,6 +172,9 @@ def _summarise(
         cost=price.of(prompt, output) if price else None,
         repeats=settings.repeats,
         flips=compare(given, second, itemgetter(WIN_RATE), reach=WIN - LOSS, far=WIN - LOSS),
+        estimated=sum(row.estimated for row in paid),
+        spent=budget.spent if price else None,
+        max_cost=budget.most,
     )
 
 
@@ -159,6 +193,7 @@ def _judge(job: JudgeJob) -> None:
         job.predictions["candidate"],
         job.out / PAIRS,
         job.settings,
+        budget=job.budget,
         only_failed=job.only_failed,
         listen=job.listen,
     )

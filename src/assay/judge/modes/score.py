@@ -7,11 +7,14 @@ from itertools import islice
 from pathlib import Path
 
 from assay import cases, progress, store
-from assay.folder import ANCHORS, JUDGE, SECOND_VERDICTS, SELF_TEST, VERDICTS
+from assay.folder import ANCHORS, JUDGE, SECOND_VERDICTS, SELF_TEST, TRIALS, VERDICTS
 from assay.judge import anchors, flips, health, labelled, rubric
 from assay.judge.access import check_access
+from assay.judge.cost import Budget
+from assay.judge.earlier import identities
 from assay.judge.hearing import Hearing, Keyed, check_share
-from assay.judge.log import carry_over, identity, pending, verdicts
+from assay.judge.ledger import budget_beside
+from assay.judge.log import alone, bring, carry_over, identity, pending, verdicts
 from assay.judge.mode import Calls, JudgeJob, JudgeMode, priced
 from assay.judge.settings import JudgeSettings
 from assay.judge.summary import JudgeSummary, summarise
@@ -19,6 +22,7 @@ from assay.progress import Listener
 from assay.records import SIDES, Case, Side, Verdict
 
 
+@alone
 def judge(
     samples: Path,
     predictions: Path,
@@ -26,6 +30,7 @@ def judge(
     settings: JudgeSettings,
     *,
     side: str = "",
+    budget: Budget | None = None,
     only_failed: bool = False,
     listen: Listener = progress.ignore,
 ) -> None:
@@ -35,20 +40,25 @@ def judge(
     are judged twice in second_verdicts.jsonl.
 
     A verdict that was paid for under the same rubric, model, parameters and prediction is not
-    asked for again; one that failed is. `only_failed` leaves out what was never asked. Read the
+    asked for again; one that failed is. `only_failed` leaves out what was never asked. The run's
+    `budget` pays for it, or one of its own, for this log and those beside it. Read the
     log with `verdicts`. Raises InputError before anything is paid for, and StageError where more
     than settings.max_unscored of the verdicts have no score, with all that was done kept.
     """
-    hearing = Hearing(settings)
+    hearing = Hearing(settings, budget=budget or budget_beside(settings, out))
+    hearing.learn(samples.with_name(TRIALS))
     frozen = anchors.load(settings.anchors, hearing.rubric)
-    calibration = labelled.load(settings.calibration, hearing.identity)
+    calibration = labelled.load(
+        settings.calibration, hearing.identity, *identities(settings, hearing.rubric)
+    )
     cases.count(samples, predictions)
 
     def keyed() -> Iterator[Keyed]:
         return hearing.keyed(cases.read(samples, predictions))
 
-    hearing.recall(out, keyed())
+    hearing.recall(out, keyed)
     todo = pending(out, keyed(), hearing.names, most=settings.max_samples, only_failed=only_failed)
+    bring(out, todo, out.with_name(JUDGE))
     with progress.track(
         listen,
         "judge",
@@ -56,6 +66,7 @@ def judge(
         unit="verdicts",
         side=side,
         done=todo.done,
+        note=hearing.note(),
     ) as tracker:
         probes = health.probes() if settings.self_test else []
         tested = hearing.beside(out.with_name(SELF_TEST), list(hearing.keyed(probes)))
@@ -66,7 +77,7 @@ def judge(
         second = flips.judge_again(
             hearing,
             out.with_name(SECOND_VERDICTS),
-            islice(keyed(), settings.max_samples or None),
+            lambda: islice(keyed(), settings.max_samples or None),
             given,
             only_failed=only_failed,
         )
@@ -83,9 +94,11 @@ def judge(
             anchored,
             second,
             calibration,
+            hearing.budget,
         )
         store.write_json(out.with_name(JUDGE), summary)
-        check_share(summary.unscored, summary.verdicts, settings, out)
+        tracker.advance(0, note=hearing.note())
+        check_share(summary.unscored, summary.verdicts, settings, out, hearing.budget)
 
 
 def _with_lengths(
@@ -116,6 +129,7 @@ def judge_each_side(
             log,
             settings,
             side=f"{side}{seat}",
+            budget=job.budget,
             only_failed=job.only_failed,
             listen=job.listen,
         )
@@ -132,7 +146,7 @@ def calls(settings: JudgeSettings, sides: int) -> Calls:
     """Return what scoring so many sides asks of one judge. Raises JudgeError where the rubric, the
     anchors or the calibration cannot be read, or are none of this judge's."""
     chosen = rubric.load(settings.rubric)
-    labelled.load(settings.calibration, identity(settings, chosen))
+    labelled.load(settings.calibration, identity(settings, chosen), *identities(settings, chosen))
     parts = len(chosen.parts()) if settings.one_call_each else 1
     each = sides * parts * settings.repeats
     beside = len(anchors.load(settings.anchors, chosen))

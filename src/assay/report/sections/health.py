@@ -125,6 +125,20 @@ def _number(value: float | None) -> str:
     return "" if value is None else signed(value, "judge")
 
 
+def _cost(summary: JudgeSummary) -> str:
+    if summary.cost is None:
+        return ""
+    if not summary.estimated:
+        return f"{summary.cost:.4g}"
+    return f"about {summary.cost:.4g}: the endpoint counted no tokens of {summary.estimated:,}"
+
+
+def _of_cap(summary: JudgeSummary) -> str:
+    if summary.spent is None or not summary.max_cost:
+        return ""
+    return f"{summary.spent:.4g} of {summary.max_cost:g}"
+
+
 _ROWS = (
     ("Judge", lambda summary: f"{summary.model} at {summary.host}"),
     (
@@ -153,5 +167,6 @@ _ROWS = (
         "Tokens, in and out",
         lambda summary: f"{summary.prompt_tokens:,} + {summary.output_tokens:,}",
     ),
-    ("Cost", lambda summary: "" if summary.cost is None else f"{summary.cost:.4g}"),
+    ("Cost", _cost),
+    ("Cost of the run by then, of its cap", _of_cap),
 )
