@@ -63,7 +63,7 @@ class Run:
 
     def until(self, text: str, pod: str = "launcher") -> None:
         """Wait until a launcher has written `text`."""
-        eventually(lambda: text in self.log(pod), f"{text!r} of {pod}: {self.log(pod)}", 90)
+        eventually(lambda: text in self.log(pod), f"{text!r} of {pod}: {self.log(pod)}", 180)
 
     def phase(self, pod: str = "launcher") -> str:
         """Return the phase of a launcher's pod, "" where there is none."""

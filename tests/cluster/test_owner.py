@@ -63,16 +63,16 @@ def test_a_drained_launcher_leaves_its_job_and_a_canceled_one_does_not(space: Sp
 def test_what_a_launcher_that_was_killed_leaves_ends_itself(
     space: Space, start: Start, root: str
 ) -> None:
-    """Its run may have been canceled meanwhile. Whoever comes back in time keeps the Job."""
+    """Its run may have been canceled meanwhile. While somebody follows the Job, it goes on."""
     outputs = {"model": f"{root}/model", "training": f"{root}/training"}
     wanted = Work(stage="finetune", samples=f"{root}/samples", outputs=outputs, arguments={})
     script = "exec python3 -m tests.cluster.idle"
-    first = start(wanted, script=script, lease_s=20, retries=3)
+    first = start(wanted, script=script, lease_s=15, retries=3)
     first.until("begin")
-    first.process.kill()
-    second = start(wanted, script=script, lease_s=20, retries=3)
+    second = start(wanted, script=script, lease_s=15, retries=3)
     second.until(f"going on with Job {first.job} of an earlier try")
     uid = uid_of(space)
+    first.process.kill()
     second.process.kill()
 
     def phase() -> str:
@@ -81,7 +81,7 @@ def test_what_a_launcher_that_was_killed_leaves_ends_itself(
     eventually(lambda: phase() == "Terminated", "the Job has ended itself", 90)
     assert uid_of(space) == uid
     said = space.cluster.run("logs", f"{first.job}-master-0", "-n", space.name)
-    assert "assay: nobody has followed this Job for 20 s. Run it again" in said
+    assert "assay: nobody has followed this Job for 15 s. Run it again" in said
     third = start(wanted, script=DONE)
     assert third.wait() == 0, third.output
     assert not store.exists(f"{root}/model.lease")
