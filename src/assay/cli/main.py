@@ -25,10 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()  # what is left to write fails here, where it is handled
     except BrokenPipeError:
-        unread = [stream for stream in (sys.stdout, sys.stderr) if _reader_is_gone(stream)]
-        if not unread:
+        if not _reader_is_gone():
             raise
-        for stream in unread:  # or Python's own flush at its end says so once more
+        for stream in _unread():  # or Python's own flush at its end says so once more
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return exits.UNREAD
 
@@ -48,12 +47,18 @@ def _run(argv: Sequence[str] | None) -> int:
         return exits.INTERRUPTED
 
 
-def _reader_is_gone(stream: TextIO) -> bool:
-    """Return whether nobody reads an output any more, as after `| head`; any other pipe that broke
-    is a fault."""
-    output = select.poll()
-    output.register(stream.fileno(), 0)
-    return any(state & select.POLLERR for _, state in output.poll(0))
+def _reader_is_gone() -> bool:
+    """Return whether nobody reads the output any more, as after `| head`, or what is said beside
+    it; any other pipe that broke is a fault."""
+    return bool(_unread())
+
+
+def _unread() -> list[TextIO]:
+    streams = {stream.fileno(): stream for stream in (sys.stdout, sys.stderr)}
+    outputs = select.poll()
+    for number in streams:
+        outputs.register(number, 0)
+    return [streams[number] for number, state in outputs.poll(0) if state & select.POLLERR]
 
 
 def parser() -> argparse.ArgumentParser:
