@@ -4,9 +4,12 @@ BIN := .venv/bin
 OUT ?= demo-run
 RESOLVE := --quiet --universal --python-version 3.11 --no-annotate --no-header \
   --no-emit-index-url --no-emit-find-links
-# one for each core; idle ones take over what others have still to do
-TESTS_AT_A_TIME := --numprocesses logical --maxprocesses 8 --dist worksteal
+# idle ones take over what others have still to do; tests/conftest.py says how many there are
+TESTS_AT_A_TIME := --numprocesses auto --dist worksteal
 CLUSTER_TESTS_AT_A_TIME := --numprocesses 5
+
+# what Python compiles is kept, or each process that a test starts does it again
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all lint types unit test-model test-cluster bench pipelines images lock clean
@@ -29,7 +32,8 @@ demo: setup ## Fine-tune and evaluate a 135M model here, the whole pipeline, eve
 	PATH="$(if $(filter minio,$(STORE)),$$(dirname "$$(sh tests/minio.sh | tail -n 1)"):)$$PATH" \
 	  $(BIN)/assay demo --out $(OUT) $(if $(STORE),--store $(STORE))
 
-test: lint types unit ## Format, lint, types and all tests that need no model, in parallel
+test: setup ## Format, lint, types and all tests that need no model, in parallel
+	@$(MAKE) --no-print-directory --jobs lint types unit
 
 test-all: test test-model ## What make test does, and the tests that need the model
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,7 @@ def _with_constants(module: ast.Module) -> ast.Module:
     return ast.fix_missing_locations(Replace().visit(module))
 
 
+@functools.cache
 def _errors() -> set[str]:
     tree = ast.parse((SOURCE / "errors.py").read_text())
     return {node.name for node in tree.body if isinstance(node, ast.ClassDef)}

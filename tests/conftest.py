@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import itertools
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import hypothesis
+import numpy as np
 import pytest
 
+from assay import stats
 from assay.demo.base_model import base_model
 from assay.demo.judge_model import judge_model as judge_model_file
 from tests import minio
@@ -22,6 +27,16 @@ OF_THE_MODEL = {"smollm2", "judge_model", "llamafactory"}  # fixtures
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as Assay's child processes have it
 # a shell's background jobs ignore it, and so would all that the tests start
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# how long an example takes is the machine's business
+hypothesis.settings.register_profile("assay", deadline=None)
+hypothesis.settings.load_profile("assay")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Three for two cores, as some tests wait; each takes as long to start as 30 tests to run."""
+    return min(8, (os.cpu_count() or 1) * 3 // 2)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -39,6 +54,31 @@ def _no_llamafactory_unasked(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if not before and not request.node.get_closest_marker("model"):
         assert "llamafactory" not in sys.modules, f"the test needs a fixture: {OF_THE_MODEL}"
+
+
+def once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of an array that computes what it returns once for each array."""
+
+    @functools.lru_cache(maxsize=4096)
+    def computed(values: bytes, scale: Any, clusters: bytes | None, how: Any) -> Any:
+        numbers = None if clusters is None else np.frombuffer(clusters, dtype=np.int64)
+        return function(np.frombuffer(values), scale, clusters=numbers, **dict(how))
+
+    def remembered(values: Any, scale: Any = None, *, clusters: Any = None, **how: Any) -> Any:
+        numbers = None if clusters is None else clusters.tobytes()
+        return computed(values.tobytes(), scale, numbers, tuple(how.items()))
+
+    return remembered
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _the_same_scores_have_the_same_intervals() -> Iterator[None]:
+    """Most tests report on the run in tests/data: what is computed of its scores is kept. The
+    tests of intervals call the functions themselves."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("interval", "detectable"):
+            patch.setattr(stats, name, once(getattr(stats, name)))
+        yield
 
 
 @pytest.fixture(autouse=True)

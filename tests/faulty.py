@@ -73,6 +73,9 @@ def refusing(status: int, code: str, times: int = 1_000_000) -> Iterator[tuple[s
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             seen.append(f"{self.command} {self.path}")
+            if "Expect" in self.headers:  # or the client waits a second for leave to go on
+                self.send_response_only(100)
+                self.end_headers()
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             refuse = len(seen) <= times
             self.send_response(status if refuse else 200)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Frame, Page, sync_playwright
 
+from assay.report import report
 from tests.needs import need
 
 FLAGS = [
@@ -71,26 +72,54 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+@pytest.fixture(scope="session")
+def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a run, to look at."""
+    folder = shutil.copytree(DATA, tmp_path_factory.mktemp("shown") / "run")
+    report(folder)
+    return folder / "report.html"
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     return Path(shutil.copytree(DATA, tmp_path / "run"))
 
 
+@pytest.fixture(scope="module")
+def pages(browser: Browser) -> list[Page]:
+    """The page that all tests of a module open their reports in, once there is one: the report's
+    5 MB of scripts are compiled again in each new page."""
+    return []
+
+
 @pytest.fixture
-def show(browser: Browser) -> Iterator[Open]:
-    """Open a report.html "full", 1280 wide, or "framed" in KFP's sandbox of 480 x 600 pixels."""
-    contexts = []
+def page(browser: Browser, pages: list[Page]) -> Page:
+    """An empty page, as new as the first."""
+    if not pages or pages[0].is_closed():
+        pages[:] = [browser.new_page(reduced_motion="reduce")]
+    pages[0].goto("about:blank")
+    pages[0].set_viewport_size({"width": 1280, "height": 900})
+    return pages[0]
+
+
+@pytest.fixture
+def show(page: Page) -> Iterator[Open]:
+    """Open a report.html "full", 1280 wide, or "framed" in KFP's sandbox of 480 x 600 pixels; the
+    one that was open is closed."""
+    listeners: list[tuple[Any, Any]] = []
 
     def open_(path: Path, how: str = "full", scheme: Any = "light") -> Opened:
-        context = browser.new_context(
-            viewport={"width": 1280, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
-        )
-        contexts.append(context)
-        page = context.new_page()
+        page.goto("about:blank")
+        page.emulate_media(media="null", color_scheme=scheme, reduced_motion="reduce")
         opened = Opened(page=page, frame=page.main_frame)
-        page.on("console", lambda message: opened.complaints.append(message.text))
-        page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-        page.on("request", lambda request: opened.requests.append(request.url))
+        heard: dict[Any, Callable[[Any], None]] = {
+            "console": lambda message: opened.complaints.append(message.text),
+            "pageerror": lambda error: opened.complaints.append(str(error)),
+            "request": lambda request: opened.requests.append(request.url),
+        }
+        listeners.extend(heard.items())
+        for event, listener in heard.items():
+            page.on(event, listener)
         if how == "full":
             page.goto(path.as_uri())
         else:
@@ -101,5 +130,5 @@ def show(browser: Browser) -> Iterator[Open]:
         return opened
 
     yield open_
-    for context in contexts:
-        context.close()
+    for event, listener in listeners:
+        page.remove_listener(event, listener)

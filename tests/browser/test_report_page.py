@@ -21,12 +21,6 @@ Open = Callable[..., Any]
 WAYS = pytest.mark.parametrize("how", ["full", "framed"])
 
 
-@pytest.fixture
-def html(run: Path) -> Path:
-    report(run)
-    return run / "report.html"
-
-
 def asked(opened: Any) -> Any:
     # the page itself is a request, the frame's text is none
     own = ("file:", "about:", "data:")

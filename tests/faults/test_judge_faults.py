@@ -172,7 +172,7 @@ def prediction(name: str, output: str) -> Prediction:
 def by_question(body: Body) -> Answer:
     """A verdict that depends on what is judged alone."""
     text = body["messages"][-1]["content"]
-    number = sum(map(int, re.findall(r"(?:baseline|candidate) s(\\d+)", text)))
+    number = sum(map(int, re.findall(r"(?:baseline|candidate) s(\d+)", text)))
     if "better" in body["response_format"]["json_schema"]["schema"]["properties"]:
         return chat(json.dumps({"commentary": "It is.", "better": "A"}), delay=0.01)
     return chat(scores(1 + number % 10), delay=0.01)

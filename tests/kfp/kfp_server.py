@@ -16,9 +16,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import yaml
-
-from assay.kubeflow import argo
+from assay.kubeflow import argo, pipelines
 from tests.kfp import many_users
 from tests.kfp.kfp_objects import ZERO, Answer, Refusal, known, links, listing, now, visible
 
@@ -139,7 +137,7 @@ class KfpServer:
         return self._version(*one, query.get("description", ""), body)
 
     def _version(self, pipeline_id: str, name: str, description: str, body: str) -> Answer:
-        spec, *platform = yaml.safe_load_all(body)
+        spec, *platform = pipelines.documents(body)
         version: dict[str, Any] = {
             "pipeline_id": pipeline_id,
             "pipeline_version_id": str(uuid.uuid4()),

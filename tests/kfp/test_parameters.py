@@ -16,7 +16,7 @@ from assay import compiled, task
 from assay import config as configuration
 from assay.config import Config
 from assay.errors import SettingsError
-from assay.kubeflow import parameters
+from assay.kubeflow import parameters, pipelines
 
 JUDGE = {"endpoint": "https://judge.example/v1", "model": "big"}
 EVALUATE = {"dataset": {"eval": "s3://b/eval.json"}, "model": "s3://b/model", "judge": JUDGE}
@@ -28,7 +28,7 @@ FINETUNE = {
 
 
 def spec(name: str) -> dict[str, Any]:
-    return dict(next(yaml.safe_load_all(compiled.pipeline(name).read_text())))
+    return pipelines.spec(compiled.pipeline(name).read_text())
 
 
 SPECS = {name: spec(name) for name in ("evaluate", "finetune_and_evaluate")}

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from assay import __version__, config, parameters, plan, task
 from assay.compiled import pipeline
 from assay.judge.access import JUDGE_VARIABLES
+from assay.kubeflow import pipelines
 from assay.kubeflow.parameters import PYTHON_TYPES
 from components.preflight import preflight
 from pipelines.compile import PIPELINES, compile_pipelines
@@ -41,13 +41,13 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def spec(path: Path) -> dict[str, Any]:
-    return dict(next(yaml.safe_load_all(path.read_text())))
+    return pipelines.spec(path.read_text())
 
 
 @pytest.mark.parametrize("name", PIPELINES)
 def test_the_committed_yaml_is_current(compiled: Path, name: str) -> None:
     committed, now = (
-        [*yaml.safe_load_all((f / f"{name}.yaml").read_text())] for f in (FOLDER, compiled)
+        pipelines.documents((folder / f"{name}.yaml").read_text()) for folder in (FOLDER, compiled)
     )
     assert committed == now, "run: make pipelines"
 
@@ -136,7 +136,7 @@ def test_every_task_runs_in_an_image_of_this_version(name: str) -> None:
 
 @pytest.mark.parametrize("name", PIPELINES)
 def test_secrets_are_only_named_and_only_where_they_are_needed(name: str) -> None:
-    _, platform = yaml.safe_load_all((FOLDER / f"{name}.yaml").read_text())
+    _, platform = pipelines.documents((FOLDER / f"{name}.yaml").read_text())
     executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     given = {
         task.removeprefix("exec-"): {

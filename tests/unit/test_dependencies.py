@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.metadata
 import re
 import sys
@@ -18,6 +19,7 @@ OWN = {"assay", "components", "pipelines", "tests"}
 ELSEWHERE = {"evalscope"}
 
 
+@functools.cache
 def imported(*folders: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in folders:
@@ -33,6 +35,9 @@ def imported(*folders: str) -> dict[str, Path]:
     return found
 
 
+distributions = functools.cache(importlib.metadata.packages_distributions)
+
+
 def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -43,7 +48,7 @@ def test_every_import_is_locked() -> None:
         for line in (ROOT / "requirements.lock").read_text().splitlines()
         if "==" in line
     }
-    providers = importlib.metadata.packages_distributions()
+    providers = distributions()
     for name, path in imported("src", "components", "pipelines", "tests", "docs").items():
         if name in sys.stdlib_module_names or name in OWN | ELSEWHERE:
             continue
@@ -55,7 +60,7 @@ def test_every_import_is_locked() -> None:
 def test_an_extra_of_the_product_holds_nothing_that_only_tests_import(extra: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     modules: dict[str, set[str]] = {}
-    for module, packages in importlib.metadata.packages_distributions().items():
+    for module, packages in distributions().items():
         for package in packages:
             modules.setdefault(normal(package), set()).add(module)
     used = imported("src", "components", "pipelines").keys()

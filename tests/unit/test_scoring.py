@@ -97,10 +97,10 @@ def test_it_is_a_section_that_is_checked_and_sent(folder: Path) -> None:
     code = f"""
 from pathlib import Path
 from assay import compiled, config, plan
+from assay.kubeflow import pipelines
 from assay.kubeflow.parameters import to_parameters
-import yaml
 asked = config.load(Path({str(folder / "config.yaml")!r}))
-spec = next(yaml.safe_load_all(compiled.pipeline("evaluate").read_text()))
+spec = pipelines.spec(compiled.pipeline("evaluate").read_text())
 arguments = to_parameters(asked, spec)
 assert arguments["more_settings"] == {{"words": {{"unit": 2.0}}}}, arguments
 assert list(plan.draft(asked).scoring) == ["metrics", "words"]

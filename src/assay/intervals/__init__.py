@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -114,12 +115,17 @@ def _distance(side: Tail, wanted: float) -> float:
     most = math.inf if side.end is None else mean - side.end
     if most <= 0:
         return 0.0
+
+    @cache
+    def excess(distance: float) -> float:
+        return side.score(mean - distance) - wanted
+
     near, far = 0.0, min(most, wanted * error or most / side.draws.number)
     for _ in range(_WIDENINGS):
-        if far >= most or side.score(mean - far) >= wanted:
+        if far >= most or excess(far) >= 0:
             break
         near, far = far, min(most, 1.5 * far)
-    return crossing(lambda distance: side.score(mean - distance) - wanted, near, far)
+    return crossing(excess, near, far)
 
 
 def _method(side: Tail, clusters: ClusterNumbers | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -43,11 +44,15 @@ class Tail:
             seen = min(seen, _tango(draws, x, -(self.end or 0.0)))
         if self.end is None or not self.agreement:
             return max(0.0, seen)
-        bounded = min(seen, _bounded(draws, x, self.end))
+        bounded = min(seen, weighted(self._with_end.beyond(x), self._with_end.counts))
         if bounded <= 0:
             return 0.0
         unsure = (1 - self.agreement) / seen + self.agreement / bounded
         return 1 / unsure if unsure else math.inf
+
+    @cached_property
+    def _with_end(self) -> Draws:
+        return self.draws if self.end is None else self.draws.with_end(self.end, 1.0)
 
 
 def tails_of(
@@ -87,11 +92,6 @@ def _bootstrap(draws: Draws, x: float, times: float) -> float:
         return plain
     shifted = -plain - skew
     return skew - shifted / (1 + skew * shifted) if 1 + skew * shifted > 0 else math.inf
-
-
-def _bounded(draws: Draws, x: float, end: float) -> float:
-    bounded = draws.with_end(end, 1.0)
-    return weighted(bounded.beyond(x), bounded.counts)
 
 
 def _tango(draws: Draws, x: float, unit: float) -> float:

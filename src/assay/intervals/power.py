@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,7 @@ def _just_shown(side: Tail, draws: Draws) -> float | None:
     where no tilt does."""
     below = 1 - side.agreement
 
+    @cache
     def excess(power: float) -> float:
         return replace(side, draws=draws.tilted(power, below)).score(0.0) - _SHOWN
 
@@ -83,6 +85,7 @@ def _in_most_runs(draws: Draws, power: float, below: float) -> float:
     their mean at a tilt of `power`."""
     shown = draws.tilted(power, below).mean
 
+    @cache
     def excess(further: float) -> float:
         tilted = draws.tilted(further, below)
         return tilted.mean - _POWER * tilted.error - shown

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_Cumulants = Callable[[float], tuple[float, float, float]]
-"""The cumulant generating function of a sum at a point, its first and its second derivative."""
+_Value = Callable[[float], float]
+"""The cumulant generating function of a sum."""
+_Slopes = Callable[[float], tuple[float, float]]
+"""Its first and its second derivative."""
 
 _STEPS = 200
 _CLOSE, _MIDDLE, _TINY = 1e-12, 1e-4, 1e-300
@@ -32,17 +34,19 @@ def weighted(terms: Floats, counts: Floats) -> float:
         return known
     terms = terms / np.abs(terms).max()
 
-    def cumulants(at: float) -> tuple[float, float, float]:
-        left = np.maximum(1 - at * terms, _TINY)
-        ratio = terms / left
-        return (
-            -float((counts * np.log(left)).sum()),
-            float((counts * ratio).sum()),
-            float((counts * ratio**2).sum()),
-        )
+    def left(at: float) -> Floats:
+        return np.maximum(1 - at * terms, _TINY)
+
+    def value(at: float) -> float:
+        return -float(counts @ np.log(left(at)))
+
+    def slopes(at: float) -> tuple[float, float]:
+        ratio = terms / left(at)
+        shares = counts * ratio
+        return float(shares.sum()), float(shares @ ratio)
 
     skew = 2 * _skewness(terms, counts)
-    return _score(cumulants, 1 / float(terms.min()), 1 / float(terms.max()), skew)
+    return _score(value, slopes, (1 / float(terms.min()), 1 / float(terms.max())), skew)
 
 
 def resampled(terms: Floats, counts: Floats) -> float:
@@ -54,18 +58,21 @@ def resampled(terms: Floats, counts: Floats) -> float:
     if (known := _one_sided(terms)) is not None:
         return known
     terms, n = terms / np.abs(terms).max(), float(counts.sum())
+    powers = np.array([np.ones(len(terms)), terms, terms**2])
+    ends = float(terms.min()), float(terms.max())
 
-    def cumulants(at: float) -> tuple[float, float, float]:
-        powers = at * terms
-        most = float(powers.max())
-        shares = counts * np.exp(powers - most)
-        total = float(shares.sum())
-        mean = float((shares * terms).sum()) / total
-        spread = float((shares * (terms - mean) ** 2).sum()) / total
-        return n * (most + math.log(total / n)), n * mean, n * spread
+    def moments(at: float) -> tuple[float, float, float]:
+        """Of the tilted terms: their logarithmic mass, their mean and their mean square."""
+        most = max(at * end for end in ends)
+        mass, first, second = (powers @ (counts * np.exp(at * terms - most))).tolist()
+        return most + math.log(mass / n), first / mass, second / mass
 
-    skew = _skewness(terms - float((counts * terms).sum()) / n, counts)
-    return _score(cumulants, -math.inf, math.inf, skew)
+    def slopes(at: float) -> tuple[float, float]:
+        _, mean, square = moments(at)
+        return n * mean, n * max(0.0, square - mean**2)
+
+    skew = _skewness(terms - float(counts @ terms) / n, counts)
+    return _score(lambda at: n * moments(at)[0], slopes, (-math.inf, math.inf), skew)
 
 
 def _one_sided(terms: Floats) -> float | None:
@@ -77,24 +84,25 @@ def _one_sided(terms: Floats) -> float | None:
 
 def _skewness(terms: Floats, counts: Floats) -> float:
     """Return the skewness of the sum of draws whose means are 0."""
-    spread = float((counts * terms**2).sum()) ** 1.5
-    return float((counts * terms**3).sum()) / spread if spread else 0.0
+    squares = counts * terms**2
+    spread = float(squares.sum()) ** 1.5
+    return float(squares @ terms) / spread if spread else 0.0
 
 
-def _score(cumulants: _Cumulants, low: float, high: float, skew: float) -> float:
-    at, value, spread = _saddlepoint(cumulants, low, high)
-    root = math.copysign(math.sqrt(max(0.0, -2 * value)), at)
+def _score(value: _Value, slopes: _Slopes, ends: tuple[float, float], skew: float) -> float:
+    at, spread = _saddlepoint(slopes, *ends)
+    root = math.copysign(math.sqrt(max(0.0, -2 * value(at))), at)
     if abs(root) < _MIDDLE:
         return -skew / 6
     return -root - math.log(max(at * math.sqrt(spread) / root, _TINY)) / root
 
 
-def _saddlepoint(cumulants: _Cumulants, low: float, high: float) -> tuple[float, float, float]:
-    """Return where between `low` and `high` the first derivative is 0, with the function and its
-    second derivative there: by Newton's steps, halving where one leaves the bracket."""
+def _saddlepoint(slopes: _Slopes, low: float, high: float) -> tuple[float, float]:
+    """Return where between `low` and `high` the first derivative is 0, with the second one there:
+    by Newton's steps, halving where one leaves the bracket."""
     at = 0.0
     for _ in range(_STEPS):
-        value, slope, spread = cumulants(at)
+        slope, spread = slopes(at)
         low, high = (at, high) if slope < 0 else (low, at)
         step = -slope / max(spread, _TINY)
         widest = 2 * abs(at) + 1
@@ -102,4 +110,4 @@ def _saddlepoint(cumulants: _Cumulants, low: float, high: float) -> tuple[float,
         if abs(following - at) <= _CLOSE * abs(at) + _TINY:
             break
         at = following if low < following < high else (low + high) / 2
-    return at, value, spread
+    return at, spread

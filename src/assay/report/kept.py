@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float64]
+
 _LEAST = 10
 _BROKEN = (OSError, EOFError, zlib.error, ValueError, RecursionError)
 
@@ -131,13 +133,17 @@ def differences(
     return compare(then, replace(now, values=values), specs)
 
 
-def means(pairs: Pairs, side: Side, name: str) -> tuple[float, float]:
-    """Return the two means of a metric, then and now, over the samples that both runs scored."""
+def scored(pairs: Pairs, side: Side, name: str) -> tuple[Floats, Floats, NDArray[np.int64] | None]:
+    """Return the scores of a metric, then and now, over the samples that both runs scored, and the
+    clusters of these; no samples where a run has no such side or metric."""
     import numpy as np
 
-    then, now = pairs.then[side].values[name], pairs.now[side].values[name]
-    both = np.isfinite(then) & np.isfinite(now)
-    return float(then[both].mean()), float(now[both].mean())
+    then, now = pairs.then.get(side), pairs.now.get(side)
+    if then is None or now is None or not {name} <= then.values.keys() & now.values.keys():
+        return np.array([]), np.array([]), None
+    before, after = then.values[name], now.values[name]
+    both = np.isfinite(before) & np.isfinite(after)
+    return before[both], after[both], None if now.clusters is None else now.clusters[both]
 
 
 def _side(

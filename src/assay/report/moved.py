@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from assay.quantiles import t_outside, t_quantile
 from assay.records import Comparison, Group, MetricSpec, Side
 from assay.report.contents import Movement, Reading, Record
-from assay.report.kept import Pairs, means
-from assay.report.shifts import shifts
+from assay.report.kept import Pairs, scored
+from assay.report.shifts import PairedT
 from assay.stats import difference_interval, holm
 
 Key = tuple[Side, str]
 """A metric of one side."""
-Compare = Callable[[Pairs, Side, Iterable[str], Mapping[str, MetricSpec]], list[Comparison]]
+InPairs = PairedT | Comparison
+"""How far a metric is from what it was, in pairs."""
+OfOneSide = TypeVar("OfOneSide", bound=InPairs)
+Compare = Callable[[Pairs, Side, Iterable[str], Mapping[str, MetricSpec]], list[OfOneSide]]
 
 ALPHA = 0.05
 JUDGED: tuple[Group, ...] = ("judge", "pairwise")
@@ -53,8 +57,8 @@ def is_comparable(two: Two, reading: Reading) -> bool:
 
 
 def compared(
-    two: Two, readings: Sequence[Reading], compare: Compare = shifts
-) -> dict[Key, Comparison]:
+    two: Two, readings: Sequence[Reading], compare: Compare[OfOneSide]
+) -> dict[Key, OfOneSide]:
     """Return now minus then, in pairs, for each of the `readings` that both runs scored and that
     says the same in both; `compare` says how."""
     if two.pairs is None:
@@ -64,14 +68,14 @@ def compared(
         if is_comparable(two, reading):
             names.setdefault(reading.side, []).append(reading.name)
     return {
-        (side, comparison.name): comparison
+        (side, change.name): change
         for side in names
-        for comparison in compare(two.pairs, side, names[side], two.specs)
+        for change in compare(two.pairs, side, names[side], two.specs)
     }
 
 
 def movements(
-    two: Two, readings: Sequence[Reading], differences: Mapping[Key, Comparison]
+    two: Two, readings: Sequence[Reading], differences: Mapping[Key, InPairs]
 ) -> tuple[Movement, ...]:
     """Return how far each of the `readings` of now has moved by the paired `differences`, or where
     nothing is paired by the two means; all of them are tested at once."""
@@ -92,7 +96,7 @@ def corrected(moves: Iterable[Movement]) -> tuple[Movement, ...]:
 
 
 def _each(
-    two: Two, readings: Sequence[Reading], differences: Mapping[Key, Comparison]
+    two: Two, readings: Sequence[Reading], differences: Mapping[Key, InPairs]
 ) -> Iterator[Movement]:
     was = {(reading.side, reading.name): reading for reading in two.before.readings}
     for reading in readings:
@@ -108,23 +112,21 @@ def _totals(two: Two, reading: Reading) -> bool:
     return reading.low is None and two.before.dataset_hash == two.now.dataset_hash
 
 
-def _paired(reading: Reading, comparison: Comparison, pairs: Pairs) -> Movement:
-    before, now = means(pairs, reading.side, reading.name)
-    low, high = comparison.low, comparison.high
+def _paired(reading: Reading, change: InPairs, pairs: Pairs) -> Movement:
+    before, now, _ = scored(pairs, reading.side, reading.name)
+    low, high = change.low, change.high
     return Movement(
         name=reading.name,
         kind=reading.kind,
         side=reading.side,
-        direction=comparison.direction,
-        before=before,
-        now=now,
-        difference=comparison.difference,
+        direction=change.direction,
+        before=float(before.mean()),
+        now=float(now.mean()),
+        difference=change.difference,
         low=low,
         high=high,
-        pairs=comparison.n,
-        p=_chance(comparison.difference, low, high, comparison.n - 1)
-        if comparison.p is None
-        else comparison.p,
+        pairs=change.n,
+        p=_chance(change.difference, low, high, change.n - 1) if change.p is None else change.p,
         moved=False,
     )
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assay.quantiles import t_outside, t_quantile
-from assay.records import Comparison, MetricSpec, Side
-from assay.report.kept import Pairs, differences
-from assay.stats import paired_difference
+from assay.records import Comparison, Direction, MetricSpec, Side
+from assay.report.kept import Pairs, differences, scored
+from assay.stats import paired_difference, spec_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,41 +27,55 @@ if TYPE_CHECKING:
 _CONFIDENCE = 0.975
 
 
+@dataclass(frozen=True, kw_only=True)
+class PairedT:
+    """Now minus then of a metric over the `n` samples that both runs scored, with the 95% interval
+    and the p value."""
+
+    name: str
+    direction: Direction
+    n: int
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
 def shifts(
     pairs: Pairs, side: Side, names: Iterable[str], specs: Mapping[str, MetricSpec]
-) -> list[Comparison]:
-    """Return now minus then of those metrics of one side that both runs scored, with the interval
-    and the p value of Student's t; where all pairs differ by the same, those of a comparison."""
-    return [_shift(each, pairs, side) for each in differences(pairs, side, names, specs)]
+) -> list[PairedT | Comparison]:
+    """Return now minus then of those metrics of one side that both runs scored on two samples or
+    more, by Student's t; where all pairs differ by the same, as they are compared elsewhere."""
+    each = {name: _shift(pairs, side, spec_of(name, specs)) for name in names}
+    equal = [name for name, shift in each.items() if shift is None]
+    return [shift for shift in each.values() if shift] + differences(pairs, side, equal, specs)
 
 
-def _shift(compared: Comparison, pairs: Pairs, side: Side) -> Comparison:
-    import numpy as np
-
-    then, now = pairs.then[side].values[compared.name], pairs.now[side].values[compared.name]
-    both = np.isfinite(then) & np.isfinite(now)
-    change = paired_difference(then[both], now[both])
-    every = pairs.now[side].clusters
-    clusters = None if every is None else every[both]
+def _shift(pairs: Pairs, side: Side, spec: MetricSpec) -> PairedT | None:
+    then, now, clusters = scored(pairs, side, spec.name)
+    change = paired_difference(then, now)
     error, freedom = _error(change, clusters)
     if not error or not freedom:
-        return compared
+        return None
+    middle = float(change.mean())
     half = t_quantile(freedom, _CONFIDENCE) * error
-    chance = t_outside(freedom, abs(compared.difference) / error)
-    changed = _groups(change, clusters)
-    least = 2.0 ** (1 - int((changed != 0).sum()))
-    return replace(
-        compared,
-        low=compared.difference - half,
-        high=compared.difference + half,
-        p=min(1.0, max(chance, least)),
-        method="t",
+    least = 2.0 ** (1 - int((_groups(change, clusters) != 0).sum()))
+    return PairedT(
+        name=spec.name,
+        direction=spec.direction,
+        n=len(change),
+        difference=middle,
+        low=middle - half,
+        high=middle + half,
+        p=min(1.0, max(t_outside(freedom, abs(middle) / error), least)),
     )
 
 
 def _error(change: Floats, clusters: NDArray[np.int64] | None) -> tuple[float, int]:
     """Return the standard error of a mean, over clusters where there are some, and its degrees of
     freedom."""
+    if len(change) < 2:
+        return 0.0, 0
     groups = _groups(change - change.mean(), clusters)
     k = len(groups)
     if k < 2:

@@ -17,6 +17,7 @@ from assay.report.kept import Pairs
 from assay.report.moved import Two, compared, movements
 from assay.report.plain import minute, plain, signed
 from assay.report.run import EvaluatedRun
+from assay.report.shifts import shifts
 from assay.report.sides import name_of
 
 KINDS: tuple[Group, ...] = ("judge", "pairwise", "similarity", "own", "likelihood")
@@ -113,7 +114,7 @@ def _trend(report: Report, run: EvaluatedRun, history: History) -> Trend:
         since=before.id if before else "",
         unpaired=_unpaired(history) if two and not two.pairs else "",
         headlines=headlines,
-        movements=movements(two, shown, compared(two, shown)) if two else (),
+        movements=movements(two, shown, compared(two, shown, shifts)) if two else (),
         remarks=(*history.unreadable, *(judge_remarks(two) if two else ())),
     )
 
@@ -154,7 +155,7 @@ def _headlines(rows: Sequence[MetricRow]) -> tuple[str, ...]:
 def _drifts(two: Two, since: str) -> Iterator[str]:
     same = [side for side in two.now.digests if two.same_model(side)]
     judged = [r for r in two.now.readings if r.kind == "judge" and r.side in same]
-    moves = movements(two, judged, compared(two, judged))
+    moves = movements(two, judged, compared(two, judged, shifts))
     for side in same:
         told = ", ".join(
             f"{move.name} {difference(move)}" for move in moves if move.moved and move.side == side

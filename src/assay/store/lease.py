@@ -26,7 +26,7 @@ from assay.store.s3 import client, explained, locate
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pace:
+class Renewal:
     """How often a lease is renewed, and when one that is not counts as a dead process's; in
     seconds."""
 
@@ -34,7 +34,7 @@ class Pace:
     dead_s: float = 90.0
 
 
-pace = Pace()
+renewal = Renewal()
 _JOIN_S = 5.0
 _LOST = (404, 409, 412)  # gone, just being written by another, or another's by now
 _UNKNOWN = 501  # a store that has no conditional writes, and says so
@@ -94,7 +94,7 @@ class Lease:
     def keep(self, stop: threading.Event) -> None:
         """Renew it until `stop`; where another process has it, interrupt this one, which would
         pay for what nobody keeps."""
-        while not stop.wait(pace.renew_s) and not self._lost:
+        while not stop.wait(renewal.renew_s) and not self._lost:
             # a store that is away is told of by who uses it, and nobody else reaches it either
             with suppress(AssayError), self._using:
                 self._renew()
@@ -123,7 +123,7 @@ class Lease:
         owner, own = there.owner, self.owner
         if (own.home and own.home == owner.home) or (own.name and own.name == owner.name):
             return True
-        if there.age_s <= pace.dead_s:
+        if there.age_s <= renewal.dead_s:
             return False
         silent = f"{owner} has not renewed its lock for {there.age_s:.0f} s"
         print(f"assay: {self.uri} is taken over: {silent}", file=sys.stderr, flush=True)
@@ -213,7 +213,7 @@ def _refused(uri: str, there: _There) -> InUseError:
         uri,
         there.owner,
         f"It was renewed {max(0, there.age_s):.0f} s ago. Wait for its end or end it; where it is "
-        f"dead, it is free {pace.dead_s:.0f} s after that, and at once for the same {OWNER}",
+        f"dead, it is free {renewal.dead_s:.0f} s after that, and at once for the same {OWNER}",
     )
 
 

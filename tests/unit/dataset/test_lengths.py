@@ -93,8 +93,21 @@ def test_a_run_knows_what_would_be_cut(model: str, tmp_path: Path) -> None:
     assert f"{lengths.truncated} longer than cutoff_len" in sum_up(summary)
 
 
-@pytest.mark.parametrize("model_name", ["nobody/no-such-model", ".", "data.json", "list", "text"])
+@pytest.mark.parametrize("model_name", [".", "data.json"])
 def test_lengths_that_cannot_be_told_are_named_not_invented(
+    model_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_that_none_are_told(model_name, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("model_name", ["nobody/no-such-model", "list", "text"])
+def test_what_transformers_cannot_read_is_named_too(
+    model_name: str, llamafactory: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_that_none_are_told(model_name, tmp_path, monkeypatch)
+
+
+def check_that_none_are_told(
     model_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, config in (("list", "[1]"), ("text", '"llama"')):

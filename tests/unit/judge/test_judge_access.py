@@ -129,7 +129,8 @@ def test_what_is_no_address_is_refused_in_one_line(endpoint: str, asked: JudgeSe
     [
         ("", "ASSAY_JUDGE_API_KEY"),
         ("https://judge.example/v1", "ASSAY_JUDGE_API_KEY"),
-        ("https://JUDGE.example/other", "ASSAY_JUDGE_API_KEY"),
+        ("https://JUDGE.example/v1/", "ASSAY_JUDGE_API_KEY"),
+        ("https://judge.example/other", ""),
         ("https://other.example/v1", ""),
         ("http://judge.example/v1", ""),
         ("https://judge.example:8000/v1", ""),

@@ -19,10 +19,11 @@ from assay.errors import JudgeError, StageError
 from assay.judge import JudgeSettings, JudgeSummary, Price, check, judge, judge_sides, verdicts
 from assay.judge.anchors import freeze
 from assay.judge.contract import Chat
-from assay.judge.outcome import CallError, Reply
+from assay.judge.outcome import Reply
 from assay.judge.rubric import load
 from assay.judge.settings import Seat
 from assay.records import Verdict
+from assay.report.sections.health import table
 from tests.faults.endpoint import Answer, Body, chat, error, scores, serving
 from tests.unit.judge.conftest import Make, prediction, sample
 from tests.unit.judge.fake import settings_for
@@ -88,6 +89,7 @@ def test_the_cap_is_of_the_run_with_all_that_it_asks_for(
     assert (summary.max_cost, summary.estimated) == (cap, 0)
     assert summary.spent is not None
     assert summary.spent <= paid + 1e-9
+    assert f"{summary.spent:.4g} of {cap:g}" in str(table({"candidate": summary}))
 
 
 def test_a_cap_that_is_raised_pays_for_the_rest_and_for_nothing_twice(
@@ -409,10 +411,6 @@ def test_a_judge_that_costs_nothing_goes_on_beside_one_that_has_spent_all(
         judge_sides(samples, {"candidate": predictions}, tmp_path, replace(asked, concurrency=1))
     models = [body["model"] for body in endpoint.requests]
     assert (models.count("fake"), models.count("own")) == (3, 6)
-
-
-def test_a_failed_call_has_its_reply_by_its_size() -> None:
-    assert CallError("timeout", "it did not answer in time").written is None
 
 
 def test_without_a_cap_a_run_ends_by_its_failures_as_before(files: Make, tmp_path: Path) -> None:

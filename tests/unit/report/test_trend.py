@@ -20,6 +20,7 @@ from assay.report import report, report_in
 from assay.report.contents import Reading, Record, Trend
 from assay.report.kept import Scores, pair
 from assay.report.moved import Two, compared, movements
+from assay.report.shifts import shifts
 from assay.report.trend import judge_remarks
 from assay.stats import difference_interval
 
@@ -292,7 +293,7 @@ def two_runs(then: np.ndarray, now: np.ndarray) -> Two:
 
 def moves(two: Two) -> list[bool]:
     readings = two.now.readings
-    return [one.moved for one in movements(two, readings, compared(two, readings))]
+    return [one.moved for one in movements(two, readings, compared(two, readings, shifts))]
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -345,6 +346,14 @@ def test_a_judge_that_has_not_moved_is_called_drifted_in_at_most_5_percent() -> 
         for _ in range(runs)
     )
     assert called <= 0.08 * runs
+
+
+def test_no_interval_is_computed_that_the_trend_does_not_show(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("assay.stats.interval", lambda *_, **__: pytest.fail("t's is shown"))
+    draw = np.random.default_rng(26)
+    assert moves(two_runs(draw.normal(5, 1, (2, 30)), draw.normal(9, 1, (2, 30)))) == [True, True]
 
 
 def test_a_judge_that_has_drifted_is_seen_in_pairs() -> None:

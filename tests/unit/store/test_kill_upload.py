@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 import time
 from pathlib import Path
 from random import Random
@@ -11,17 +10,9 @@ from typing import Any
 
 from assay import store
 from assay.store.folders import INDEX
+from tests.forked import PROCESSES, publish
 
 KILLS = 20
-SCRIPT = """
-import sys, threading
-from pathlib import Path
-from assay import store
-from assay.store import s3
-s3.client("minio")
-print("begun", flush=True)
-store.publish(Path(sys.argv[1]), sys.argv[2])
-"""
 
 
 def test_killed_uploads_are_absent_or_whole(
@@ -47,12 +38,13 @@ def test_killed_uploads_are_absent_or_whole(
 
 
 def kill_at(seconds: float, folder: Path, uri: str) -> None:
-    command = [sys.executable, "-c", SCRIPT, str(folder), uri]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "begun\n"
-        time.sleep(seconds)
-        process.kill()
+    begun = PROCESSES.Event()
+    process = PROCESSES.Process(target=publish, args=(folder, uri, dict(os.environ), begun))
+    process.start()
+    assert begun.wait(60)
+    time.sleep(seconds)
+    process.kill()
+    process.join()
 
 
 def count_arrived(raw: Any, bucket: str, prefix: str) -> int:

@@ -13,16 +13,16 @@ import pytest
 from assay import process, store
 from assay.errors import InUseError, StageError
 from assay.store import lease, s3
-from assay.store.lease import Lease, Pace, leased
+from assay.store.lease import Lease, Renewal, leased
 from assay.store.lock import LOCK, OWNER
 
-DEAD = Pace(renew_s=600.0, dead_s=-1.0)  # whoever has it has not renewed it for too long
-ALIVE = Pace(renew_s=600.0, dead_s=600.0)
+DEAD = Renewal(renew_s=600.0, dead_s=-1.0)  # whoever has it has not renewed it for too long
+ALIVE = Renewal(renew_s=600.0, dead_s=600.0)
 
 
 @pytest.fixture(autouse=True)
 def _pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "pace", ALIVE)
+    monkeypatch.setattr(lease, "renewal", ALIVE)
 
 
 def taken(uri: str, home: str) -> Lease:
@@ -47,7 +47,7 @@ def test_who_is_silent_is_taken_over_from_and_learns_of_it(
     bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = taken(f"{bucket}/x", "here")
-    monkeypatch.setattr(lease, "pace", DEAD)
+    monkeypatch.setattr(lease, "renewal", DEAD)
     with leased(f"{bucket}/x", "there") as second:
         assert "is taken over" in capsys.readouterr().err
         with pytest.raises(StageError, match="was taken over by"):
@@ -95,7 +95,7 @@ def test_of_many_that_come_at_once_one_gets_it(bucket: str) -> None:
 def test_it_is_renewed_while_the_block_runs(
     bucket: str, raw: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease, "pace", Pace(renew_s=0.01, dead_s=600.0))
+    monkeypatch.setattr(lease, "renewal", Renewal(renew_s=0.01, dead_s=600.0))
     where = {"Bucket": bucket.removeprefix("minio://"), "Key": f"x/{LOCK}"}
     with leased(f"{bucket}/x", "here") as held:
         first = (raw.head_object(**where)["LastModified"], held._etag)
@@ -106,7 +106,7 @@ def test_it_is_renewed_while_the_block_runs(
 def test_a_process_that_lost_it_is_interrupted_and_says_why(
     bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease, "pace", Pace(renew_s=0.05, dead_s=-1.0))
+    monkeypatch.setattr(lease, "renewal", Renewal(renew_s=0.05, dead_s=-1.0))
 
     def work() -> None:
         with leased(f"{bucket}/x", "here"):
