@@ -7,6 +7,7 @@ MODEL/          MANIFEST, LOSSES, TRAIN_LOG beside the weights
                 JUDGE, SELF_TEST, ANCHORS, SECOND_VERDICTS
 <side>/PANEL/   SCORES and COMBINED of all judges, and a folder for each further one
 PAIRS, PAIRING  the pairwise verdicts and what they came to; SECOND_PAIRS those given again
+BATCHES         what went by the judge's Batch API, beside the verdicts that wait for it
 CALIBRATION     how far the judge agrees with people
 METRICS         totals, intervals, comparison, gate
 REPORT_HTML, REPORT_MARKDOWN, REPORT_JSON
@@ -48,6 +49,7 @@ COMBINED = "panel.json"
 PAIRS = "pairs.jsonl"
 PAIRING = "pairs.json"
 SECOND_PAIRS = "second_pairs.jsonl"
+BATCHES = "batches.jsonl"
 CALIBRATION = "calibration.json"
 
 METRICS = "metrics.json"

@@ -8,7 +8,6 @@ from assay.store.artifacts import (
     listed,
     make_bucket,
     publish,
-    remove,
     size,
     version,
 )
@@ -36,6 +35,7 @@ from assay.store.mirror import Mirror, mirrored
 from assay.store.newest import newest
 from assay.store.outage import relied_on
 from assay.store.s3 import locate
+from assay.store.used import mark_used, remove, stored
 
 __all__ = [
     "INDEX",
@@ -56,6 +56,7 @@ __all__ = [
     "listed",
     "locate",
     "make_bucket",
+    "mark_used",
     "mirrored",
     "newest",
     "publish",
@@ -66,6 +67,7 @@ __all__ = [
     "remove",
     "replacing",
     "size",
+    "stored",
     "tail",
     "to_json",
     "version",

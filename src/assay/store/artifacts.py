@@ -56,15 +56,6 @@ def version(uri: str) -> str:
         return folders.version(s3, at) or str((head(s3, at) or {}).get("ETag", ""))
 
 
-def remove(uri: str) -> None:
-    """Remove the object at `uri`, in a store; where there is none, nothing happens. Raises
-    StoreError."""
-    at = locate(uri)
-    s3 = client(at.scheme)
-    with explained(at):
-        s3.delete_object(Bucket=at.bucket, Key=at.key)
-
-
 def contents(uri: str) -> dict[str, str]:
     """Return what each file of the artifact at `uri`, in a store, is known by, by its path in it:
     "" for an artifact that is one file. {} where there is no whole one. Raises StoreError."""
