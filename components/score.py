@@ -19,6 +19,7 @@ def score(
     candidate: dsl.Input[dsl.Dataset],
     scores: dsl.Output[dsl.Dataset],
     store: dict = {},  # noqa: B006  KFP reads the default, nothing changes it
+    secret: str = "",
 ) -> None:
     """Score both sides' predictions; where the mode does not want it, leave the folder empty.
 
@@ -31,12 +32,13 @@ def score(
         baseline: The baseline's predictions.
         candidate: The candidate's predictions.
         scores: A folder with a row for each prediction, such as baseline/scores.jsonl.
+        secret: The name of the Secret that its key comes from.
     """
     from pathlib import Path
 
     from assay import task
 
-    with task.running(store) as listen:
+    with task.running(store, judge_secret=secret) as listen:
         sides = {"baseline": Path(baseline.path), "candidate": Path(candidate.path)}
         folder, out = Path(samples.path), Path(scores.path)
         task.score(name, mode, settings, folder, sides, out, listen, place=scores.uri)

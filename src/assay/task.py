@@ -48,9 +48,14 @@ ERROR = "error.json"
 
 
 @contextmanager
-def running(given: Mapping[str, Any] | None = None) -> Iterator[progress.Listener]:
+def running(
+    given: Mapping[str, Any] | None = None, *, judge_secret: str = ""
+) -> Iterator[progress.Listener]:
     """Yield the listener of a task's stage; see the module's docstring. `given` is the section
-    store of the configuration."""
+    store of the configuration; `judge_secret` names the Secret that the judge's key comes from,
+    for what is said of it."""
+    if judge_secret:
+        os.environ[judging.SECRET] = judge_secret
     for name in ("httpx", "httpx2"):  # KFP's executor would have each request of the judge logged
         logging.getLogger(name).setLevel(logging.WARNING)
     path = os.environ.get(PROGRESS, "")

@@ -148,10 +148,11 @@ judge: {endpoint: "https://judge.example/v1", model: big, api_key_env: "", tempe
   retries: 6, self_test: false, anchors: "s3://b/anchors", flip_sample: 5,
   calibration: "s3://b/c", pairwise: true,
   panel: [{model: other, endpoint: "https://other.example/v1"}],
-  prices: {big: {input: 1, output: 2}}, max_cost: 3, max_unscored: 0.25}
+  prices: {big: {input: 1, output: 2}}, max_cost: 3, max_unscored: 0.25,
+    batch: true, batch_hours: 3, batch_requests: 9, batch_megabytes: 2, max_wait_s: 5, outage_s: 6}
 cluster: {runner: volcano, queue: research, priority_class: batch, nodes: 2, gpus: 8, cpu: "4",
   memory: 9Gi, retries: 1, timeout_s: 60, ttl_seconds: 5, image: "team/mine:1", store_secret: mine,
-  autoscaled: true}
+  autoscaled: true, lease_s: 61, closed_s: 62}
 store: {wait_s: 60}
 gate: {rules: {overall: {max_drop: 0.5, min: 6}}, primary: safety, min_pairs: 20,
   max_unscored: 0.25, trust_advisory: true, require_admitted: true, against: [accepted]}

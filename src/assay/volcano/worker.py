@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, MutableMapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from assay import durable, finetune, generate, progress, store, task
 from assay.errors import AssayError
 from assay.queues import Work
+from assay.volcano import lease, published
 from assay.volcano.work import MESSAGE, WORK, Ending, failure, from_text
 
 
@@ -26,7 +28,8 @@ def main() -> None:
     node = _torchrun(os.environ)
     with task.running(work.store) as listen:
         try:
-            ending = Ending(metadata=_done(work, node, listen))
+            with nullcontext() if node else lease.watched(work):
+                ending = Ending(metadata=_done(work, node, listen))
         except AssayError as error:
             _leave(failure(error))
             raise
@@ -34,6 +37,11 @@ def main() -> None:
 
 
 def _done(work: Work, node: int, listen: progress.Listener) -> dict[str, Any]:
+    if (before := published.found(work)) is not None:
+        if node:
+            return {}
+        durable.forget(work.key)
+        return dict(before)
     folder = Path(tempfile.gettempdir()) / "work"
     samples = store.fetch(work.samples, folder / "samples")
     made = {name: folder / name for name in work.outputs}
