@@ -63,7 +63,7 @@ def test_the_server_takes_every_object(
     own = in_namespace(manifests / "own", f"../overlays/{overlay}", space.name)
     said = cluster.run("apply", "--dry-run=server", "-k", str(own)).splitlines()
     wanted = ["Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"]
-    wanted += ["Queue", "ConfigMap", "Secret"]
+    wanted += ["Queue", "ConfigMap", "Secret", "LimitRange"]
     wanted += ["Deployment", "Service", "PersistentVolumeClaim"] if overlay == "minio" else []
     assert len(said) == len(wanted), said
     for kind in wanted:

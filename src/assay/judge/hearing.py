@@ -78,6 +78,7 @@ class Hearing:
         self.budget = budget or Budget(settings.max_cost)
         self.usual = Usual(settings.max_tokens)
         self.asked: Dialect | None = None
+        self._note_batches: Callable[[str], None] = to_nobody
         self.tell: Callable[[str], None] = to_nobody
         self.waited_s = 0.0
         self._causes: Counter[str] = Counter()
@@ -125,15 +126,22 @@ class Hearing:
             earlier.adopt(log, {own(was): judge_of(key) for was, key in pairs})
 
     def beside(
-        self, log: Path, others: Sequence[Keyed], *, only_failed: bool = False
+        self,
+        log: Path,
+        others: Sequence[Keyed],
+        *,
+        only_failed: bool = False,
+        by_batch: bool = False,
     ) -> dict[str, Verdict]:
-        """Judge a few answers beside those of the run, and return their verdicts by id."""
+        """Judge a few answers beside those of the run, and return their verdicts by id. They are
+        asked for directly unless `by_batch`: to wait for the few that are tried first would cost
+        more than it saves."""
         if not others:
             return {}
         self.recall(log, lambda: others)
         asked = self._as_asked(others)
         todo = bring(log, pending(log, asked, self.names, only_failed=only_failed))
-        self.fill(log, todo, iter(asked), None)
+        self.fill(log, todo, iter(asked), None, by_batch=by_batch)
         wanted = {name for name, _ in self._as_asked(others)}
         return {id: row for id, row in verdicts(log).items() if row.key in wanted}  # noqa: A001
 
@@ -141,20 +149,37 @@ class Hearing:
         return [(as_asked(name, self.dropped), case) for name, case in keyed]
 
     def fill(
-        self, log: Path, todo: Pending, keyed: Iterator[Keyed], tracker: Tracker | None
+        self,
+        log: Path,
+        todo: Pending,
+        keyed: Iterator[Keyed],
+        tracker: Tracker | None,
+        *,
+        by_batch: bool = True,
     ) -> None:
-        """Append to `log` the verdicts that `todo` says it lacks."""
+        """Append to `log` the verdicts that `todo` says it lacks; they go `by_batch` where the
+        settings say so."""
+        if tracker:
+            self._note_batches = lambda note: tracker.advance(0, note)
+        batches = log if by_batch and self.settings.batch else None
         left = (pair for pair in keyed if pair[1][0].id in todo.todo)
         if todo.todo:
             with store.appending(log) as file, _little_garbage_collection():
-                asyncio.run(self._judge_all(left, todo, file, tracker))
+                asyncio.run(self._judge_all(left, todo, batches, file, tracker))
 
     async def _judge_all(
-        self, left: Iterator[Keyed], todo: Pending, file: IO[bytes], tracker: Tracker | None
+        self,
+        left: Iterator[Keyed],
+        todo: Pending,
+        batches: Path | None,
+        file: IO[bytes],
+        tracker: Tracker | None,
     ) -> None:
-        purse = Purse(self.budget, self.price, self.usual)
+        purse = Purse(self.budget, self.price, self.usual, by_batch=batches is not None)
         known = self.asked or self._start
         async with Session(self.settings, self.rubric, known, purse, self.tell) as session:
+            if batches:
+                session.by_batch(batches, self._note_batches)
 
             async def work() -> None:
                 for name, case in left:
@@ -172,7 +197,7 @@ class Hearing:
             # twice as many as may be in flight: some wait to ask again, and hold no place
             workers = max(FEWEST, 2 * self.settings.concurrency)
             try:
-                await _all(work, min(len(todo.todo), workers))
+                await _all(work, min(len(todo.todo), len(todo.todo) if batches else workers))
             finally:
                 self.waited_s += session.standstill.waited_s
             if session.ended:
@@ -209,7 +234,8 @@ class Hearing:
         verdict = await self.give(session, case, name)
         self.asked = session.endpoint.dialect
         tokens = verdict.prompt_tokens, verdict.output_tokens
-        cost = self.price.of(*tokens) if self.price else None
+        batch = verdict.batch_prompt_tokens, verdict.batch_output_tokens
+        cost = self.price.of(*tokens, batch) if self.price else None
         return replace(verdict, key=as_asked(name, session.endpoint.dropped), cost=cost)
 
     def _count(self, verdict: Verdict) -> None:

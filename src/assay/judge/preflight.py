@@ -12,6 +12,7 @@ from assay import store
 from assay.errors import JudgeError
 from assay.folder import TRIALS
 from assay.judge import contract, learned, rubric
+from assay.judge.batch import api as batch_api
 from assay.judge.causes import NOT_FOUND
 from assay.judge.cost import Price, price_of
 from assay.judge.estimate import Estimate, add_up, extrapolate
@@ -124,6 +125,8 @@ async def _try(
     async with Session(settings, chosen, known, tell=_said_once()) as session:
         # it may take minutes to answer; by now the endpoint is known to hold no password
         print(flat(f"asking {settings.model} at {settings.endpoint} for a verdict"), flush=True)
+        if settings.batch:
+            await batch_api.check(session.endpoint, settings.retries)
         verdict = await give(session, case, "")
         # the list is a hint alone: many endpoints have none, or other names in it
         unknown = NOT_FOUND in list(verdict.unscored.values())[:1]

@@ -6,11 +6,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from assay.judge import contract
+from assay.judge.batch.batches import Batches
 from assay.judge.contract import Chat
 from assay.judge.cost import Usage, tokens_of, usage_of
 from assay.judge.dialect import Dialect
@@ -28,18 +31,23 @@ ONCE = 1  # so often is asked again what an endpoint may have been paid for
 
 @dataclass
 class Bill:
-    """What was asked for and paid for so far; tokens that the endpoint did not count are
-    `estimated`."""
+    """What was asked for and paid for so far, for the verdict of this `key`; tokens that the
+    endpoint did not count are `estimated`, and those of the batch have its price."""
 
+    key: str = ""
     attempts: int = 0
     prompt_tokens: int = 0
     output_tokens: int = 0
+    batch_prompt_tokens: int = 0
+    batch_output_tokens: int = 0
     estimated: bool = False
 
     def add(self, usage: Usage) -> None:
         """Add what one request took."""
         self.prompt_tokens += usage.prompt
         self.output_tokens += usage.output
+        self.batch_prompt_tokens += usage.prompt if usage.by_batch else 0
+        self.batch_output_tokens += usage.output if usage.by_batch else 0
         self.estimated |= usage.estimated
 
 
@@ -67,6 +75,7 @@ class Session:
         self.throttle = Throttle(settings.concurrency)
         self.standstill = Standstill(settings, tell)
         self.bill = Bill()
+        self.batches: Batches | None = None
         self.purse = purse
         self._replies = 0
         self._requests = Meter(settings.requests_per_minute)
@@ -86,7 +95,14 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self.batches:
+            await self.batches.close()
         await self.endpoint.close()
+
+    def by_batch(self, log: Path, tell: Callable[[str], None]) -> None:
+        """Have what is asked for from now on go by batch, for the verdicts of this `log`; `tell` is
+        told how the batches stand."""
+        self.batches = Batches(self.endpoint, log, tell)
 
     async def reply(self, chat: Chat, form: Mapping[str, Any], bill: Bill) -> Reply:
         """Return the judge's reply of the JSON schema `form`, after as many retries as are
@@ -107,6 +123,22 @@ class Session:
                 attempt += own
 
     async def _request(self, chat: Chat, form: Mapping[str, Any], bill: Bill, one: Asking) -> Reply:
+        directly = partial(self._directly, chat, form, bill, one)
+        if self.batches is None:
+            return await directly()
+        if self.purse:
+            self.purse.check()
+        came = partial(self._came_by_batch, chat, bill)
+        return await self.batches.ask(chat, form, bill.key, directly, came)
+
+    def _came_by_batch(self, chat: Chat, bill: Bill, brought: Reply | CallError) -> None:
+        bill.attempts += 1
+        cut = isinstance(brought, CallError) and brought.cause == "truncated"
+        self._pay(chat, brought, bill, cut=cut, by_batch=True)
+
+    async def _directly(
+        self, chat: Chat, form: Mapping[str, Any], bill: Bill, one: Asking
+    ) -> Reply:
         async with self.throttle.slot() as epoch, self._turn(chat) as expected:
             if self.purse:
                 self.purse.check()
@@ -156,12 +188,20 @@ class Session:
             self._tokens.correct(-expected)
 
     def _pay(
-        self, chat: Chat, brought: Reply | CallError, bill: Bill, *, cut: bool = False
+        self,
+        chat: Chat,
+        brought: Reply | CallError,
+        bill: Bill,
+        *,
+        cut: bool = False,
+        by_batch: bool = False,
     ) -> Usage:
         most = self.settings.max_tokens if cut else 0
         usage = usage_of(brought.tokens, prompt_tokens(chat), brought.written, most)
+        usage = replace(usage, by_batch=by_batch)
         bill.add(usage)
-        self.bill.add(usage)
+        if not by_batch:  # how much a reply takes a minute, they do not say
+            self.bill.add(usage)
         if self.purse:
             self.purse.pay(usage)
         return usage

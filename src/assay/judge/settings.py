@@ -16,8 +16,9 @@ WEEK_S = 7 * 24 * 3600
 @dataclass(frozen=True, kw_only=True)
 class Seat:
     """A further judge: its model, and where it differs from the first one, its endpoint, the
-    environment variable of its key, its headers, query and extra_body. None of those of the first
-    judge goes to another endpoint: there a seat that names no variable is asked without a key."""
+    environment variable of its key, its headers, query and extra_body, and whether it is asked by
+    batch. None of those of the first judge goes to another endpoint: there a seat that names no
+    variable is asked without a key, and directly."""
 
     model: Annotated[str, MinLen(1)]
     endpoint: str = ""
@@ -25,6 +26,7 @@ class Seat:
     headers: Mapping[str, str] | None = None
     query: Mapping[str, str] | None = None
     extra_body: Mapping[str, Any] | None = None
+    batch: bool | None = None
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  a misspelt setting is refused
 
@@ -57,6 +59,10 @@ class JudgeSettings:
     that does not answer (0: not at all). `prices` is a table model -> price; `max_cost` (0: none)
     caps what the run costs, all of its judges, sides and tries together: what does not fit stays
     not_judged. The stage fails where more than the share `max_unscored` has no score.
+
+    `batch` has verdicts asked for by the endpoint's Batch API, in files of at most `batch_requests`
+    and `batch_megabytes`, and waits `batch_hours` for them. The self-test and the anchors are asked
+    for directly, and so are a few repairs.
     """
 
     endpoint: Annotated[str, MinLen(1)]
@@ -81,6 +87,10 @@ class JudgeSettings:
     retries: Annotated[int, Ge(0), Le(20)] = 5
     max_wait_s: Annotated[float, Ge(0), Le(WEEK_S)] = 600.0
     outage_s: Annotated[float, Ge(0), Le(WEEK_S)] = 1800.0
+    batch: bool = False
+    batch_hours: Annotated[float, Gt(0), Le(1000)] = 26.0
+    batch_requests: Annotated[int, Ge(1), Le(1_000_000)] = 50_000
+    batch_megabytes: Annotated[float, Gt(0), Le(10_000)] = 100.0
     self_test: bool = True
     anchors: str = ""
     calibration: str = ""

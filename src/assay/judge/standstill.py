@@ -26,8 +26,8 @@ FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = {"limit": 30.0, "away": 5.0}
 MOST_QUOTED = 100
 
-Kind = Literal["limit", "away"]
-Tell = Callable[[str], None]
+Halt = Literal["limit", "away"]
+TellText = Callable[[str], None]
 
 
 @dataclass(kw_only=True)
@@ -35,7 +35,7 @@ class _Hold:
     """All requests wait from `begun` on (seconds of the loop's clock), and one is tried at `until`.
     Nothing has passed `since`."""
 
-    kind: Kind
+    kind: Halt
     begun: float
     since: float
     until: float
@@ -62,7 +62,7 @@ class Standstill:
     """
 
     def __init__(
-        self, settings: JudgeSettings, tell: Tell, wall: Callable[[], float] = time.time
+        self, settings: JudgeSettings, tell: TellText, wall: Callable[[], float] = time.time
     ) -> None:
         self.ended: CallError | None = None
         self._passes = 0
@@ -111,7 +111,7 @@ class Standstill:
         one.sent = self._passes
         return _now()
 
-    def passed(self, sent: float) -> Kind | None:
+    def passed(self, sent: float) -> Halt | None:
         """Count a request that was `sent` then, and answered. Return what it was that all others
         waited for, and now go on."""
         self._passes += 1
@@ -145,7 +145,7 @@ class Standstill:
             self._put_off(self._hold, kind, error)  # it was asked before, and told a longer wait
         return self.held
 
-    def _begins(self, kind: Kind, error: CallError, one: Asking, flying: int) -> bool:
+    def _begins(self, kind: Halt, error: CallError, one: Asking, flying: int) -> bool:
         if self._since is not None or (kind == "limit" and _asks(error)):
             return True
         before, one.failed = one.failed, self._passes if one.failed < 0 else one.failed
@@ -156,7 +156,7 @@ class Standstill:
         enough = many or (used_up and (error.away == "gone" or len(self._failing) >= FEWEST))
         return enough and self._bounds[kind] > 0
 
-    def _put_off(self, hold: _Hold, kind: Kind, error: CallError) -> None:
+    def _put_off(self, hold: _Hold, kind: Halt, error: CallError) -> None:
         """Set when the next one is tried. Where that is beyond the bound it has ended, or, where
         too few fail to blame the endpoint, that one request is given up."""
         hold.kind, hold.error = kind, error
@@ -218,7 +218,7 @@ class Standstill:
         return then.strftime(f"{form} %Z").strip()
 
 
-def _kind_of(error: CallError) -> Kind | None:
+def _kind_of(error: CallError) -> Halt | None:
     if not error.transient:
         return None
     if error.cause == LIMITED:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from assay.judge import contract
 from assay.judge.anchors import Anchor, Shift, drift
-from assay.judge.cost import Budget, Price
+from assay.judge.cost import Budget, Price, by_batch
 from assay.judge.dialect import Dialect, described
 from assay.judge.flips import Flips, compare
 from assay.judge.health import Health, examine, headline
@@ -111,7 +111,7 @@ def summarise(
         requests=sum(verdict.attempts for verdict in paid),
         prompt_tokens=prompt,
         output_tokens=output,
-        cost=price.of(prompt, output) if price else None,
+        cost=price.of(prompt, output, by_batch(paid)) if price else None,
         health=examine(rubric, tested, rows),
         anchors=len(anchors),
         drift=drift(anchors, anchored),

@@ -7,7 +7,7 @@ import sys
 from typing import TextIO
 
 from assay.progress.events import Listener, Progress, State, name
-from assay.text import flat
+from assay.text import clock, flat
 
 WAITING_EVERY = 30.0
 
@@ -102,10 +102,3 @@ def read_line(line: str) -> Progress | None:
         unit=match["unit"],
         note=match["note"] or "",
     )
-
-
-def clock(seconds: float) -> str:
-    """Return a duration as m:ss, or h:mm:ss from an hour on."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from assay import cases, progress, store
 from assay.folder import PAIRING, PAIRS, SECOND_PAIRS, TRIALS
-from assay.judge.cost import Budget, Price
+from assay.judge.cost import Budget, Price, by_batch
 from assay.judge.flips import Flips, compare, judge_again
 from assay.judge.hearing import Hearing, Keyed, check_share
 from assay.judge.ledger import budget_beside
@@ -174,7 +174,7 @@ def _summarise(
         requests=sum(row.attempts for row in paid),
         prompt_tokens=prompt,
         output_tokens=output,
-        cost=price.of(prompt, output) if price else None,
+        cost=price.of(prompt, output, by_batch(paid)) if price else None,
         repeats=settings.repeats,
         waited_s=round(waited_s, 1),
         flips=compare(given, second, itemgetter(WIN_RATE), reach=WIN - LOSS, far=WIN - LOSS),
