@@ -87,6 +87,37 @@ READ = {
     "usage with nulls": completion(VERDICT, usage={"prompt_tokens": None, "total_tokens": None}),
     "error is null": completion(VERDICT, error=None),
     "error is empty": completion(VERDICT, error={}),
+    "tool calls that are none": completion(VERDICT, tool_calls=[], function_call=None),
+    "an object": completion(json.loads(VERDICT)),
+    "a list of one": Answer(body=b"[" + chat(VERDICT).body + b"]"),
+    "text of JSON": Answer(body=json.dumps(chat(VERDICT).body.decode()).encode()),
+    "data around it": Answer(
+        body=b'{"code": 200, "msg": "ok", "data": ' + chat(VERDICT).body + b"}"
+    ),
+    "a result": Answer(
+        body=b'{"success": true, "errors": [], "result": ' + chat(VERDICT).body + b"}"
+    ),
+    "UTF-16": Answer(body=chat(VERDICT).body.decode().encode("utf-16")),
+    "a zero behind the body": Answer(body=chat(VERDICT).body + b"\0"),
+    "the end of a stream behind it": Answer(body=chat(VERDICT).body + b"\n\ndata: [DONE]\n\n"),
+    "comments before the body": Answer(
+        body=b": PROCESSING\n\n: PROCESSING\n\n" + chat(VERDICT).body
+    ),
+    "a filter's own error": Answer(
+        body=json.dumps(
+            {
+                "choices": [
+                    {
+                        "message": {"content": VERDICT},
+                        "content_filter_results": {"error": {"code": "content_filter_error"}},
+                    }
+                ],
+                "prompt_filter_results": [
+                    {"content_filter_results": {"hate": {"filtered": False}}}
+                ],
+            }
+        ).encode()
+    ),
     "a stream": events({"role": "assistant", "content": ""}, *PIECES),
     "a stream with thoughts": events({"reasoning_content": "Hm"}, {"reasoning": "."}, *PIECES),
     "a stream of parts": events({"content": [{"type": "text", "text": VERDICT}]}),
@@ -96,6 +127,9 @@ READ = {
     ),
     "a stream with carriage returns": Answer(
         body=events(*PIECES).body.replace(b"\n", b"\r\n"), headers={"Content-Type": "text/plain"}
+    ),
+    "a stream with pings": Answer(
+        body=b'event: ping\ndata: {"type": "ping"}\n\n' + events(*PIECES).body
     ),
     "a stream with names of events": Answer(
         body=b"event: message\nid: 1\ndata: " + chat(VERDICT).body + b"\n\n"
@@ -193,6 +227,63 @@ CAUSES: dict[str, tuple[Answer, str, int, str]] = {
     "thoughts alone": (completion("", reasoning_content="Hm"), "empty", 1, "reasoning_content"),
     "thoughts by another name": (completion(None, reasoning="Hm"), "empty", 1, "in reasoning"),
     "thoughts cut": (completion("", "length", reasoning_content="H"), "truncated", 1, "length"),
+    "thoughts in details": (
+        completion("", reasoning=None, reasoning_details=[{"text": "Hm"}]),
+        "empty",
+        1,
+        "in reasoning_details",
+    ),
+    "a call of a tool": (
+        completion(None, "tool_calls", tool_calls=[{"function": {"arguments": VERDICT}}]),
+        "empty",
+        1,
+        "in tool_calls",
+    ),
+    "a filter and which": (
+        completion(None, "content_filter: PROHIBITED_CONTENT"),
+        "content_filter",
+        1,
+        "content_filter",
+    ),
+    "a filter without a message": (
+        Answer(body=b'{"choices": [{"index": 0, "finish_reason": "content_filter"}]}'),
+        "content_filter",
+        1,
+        "content_filter",
+    ),
+    "a filter of the prompt": (
+        Answer(
+            body=b'{"choices": [], "prompt_filter_results": [{"prompt_index": 0, '
+            b'"content_filter_results": {"jailbreak": {"filtered": true, "detected": true}}}]}'
+        ),
+        "content_filter",
+        1,
+        "jailbreak",
+    ),
+    "broken off, and why": (
+        Answer(
+            body=b'{"choices": [{"error": {"code": 502, "message": "upstream is idle"}, '
+            b'"finish_reason": "error", "message": {"content": "{"}}]}'
+        ),
+        "server_error",
+        2,
+        "upstream is idle",
+    ),
+    "a stream broken off, and why": (
+        Answer(
+            body=b'data: {"choices": [{"delta": {"content": "{"}}]}\n\ndata: {"error": {"code": 500, '
+            b'"message": "a worker died"}, "choices": [{"delta": {}, "finish_reason": "error"}]}\n\n'
+        ),
+        "server_error",
+        2,
+        "a worker died",
+    ),
+    "no such model, without a code": (
+        Answer(body=b'{"detail": "model \'fake\' is not found"}'),
+        "not_found",
+        1,
+        "is not found",
+    ),
     "a filter": (completion("", "content_filter"), "content_filter", 1, "content_filter"),
     "sensitive": (completion("", "sensitive"), "content_filter", 1, "sensitive"),
     "SAFETY": (completion(None, "SAFETY"), "content_filter", 1, "safety"),
