@@ -271,8 +271,9 @@ CAUSES: dict[str, tuple[Answer, str, int, str]] = {
     ),
     "a stream broken off, and why": (
         Answer(
-            body=b'data: {"choices": [{"delta": {"content": "{"}}]}\n\ndata: {"error": {"code": 500, '
-            b'"message": "a worker died"}, "choices": [{"delta": {}, "finish_reason": "error"}]}\n\n'
+            body=b'data: {"choices": [{"delta": {"content": "{"}}]}\n\n'
+            b'data: {"error": {"code": 500, "message": "a worker died"}, '
+            b'"choices": [{"delta": {}, "finish_reason": "error"}]}\n\n'
         ),
         "server_error",
         2,
