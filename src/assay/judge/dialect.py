@@ -14,7 +14,7 @@ from typing import Any
 
 from assay.judge.contract import Chat
 from assay.judge.refusal import Refusal
-from assay.judge.wordings import ALIASES, RANGE, UNNAMED, names, said
+from assay.judge.wordings import ALIASES, RANGE, UNNAMED, names, of_text, said
 
 FORMS = ("json_schema", "json_schema-maxLength", "json_schema-types", "json_object", "prompt")
 LIMITS = ("max_tokens", "max_completion_tokens", "")
@@ -49,7 +49,7 @@ class Dialect:
     def without(self, refusal: Refusal, sent: Collection[str]) -> Dialect | None:
         """Return what is left to try after a refusal of a request with the parameters `sent`, None
         where it names none of them."""
-        if refusal.status not in REFUSALS:
+        if refusal.status not in REFUSALS or any(map(of_text, refusal.names)):
             return None
         for name in _refused(refusal, self, sent):
             lower = _lower(self, name, refusal)

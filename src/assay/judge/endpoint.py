@@ -26,6 +26,7 @@ from assay.judge.outcome import (
 )
 from assay.judge.refusal import MOST_TOLD, Refusal
 from assay.judge.settings import JudgeSettings
+from assay.judge.wordings import unquoted
 
 if TYPE_CHECKING:
     import httpx2
@@ -163,7 +164,9 @@ class Endpoint:
         if cause_of(refused) in (CONTENT_FILTER, OVERFLOW, UNPARSED, TRUNCATED):
             return None
         met = tried.joined(self.dialect)
-        return met if met != tried else tried.without(refused, body)
+        asked = " ".join(" ".join(turn["content"] for turn in body["messages"][1:]).split())
+        own = replace(refused, text=unquoted(refused.text, asked))
+        return met if met != tried else tried.without(own, body)
 
     def _learn(self, accepted: Dialect) -> None:
         self.dialect = self.dialect.joined(accepted)

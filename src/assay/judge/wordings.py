@@ -59,7 +59,24 @@ _ROLES = re.compile(
 UNNAMED = re.compile(r"(?:handle|support) (?:all |the ){1,2}\w+ parameters", re.IGNORECASE)
 _TEMPLATE = re.compile(r"jinja|chat template|template error", re.IGNORECASE)
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|`[^`]*`|(?<!\w)'[^']*'(?!\w)")
+_MARKS = "\"'`“”[](){}:;,."
 _FEW = 3  # words that may stand in quotation marks as a name; more are a quotation
+
+
+def unquoted(text: str, asked: str) -> str:
+    """Return what a refusal says without what it quotes of what was `asked`: three words in a row
+    that stand there too are somebody else's."""
+    words = text.split()
+    quoted: set[int] = set()
+    for place in range(len(words) - _FEW + 1):
+        if " ".join(words[place : place + _FEW]).strip(_MARKS) in asked:
+            quoted.update(range(place, place + _FEW))
+    return " ".join(word for place, word in enumerate(words) if place not in quoted)
+
+
+def of_text(path: str) -> bool:
+    """Whether a field of an error is the text of a message, which is no parameter."""
+    return bool(re.search(r"messages?\b.*\bcontent", path, re.IGNORECASE))
 
 
 def names(name: str, path: str) -> bool:

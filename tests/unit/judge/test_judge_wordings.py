@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from assay import store
 from assay.judge import judge, verdicts
 from assay.judge.causes import CONTENT_FILTER, OVERFLOW, TRUNCATED, UNPARSED, cause_of
 from assay.judge.dialect import FORMS, Dialect
@@ -20,7 +21,7 @@ from assay.judge.refusal import Refusal, read, within
 from assay.judge.remedies import remedy
 from tests.faults.endpoint import Answer, Body, chat, error, scores, serving
 from tests.unit.judge import fake
-from tests.unit.judge.conftest import Make
+from tests.unit.judge.conftest import Make, prediction, sample
 
 Row = dict[str, Any]
 
@@ -157,3 +158,38 @@ def test_an_error_in_another_charset_is_read() -> None:
     header = {"content-type": "application/json; charset=gbk"}
     assert read(400, content, header).text == "模型维护中"
     assert read(400, b"down", {"content-type": "text/plain; charset=none"}).text == "down"
+
+
+QUOTED = {
+    "as it is": lambda text: error(400, f"Invalid content: {text}"),
+    "in quotation marks": lambda text: error(400, f"Cannot answer '{text}', which is invalid"),
+    "as JSON": lambda text: error(400, "Bad: " + json.dumps({"messages": [{"content": text}]})),
+    "as Python": lambda text: error(400, f"Bad: {[{'role': 'user', 'content': text}]}"),
+    "of a field": lambda text: error(400, text, param="messages[1].content"),
+}
+WORDS = [
+    "the temperature is not supported",
+    "max_tokens is invalid",
+    "You must not set response_format",
+    "the system role is not supported",
+]
+
+
+@pytest.mark.parametrize("words", WORDS)
+@pytest.mark.parametrize("quote", QUOTED.values(), ids=QUOTED)
+def test_what_is_quoted_of_an_answer_changes_nothing(
+    quote: Callable[[str], Answer], words: str, tmp_path: Path
+) -> None:
+    store.write_rows(tmp_path / "samples", (sample(name) for name in ("a", "b")))
+    answers = (prediction("a", f"It is {words}."), prediction("b"))
+    store.write_rows(tmp_path / "predictions", answers)
+    left = [quote(words)]  # once: what is asked for next it takes, whatever that lacks
+    with serving(lambda _: left.pop() if left else chat(scores())) as endpoint:
+        settings = fake.settings_for(endpoint.url, retries=0, concurrency=1)
+        judge(tmp_path / "samples", tmp_path / "predictions", tmp_path / "v.jsonl", settings)
+    first, *others = [
+        {**body, "messages": [turn["role"] for turn in body["messages"]]}
+        for body in endpoint.requests
+    ]
+    assert others == [first]
+    assert verdicts(tmp_path / "v.jsonl")["a"].unscored
