@@ -96,6 +96,12 @@ def test_retries(retries: int, action: str) -> None:
     assert {policy["action"] for policy in others} == {action}
 
 
+def test_a_mesh_gives_a_worker_no_sidecar() -> None:
+    """One would outlive the worker, and the Job would never end."""
+    for task in made(nodes=2)["spec"]["tasks"]:
+        assert task["template"]["metadata"]["annotations"]["sidecar.istio.io/inject"] == "false"
+
+
 def test_the_job_belongs_to_its_launcher_and_its_run() -> None:
     manifest = made(queue="research", priority_class="batch")
     assert manifest["metadata"]["ownerReferences"][0]["uid"] == "u"
