@@ -16,6 +16,7 @@ def finetune(
     training: dsl.Output[dsl.Artifact],
     cluster: dict,
     task_config: dsl.TaskConfig,
+    store: dict = {},  # noqa: B006  KFP reads the default, nothing changes it
 ) -> NamedTuple("Tuned", [("model_uri", str)]):
     """Fine-tune the base model on the training samples: here, or in a Volcano Job.
 
@@ -25,6 +26,7 @@ def finetune(
         model: The tuned model or adapter, with its manifest.
         training: Manifest, loss curve and LLaMA-Factory's log: the model without its weights.
         cluster: The cluster section of the configuration.
+        store: The store section of the configuration.
         task_config: What is set on the task, for the Job's pods.
 
     Returns:
@@ -32,8 +34,8 @@ def finetune(
     """
     from assay import dispatch, task
 
-    with task.running() as listen:
-        place = dispatch.place(cluster, vars(task_config))
+    with task.running(store) as listen:
+        place = dispatch.place(cluster, vars(task_config), store)
         done = dispatch.finetune(settings, samples, model, training, place, listen)
         model.metadata.update(done)
     return (model.uri,)

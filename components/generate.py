@@ -16,6 +16,7 @@ def generate(
     cluster: dict,
     task_config: dsl.TaskConfig,
     base_model: str = "",
+    store: dict = {},  # noqa: B006  KFP reads the default, nothing changes it
 ) -> None:
     """Answer the evaluation samples, here or in a Volcano Job; with no model (no baseline) leave
     the folder empty.
@@ -27,12 +28,13 @@ def generate(
         samples: What preflight prepared.
         predictions: A folder with predictions.jsonl, likelihood.jsonl and generation.json.
         cluster: The cluster section of the configuration.
+        store: The store section of the configuration.
         task_config: What is set on the task, for the Job's pods.
         base_model: The base of an adapter whose own record of it does not hold here.
     """
     from assay import dispatch, task
 
-    with task.running() as listen:
-        place = dispatch.place(cluster, vars(task_config))
+    with task.running(store) as listen:
+        place = dispatch.place(cluster, vars(task_config), store)
         asked = {"side": side, "model": model, "settings": settings, "base_model": base_model}
         predictions.metadata.update(dispatch.generate(asked, samples, predictions, place, listen))

@@ -31,6 +31,7 @@ def preflight(
     judge_max_tokens: int = 512,
     gate: dict = {},  # noqa: B006
     judge_settings: dict = {},  # noqa: B006
+    judge_secret: str = "assay-judge",  # noqa: S107  its name
     more_settings: dict = {},  # noqa: B006
     seed: int = 42,
 ) -> NamedTuple(
@@ -42,6 +43,7 @@ def preflight(
         ("metrics", dict),
         ("judge", dict),
         ("cluster", dict),
+        ("store", dict),
         ("baseline_model", str),
         ("model", str),
         ("base_model", str),
@@ -62,7 +64,7 @@ def preflight(
 
     from assay import task
 
-    with task.running() as listen:
+    with task.running(judge_secret=judge_secret) as listen:
         told = task.preflight(
             parameters, Path(samples.path), samples.metadata, listen, artifacts=samples.uri
         )

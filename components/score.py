@@ -18,6 +18,8 @@ def score(
     baseline: dsl.Input[dsl.Dataset],
     candidate: dsl.Input[dsl.Dataset],
     scores: dsl.Output[dsl.Dataset],
+    store: dict = {},  # noqa: B006  KFP reads the default, nothing changes it
+    secret: str = "",
 ) -> None:
     """Score both sides' predictions; where the mode does not want it, leave the folder empty.
 
@@ -25,18 +27,21 @@ def score(
         name: The scoring stage: metrics, judge or another.
         mode: "auto", "judge" or "both".
         settings: Its section of the configuration; a key comes by environment variable.
+        store: The store section of the configuration.
         samples: What preflight prepared.
         baseline: The baseline's predictions.
         candidate: The candidate's predictions.
         scores: A folder with a row for each prediction, such as baseline/scores.jsonl.
+        secret: The name of the Secret that its key comes from.
     """
     from pathlib import Path
 
     from assay import task
 
-    with task.running() as listen:
+    with task.running(store, judge_secret=secret) as listen:
         sides = {"baseline": Path(baseline.path), "candidate": Path(candidate.path)}
-        task.score(name, mode, settings, Path(samples.path), sides, Path(scores.path), listen)
+        folder, out = Path(samples.path), Path(scores.path)
+        task.score(name, mode, settings, folder, sides, out, listen, place=scores.uri)
 
 
 def called(name: str) -> PythonComponent:

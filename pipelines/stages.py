@@ -10,6 +10,7 @@ from components.gate import gate
 from components.generate import generate
 from components.preflight import preflight
 from components.report import report
+from components.room import give_room
 from components.score import SCORING
 from pipelines.form import Given
 
@@ -43,10 +44,10 @@ def give_store(task: dsl.PipelineTask) -> dsl.PipelineTask:
 
 def check(given: Given) -> dsl.PipelineTask:
     """Add the task that refuses what cannot work and plans the rest."""
-    task = preflight(**{name: given[name] for name in given if name != "judge_secret"})
+    task = preflight(**given)
     # what is behind a URI, or newest under a prefix, or free in the cluster, may have changed
     task.set_display_name("Preflight").set_caching_options(False)
-    return give_store(give_judge_key(task, given["judge_secret"]))
+    return give_store(give_judge_key(give_room(task), given["judge_secret"]))
 
 
 def answer(side: str, plan: dsl.PipelineTask, model: str, base_model: str = "") -> dsl.PipelineTask:
@@ -57,6 +58,7 @@ def answer(side: str, plan: dsl.PipelineTask, model: str, base_model: str = "") 
         settings=plan.outputs["generate"],
         samples=plan.outputs["samples"],
         cluster=plan.outputs["cluster"],
+        store=plan.outputs["store"],
         base_model=base_model,
     )
     return give_store(task).set_display_name(f"Generate: {side}")
@@ -80,9 +82,14 @@ def evaluate(
     scored = {}
     for scorer in SCORERS:
         stage = SCORING[scorer.name](
-            name=scorer.name, mode=mode, settings=plan.outputs[scorer.name], **answers
+            name=scorer.name,
+            mode=mode,
+            settings=plan.outputs[scorer.name],
+            store=plan.outputs["store"],
+            **answers,
+            **({"secret": judge_secret} if scorer.keyed else {}),
         )
-        stage.set_display_name(scorer.title)
+        give_store(give_room(stage)).set_display_name(scorer.title)
         if scorer.keyed:
             give_judge_key(stage, judge_secret)
         scored[scorer.name] = stage.outputs["scores"]
@@ -92,7 +99,7 @@ def evaluate(
         **answers,
         **({"training": training} if training else {}),
     )
-    give_store(reported)
+    give_store(give_room(reported))
     reported.set_display_name("Report").set_caching_options(False)
     decided = gate(decision=reported.outputs["gate"])
-    decided.set_display_name("Gate").set_caching_options(False)
+    give_room(decided).set_display_name("Gate").set_caching_options(False)

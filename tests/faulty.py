@@ -12,6 +12,10 @@ from urllib.parse import urlsplit
 Spoil = Callable[[int, bytes], bytes | None]
 
 
+class Last(bytes):
+    """What passes through before the connection is cut."""
+
+
 @contextmanager
 def proxy(address: str, spoil: Spoil) -> Iterator[str]:
     """Pass TCP on to `address`. What the server sends goes through `spoil(connection, data)`,
@@ -54,6 +58,8 @@ def _pump(
             if changed is None:
                 break
             sink.sendall(changed)
+            if isinstance(changed, Last):
+                break
     except OSError:
         pass
     finally:

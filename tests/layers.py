@@ -18,6 +18,7 @@ LAYERS = (
     {"placement"},
     {"store", "process"},
     {"cases", "progress", "queues", "resume"},
+    {"durable"},
     {"quantiles"},
     {"intervals"},
     {"stats"},

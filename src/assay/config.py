@@ -18,6 +18,7 @@ from assay.judge import JudgeSettings, check_access
 from assay.metrics import MetricsSettings
 from assay.placement import ClusterSettings
 from assay.scoring import SCORERS, Scorer
+from assay.store import StoreSettings
 
 Mode = Literal["auto", "judge", "both"]
 MODES: tuple[Mode, ...] = ("auto", "judge", "both")
@@ -41,6 +42,7 @@ class Config:
     generate: GenerateSettings = field(default_factory=GenerateSettings)
     scoring: Mapping[str, Any] = field(default_factory=dict)
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
     gate: GatePolicy | None = None
 
     @property
@@ -75,6 +77,7 @@ SECTIONS: Mapping[str, type] = {
     "generate": GenerateSettings,
     **{scorer.name: scorer.settings for scorer in SCORERS},
     "cluster": ClusterSettings,
+    "store": StoreSettings,
     "gate": GatePolicy,
 }
 
@@ -132,7 +135,7 @@ def _names() -> list[str]:
 
 # What the parameter more_settings holds: all that is in no parameter or dict of its own.
 MORE = (
-    *("cluster", "dataset", "baseline", "base_model", "history"),
+    *("cluster", "store", "dataset", "baseline", "base_model", "history"),
     *(scorer.name for scorer in SCORERS if scorer.name != scoring.JUDGING.name),
 )
 

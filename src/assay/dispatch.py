@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol
 
-from assay import progress, queues, store, task
+from assay import durable, progress, queues, store, task
+from assay import finetune as finetuning
+from assay import generate as generating
 from assay.placement import ClusterSettings
 from assay.queues import Queue, TaskConfig, Work
 from assay.settings import build
@@ -32,17 +36,24 @@ class Place:
     settings: ClusterSettings
     task: TaskConfig
     queue: Queue | None
+    store: Mapping[str, Any] = field(default_factory=dict)
 
 
-def place(cluster: Mapping[str, Any], task_config: Mapping[str, Any]) -> Place:
+def place(
+    cluster: Mapping[str, Any],
+    task_config: Mapping[str, Any],
+    waiting: Mapping[str, Any] | None = None,
+) -> Place:
     """Return where a stage runs by the cluster section and what this process finds around it.
 
-    `task_config` is dsl.TaskConfig's fields. Raises SettingsError, and InputError where the section
-    asks for a queue system that is not there.
+    `task_config` is dsl.TaskConfig's fields, `waiting` the section store. Raises SettingsError, and
+    InputError where the section asks for a queue system that is not there.
     """
     settings = build(ClusterSettings, task.whole(cluster), "cluster")
     queue = queues.find(settings.runner)
-    return Place(settings=settings, task=TaskConfig(**task_config), queue=queue)
+    return Place(
+        settings=settings, task=TaskConfig(**task_config), queue=queue, store=waiting or {}
+    )
 
 
 def finetune(
@@ -56,10 +67,17 @@ def finetune(
     """Fine-tune and return the model's metadata; in a Job nothing is written here."""
     if place.queue is None:
         out, record = Path(model.path), Path(training.path)
-        return task.model_metadata(task.finetune(settings, Path(samples.path), out, record, listen))
+        made = {out: model.uri, record: training.uri}
+        with _kept("finetune", made, out.with_name(f"{out.name}.partial"), finetuning.UNFINISHED):
+            tuned = task.finetune(settings, Path(samples.path), out, record, listen)
+        return task.model_metadata(tuned)
     outputs = {"model": model.uri, "training": training.uri}
     work = Work(
-        stage="finetune", samples=samples.uri, outputs=outputs, arguments={"settings": settings}
+        stage="finetune",
+        samples=samples.uri,
+        outputs=outputs,
+        arguments={"settings": settings},
+        store=place.store,
     )
     return place.queue.run(work, place.settings, place.task)
 
@@ -82,16 +100,38 @@ def generate(
     asked = {**asked, "settings": {**asked["settings"], "cache": cache}}
     here: dict[str, Any] = {"samples": Path(samples.path), "out": out, "listen": listen}
     if place.queue is None:
-        done = task.generate(**asked, **here, place=predictions.uri)
+        with _kept("generate", {out: predictions.uri}, out / "partial", generating.UNFINISHED):
+            done = task.generate(**asked, **here, place=predictions.uri)
         return task.predictions_metadata(done)
     outputs = {"predictions": predictions.uri}
-    work = Work(stage="generate", samples=samples.uri, outputs=outputs, arguments=asked)
+    work = Work(
+        stage="generate",
+        samples=samples.uri,
+        outputs=outputs,
+        arguments=asked,
+        store=place.store,
+    )
     # the versions in another image are not known here: its worker looks for itself
     if not place.settings.image and not place.queue.begun(work):
         taken = task.take(**asked, **here, accelerated=_accelerated(place))
         if taken:
             return task.predictions_metadata(taken)
     return place.queue.run(work, place.settings, place.task)
+
+
+@contextmanager
+def _kept(
+    stage: str, made: Mapping[Path, str], folder: Path, contents: store.Contents
+) -> Iterator[None]:
+    """While the block runs in this task's pod, keep its work and send what it makes, as a worker
+    does; where the pod has no access to the store, KFP sends it."""
+    if not durable.has_access(durable.place_of(made)):
+        yield
+        return
+    with durable.durable(stage, made, folder, contents):
+        yield
+    for path in made:
+        shutil.rmtree(path)  # or KFP would send it once more
 
 
 def beside(*artifacts: str) -> str:

@@ -12,7 +12,8 @@ AssayError
 │   ├── KfpError          Kubeflow Pipelines cannot be reached, or refuses
 │   └── MissingExtraError an optional dependency is not installed
 ├── StageError            a stage failed while it ran: exit code 1, what was done is kept
-│   └── StoreUnavailableError  a store that had answered was away for longer than it is waited for
+│   ├── StoreUnavailableError  a store that had answered was away for longer than it is waited for
+│   └── UnsentError       a store does not take a result, which is kept elsewhere
 └── GateError             the gate did not say GO: exit code 1 for NO_GO, 3 for INCONCLUSIVE
 """
 
@@ -108,6 +109,11 @@ class StageError(AssayError):
 class StoreUnavailableError(StageError):
     """A store that is known to be the right one does not answer, for longer than it is waited for:
     the same again may succeed."""
+
+
+class UnsentError(StageError):
+    """What was computed or paid for is not where it belongs, since the store does not take it: it
+    is kept where the message says, and the same again sends it."""
 
 
 class GateError(AssayError):

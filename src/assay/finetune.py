@@ -19,6 +19,15 @@ from assay.errors import StageError
 from assay.folder import LOSSES, MANIFEST, TRAIN_LOG
 from assay.records import ModelManifest, Sample
 
+IDENTITY = "identity.json"
+UNFINISHED = store.Contents(
+    identity=IDENTITY,
+    checkpoints="trained/checkpoint-*",
+    complete="trainer_state.json",
+    without=("data",),
+)
+"""What of `<model>.partial` a later try on another machine needs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneSettings:
@@ -69,11 +78,8 @@ def finetune(
     rows = list(store.read_rows(samples, Sample))
     base = model.local(settings.base_model, listen)
     digest = model.base_digest(base)  # now: the store may be away when training ends
-    work = out.with_name(f"{out.name}.partial")
-    identity = {"settings": asdict(settings), "base": base, "samples": dataset.hash_samples(rows)}
-    resume.take_up(work / "identity.json", identity)
-    dataset.to_llamafactory(rows, work / "data", "train")
-    resumed = any((work / "trained").glob("checkpoint-*"))
+    work = _work(out, digest or base, settings, rows)
+    resumed = any(work.glob(UNFINISHED.checkpoints))
     _train(work, base, settings, len(rows), listen)
     if resumed:
         _drop_conversion(work / "trained")
@@ -91,10 +97,23 @@ def assist(
     first of them, in `finetune`, makes the model. Raises as `finetune` does."""
     check(settings)
     rows = list(store.read_rows(samples, Sample))
-    work = out.with_name(f"{out.name}.partial")
-    dataset.to_llamafactory(rows, work / "data", "train")
-    _train(work, model.local(settings.base_model, listen), settings, len(rows), listen)
+    base = model.local(settings.base_model, listen)
+    work = _work(out, model.base_digest(base) or base, settings, rows)
+    _train(work, base, settings, len(rows), listen)
     shutil.rmtree(work)
+
+
+def _work(out: Path, base: str, settings: FinetuneSettings, rows: list[Sample]) -> Path:
+    """Return the folder to train in, with the data and what an earlier try left, but for a
+    checkpoint that it was writing when it was killed."""
+    work = out.with_name(f"{out.name}.partial")
+    identity = {"settings": asdict(settings), "base": base, "samples": dataset.hash_samples(rows)}
+    resume.take_up(work / IDENTITY, identity)
+    for checkpoint in work.glob(UNFINISHED.checkpoints):
+        if not (checkpoint / UNFINISHED.complete).is_file():
+            shutil.rmtree(checkpoint)
+    dataset.to_llamafactory(rows, work / "data", "train")
+    return work
 
 
 def _train(

@@ -7,12 +7,14 @@ MODEL/          MANIFEST, LOSSES, TRAIN_LOG beside the weights
                 JUDGE, SELF_TEST, ANCHORS, SECOND_VERDICTS
 <side>/PANEL/   SCORES and COMBINED of all judges, and a folder for each further one
 PAIRS, PAIRING  the pairwise verdicts and what they came to; SECOND_PAIRS those given again
+BATCHES         what went by the judge's Batch API, beside the verdicts that wait for it
 CALIBRATION     how far the judge agrees with people
 METRICS         totals, intervals, comparison, gate
 REPORT_HTML, REPORT_MARKDOWN, REPORT_JSON
 HISTORY         the runs before, with the scores of the last comparable one (EARLIER) and of the
                 last accepted one (ACCEPTED)
 PROGRESS        what each stage reported while it ran
+WAITS/          how long each process has waited for the store; one in each task's artifact
 """
 
 CONFIG = "config.yaml"
@@ -48,6 +50,7 @@ COMBINED = "panel.json"
 PAIRS = "pairs.jsonl"
 PAIRING = "pairs.json"
 SECOND_PAIRS = "second_pairs.jsonl"
+BATCHES = "batches.jsonl"
 CALIBRATION = "calibration.json"
 
 METRICS = "metrics.json"
@@ -58,5 +61,6 @@ HISTORY = "history.json"
 EARLIER = "earlier.json.gz"
 ACCEPTED = "accepted.json.gz"
 PROGRESS = "progress.jsonl"
+WAITS = "waits"
 # what is only appended to, row by row, so that two of them together lose nothing
 LOGS = (VERDICTS, PAIRS, SECOND_VERDICTS, SECOND_PAIRS, SELF_TEST, ANCHORS, PROGRESS)

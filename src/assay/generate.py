@@ -25,6 +25,10 @@ from assay.llamafactory.job import DEVICE, JOB, SECONDS, GenerateJob
 from assay.model import Model
 from assay.records import Generation, Likelihood, ModelManifest, Prediction, Sample
 
+_KEEPING = ("cache", "cache_gb")  # where answers are kept, and how many, changes none of them
+UNFINISHED = store.Contents(identity=JOB, without=("data", PROGRESS))
+"""What of `partial` a later try on another machine needs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateSettings:
@@ -33,7 +37,8 @@ class GenerateSettings:
     `evaluate_loss` adds the likelihood of the targets. `llamafactory` takes
     LLaMA-Factory's settings for loading a model and reading a prompt. `cache` is the folder or URI
     that keeps answers, so that no run gives them again: none for none, and "" for none on one
-    machine, and for a place beside the artifacts in a pipeline whose artifacts lie in a store."""
+    machine, and for a place beside the artifacts in a pipeline whose artifacts lie in a store. More
+    than `cache_gb` (10**9 bytes, 0: any number) are not kept: what is least recently used goes."""
 
     template: str = ""
     batch_size: Annotated[int, Ge(1)] = 16
@@ -47,6 +52,7 @@ class GenerateSettings:
     seed: int = 42
     evaluate_loss: bool = True
     cache: str = ""
+    cache_gb: Annotated[float, Ge(0)] = 10.0
     llamafactory: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -120,7 +126,7 @@ def generate(
     _predict(samples, work, side, settings, listen)
     done = _finish(work, out, resolved, job, rows)
     if entry:
-        reuse.keep(entry, out, done, place or str(out.resolve()), side)
+        reuse.keep(entry, out, done, place or str(out.resolve()), side, settings.cache_gb)
     return done
 
 
@@ -176,7 +182,8 @@ def _asked(
 
 def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> GenerateJob:
     asked = asdict(settings)
-    del asked["cache"]  # where answers are kept changes none of them
+    for name in _KEEPING:
+        del asked[name]
     return GenerateJob(
         base=resolved.base,
         base_name=resolved.base_name,

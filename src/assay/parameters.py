@@ -229,7 +229,7 @@ TABLE = (
     Parameter(
         name="more_settings",
         type=dict,
-        meaning="The sections cluster, dataset and metrics, and baseline and history, such as "
+        meaning="The sections cluster, store, dataset and metrics, baseline and history, such as "
         '{"cluster": {"queue": "research", "gpus": 8}, "dataset": {"every_turn": true}}.',
         default={},
         pipelines=(FINETUNE,),
@@ -237,7 +237,7 @@ TABLE = (
     Parameter(
         name="more_settings",
         type=dict,
-        meaning="The sections cluster, dataset and metrics, such as "
+        meaning="The sections cluster, store, dataset and metrics, such as "
         '{"cluster": {"queue": "research", "gpus": 8}, "dataset": {"every_turn": true}}.',
         default={},
         pipelines=(EVALUATE,),

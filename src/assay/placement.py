@@ -42,6 +42,8 @@ class ClusterSettings:
     `timeout_s` bounds waiting and running together, and `ttl_seconds` how long a finished Job is
     kept; 0 is no limit for the first. `image` is the workers', empty: the task's own. `autoscaled`
     says that nodes are added when they are needed, so that a Job may ask for more than there is.
+    `lease_s` is how long a Job goes on without its task, 0: for ever; `closed_s` how long one waits
+    in a queue that was closed.
     The entries of `store_secret` are the workers' environment (AWS_ENDPOINT_URL_S3 and so on).
     """
 
@@ -57,6 +59,8 @@ class ClusterSettings:
     ttl_seconds: Annotated[int, Ge(0)] = 3600
     image: str = ""
     autoscaled: bool = False
+    lease_s: Annotated[float, Ge(0)] = 600.0
+    closed_s: Annotated[float, Ge(0)] = 600.0
     store_secret: str = "assay-store"  # noqa: S105  the name of a Secret
 
 

@@ -99,7 +99,8 @@ def pinned(config: Config, begun: Path) -> Config:
     earlier = configuration.load(begun)
     if model.is_latest_of(config.model, earlier.model):
         config = replace(config, model=earlier.model)
-    if name := configuration.first_difference(earlier, config):
+    # how long its store is waited for is no part of what a run is asked for
+    if name := configuration.first_difference(replace(earlier, store=config.store), config):
         raise SettingsError(
             f"{begun.parent} holds a run with another {name}",
             "Choose another --out, or remove it",

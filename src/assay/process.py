@@ -27,6 +27,18 @@ DEATH_SECONDS = 2.0  # dying takes less, but where nobody reaps orphans they see
 POLL_SECONDS = 0.2
 MEBIBYTE = 2**20
 NO_SPACE = "No space left on device"
+CONTROL_GROUP = Path("/sys/fs/cgroup")
+MEMORY = (
+    "Give it more memory (cluster.memory on a cluster), or lower batch_size or cutoff_len; the "
+    "same again resumes"
+)
+_REMEDIES: Mapping[int, str] = {
+    signal.SIGKILL: "Nothing says who killed it: look for a lack of memory in the kernel's log "
+    "(dmesg), and if it was that, lower batch_size or cutoff_len; the same again resumes",
+    signal.SIGTERM: "It was asked to end, as at a shutdown; the same again resumes",
+    signal.SIGBUS: "See whether /dev/shm or its disk is full; the same again resumes",
+    signal.SIGSEGV: "Check that the installed CUDA fits the GPU's driver; the same again resumes",
+}
 
 
 def run(
@@ -42,13 +54,14 @@ def run(
     Raises StageError with the last lines of the log when it fails. However this function is left,
     the child's whole process group is gone by then.
     """
+    killed = memory_kills()
     with background(argv, log=log, environment=environment) as child:
         while child.poll() is None:
             on_tick()
             time.sleep(POLL_SECONDS)
     on_tick()
     if child.returncode != 0:
-        raise _failure(what, child.returncode, log)
+        raise _failure(what, child.returncode, log, for_memory=memory_kills() > killed)
 
 
 @contextmanager
@@ -153,14 +166,29 @@ def _signal_group(group: int, number: signal.Signals) -> bool:
     return True
 
 
-def _failure(what: str, code: int, log: Path) -> AssayError:
+def memory_kills(root: Path = CONTROL_GROUP) -> int:
+    """Return how many processes the kernel has killed for memory in this container, 0 where it does
+    not say so."""
+    for name in ("memory.events", "memory/memory.oom_control"):  # of the two kinds of them
+        with suppress(OSError, ValueError):
+            lines = (root / name).read_text().splitlines()
+            counts = dict(line.split() for line in lines)
+            return int(counts.get("oom_kill", 0))
+    return 0
+
+
+def _failure(what: str, code: int, log: Path, *, for_memory: bool) -> AssayError:
     last = _tail(log)
     if NO_SPACE in last or shutil.disk_usage(log.parent).free < MEBIBYTE:
         return StoreError(
             f"{what} found no space left on the device of {log.parent}",
             "Make room, then run the same command again: it resumes",
         )
-    return StageError(f"{what} ended with {_ending(code)}; the end of {log}:\n{last}")
+    ending = f"{what} ended with {_ending(code)}"
+    if for_memory:
+        ending += ": it was killed for memory (OOM)"
+    remedy = MEMORY if for_memory else _REMEDIES.get(-code, "")
+    return StageError(f"{ending}; the end of {log}:\n{last}", remedy)
 
 
 def _ending(code: int) -> str:

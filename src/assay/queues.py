@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from assay import store
@@ -20,12 +20,14 @@ Stage = Literal["finetune", "generate"]
 @dataclass(frozen=True, kw_only=True)
 class Work:
     """One stage: its `arguments`, the URI of its samples' folder, and by name the URIs that its
-    artifacts go to. The last one is published last, so its presence means complete."""
+    artifacts go to. The last one is published last, so its presence means complete. `store` is the
+    section of that name."""
 
     stage: Stage
     samples: str
     outputs: Mapping[str, str]
     arguments: Mapping[str, Any]
+    store: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> str:

@@ -111,8 +111,9 @@ class Verdict(Score):
     `key` identifies everything the verdict depends on (prediction, rubric, judge, parameters), so
     that a verdict is paid for once. With repeats a value is the median over them, and `spread` the
     standard deviation within the item. Tokens are those the endpoint reported, over all `attempts`,
-    or `estimated` from the text where it reported none; `seconds` is the wall time from the first
-    request to the last answer. `cost` is what was paid for this row, None where that had no price.
+    or `estimated` from the text where it reported none; of them the batch tokens have the price of
+    a batch. `seconds` is the wall time from the first request to the last answer. `cost` is what
+    was paid for this row, None where that had no price.
     """
 
     key: str
@@ -122,6 +123,8 @@ class Verdict(Score):
     prompt_tokens: int = 0
     output_tokens: int = 0
     seconds: float = 0.0
+    batch_prompt_tokens: int = 0
+    batch_output_tokens: int = 0
     estimated: bool = False
     cost: float | None = None
 

@@ -42,6 +42,7 @@ def run(
         configuration.save(wanted.config, folder / CONFIG)
         finished()
         for stage in _stages(wanted, folder, listen):
+            progress.count_waits(folder, "run")
             stage()
             finished()
     return folder / REPORT_HTML

@@ -283,7 +283,13 @@ def _comparison(
 ) -> Comparison:
     import numpy as np
 
-    rates = spec.kind == "rate" and set(np.unique(difference)) <= {-100.0, 0.0, 100.0}
+    all_or_nothing = spec.kind == "rate" or spec.group == "pairwise"
+    rates = bool(
+        all_or_nothing
+        and scale
+        and scale[0] == -scale[1]
+        and set(np.unique(difference)) <= {*scale, 0.0}
+    )
     around = interval(difference, scale, clusters=clusters, rates=rates)
     around = _within(scale if spec.scale else None, around)
     gain = -difference if spec.direction == "lower" else difference

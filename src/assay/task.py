@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import dataset, process, progress, run, scoring, store
+from assay import dataset, durable, process, progress, run, scoring, store
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating
@@ -48,8 +48,14 @@ ERROR = "error.json"
 
 
 @contextmanager
-def running() -> Iterator[progress.Listener]:
-    """Yield the listener of a task's stage; see the module's docstring."""
+def running(
+    given: Mapping[str, Any] | None = None, *, judge_secret: str = ""
+) -> Iterator[progress.Listener]:
+    """Yield the listener of a task's stage; see the module's docstring. `given` is the section
+    store of the configuration; `judge_secret` names the Secret that the judge's key comes from,
+    for what is said of it."""
+    if judge_secret:
+        os.environ[judging.SECRET] = judge_secret
     for name in ("httpx", "httpx2"):  # KFP's executor would have each request of the judge logged
         logging.getLogger(name).setLevel(logging.WARNING)
     path = os.environ.get(PROGRESS, "")
@@ -59,9 +65,10 @@ def running() -> Iterator[progress.Listener]:
     if parent := os.environ.get(PARENT):
         process.end_with(int(parent))
     # whether a store's address is right, preflight has asked
-    with process.interruptible(), store.relied_on():
+    with process.interruptible(), store.relied_on(), progress.telling_waits(listen):
         try:
-            yield listen
+            with store.waiting(build(store.StoreSettings, whole(given or {}), "store")):
+                yield listen
         except AssayError as error:
             print(f"assay: {error}", file=sys.stderr, flush=True)
             if path:
@@ -86,7 +93,8 @@ def preflight(
     evaluates = parameters["enable_auto_eval"]
     wanted = parameters if evaluates else {**parameters, "mode": "auto", "gate": {}}
     config = configuration.from_parameters(whole(wanted))
-    with store.relied_on(False):  # the first to use it: a wrong address is told at once
+    # the first to use it: a wrong address is told at once
+    with store.relied_on(False), store.waiting(config.store):
         prepared = checking.prepare(config, samples, listen, artifacts=artifacts)
     plan, summary = prepared.plan, prepared.summary
     print(dataset.describe_summary(summary), flush=True)
@@ -215,16 +223,19 @@ def score(
     sides: Mapping[str, Path],
     out: Path,
     listen: progress.Listener,
+    *,
+    place: str = "",
 ) -> None:
-    """Have the sides that have predictions scored by the scoring stage `name`, into `out`/<side>/;
-    where the mode does not want it, leave `out` empty."""
+    """Have the sides that have predictions scored by the scoring stage `name`, into `out`/<side>/,
+    which goes to `place`; where the mode does not want it, leave `out` empty."""
     scorer = scoring.named(name)
     out.mkdir(parents=True, exist_ok=True)
     if mode not in scorer.modes:
         print(f"mode {mode}: no {scorer.title.lower()}", flush=True)
         return
     wanted: Any = build(scorer.settings, whole(given), name)
-    scorer.score(samples / SAMPLES, run.answered(sides), out, wanted, listen=listen)
+    with durable.as_it_comes(name, out, place):
+        scorer.score(samples / SAMPLES, run.answered(sides), out, wanted, listen=listen)
 
 
 def report(
@@ -287,9 +298,5 @@ def whole(value: Any) -> Any:
 
 
 def _described(error: AssayError) -> dict[str, Any]:
-    return {
-        "error": type(error).__name__,
-        "what": error.what,
-        "remedy": error.remedy,
-        "exit_code": error.exit_code,
-    }
+    described = {"what": error.what, "remedy": error.remedy, "exit_code": error.exit_code}
+    return {"error": type(error).__name__, **described}

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def live() -> Iterator[progress.Listener]:
     """Yield a listener that draws bars on a terminal, or prints plain lines where there is none."""
     if not sys.stderr.isatty():
-        yield progress.to_lines(sys.stderr)
+        lines = progress.to_lines(sys.stderr)
+        with progress.telling_waits(lines):
+            yield lines
         return
     from rich.console import Console
     from rich.progress import BarColumn, TaskID, TextColumn
@@ -51,7 +53,8 @@ def live() -> Iterator[progress.Listener]:
                 line=line,
             )
 
-        yield listen
+        with progress.telling_waits(listen):
+            yield listen
 
 
 def print_summary(folder: Path) -> None:

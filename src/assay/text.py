@@ -42,3 +42,10 @@ def indented(text: str) -> str:
 def one_line(text: str) -> str:
     """Return `text` as `flat` does, with single spaces."""
     return plain(" ".join(text.split()))
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as m:ss, or h:mm:ss from an hour on."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

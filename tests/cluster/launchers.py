@@ -4,11 +4,12 @@ worker is a shell script where a test needs a worker that does not do its work."
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,19 +81,12 @@ def start(
 ) -> Launcher:
     """Start a launcher of `wanted`; with a `script`, that is what its worker does. `api` is what
     it asks, where that is not the API server itself."""
-    variables = {**({"SCRIPT": script} if script else {}), **(environment or {})}
     api = api or space.api
     spec = {
         "host": api.host,
         "port": api.port,
         "account": str(api.account),
-        "work": json.loads(store.to_json(wanted)),
-        "settings": {"image": kube.IMAGE, "gpus": 0, **settings},
-        "task": {
-            **kube.mounted(),
-            "env": [{"name": name, "value": value} for name, value in variables.items()],
-            **(task or {}),
-        },
+        **described(wanted, script, environment or {}, task or {}, settings),
     }
     number = len(list(folder.glob("launcher-*.json")))
     path, log = folder / f"launcher-{number}.json", folder / f"launcher-{number}.log"
@@ -103,8 +97,29 @@ def start(
             cwd=kube.ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
+            env={**os.environ, **space.cluster.store_here},
         )
     return Launcher(process=process, job=job.name_of(wanted), log=log)
+
+
+def described(
+    wanted: Work,
+    script: str,
+    environment: Mapping[str, str],
+    task: Mapping[str, Any],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return what tests.cluster.launch is told of a launcher, but for whom it asks."""
+    variables = {**({"SCRIPT": script} if script else {}), **environment}
+    return {
+        "work": json.loads(store.to_json(wanted)),
+        "settings": {"image": kube.IMAGE, "gpus": 0, **settings},
+        "task": {
+            **kube.mounted(),
+            "env": [{"name": name, "value": value} for name, value in variables.items()],
+            **task,
+        },
+    }
 
 
 def eventually(check: Callable[[], object], what: str, seconds: float = 60) -> None:

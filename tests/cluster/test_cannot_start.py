@@ -28,22 +28,44 @@ def test_a_queue_that_is_unknown(space: Space, start: Start) -> None:
     assert "Correct cluster.queue" in error
 
 
-def test_a_queue_that_is_closed(space: Space, start: Start, queue: Callable[..., str]) -> None:
-    name = queue()
+def close(space: Space, name: str) -> None:
+    """Close a queue as `vcctl queue operate` does."""
     uid = space.cluster.run("get", "queue", name, "-o", "jsonpath={.metadata.uid}")
     of = {"apiVersion": "scheduling.volcano.sh/v1beta1", "kind": "Queue", "name": name, "uid": uid}
-    close = {
+    command = {
         "apiVersion": "bus.volcano.sh/v1alpha1",
         "kind": "Command",
         "metadata": {"name": f"{space.name}-close", "namespace": "default"},
         "action": "CloseQueue",
         "target": of,
     }
-    space.cluster.apply(close)
+    space.cluster.apply(command)
+
+
+def test_a_queue_that_is_closed(space: Space, start: Start, queue: Callable[..., str]) -> None:
+    name = queue()
+    close(space, name)
     eventually(lambda: space.queue_state(name) == "Closed", "the queue is closed")
     error = fails(start(work(), queue=name), space, 2)
     assert name in error
     assert "or open it" in error
+
+
+def test_a_queue_that_is_closed_while_a_job_waits_in_it(
+    space: Space, start: Start, queue: Callable[..., str]
+) -> None:
+    """Volcano goes on saying what it said before; the queue can close once the Job is gone."""
+    name = queue(capability={"cpu": 1})
+    launcher = start(work(), queue=name, cpu="2", closed_s=12)
+    launcher.until("waiting: ")
+    close(space, name)
+    launcher.until(f"waiting: the queue {name} is Closing")
+    error = fails(launcher, space, 2)
+    assert f"the queue {name} is Closing, and the Job has waited in it for 1" in error
+    assert "Have it opened, or correct cluster.queue" in error
+    waits = [line for line in launcher.output.splitlines() if "waiting: " in line]
+    assert len(waits) == len(set(waits)), waits
+    eventually(lambda: space.queue_state(name) == "Closed", "the queue is closed")
 
 
 def test_a_quota_that_is_too_small(space: Space, start: Start) -> None:

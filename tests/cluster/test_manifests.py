@@ -19,7 +19,7 @@ OVERLAYS = sorted(path.name for path in (MANIFESTS / "overlays").iterdir())
 ACCOUNTS = {"profile": "default-editor"}
 # what each overlay and component makes
 RIGHTS = ["role", "rolebinding", "clusterrole", "clusterrolebinding"]
-EVERY = [*RIGHTS, "queue", "configmap", "secret"]
+EVERY = [*RIGHTS, "queue", "configmap", "secret", "limitrange"]
 MINIO = ["deployment", "service", "persistentvolumeclaim", "job", "configmap", "secret"]
 COMPONENTS = {
     "quota": ["resourcequota", "limitrange"],

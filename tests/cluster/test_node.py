@@ -29,7 +29,9 @@ def test_a_node_that_goes_away(space: Space, start: Start) -> None:
     finally:
         space.cluster.run(*taint[:-1], f"{taint[-1]}-", check=False)  # it may be gone by itself
         bring.up()
-    assert "taken off node1 (DeletionByTaintManager" in launcher.error
+    assert (
+        "taken off node1: its node was lost or given up (DeletionByTaintManager" in launcher.error
+    )
     assert f"pod {launcher.job}-master-0" in launcher.error
     assert "  begin" in launcher.error
     assert bring.is_up()

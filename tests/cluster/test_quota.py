@@ -65,4 +65,4 @@ def test_what_never_fits_ends_with_what_bounds_it(
 ) -> None:
     error = fails(start(work(), script=DONE, timeout_s=40, **asked), space, code=2)
     assert bound in error
-    assert "Ask for less (cluster.gpus, cpu, memory)" in error
+    assert "or have " in error

@@ -43,6 +43,7 @@ def server(time: VirtualTime, monkeypatch: pytest.MonkeyPatch) -> Iterator[KfpSe
     with serve() as running:
         running.time = time.read
         monkeypatch.setenv("ASSAY_KFP_ENDPOINT", running.url)
+        monkeypatch.setenv("ASSAY_KFP_UI", running.url)
         yield running
 
 

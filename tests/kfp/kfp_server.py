@@ -38,7 +38,7 @@ class KfpServer:
         self.down = False  # answers nothing
         self.refuse: dict[str, tuple[int, str]] = {}  # "METHOD /path part" -> status, message
         self.page: bytes = b""  # answers everything with this page, where set
-        self.is_page = False  # the address is that of KFP's page, which lets less through
+        self.is_page = False  # the address is that of KFP's page, not its API alone
         self.time: Callable[[], float] = time.time
         self.asked: list[tuple[float, str, str]] = []  # when, method, path
         self.lock = threading.RLock()
@@ -222,6 +222,11 @@ class KfpServer:
             return json.dumps({"error_message": "Failed to read logs", "error_details": "..."})
         return self.logs[node]
 
+    def read_page(self, query: Any, body: Any) -> Answer:
+        if not self.is_page:
+            raise Refusal(404, "Not Found")
+        return "<!doctype html><title>Kubeflow Pipelines</title>"
+
     def read_log_at_page(self, query: dict[str, str], body: Any) -> Answer:
         if not self.is_page:
             raise Refusal(404, "Not Found")
@@ -274,6 +279,7 @@ ROUTES: list[tuple[str, Callable[..., Answer]]] = [
     (f"DELETE {API}/runs/{ID}", KfpServer.delete_run),
     (f"POST {API}/runs/{ID}:terminate", KfpServer.terminate_run),
     (f"GET /apis/v1alpha1/runs/{ID}/nodes/(?P<node>[^/]+)/log", KfpServer.read_log),
+    ("GET /", KfpServer.read_page),
     ("GET /k8s/pod/logs", KfpServer.read_log_at_page),
     (f"GET {API}/recurringruns", KfpServer.list_recurring),
     (f"POST {API}/recurringruns", KfpServer.create_recurring),

@@ -61,7 +61,8 @@ def serve() -> Iterator[KfpServer]:
             data = state.page or data
             self.send_response(status)
             kind = "application/json" if not isinstance(answer, str) else "text/plain"
-            self.send_header("Content-Type", "text/html" if state.page else kind)
+            is_html = state.page or data.startswith(b"<!doctype html>")
+            self.send_header("Content-Type", "text/html" if is_html else kind)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

@@ -187,3 +187,22 @@ def test_one_of_many_users_stays_in_a_namespace(
 def test_a_token_file_that_is_not_there_is_refused(server: KfpServer, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         client.connect(Connection(endpoint=server.url, token_file=str(tmp_path / "none")))
+
+
+@pytest.mark.parametrize(
+    ("is_page", "ui", "base"),
+    [
+        (True, "", "{server}"),
+        (False, "", "<KFP's page: set ui, or ASSAY_KFP_UI>"),  # the API server's own port
+        (False, "https://kfp.example/pipeline/", "https://kfp.example/pipeline"),
+        (True, "https://kfp.example", "https://kfp.example"),
+    ],
+)
+def test_a_link_leads_to_the_page_and_never_to_the_api(
+    server: KfpServer, is_page: bool, ui: str, base: str
+) -> None:
+    server.is_page = is_page
+    kfp = client.connect(Connection(endpoint=server.url, ui=ui))
+    for _ in range(3):
+        assert kfp.link("runs/details/r") == f"{base.format(server=server.url)}/#/runs/details/r"
+    assert [path for _, _, path in server.asked].count("/") == (0 if ui else 1)

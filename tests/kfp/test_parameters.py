@@ -131,12 +131,13 @@ def test_every_fine_tune_comes_back_the_same(
 # every setting that there is, at another value than its default
 EVERYTHING: dict[str, Any] = yaml.safe_load("""
 dataset: {train: "s3://b/train.json", eval: "s3://b/eval.json", format: sharegpt, max_samples: 5,
-  eval_fraction: 0.25, seed: 7, every_turn: true, skip_invalid: true, cluster: talk}
+  eval_fraction: 0.25, seed: 7, every_turn: true, skip_invalid: true, cluster: talk,
+  near_prompts: false}
 finetune: {base_model: org/base, template: qwen3, finetuning_type: full, learning_rate: 0.5,
   epochs: 1.5, batch_size: 3, lora_rank: 4, cutoff_len: 99, seed: 8, llamafactory: {bf16: true}}
 generate: {template: llama3, batch_size: 4, cutoff_len: 98, max_new_tokens: 97, do_sample: true,
   temperature: 0.5, top_p: 0.5, top_k: 3, repetition_penalty: 1.5, seed: 9, evaluate_loss: false,
-  cache: "s3://b/kept", llamafactory: {infer_dtype: bfloat16}}
+  cache: "s3://b/kept", cache_gb: 3, llamafactory: {infer_dtype: bfloat16}}
 metrics: {metrics: [bleu-4], processes: 2}
 judge: {endpoint: "https://judge.example/v1", model: big, api_key_env: "", temperature: 0.5,
   headers: {api-key: ASSAY_JUDGE_API_KEY, x-sub: ASSAY_JUDGE_HEADER_1},
@@ -147,10 +148,12 @@ judge: {endpoint: "https://judge.example/v1", model: big, api_key_env: "", tempe
   retries: 6, self_test: false, anchors: "s3://b/anchors", flip_sample: 5,
   calibration: "s3://b/c", pairwise: true,
   panel: [{model: other, endpoint: "https://other.example/v1"}],
-  prices: {big: {input: 1, output: 2}}, max_cost: 3, max_unscored: 0.25}
+  prices: {big: {input: 1, output: 2}}, max_cost: 3, max_unscored: 0.25,
+    batch: true, batch_hours: 3, batch_requests: 9, batch_megabytes: 2, max_wait_s: 5, outage_s: 6}
 cluster: {runner: volcano, queue: research, priority_class: batch, nodes: 2, gpus: 8, cpu: "4",
   memory: 9Gi, retries: 1, timeout_s: 60, ttl_seconds: 5, image: "team/mine:1", store_secret: mine,
-  autoscaled: true}
+  autoscaled: true, lease_s: 61, closed_s: 62}
+store: {wait_s: 60}
 gate: {rules: {overall: {max_drop: 0.5, min: 6}}, primary: safety, min_pairs: 20,
   max_unscored: 0.25, trust_advisory: true, require_admitted: true, against: [accepted]}
 baseline: org/other

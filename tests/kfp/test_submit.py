@@ -153,6 +153,33 @@ def test_status_tells_each_task_and_the_exit_code(
         assert "skipped" in capsys.readouterr().out  # what no longer will run
 
 
+TUNED = {
+    "dataset": {"train": "s3://bucket/train.json", "eval": "s3://bucket/eval.json"},
+    "finetune": {"base_model": "org/base", "template": "qwen3"},
+    "judge": {"endpoint": "https://judge.example/v1", "model": "big"},
+}
+
+
+@pytest.mark.parametrize("key", ["", "finetune", "finetune-2"])
+def test_a_task_of_two_branches_is_told_once(
+    server: KfpServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str
+) -> None:
+    """A fine-tune is evaluated or it is not; the other branch's is none of the run's."""
+    path = tmp_path / "tune.yaml"
+    path.write_text(yaml.safe_dump(TUNED))
+    main(["submit", str(path)])
+    run = only_run(server)["run_id"]
+    if key:
+        server.task(run, key, "RUNNING", f"from {key}\n")
+    capsys.readouterr()
+    main(["status", run])
+    shown = [line for line in capsys.readouterr().out.splitlines() if "Fine-tune" in line]
+    assert len(shown) == 1
+    assert ("running" if key else "pending") in shown[0]
+    main(["logs", run, "--task", "Fine-tune"])
+    assert (f"from {key}" if key else "") in capsys.readouterr().out
+
+
 def test_a_canceled_run_is_told_from_a_failed_one(
     server: KfpServer, config_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

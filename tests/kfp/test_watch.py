@@ -214,6 +214,16 @@ def test_a_line_of_progress_is_read_as_it_was_written() -> None:
         assert progress.read_line(line) is None
 
 
+def test_a_task_that_waits_for_the_store_says_so_and_keeps_its_count() -> None:
+    waits = "store: 30/600 seconds, 1/s, 9:30 left, the store does not answer: waiting for it"
+    task = runs.Task(key="finetune", name="Fine-tune", state="RUNNING")
+    [event] = watch._read(task, ["finetune: 3/12 steps, 1/s, 0:09 left", waits])
+    assert (event.stage, event.total, event.note) == ("Fine-tune", 0, waits)
+    over = "store: 60/600 seconds, done in 1:00, it does what it is asked again"
+    [event] = watch._read(task, [waits, over, "finetune: 4/12 steps, 1/s, 0:08 left"])
+    assert (event.done, event.total) == (4, 12)
+
+
 @pytest.mark.parametrize(("decision", "code"), [("INCONCLUSIVE", 3), ("NO_GO", 1)])
 def test_a_gate_that_cannot_decide_is_told_from_one_that_says_no(
     server: KfpServer,

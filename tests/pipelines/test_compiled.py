@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import os
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -73,12 +76,46 @@ def test_the_graph_reads_well(name: str) -> None:
     assert max(len(outputs) for outputs in artifacts.values()) <= 4
 
 
+def dags(whole: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the tasks of the pipeline's graph, and of each graph in it, by its component."""
+    parts = {"": whole["root"], **whole["components"]}
+    return {name: part["dag"]["tasks"] for name, part in parts.items() if "dag" in part}
+
+
 @pytest.mark.parametrize("name", PIPELINES)
 def test_the_baseline_waits_for_nothing_but_preflight(name: str) -> None:
-    tasks = spec(FOLDER / f"{name}.yaml")["root"]["dag"]["tasks"]
-    (baseline,) = (t for t in tasks.values() if t["taskInfo"]["name"] == "Generate: baseline")
+    graphs = dags(spec(FOLDER / f"{name}.yaml"))
+    [(graph, baseline)] = [
+        (graph, task)
+        for graph, tasks in graphs.items()
+        for task in tasks.values()
+        if task["taskInfo"]["name"] == "Generate: baseline"
+    ]
+    if graph:  # it waits for what its condition does
+        assert "dependentTasks" not in baseline
+        (baseline,) = (t for t in graphs[""].values() if t["componentRef"]["name"] == graph)
+    else:
+        assert "triggerPolicy" not in baseline
     assert baseline["dependentTasks"] == ["preflight"]
-    assert "triggerPolicy" not in baseline
+
+
+def test_without_an_evaluation_there_is_nothing_but_the_fine_tune() -> None:
+    """No pod is started that has nothing to do."""
+    graphs = dags(spec(FOLDER / "finetune_and_evaluate.yaml"))
+    branches = {
+        condition.rpartition(" ")[2]: graphs[task["componentRef"]["name"]]
+        for task in graphs[""].values()
+        if (condition := task.get("triggerPolicy", {}).get("condition", ""))
+    }
+    assert set(branches) == {"true", "false"}
+    titles = {
+        value: {t["taskInfo"]["name"] for t in tasks.values()} for value, tasks in branches.items()
+    }
+    assert titles["false"] == {"Fine-tune"}
+    assert titles["true"] == STAGES - {"Preflight"} | {"Fine-tune"}
+    assert [t["taskInfo"]["name"] for t in graphs[""].values() if "triggerPolicy" not in t] == [
+        "Preflight"
+    ]
 
 
 @pytest.mark.parametrize("name", PIPELINES)
@@ -111,9 +148,35 @@ def test_secrets_are_only_named_and_only_where_they_are_needed(name: str) -> Non
     }
     keys, store = {name: entry for entry, name in JUDGE_VARIABLES.items()}, STORE
     assert given["preflight"] == keys | store
-    assert given["judge"] == keys
-    assert given["generate"] == given["generate-2"] == given["report"] == store
-    assert given.get("finetune", store) == store
+    assert given["judge"] == keys | store  # verdicts are kept there as they come
+    for key in ("generate", "generate-2", "auto-metrics", "report"):
+        assert given[key] == store, key
+    assert given.get("finetune", store) == given.get("finetune-2", store) == store
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_every_task_without_a_gpu_asks_for_cpu_and_memory(name: str) -> None:
+    """A pod that asks for nothing is the first to be evicted; a launcher's asks for what the
+    namespace says, since what is set on its task is its workers'."""
+    executors = spec(FOLDER / f"{name}.yaml")["deploymentSpec"]["executors"]
+    for key, executor in executors.items():
+        asked = executor["container"].get("resources", {})
+        if "gpu" in executor["container"]["image"]:
+            assert asked == {}, key
+        else:
+            assert asked["resourceCpuRequest"] == "100m", key
+            assert asked["resourceMemoryRequest"] == "512Mi", key
+            assert not [limit for limit in asked if "Limit" in limit], key
+
+
+def test_what_the_tasks_ask_for_can_be_set(tmp_path: Path) -> None:
+    room = {"ASSAY_TASK_CPU": "2", "ASSAY_TASK_MEMORY": "1Gi", "ASSAY_TASK_MEMORY_LIMIT": "4Gi"}
+    command = [sys.executable, "-m", "pipelines.compile", str(tmp_path)]
+    subprocess.run(command, check=True, cwd=FOLDER.parent, env={**os.environ, **room})
+    executors = spec(tmp_path / "evaluate.yaml")["deploymentSpec"]["executors"]
+    asked = executors["exec-preflight"]["container"]["resources"]
+    names = ("resourceCpuRequest", "resourceMemoryRequest", "resourceMemoryLimit")
+    assert [asked[name] for name in names] == ["2", "1Gi", "4Gi"]
 
 
 def test_what_is_set_on_a_gpu_task_goes_to_its_workers() -> None:
@@ -157,7 +220,7 @@ def test_preflight_takes_every_parameter_as_the_table_has_it() -> None:
     rows: dict[str, list[parameters.Parameter]] = {}
     for row in parameters.TABLE:
         rows.setdefault(row.name, []).append(row)
-    assert {*taken, "judge_secret"} == {*rows}
+    assert {*taken} == {*rows}
     for name, parameter in taken.items():
         own = rows[name]
         everywhere = {pipeline for row in own for pipeline in row.pipelines} == {*PIPELINES}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from assay import dispatch, llamafactory, progress, reuse, store
+from assay import dispatch, durable, llamafactory, progress, reuse, store
 from assay import generate as generating
 from assay.dispatch import Place
 from assay.folder import GENERATE_LOG, GENERATION, PREDICTIONS, SAMPLES
@@ -162,6 +162,32 @@ def test_inline_takes_them_too(
 ) -> None:
     monkeypatch.setattr("assay.reuse.exchange._device", lambda: GPU)
     assert "made" in launch(bucket, tmp_path, kept(), None, runner="inline")
+    place = f"{bucket}/root/evaluate/{RUN}/generate/2/predictions"
+    assert store.exists(place)  # sent as a worker sends it, so that KFP has nothing to send
+    assert not (tmp_path / "out").exists()
+    assert store.listed(f"{place}.partial") == []
+
+
+def test_inline_without_access_to_the_store_leaves_it_to_kfp(
+    bucket: str,
+    tmp_path: Path,
+    kept: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("assay.reuse.exchange._device", lambda: GPU)
+    model = kept()
+    has_access = durable.has_access
+
+    def without(uri: str) -> bool:
+        with monkeypatch.context() as patch:
+            patch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+            return has_access(uri)
+
+    monkeypatch.setattr(durable, "has_access", without)
+    assert "made" in launch(bucket, tmp_path, model, None, runner="inline")
+    assert (tmp_path / "out" / PREDICTIONS).is_file()
+    assert "nothing is kept before the end" in capsys.readouterr().err
 
 
 def test_what_a_job_answers_the_next_launcher_takes(

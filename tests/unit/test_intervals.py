@@ -10,8 +10,16 @@ from numpy.typing import NDArray
 from scipy import stats as reference
 
 from assay.intervals import detectable, interval, wilson
-from tests.bench.statistics.cases import CASES, JUDGE, PERCENT, POWERS, Case
-from tests.bench.statistics.measure import misses, power
+from tests.bench.statistics.cases import (
+    CASES,
+    JUDGE,
+    PERCENT,
+    POWERS,
+    SHIFTS,
+    Case,
+    correlated,
+)
+from tests.bench.statistics.measure import beside_t, misses, power
 
 Floats = NDArray[np.float64]
 REPLICATIONS = 200
@@ -53,7 +61,7 @@ def test_of_normal_scores_it_is_hardly_wider_than_t(n: int) -> None:
     data = reference.norm.ppf((np.arange(n) + 0.5) / n)
     t = reference.t.interval(0.95, n - 1, loc=data.mean(), scale=reference.sem(data))
     assert interval(data).ends == pytest.approx(t, rel=0.02)
-    assert interval(data, (-5, 5)).ends == pytest.approx(t, rel=0.12)
+    assert interval(data, (-5, 5)).ends == pytest.approx(t, rel=0.14)
 
 
 @pytest.mark.parametrize("kind", ["normal", "skewed", "zeros", "judge"])
@@ -189,9 +197,10 @@ def test_one_cluster_tells_nothing_but_the_scale() -> None:
 )
 def test_an_interval_misses_the_truth_as_rarely_as_it_should(case: Case, n: int) -> None:
     measured = misses(case, n, REPLICATIONS, widths=0)
-    # 2.5% on either side are claimed, and of few heavily skewed losses 8%; more than what would be
-    # 1 in 1,000 likely is too many
-    claimed = 0.08 if "sigma 1" in case.name else 0.05 if "sigma" in case.name else 0.025
+    # 2.5% on either side are claimed, 3% of skewed losses and 4% where 2% fall unseen among noise;
+    # more than what would be 1 in 1,000 likely is too many
+    hidden = case.name.startswith("2% fall") and "unchanged" not in case.name
+    claimed = 0.04 if hidden else 0.03 if "sigma" in case.name else 0.025
     most = reference.binom.ppf(0.999, REPLICATIONS, claimed) / REPLICATIONS
     assert measured.above <= most
     assert measured.below <= most
@@ -201,3 +210,29 @@ def test_an_interval_misses_the_truth_as_rarely_as_it_should(case: Case, n: int)
 def test_what_is_said_to_be_detectable_is_shown_in_four_runs_of_five(at: int) -> None:
     _, shown = power(*POWERS[at][1:], 100, REPLICATIONS)
     assert 0.65 <= shown <= 0.92
+
+
+@pytest.mark.parametrize("at", range(len(SHIFTS)), ids=lambda at: SHIFTS[at][0])
+def test_what_a_paired_t_test_sees_in_clumped_scores_is_mostly_seen(at: int) -> None:
+    by_t, shown = beside_t(*SHIFTS[at][1:], 300, REPLICATIONS)
+    # where half of the pairs do not differ, what may have changed unseen weighs more
+    assert shown >= (0.7 if "0.9" in SHIFTS[at][0] else 0.85) * by_t
+
+
+@pytest.mark.parametrize("likeness", [0.5, 0.77])
+def test_the_interval_of_clumped_scores_is_not_twice_as_wide_as_t(likeness: float) -> None:
+    random = np.random.default_rng(60)
+    for _ in range(20):
+        data = correlated(likeness)(random, 60)
+        t = reference.t.interval(0.95, 59, loc=data.mean(), scale=reference.sem(data))
+        low, high = interval(data, JUDGE).ends
+        assert low <= t[0]
+        assert t[1] <= high
+        assert high - low < 1.5 * (t[1] - t[0])
+
+
+def test_single_values_and_not_their_clusters_say_how_much_differs() -> None:
+    random = np.random.default_rng(5)
+    data, clusters = random.normal(0, 12, 320), np.arange(320) // 8
+    alone, clustered = (interval(data, PERCENT, clusters=each) for each in (None, clusters))
+    assert clustered.high - clustered.low < 2.5 * (alone.high - alone.low)

@@ -66,6 +66,14 @@ def test_another_prefix_is_another_run(values: dict[str, Any], tmp_path: Path) -
         run.begin(other, tmp_path / "run")
 
 
+def test_how_long_the_store_is_waited_for_may_change(
+    values: dict[str, Any], tmp_path: Path
+) -> None:
+    run.begin(config.parse(values), tmp_path / "run")
+    patient = config.parse(values | {"store": {"wait_s": 3600}})
+    assert run.begin(patient, tmp_path / "run").config.store.wait_s == 3600
+
+
 def test_weights_are_hashed_once_in_a_run(
     values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,10 +84,52 @@ def test_a_failed_child_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
         process.run([sys.executable, "-c", code], log=tmp_path / "log", what="Training")
 
 
-def test_a_killed_child_is_told_by_its_signal(tmp_path: Path) -> None:
-    code = "import os; os.kill(os.getpid(), 9)"
-    with pytest.raises(StageError, match="ended with signal SIGKILL"):
-        process.run([sys.executable, "-c", code], log=tmp_path / "log", what="Training")
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (signal.SIGKILL, "look for a lack of memory in the kernel's log"),
+        (signal.SIGTERM, "It was asked to end"),
+        (signal.SIGBUS, "See whether /dev/shm or its disk is full"),
+        (signal.SIGSEGV, "Check that the installed CUDA fits"),
+    ],
+)
+def test_a_killed_child_is_told_by_its_signal(
+    tmp_path: Path, number: signal.Signals, remedy: str
+) -> None:
+    kill = f"import os; os.kill(os.getpid(), {int(number)})"
+    with pytest.raises(StageError, match=f"ended with signal {number.name};") as told:
+        process.run([sys.executable, "-c", kill], log=tmp_path / "log", what="Training")
+    assert remedy in told.value.remedy
+    assert "the same again resumes" in told.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "count"),
+    [
+        ("memory.events", "low 0\nhigh 0\nmax 7\noom 2\noom_kill {}\noom_group_kill 0\n", 3),
+        ("memory/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill {}\n", 1),
+        ("memory/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\n", 0),
+        ("memory.events", "no such thing here\n", 0),
+        ("nothing", "", 0),
+    ],
+)
+def test_the_kernel_says_how_many_it_killed_for_memory(
+    tmp_path: Path, name: str, text: str, count: int
+) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / name).write_text(text.format(count))
+    assert process.memory_kills(tmp_path) == count
+
+
+def test_a_child_that_was_killed_for_memory_is_told_from_one_that_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the one that was killed is a child of its own, as torchrun's are."""
+    counts = iter([4, 5])
+    monkeypatch.setattr(process, "memory_kills", lambda: next(counts))
+    with pytest.raises(StageError, match=r"exit code 1: it was killed for memory \(OOM\)") as told:
+        process.run([sys.executable, "-c", "exit(1)"], log=tmp_path / "log", what="Training")
+    assert "cluster.memory" in told.value.remedy
 
 
 def test_a_full_disk_is_the_users_to_mend(tmp_path: Path) -> None:

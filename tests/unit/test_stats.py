@@ -250,3 +250,11 @@ def test_a_comparison_says_how_likely_no_difference_is() -> None:
     assert better.p is not None
     assert better.p < same.p
     assert (better.p < 0.05) == (better.low > 0)
+
+
+def test_a_win_rate_has_tangos_interval_where_nothing_lies_between() -> None:
+    spec = MetricSpec(name="m", direction="higher", scale=(0, 100), group="pairwise")
+    decided = stats.compare_with(50, spec, values(100, 0, 50, 100, 100, 50))
+    assert "Tango" in decided[0].method
+    shares = stats.compare_with(50, spec, values(100, 0, 75, 100, 100, 50))
+    assert "Tango" not in shares[0].method

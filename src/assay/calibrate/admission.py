@@ -9,6 +9,9 @@ well with the labels of both together. A bound is the lower end of a 95% interva
   where all of n labels agree, a share of 1 - 0.025^(1/n) may still not;
 - of the share within one point, exact (Clopper and Pearson 1934, Biometrika 26).
 
+Labels of one cluster are left out together, and the share counts by how alike they are (Korn and
+Graubard 1998, Survey Methodology 24).
+
 The bar of 0.4 is where agreement beyond chance ceases to be poor (Fleiss 1981, "Statistical Methods
 for Rates and Proportions"; Cicchetti 1994, Psychological Assessment 6).
 """
@@ -22,6 +25,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from annotated_types import Ge, Lt
 
+from assay.calibrate.together import design_effect, numbers
 from assay.quantiles import beta_quantile, t_quantile
 from assay.records import Measure
 from assay.stats import rank_correlation, weighted_kappa
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 LEAST = 10
 _TAIL = 0.025
 _PERFECT = 1 - 1e-12
+_FEWEST = 0.5  # as few of clustered labels as the quantile is known for
 
 Labelled = Sequence[tuple[float, float]]
 Statistic = Callable[["Floats", "Floats"], "float | None"]
@@ -50,12 +55,13 @@ class Bars:
     within_one: Annotated[float, Ge(0), Lt(1)] = 0.0
 
 
-def measures(pairs: Labelled, bars: Bars) -> dict[str, Measure]:
-    """Return each measure of agreement over one side's `pairs` (judge's score, label)."""
+def measures(pairs: Labelled, bars: Bars, names: Sequence[str] = ()) -> dict[str, Measure]:
+    """Return each measure of agreement over one side's `pairs` (judge's score, label); `names` has
+    the cluster of each, and is empty where nothing clusters."""
     return {
-        "weighted_kappa": _correlation(weighted_kappa, pairs, bars.weighted_kappa),
-        "spearman": _correlation(rank_correlation, pairs, bars.spearman),
-        "within_one": _within_one(pairs, bars.within_one),
+        "weighted_kappa": _correlation(weighted_kappa, pairs, bars.weighted_kappa, names),
+        "spearman": _correlation(rank_correlation, pairs, bars.spearman, names),
+        "within_one": _within_one(pairs, bars.within_one, names),
     }
 
 
@@ -69,16 +75,23 @@ def shortfalls(sides: Mapping[str, Mapping[str, Measure]]) -> tuple[str, ...]:
     )
 
 
-def lower_bound(statistic: Statistic, judge: Floats, people: Floats) -> float | None:
+def lower_bound(
+    statistic: Statistic, judge: Floats, people: Floats, names: Sequence[str] = ()
+) -> float | None:
     """Return the lower end of the 95% interval of a measure that is 1 where both agree. None where
-    there are fewer than `LEAST` pairs, or it hangs on one of them: without it nothing varies."""
+    there are fewer than `LEAST` pairs, or clusters of them by `names`, or it hangs on one of them:
+    without it nothing varies."""
     import numpy as np
 
-    n = len(judge)
+    clusters = numbers(names)
+    clusters = np.arange(len(judge)) if clusters is None else clusters
+    apart = np.unique(clusters)
+    n = len(apart)
     value = statistic(judge, people) if n >= LEAST else None
     if value is None:
         return None
-    without = [statistic(np.delete(judge, at), np.delete(people, at)) for at in range(n)]
+    kept = [clusters != cluster for cluster in apart]
+    without = [statistic(judge[others], people[others]) for others in kept]
     parts = np.array([_fisher(part) for part in without if part is not None])
     if len(parts) < n:
         return None
@@ -88,21 +101,24 @@ def lower_bound(statistic: Statistic, judge: Floats, people: Floats) -> float | 
     return min(low, float(_TAIL ** (1 / n)))
 
 
-def _correlation(statistic: Statistic, pairs: Labelled, bar: float) -> Measure:
+def _correlation(
+    statistic: Statistic, pairs: Labelled, bar: float, names: Sequence[str]
+) -> Measure:
     import numpy as np
 
     judge, people = (np.array([pair[at] for pair in pairs], dtype=np.float64) for at in (0, 1))
     value = statistic(judge, people) if pairs else None
-    return Measure(value=value, low=lower_bound(statistic, judge, people), bar=bar)
+    return Measure(value=value, low=lower_bound(statistic, judge, people, names), bar=bar)
 
 
-def _within_one(pairs: Labelled, bar: float) -> Measure:
-    n = len(pairs)
-    if not n:
+def _within_one(pairs: Labelled, bar: float, names: Sequence[str]) -> Measure:
+    if not pairs:
         return Measure(value=None, low=None, bar=bar)
-    close = sum(abs(score - label) <= 1 for score, label in pairs)
-    low = float(beta_quantile(close, n - close + 1, _TAIL)) if close else 0.0
-    return Measure(value=close / n, low=low if n >= LEAST else None, bar=bar)
+    close = [float(abs(score - label) <= 1) for score, label in pairs]
+    alike = design_effect(close, names)
+    hits, n = sum(close) / alike, len(close) / alike
+    low = float(beta_quantile(hits, n - hits + 1, _TAIL)) if hits >= _FEWEST else 0.0
+    return Measure(value=sum(close) / len(close), low=low if n >= LEAST else None, bar=bar)
 
 
 def _fisher(value: float) -> float:

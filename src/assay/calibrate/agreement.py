@@ -6,6 +6,7 @@ the judge's mean over all answers of a side, plus the mean of label minus score 
 same side that are labelled; for a rate both are 1 where they pass and 0 where not. One side's
 labels never correct the other: a judge may be kinder to one of them. The interval puts together
 that of the difference and that of the mean over all answers (MOVER).
+Answers to samples of one cluster count by how alike they are (together.py).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from statistics import NormalDist, fmean, stdev
 from typing import TYPE_CHECKING
 
 from assay.calibrate.admission import LEAST, Bars, measures, shortfalls
+from assay.calibrate.together import ALONE, Together, design_effect, numbers
 from assay.intervals import combined, interval, wilson
 from assay.records import Agreement, Corrected
 from assay.stats import difference_interval, rank_correlation, weighted_kappa
@@ -35,19 +37,24 @@ def compare(
     scale: tuple[float, float],
     bars: Bars | None = None,
     identity: str = "",
+    clusters: Mapping[str, Together] | None = None,
 ) -> Agreement:
     """Return the agreement over `pairs`, side -> (judge's score, label) of each labelled answer,
     of which there is at least one; `scores` is side -> the judge's score of every answer, and
     `scale` the rubric's lowest and highest score. The judge of this `identity` is admitted where
-    each side that it scored clears the `bars`."""
+    each side that it scored clears the `bars`. `clusters` is side -> what belongs together."""
+    clusters = clusters or {}
     every = [pair for of_side in pairs.values() for pair in of_side]
     judge, people = [pair[0] for pair in every], [pair[1] for pair in every]
     gaps = _array([score - label for score, label in every])
     reach = scale[1] - scale[0]
-    low, high = interval(gaps, (-reach, reach)).ends if len(gaps) > 1 else (None, None)
-    means = {side: corrected_mean(scores[side], pairs[side], scale) for side in pairs}
-    rates = {side: corrected_rate(scores[side], pairs[side], pass_at) for side in pairs}
-    sides = {side: measures(pairs.get(side, ()), bars or Bars()) for side in scores}
+    labelled = [name for side in pairs for name in clusters.get(side, ALONE).pairs]
+    around = interval(gaps, (-reach, reach), clusters=numbers(labelled)) if len(gaps) > 1 else None
+    low, high = around.ends if around else (None, None)
+    of = {side: clusters.get(side, ALONE) for side in scores}
+    means = {side: corrected_mean(scores[side], pairs[side], scale, of[side]) for side in pairs}
+    rates = {side: corrected_rate(scores[side], pairs[side], pass_at, of[side]) for side in pairs}
+    sides = {side: measures(pairs.get(side, ()), bars or Bars(), of[side].pairs) for side in scores}
     lacking = shortfalls(sides)
     return Agreement(
         n=len(every),
@@ -107,16 +114,20 @@ def kappa(left: Sequence[float], right: Sequence[float]) -> float | None:
 
 
 def corrected_mean(
-    scores: Sequence[float], pairs: Sequence[tuple[float, float]], scale: tuple[float, float]
+    scores: Sequence[float],
+    pairs: Sequence[tuple[float, float]],
+    scale: tuple[float, float],
+    together: Together = ALONE,
 ) -> Corrected:
     """Return the mean of `scores` corrected by `pairs` (score, label) on a random part of them,
     without a value where these are fewer than `LEAST`; all lie on `scale`, and so does the mean.
-    """
+    What belongs `together` counts by how alike it is."""
     judge = fmean(scores)
     if len(pairs) < LEAST:
         return _uncorrected(judge, scores, pairs)
-    half = _Z * stdev([label for _, label in pairs]) / math.sqrt(len(scores))
-    gap, below, above = _gap(scores, pairs, scale[1] - scale[0])
+    alike = design_effect(scores, together.scores)
+    half = _Z * stdev([label for _, label in pairs]) / math.sqrt(len(scores) / alike)
+    gap, below, above = _gap(scores, pairs, scale[1] - scale[0], together)
     value = min(max(judge + gap, scale[0]), scale[1])
     low, high = combined(value, (below, half), (above, half))
     return Corrected(
@@ -130,18 +141,22 @@ def corrected_mean(
 
 
 def corrected_rate(
-    scores: Sequence[float], pairs: Sequence[tuple[float, float]], pass_at: float
+    scores: Sequence[float],
+    pairs: Sequence[tuple[float, float]],
+    pass_at: float,
+    together: Together = ALONE,
 ) -> Corrected:
     """Return the share of `scores` of at least `pass_at` corrected by `pairs` (score, label) on a
-    random part of them, without a value where these are fewer than `LEAST`."""
+    random part of them, without a value where these are fewer than `LEAST`. What belongs
+    `together` counts by how alike it is."""
     passing = [float(score >= pass_at) for score in scores]
     judge = fmean(passing)
     if len(pairs) < LEAST:
         return _uncorrected(judge, scores, pairs)
     passed = [(float(score >= pass_at), float(label >= pass_at)) for score, label in pairs]
-    gap, below, above = _gap(passing, passed, 1.0)
+    gap, below, above = _gap(passing, passed, 1.0, together)
     value = _share(judge + gap)
-    least, most = wilson(value, len(scores))
+    least, most = wilson(value, len(scores) / design_effect(passing, together.scores))
     low, high = combined(value, (below, value - least), (above, most - value))
     return Corrected(
         n=len(scores),
@@ -160,12 +175,16 @@ def _uncorrected(
 
 
 def _gap(
-    scores: Sequence[float], pairs: Sequence[tuple[float, float]], reach: float
+    scores: Sequence[float],
+    pairs: Sequence[tuple[float, float]],
+    reach: float,
+    together: Together,
 ) -> tuple[float, float, float]:
     """Return the mean of label minus score, and how far below and above it its interval reaches:
     less far the more of all answers are labelled, not at all where all are."""
     gaps = _array([label - score for score, label in pairs])
-    mean, (low, high) = float(gaps.mean()), interval(gaps, (-reach, reach)).ends
+    around = interval(gaps, (-reach, reach), clusters=numbers(together.pairs))
+    mean, (low, high) = float(gaps.mean()), around.ends
     left = math.sqrt(1 - len(pairs) / len(scores))
     return mean, left * (mean - low), left * (high - mean)
 

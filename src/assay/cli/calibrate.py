@@ -15,6 +15,7 @@ from assay.calibrate.admission import Bars
 from assay.calibrate.agreement import compare
 from assay.calibrate.description import describe
 from assay.calibrate.items import Item, draw, judged, read_labels, write_form, write_items
+from assay.calibrate.together import Together
 from assay.errors import InputError
 from assay.folder import CALIBRATION, CONFIG, JUDGE
 from assay.judge import JudgeSummary
@@ -106,6 +107,7 @@ def _agreements(arguments: argparse.Namespace, run: Path) -> dict[str, Agreement
             (rubric.low, rubric.high),
             bars,
             _identity(run),
+            _together(name, items, labels),
         )
         for name in rubric.dimensions
         if any(name in given for given in labels.values())
@@ -143,6 +145,20 @@ def _scored(
             item = items[item_name]
             pairs[item.side].append((item.verdict.values[name], given[name]))
     return pairs, scores
+
+
+def _together(
+    name: str, items: dict[str, Item], labels: dict[str, dict[str, int]]
+) -> dict[str, Together]:
+    """Return the clusters of what `_scored` gives, by side, in the same order."""
+    labelled = [items[item_name] for item_name, given in labels.items() if name in given]
+    return {
+        side: Together(
+            pairs=[item.sample.cluster for item in labelled if item.side == side],
+            scores=[item.sample.cluster for item in items.values() if item.side == side],
+        )
+        for side in SIDES
+    }
 
 
 def _identity(run: Path) -> str:

@@ -26,6 +26,9 @@ def add_parsers(subparsers: Any) -> None:
     check.add_argument("--every-turn", action="store_true", help="a sample of every answer")
     check.add_argument("--cluster", default="", metavar="COLUMN", help="what rows belong to")
     check.add_argument(
+        "--no-near-prompts", action="store_true", help="prompts much alike do not belong together"
+    )
+    check.add_argument(
         "--skip-invalid", action="store_true", help="count rows that cannot be used, exit 0"
     )
     check.set_defaults(command=run)
@@ -45,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         cutoff_len=arguments.cutoff_len,
         every_turn=arguments.every_turn,
         column=arguments.cluster,
+        near=not arguments.no_near_prompts,
     )
     print(describe(result))
     return 0 if arguments.skip_invalid else result.exit_code

@@ -7,6 +7,7 @@ import os
 import select
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from assay import __version__, exits
 from assay.cli import accept, calibrate, dataset, gate, kubeflow, run, schedule
@@ -26,8 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         if not _reader_is_gone():
             raise
-        # or Python's own flush at its end says so once more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        for stream in _unread():  # or Python's own flush at its end says so once more
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return exits.UNREAD
 
 
@@ -47,11 +48,17 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _reader_is_gone() -> bool:
-    """Return whether nobody reads the output any more, as after `| head`; any other pipe that
-    broke is a fault."""
-    output = select.poll()
-    output.register(sys.stdout.fileno(), 0)
-    return any(state & select.POLLERR for _, state in output.poll(0))
+    """Return whether nobody reads the output any more, as after `| head`, or what is said beside
+    it; any other pipe that broke is a fault."""
+    return bool(_unread())
+
+
+def _unread() -> list[TextIO]:
+    streams = {stream.fileno(): stream for stream in (sys.stdout, sys.stderr)}
+    outputs = select.poll()
+    for number in streams:
+        outputs.register(number, 0)
+    return [streams[number] for number, state in outputs.poll(0) if state & select.POLLERR]
 
 
 def parser() -> argparse.ArgumentParser:

@@ -49,13 +49,15 @@ def check(
     cutoff_len: int = 2048,
     every_turn: bool = False,
     column: str = "",
+    near: bool = True,
 ) -> Check:
     """Return what `source` holds, and its overlap with the training data `against`.
 
     With a `model` directory, tokens are counted as LLaMA-Factory counts them, with its `template`,
     and samples beyond `cutoff_len` are named. `every_turn` makes a sample of every assistant turn;
-    rows with the same value in `column` are one cluster. Raises DatasetError where nothing can be
-    read, and where a row has no value in `column`.
+    rows with the same value in `column` are one cluster, and with `near` those whose prompts are
+    much alike. Raises DatasetError where nothing can be read, and where a row has no value in
+    `column`.
     """
     reading = read(source, format=format, skip_invalid=True, every_turn=every_turn, cluster=column)
     samples, places = reading.samples, reading.places
@@ -71,7 +73,7 @@ def check(
         tokens=spread("tokens", tokens) if tokens else None,
         invalid=reading.invalid,
         findings=tuple(finding for finding in findings if finding.count),
-        clusters=cluster(samples, reading.origins, column)[1],
+        clusters=cluster(samples, reading.origins, column, near=near)[1],
         against=against,
         overlap=_overlap(reading, against, format) if against else None,
     )

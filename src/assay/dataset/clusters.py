@@ -22,11 +22,16 @@ class Clusters:
 
 
 def cluster(
-    samples: Sequence[Sample], origins: Mapping[str, RowOrigin], column: str = ""
+    samples: Sequence[Sample],
+    origins: Mapping[str, RowOrigin],
+    column: str = "",
+    *,
+    near: bool = True,
 ) -> tuple[list[Sample], Clusters]:
     """Return the samples with their `cluster`, and what joined them: the conversation that they
-    are turns of, the value in `column`, the same prompt but for case and white space, a prompt
-    much like it; what is joined with one sample of a cluster is joined with all of it.
+    are turns of, the value in `column`, the same prompt but for case and white space, and
+    with `near` a prompt much like it; what is joined with one sample of a cluster is joined with
+    all of it.
 
     A cluster is called as the least id in it, so that it depends on no order of the samples.
     """
@@ -36,7 +41,7 @@ def cluster(
         "conversation": unions.join(alike(origin.row for origin in of)),
         f"column {column}": unions.join(alike(origin.group for origin in of)),
         "same prompt": unions.join(alike(keys)),
-        "near prompt": unions.join(_near(samples, keys, unions)),
+        "near prompt": unions.join(_near(samples, keys, unions) if near else ()),
     }
     summary = Clusters(
         clusters=unions.sets, joined={cause: count for cause, count in joined.items() if count}

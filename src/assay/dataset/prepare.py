@@ -119,7 +119,12 @@ def _evaluation(
     settings: DatasetSettings, source: str, reading: SourceReading, samples: list[Sample]
 ) -> _Side:
     """Return the side that is evaluated: the clusters are those of the samples that are drawn."""
-    drawn, clusters = cluster(_drawn(samples, settings), reading.origins, settings.cluster)
+    drawn, clusters = cluster(
+        _drawn(samples, settings),
+        reading.origins,
+        settings.cluster,
+        near=settings.near_prompts,
+    )
     return _Side(source, reading, drawn, clusters)
 
 

@@ -19,7 +19,8 @@ class DatasetSettings:
     the training rows is held out of training. `max_samples` (0: all) of the evaluation samples are
     drawn by `seed`. `every_turn` makes a sample of every assistant turn instead of the last one.
     `skip_invalid` skips, and counts, the rows that cannot be used. `cluster` names a column of the
-    evaluation data: samples of rows with the same value in it belong together.
+    evaluation data: samples of rows with the same value in it belong together; so do those whose
+    prompts are much alike, where `near_prompts` says so.
     """
 
     train: str = ""
@@ -31,3 +32,4 @@ class DatasetSettings:
     every_turn: bool = False
     skip_invalid: bool = False
     cluster: str = ""
+    near_prompts: bool = True

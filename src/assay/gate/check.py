@@ -22,6 +22,7 @@ def check_rules(
         where, spec = f"gate.rules.{name}", known.get(name)
         problems += _of_metric(where, name, known, elsewhere)
         problems += _of_bound(where, bound, spec) if spec else ()
+        problems += _of_admission(where, spec) if spec and policy.require_admitted else ()
     if policy.primary:
         problems += _of_metric("gate.primary", policy.primary, known, elsewhere)
         problems += _of_primary(known.get(policy.primary))
@@ -111,6 +112,16 @@ def _of_primary(spec: MetricSpec | None) -> Iterator[SettingsError]:
         yield SettingsError(
             f"gate.primary: of {spec.name} neither way is better, so that it has no verdict",
             "Name a metric that has a better way",
+        )
+
+
+def _of_admission(where: str, spec: MetricSpec) -> Iterator[SettingsError]:
+    """Yield that no labels could admit the judge on a metric: people label answers, not pairs."""
+    if spec.group == "pairwise":
+        yield SettingsError(
+            f"{where}: gate.require_admitted asks for a judge that people's labels admit, and none "
+            f"are of {spec.name}, which would never be decided",
+            "Take the rule out, or set gate.require_admitted: false",
         )
 
 

@@ -22,9 +22,9 @@ class Claim:
     By its 95% interval over `n` samples it is `value`, from `low` to `high`; the limit lies from
     `least` to `most` where it is a part of the baseline. `equal` is what `value` would be for a
     candidate just as good as the baseline, None without one. `both_ways` says that a change either
-    way counts, and `unchanged` that no pair differs, so that the interval narrows with n and not
-    with its root. `seen` is the estimate in words, and `figures` the estimate with its interval and
-    the bound, as the metric has them.
+    way counts, and `still` which share of the pairs does not differ: where all are, the interval
+    narrows with n and not with its root, and the faster the more. `seen` is the estimate in words,
+    and `figures` the estimate with its interval and the bound, as the metric has them.
     """
 
     value: float
@@ -38,7 +38,7 @@ class Claim:
     figures: tuple[float, float, float, float]
     equal: float | None = 0.0
     both_ways: bool = False
-    unchanged: bool = False
+    still: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ def of_drop(bound: Bound, sight: Sight) -> Claim | None:
         f"95%, {compared.n:,} pairs; {_WAYS[compared.direction]}{of_what})",
         figures=(compared.difference, compared.low, compared.high, limit),
         both_ways=compared.direction == "neither",
-        unchanged=compared.equal == compared.n,
+        still=compared.equal / compared.n,
     )
 
 

@@ -6,13 +6,13 @@ is what it is there. So the interval is as wide as the widest of
 
 - Student's t, which is right where scores are about normal;
 - the bias-corrected and accelerated bootstrap (Efron 1987, "Better Bootstrap Confidence Intervals",
-  JASA 82), which follows a skew. Few values show too little of their skew, so it counts twice
-  where nothing else bounds what was not seen;
+  JASA 82), which follows a skew. Few values show too little of their skew, so it counts twice,
+  and of very few up to five times, where nothing else bounds what was not seen;
 - of paired rates, Tango's score (1998, Statistics in Medicine 17);
-- where many values are about the same and their scale is known, an exact bound: one value more, at
+- where the values differ little next to how far one could, an exact bound: one value more, at
   the end of the scale, and each weighted by chance (Gaffke 2005; Learned-Miller and Thomas 2020,
   arXiv 1905.06208). Where all values are the same, or 0 and 100, it is Clopper and Pearson's (1934,
-  Biometrika 26). It counts by how much the values agree (evidence.py).
+  Biometrika 26). It counts by how little they differ (evidence.py).
 
 Values in clusters are drawn together. A share of values without clusters gets Wilson's interval
 (JASA 22, 1927).
@@ -27,6 +27,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from assay.intervals.crossing import crossing
+from assay.intervals.draws import draws_of
 from assay.intervals.evidence import Tail, tails_of
 from assay.intervals.power import detectable
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     ClusterNumbers = NDArray[np.int64]
 
-__all__ = ["SEED", "Interval", "combined", "detectable", "interval", "wilson"]
+__all__ = ["SEED", "Interval", "combined", "detectable", "interval", "mean_error", "wilson"]
 
 SEED = 20_240
 
@@ -93,11 +94,18 @@ def interval(
     )
 
 
-def wilson(rate: float, n: int) -> tuple[float, float]:
+def wilson(rate: float, n: float) -> tuple[float, float]:
     """Return the 95% interval of a share (0..1) seen among `n`."""
     middle = (rate + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * math.sqrt(rate * (1 - rate) / n + _Z**2 / (4 * n**2))
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def mean_error(values: Floats, clusters: ClusterNumbers | None = None) -> float:
+    """Return the standard error of the mean of `values`, at least two; of those in `clusters`,
+    where there is more than one of them, by the sandwich."""
+    draws = draws_of(values, clusters)
+    return draws.error if draws.number > 1 else math.inf
 
 
 def combined(

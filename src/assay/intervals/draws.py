@@ -23,11 +23,13 @@ _NEGLIGIBLE = 1e-9  # of one draw
 
 @dataclass(frozen=True, kw_only=True)
 class Draws:
-    """Draws by their `sums`, their `sizes` and how often each occurs."""
+    """Draws by their `sums`, their `sizes` and how often each occurs; single values are `apart`
+    times as far from their median as the draws' own means are from theirs."""
 
     sums: Floats
     sizes: Floats
     counts: Floats
+    apart: float = 1.0
 
     @cached_property
     def number(self) -> float:
@@ -54,6 +56,21 @@ class Draws:
         return max(1.0, squares**2 / float((self.counts * self.sizes**4).sum()) - 1)
 
     @cached_property
+    def median(self) -> float:
+        """A median of the draws' own means."""
+        import numpy as np
+
+        order = np.argsort(self._means)
+        below = np.cumsum(self.counts[order])
+        return float(self._means[order][np.searchsorted(below, below[-1] / 2)])
+
+    @cached_property
+    def spread(self) -> float:
+        """How far the values are from their median, on average."""
+        deviations = self.counts * abs(self._means - self.median)
+        return self.apart * float(deviations.sum()) / self.number
+
+    @cached_property
     def acceleration(self) -> float:
         """A sixth of the skewness of the mean (Efron 1987)."""
         spread = float((self.counts * self._residuals**2).sum()) ** 1.5
@@ -73,7 +90,8 @@ class Draws:
         import numpy as np
 
         size = self.usual_size
-        return Draws(
+        return replace(
+            self,
             sums=np.append(self.sums, end * size),
             sizes=np.append(self.sizes, size),
             counts=np.append(self.counts, count),
@@ -89,11 +107,15 @@ class Draws:
         counts = self.counts * np.exp(powers - powers.max())
         counts *= self.number / float(counts.sum())
         kept = counts > _NEGLIGIBLE
-        return Draws(sums=self.sums[kept], sizes=self.sizes[kept], counts=counts[kept])
+        return replace(self, sums=self.sums[kept], sizes=self.sizes[kept], counts=counts[kept])
 
     def mirrored(self) -> Draws:
         """Return the draws with the sign of each value turned."""
         return replace(self, sums=-self.sums)
+
+    @cached_property
+    def _means(self) -> Floats:
+        return self.sums / self.sizes
 
     @cached_property
     def _total(self) -> float:
@@ -115,16 +137,7 @@ def draws_of(values: Floats, clusters: ClusterNumbers | None) -> Draws:
     _, numbers = np.unique(clusters[order], return_inverse=True)
     columns = [np.bincount(numbers, values[order]), np.bincount(numbers)]
     pairs: Floats = np.stack(columns, axis=1).astype(np.float64)
-    draws, counts = np.unique(pairs, axis=0, return_counts=True)
-    return Draws(sums=draws[:, 0], sizes=draws[:, 1], counts=counts.astype(np.float64))
-
-
-def concentration(values: Floats, width: float) -> float:
-    """Return how likely two of `values` (at least two) are to lie within half of `width` of each
-    other."""
-    import numpy as np
-
-    ordered, n = np.sort(values), len(values)
-    near = np.searchsorted(ordered, ordered + width / 2, "right")
-    near -= np.searchsorted(ordered, ordered - width / 2, "left")
-    return float(near.sum() - n) / (n * (n - 1))
+    each, counts = np.unique(pairs, axis=0, return_counts=True)
+    draws = Draws(sums=each[:, 0], sizes=each[:, 1], counts=counts.astype(np.float64))
+    single = draws_of(values, None).spread
+    return replace(draws, apart=single / draws.spread) if draws.spread else draws

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     ClusterNumbers = NDArray[np.int64]
 
 _SHOWN = NormalDist().inv_cdf(0.975)
-_POWER = NormalDist().inv_cdf(0.8)
+_POWER = NormalDist().inv_cdf(0.83)  # 80% is lost to what the error itself is unsure of
 _DOUBLINGS = 20
+_PAIRS, _FADING = 3, 6
 
 
 def detectable(
@@ -36,10 +37,10 @@ def detectable(
 
     More of a difference is taken to be these values with more of the ones on that side (Efron 1981,
     "Nonparametric Standard Errors and Confidence Intervals", Canadian Journal of Statistics 9) and
-    fewer of the others; the more they agree, as many of the others, and of the end of the scale
-    too, which may not have been seen. The mean that is wanted lies 0.84 of its standard errors
-    beyond the least one whose interval leaves out 0. Where none on the scale does, its end counts,
-    and without a scale 0.
+    fewer of the others; where many are the same, as many of the others, and of the end of the scale
+    too, which may not have been seen. The mean that is wanted lies 0.95 of its standard errors
+    beyond the least one whose interval leaves out 0: 0.84, were that error known. Where none on the
+    scale does, its end counts, and without a scale 0.
     """
     low, high = tails_of(values, scale, clusters, rates)
     above, below = (low, high.end), (high, low.end)
@@ -53,16 +54,24 @@ def _detectable(side: Tail, opposite: float | None) -> float:
     if side.draws.number < 2 or (not side.draws.error and not most):
         return most
     draws = _from_zero(side.draws)
-    if side.agreement:
-        draws = draws.with_end(most, side.agreement**3)
-    power = _just_shown(side, draws)
-    return most if power is None else _in_most_runs(draws, power, 1 - side.agreement)
+    rare = _rare(side)
+    if rare:
+        draws = draws.with_end(most, rare**3)
+    power = _just_shown(side, draws, 1 - rare)
+    return most if power is None else _in_most_runs(draws, power, 1 - rare)
 
 
-def _just_shown(side: Tail, draws: Draws) -> float | None:
-    """Return how far the draws are to be tilted for their interval to leave out 0 by a hair; None
-    where no tilt does."""
-    below = 1 - side.agreement
+def _rare(side: Tail) -> float:
+    """Return how far more of a difference is taken to be rare large ones instead of a shift of all:
+    0 where no two draws are the same, 1 of rates, or where two of five pairs of draws are."""
+    counts, n = side.draws.counts, side.draws.number
+    same = float((counts * (counts - 1)).sum()) / (n * (n - 1))
+    return 1.0 if side.rates else min(1.0, _PAIRS * same) ** _FADING
+
+
+def _just_shown(side: Tail, draws: Draws, below: float) -> float | None:
+    """Return how far the draws are to be tilted for their interval to leave out 0 by a hair, the
+    low ones by the share `below`; None where no tilt does."""
 
     @cache
     def excess(power: float) -> float:

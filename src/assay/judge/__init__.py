@@ -1,7 +1,7 @@
 """The judge: a model that scores every prediction on a rubric, with every verdict accounted for."""
 
 from assay.folder import PAIRS
-from assay.judge.access import check_access
+from assay.judge.access import SECRET, check_access
 from assay.judge.cost import Price
 from assay.judge.estimate import Estimate, check_cost, describe_estimate
 from assay.judge.log import judge_of, verdicts
@@ -20,6 +20,7 @@ __all__ = [
     "DIMENSIONS",
     "PAIRS",
     "PAIRWISE",
+    "SECRET",
     "WIN_RATE",
     "Estimate",
     "JudgeSettings",

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -22,6 +23,8 @@ JUDGE_VARIABLES: Mapping[str, str] = {
     "header-1": "ASSAY_JUDGE_HEADER_1",
     "header-2": "ASSAY_JUDGE_HEADER_2",
 }
+SECRET = "ASSAY_JUDGE_SECRET"  # noqa: S105  the variable of the name of a cluster's Secret
+NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SECRET_QUERY = re.compile(r"(?:^|[-_])(?:sig|signature|sas|auth|code|pass)$|key|token", re.I)
@@ -190,16 +193,51 @@ def _value_of(variable: str, what: str, setting: str) -> str:
     _check_variable(variable, setting)
     value = os.environ.get(variable, "").strip()
     if not value:
+        instruction = _supply(variable)
         raise JudgeError(
             f"{what} is missing: environment variable {variable} is not set",
-            f"export {variable}=..., or set judge.api_key_env to '' for an endpoint that needs "
-            "none",
+            f"{instruction}, or set judge.api_key_env to '' for an endpoint that needs none",
         )
     for place, mark in enumerate(value, 1):
         if not mark.isascii() or not mark.isprintable():
             named = unicodedata.name(mark, f"U+{ord(mark):04X}")
             raise JudgeError(
                 f"{what} in {variable} cannot be sent: character {place} is {named}",
-                f"Set {variable} to the key alone, on one line and without quotation marks",
+                f"Set {place_of(variable)} to the key alone, on one line and without quotation "
+                "marks",
             )
     return value
+
+
+def place_of(variable: str) -> str:
+    """Return where the value of an environment variable is to be put: in a pod of a pipeline it
+    comes from an entry of the run's Secret."""
+    secret = _secret()
+    entries = [entry for entry, name in JUDGE_VARIABLES.items() if name == variable]
+    if not secret or not entries:
+        return variable
+    name, namespace = secret
+    return f"the entry {entries[0]} of the Secret {name} in namespace {namespace}"
+
+
+def _supply(variable: str) -> str:
+    """Return how to set the value of an environment variable."""
+    secret = _secret()
+    if not secret:
+        return f"export {variable}=..."
+    name, namespace = secret
+    if variable not in JUDGE_VARIABLES.values():
+        known = ", ".join(JUDGE_VARIABLES.values())
+        return f"A pipeline gives its judge {known}, from the Secret {name}: name one of them"
+    (entry,) = (entry for entry, held in JUDGE_VARIABLES.items() if held == variable)
+    made = f"kubectl -n {namespace} create secret generic {name} --from-file={entry}=FILE"
+    return f"Set {place_of(variable)} ({made})"
+
+
+def _secret() -> tuple[str, str] | None:
+    """Return the name and the namespace of the Secret that this pod's judge is reached with, None
+    where this process is in no pod of a pipeline."""
+    name = os.environ.get(SECRET, "")
+    if not name or not NAMESPACE.is_file():
+        return None
+    return name, NAMESPACE.read_text().strip()

@@ -3,7 +3,8 @@ the model.
 
 The interval of a shift is Student's t of the paired difference. Scores are whole numbers, so that
 anchors that all moved by the same say no more of the spread than the rounding of two scores does:
-it is taken to be at least that. All dimensions are tested at once, by Holm's procedure.
+it is taken to be at least that. All dimensions are tested at once, by Holm's procedure; and no move
+is called that the signs of a few anchors would make by chance: five that all went up are too few.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from statistics import fmean, stdev
 from assay import store
 from assay.errors import JudgeError
 from assay.judge.rubric import Rubric
+from assay.judge.signs import by_chance
 from assay.quantiles import t_outside, t_quantile
 from assay.records import Case, Prediction, Sample, Verdict
 from assay.stats import holm
@@ -104,6 +106,8 @@ def cases(anchors: Sequence[Anchor]) -> list[Case]:
 def drift(anchors: Iterable[Anchor], now: Mapping[str, Verdict]) -> dict[str, Shift]:
     """Return for each dimension how far the judge's scores have moved since the anchors were
     frozen, {} where fewer than five have a score now."""
+    import numpy as np
+
     pairs = [
         (anchor.values, now[anchor.sample.id].values)
         for anchor in anchors
@@ -113,8 +117,12 @@ def drift(anchors: Iterable[Anchor], now: Mapping[str, Verdict]) -> dict[str, Sh
         return {}
     names = [name for name in pairs[0][0] if name in pairs[0][1]]
     differences = {name: [b[name] - a[name] for a, b in pairs] for name in names}
-    chances = {name: _chance(values) for name, values in differences.items()}
-    return {name: _shift(differences[name], p) for name, p in holm(chances).items()}
+    chances = holm({name: _chance(values) for name, values in differences.items()})
+    signs = by_chance(np.array([differences[name] for name in chances], np.float64).T)
+    return {
+        name: _shift(differences[name], max(p, by_sign))
+        for (name, p), by_sign in zip(chances.items(), signs.tolist(), strict=True)
+    }
 
 
 def _check(anchors: Sequence[Anchor], rubric: Rubric, where: str) -> None:

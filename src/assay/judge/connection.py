@@ -51,6 +51,14 @@ def options(access: Access) -> RequestOptions:
     return {"headers": headers} if headers else {}
 
 
+def with_file(options: RequestOptions, file: bytes, timeout_s: float) -> RequestOptions:
+    """Return the options of a request that takes longer, such as one that sends a file along."""
+    headers = dict(options.get("headers", {}))
+    if file:
+        headers["Content-Type"] = "multipart/form-data"
+    return {**options, "headers": headers, "timeout": timeout_s}
+
+
 @functools.cache
 def _trusted(ca_file: str) -> ssl.SSLContext:
     """Return the certificates that this machine trusts and those in `ca_file`, read once for all

@@ -29,6 +29,7 @@ _THOUGHT = re.compile(
     r".*?(?:</(?:think(?:ing)?|thought|reasoning)>|\[/THINK\]|◁/think▷)", re.DOTALL | re.IGNORECASE
 )
 _DIGITS = re.compile(r"[+-]?\d{1,9}(?:\.0{1,9})?", re.ASCII)
+_MARK = re.compile(r"\[[^\]\n]+ ([a-z]+)\]\n")
 _CONTROL = re.compile(
     r"<\s*[|｜][^<>\n]{1,40}[|｜]\s*>|</?s>|<</?SYS>>|\[/?INST\]|</?(?:start|end)_of_turn>|</?think>"
 )
@@ -139,6 +140,14 @@ def fence(*texts: str) -> str:
         word = "".join(secrets.choice(string.ascii_lowercase) for _ in range(6))
         if word not in inside:
             return word
+
+
+def without_fence(chat: Chat) -> Chat:
+    """Return the messages of `ask_for`, or of a repair, without the random word: the same ones
+    whenever the same is asked."""
+    mark = _MARK.match(chat[1]["content"])
+    word = mark[1] if mark else ""
+    return [{**turn, "content": turn["content"].replace(word, "")} for turn in chat]
 
 
 def neutralise(text: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from assay.errors import JudgeError
+from assay.records import Verdict
 
 MILLION = 1_000_000
 MOST_BYTES = 12  # of text in one token, on average: no tokeniser writes as much with fewer
@@ -17,16 +18,29 @@ MOST_BYTES = 12  # of text in one token, on average: no tokeniser writes as much
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """What a million prompt and output tokens cost, in whatever currency the user counts in."""
+    """What a million prompt and output tokens cost, in whatever currency the user counts in, and
+    which share of that is paid where they go by batch."""
 
     input: Annotated[float, Ge(0)]
     output: Annotated[float, Ge(0)]
+    batch: Annotated[float, Ge(0), Le(1)] = 0.5
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  a misspelt price is refused
 
-    def of(self, prompt_tokens: float, output_tokens: float) -> float:
-        """Return the price of so many tokens."""
-        return (self.input * prompt_tokens + self.output * output_tokens) / MILLION
+    def of(
+        self, prompt_tokens: float, output_tokens: float, by_batch: tuple[float, float] = (0, 0)
+    ) -> float:
+        """Return the price of so many tokens, of which so many prompt and output tokens went
+        `by_batch`."""
+        off = 1 - self.batch
+        prompt, output = prompt_tokens - off * by_batch[0], output_tokens - off * by_batch[1]
+        return (self.input * prompt + self.output * output) / MILLION
+
+
+def by_batch(paid: Sequence[Verdict]) -> tuple[int, int]:
+    """Return how many prompt and output tokens of verdicts went by batch."""
+    prompt = sum(verdict.batch_prompt_tokens for verdict in paid)
+    return prompt, sum(verdict.batch_output_tokens for verdict in paid)
 
 
 def price_of(model: str, prices: Mapping[str, Price], max_cost: float) -> Price | None:
@@ -46,11 +60,13 @@ def price_of(model: str, prices: Mapping[str, Price], max_cost: float) -> Price 
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """The prompt and output tokens of one request, `estimated` where the endpoint counted none."""
+    """The prompt and output tokens of one request, `estimated` where the endpoint counted none, and
+    whether it went `by_batch`."""
 
     prompt: int
     output: int
     estimated: bool = False
+    by_batch: bool = False
 
 
 def usage_of(counted: tuple[int, int], sent: int, written: int | None, cut: int = 0) -> Usage:

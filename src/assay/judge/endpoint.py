@@ -12,7 +12,7 @@ from assay.judge import dialect as dialects
 from assay.judge import learned, refusal
 from assay.judge.access import Access
 from assay.judge.causes import CONTENT_FILTER, OVERFLOW, cause_of
-from assay.judge.connection import client, options
+from assay.judge.connection import client, options, with_file
 from assay.judge.contract import Chat
 from assay.judge.dialect import Dialect
 from assay.judge.outcome import (
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # a refusal comes at once, a reply does not: so long the first request to an endpoint is alone
 ALONE_S = 0.25
 HINT_S = 5.0
+_LEAST_ERROR = 400
 
 
 class Endpoint:
@@ -50,6 +51,16 @@ class Endpoint:
         self._options = options(self._access)
         self._leading = False
         self._open = asyncio.Event()
+
+    @property
+    def url(self) -> str:
+        """Its base URL."""
+        return self._access.url
+
+    @property
+    def known(self) -> bool:
+        """Whether it is known how it wants to be asked."""
+        return self._kept is not None
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -74,6 +85,40 @@ class Endpoint:
             alone.cancel()
             self._open.set()
 
+    def heard(
+        self, status: int, content: bytes, asked: Dialect, chat: Chat, schema: Mapping[str, Any]
+    ) -> Reply | None:
+        """Return the reply in an answer that came by batch to a request in the dialect `asked`;
+        None where that is refused: the next request leaves out more. Raises CallError."""
+        content = self._access.without(content)
+        parsed, hide = body_of(content), self._access.hide
+        refused = refusal.read(status, content, {}, hide) if status >= _LEAST_ERROR else None
+        refused = refused or refusal_in(parsed, hide)
+        if refused is None:
+            self._learn(asked)
+            reply = reply_in(parsed, content, hide)
+            return replace(reply, text=self._access.bare(reply.text))
+        lower = self._lower(asked, refused, self.body(asked, chat, schema))
+        if lower is None:
+            raise call_error(refused, {})
+        self.dialect = self.dialect.joined(lower)
+        return None
+
+    async def call(
+        self,
+        method: str,
+        address: str,
+        body: Mapping[str, Any] | None = None,
+        file: bytes = b"",
+        timeout_s: float = 0.0,
+    ) -> bytes:
+        """Return what the endpoint answers to a request for anything but a reply, which may send a
+        `file` along; `timeout_s` is for its transport, 0 for the usual one. Raises CallError."""
+        answer = await self._send(method, address, body, file, timeout_s)
+        if isinstance(answer, tuple):
+            raise call_error(*answer)
+        return self._access.without(answer.content)
+
     async def models(self) -> list[str]:
         """Return the ids of the models served, [] where the endpoint does not list them: a hint."""
         try:
@@ -93,7 +138,7 @@ class Endpoint:
         tried = self.dialect
         refused: Refusal | None
         while True:
-            body = self._body(tried, chat, schema)
+            body = self.body(tried, chat, schema)
             answer = await self._send("post", self._address, body)
             if isinstance(answer, tuple):
                 (refused, headers), parsed, content = answer, None, b""
@@ -126,7 +171,8 @@ class Endpoint:
             self._kept = self.dialect
             learned.remember(self.settings, self.dialect)
 
-    def _body(self, dialect: Dialect, chat: Chat, schema: Mapping[str, Any]) -> dict[str, Any]:
+    def body(self, dialect: Dialect, chat: Chat, schema: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the body of a request for a reply of this JSON schema."""
         body: dict[str, Any] = {
             "model": self.settings.model,
             "messages": dialects.messages(dialect, chat),
@@ -143,22 +189,29 @@ class Endpoint:
         return body | dialects.response_format(dialect, schema) | dict(self.settings.extra_body)
 
     async def _send(
-        self, method: str, address: str, body: Mapping[str, Any] | None
+        self,
+        method: str,
+        address: str,
+        body: Mapping[str, Any] | None,
+        file: bytes = b"",
+        timeout_s: float = 0.0,
     ) -> httpx2.Response | tuple[Refusal, Mapping[str, str]]:
         """Return the answer of HTTP 200, or the error and its headers. Raises CallError where
         neither came."""
         import httpx2
         import openai
 
+        how = with_file(self._options, file, timeout_s) if file or timeout_s else self._options
+        files = {"file": ("requests.jsonl", file, "application/jsonl")} if file else None
         try:
             with _readable():
                 # not chat.completions.create: its checks of the body cost as much again
                 if method == "get":
-                    return await self._client.get(
-                        address, cast_to=httpx2.Response, options=self._options
-                    )
+                    return await self._client.get(address, cast_to=httpx2.Response, options=how)
+                if method == "delete":
+                    return await self._client.delete(address, cast_to=httpx2.Response, options=how)
                 return await self._client.post(
-                    address, body=body, cast_to=httpx2.Response, options=self._options
+                    address, body=body, files=files, cast_to=httpx2.Response, options=how
                 )
         except openai.APIStatusError as error:
             answer = error.response

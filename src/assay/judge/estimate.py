@@ -15,7 +15,8 @@ from assay.records import Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What judging will take: requests, tokens, wall seconds and cost (None without a price).
+    """What judging will take: requests, tokens, wall seconds and cost (None without a price). How
+    long what goes `by_batch` takes, nobody knows.
 
     Extrapolated from one verdict, so good to a factor of two: repairs and retries come on top, and
     an answer is taken to be as long as the target.
@@ -26,6 +27,7 @@ class Estimate:
     output_tokens: int
     seconds: float
     cost: float | None
+    by_batch: bool = False
 
 
 def extrapolate(
@@ -44,12 +46,15 @@ def extrapolate(
     characters = each * sum(lengths) / samples + beside * min(lengths)
     prompt = round(trial.prompt_tokens / trial.attempts * characters / max(lengths))
     output = round(trial.output_tokens / trial.attempts * requests)
+    share = each / requests if settings.batch else 0.0
+    by_batch = prompt * share, output * share
     return Estimate(
         requests=requests,
         prompt_tokens=prompt,
         output_tokens=output,
         seconds=trial.seconds / trial.attempts * requests / min(settings.concurrency, requests),
-        cost=price.of(prompt, output) if price else None,
+        cost=price.of(prompt, output, by_batch) if price else None,
+        by_batch=settings.batch,
     )
 
 
@@ -63,15 +68,17 @@ def add_up(estimates: Iterable[Estimate]) -> Estimate:
         output_tokens=sum(estimate.output_tokens for estimate in estimates),
         seconds=sum(estimate.seconds for estimate in estimates),
         cost=sum(costs) if costs else None,
+        by_batch=any(estimate.by_batch for estimate in estimates),
     )
 
 
 def describe_estimate(estimate: Estimate) -> str:
     """Return an estimate as one line for people."""
+    takes = "hours by batch" if estimate.by_batch else progress.clock(estimate.seconds)
     cost = "" if estimate.cost is None else f", cost {estimate.cost:.3g}"
     return (
         f"the judge will take about {estimate.requests:,} requests, {estimate.prompt_tokens:,} + "
-        f"{estimate.output_tokens:,} tokens, {progress.clock(estimate.seconds)}{cost}"
+        f"{estimate.output_tokens:,} tokens, {takes}{cost}"
     )
 
 

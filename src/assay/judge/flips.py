@@ -77,7 +77,7 @@ def judge_again(
     drawn = heapq.nsmallest(
         hearing.settings.flip_sample, again(), key=lambda keyed: (keyed[0] not in paid, keyed[0])
     )
-    second = hearing.beside(log, drawn, only_failed=only_failed)
+    second = hearing.beside(log, drawn, only_failed=only_failed, by_batch=True)
     # the cap on the cost leaves some out
     return {id_: row for id_, row in second.items() if NOT_JUDGED not in row.unscored.values()}
 

@@ -14,6 +14,7 @@ from typing import IO
 from assay import store
 from assay.errors import StageError
 from assay.judge import earlier, learned, rubric
+from assay.judge.causes import LIMITED
 from assay.judge.cost import Budget, price_of
 from assay.judge.dialect import Dialect, dropped, with_dropped
 from assay.judge.log import (
@@ -31,11 +32,13 @@ from assay.judge.log import (
     rows,
     verdicts,
 )
+from assay.judge.outcome import CallError
 from assay.judge.purse import Expected, Purse, Usual, refusal
-from assay.judge.session import Session
+from assay.judge.session import Session, to_nobody
 from assay.judge.settings import JudgeSettings
+from assay.judge.standstill import FEWEST
 from assay.judge.verdict import give
-from assay.progress import Tracker
+from assay.progress import Tracker, clock
 from assay.records import THOUGHT_UNENDED, Case, Verdict
 
 HOPELESS = 30
@@ -50,7 +53,8 @@ class Hearing:
     """The verdicts of one judge: each batch has its log, and all are paid from the `budget`, the
     run's. `give` asks for one verdict on the dimensions `names` (the rubric's), which is `expected`
     to need so much, and has the key `key_of` its identity and the case. `was` are the settings that
-    its earlier keys were made of, where these are others.
+    its earlier keys were made of, where these are others. What is waited for is said to `tell`;
+    `waited_s` is how long that took, in seconds.
 
     Raises JudgeError where the rubric cannot be read, or the model has no price and needs one."""
 
@@ -74,6 +78,9 @@ class Hearing:
         self.budget = budget or Budget(settings.max_cost)
         self.usual = Usual(settings.max_tokens)
         self.asked: Dialect | None = None
+        self._note_batches: Callable[[str], None] = to_nobody
+        self.tell: Callable[[str], None] = to_nobody
+        self.waited_s = 0.0
         self._causes: Counter[str] = Counter()
         self._given = 0
 
@@ -119,15 +126,22 @@ class Hearing:
             earlier.adopt(log, {own(was): judge_of(key) for was, key in pairs})
 
     def beside(
-        self, log: Path, others: Sequence[Keyed], *, only_failed: bool = False
+        self,
+        log: Path,
+        others: Sequence[Keyed],
+        *,
+        only_failed: bool = False,
+        by_batch: bool = False,
     ) -> dict[str, Verdict]:
-        """Judge a few answers beside those of the run, and return their verdicts by id."""
+        """Judge a few answers beside those of the run, and return their verdicts by id. They are
+        asked for directly unless `by_batch`: to wait for the few that are tried first would cost
+        more than it saves."""
         if not others:
             return {}
         self.recall(log, lambda: others)
         asked = self._as_asked(others)
         todo = bring(log, pending(log, asked, self.names, only_failed=only_failed))
-        self.fill(log, todo, iter(asked), None)
+        self.fill(log, todo, iter(asked), None, by_batch=by_batch)
         wanted = {name for name, _ in self._as_asked(others)}
         return {id: row for id, row in verdicts(log).items() if row.key in wanted}  # noqa: A001
 
@@ -135,34 +149,70 @@ class Hearing:
         return [(as_asked(name, self.dropped), case) for name, case in keyed]
 
     def fill(
-        self, log: Path, todo: Pending, keyed: Iterator[Keyed], tracker: Tracker | None
+        self,
+        log: Path,
+        todo: Pending,
+        keyed: Iterator[Keyed],
+        tracker: Tracker | None,
+        *,
+        by_batch: bool = True,
     ) -> None:
-        """Append to `log` the verdicts that `todo` says it lacks."""
+        """Append to `log` the verdicts that `todo` says it lacks; they go `by_batch` where the
+        settings say so."""
+        if tracker:
+            self._note_batches = lambda note: tracker.advance(0, note)
+        batches = log if by_batch and self.settings.batch else None
         left = (pair for pair in keyed if pair[1][0].id in todo.todo)
         if todo.todo:
             with store.appending(log) as file, _little_garbage_collection():
-                asyncio.run(self._judge_all(left, todo, file, tracker))
+                asyncio.run(self._judge_all(left, todo, batches, file, tracker))
 
     async def _judge_all(
-        self, left: Iterator[Keyed], todo: Pending, file: IO[bytes], tracker: Tracker | None
+        self,
+        left: Iterator[Keyed],
+        todo: Pending,
+        batches: Path | None,
+        file: IO[bytes],
+        tracker: Tracker | None,
     ) -> None:
-        purse = Purse(self.budget, self.price, self.usual)
+        purse = Purse(self.budget, self.price, self.usual, by_batch=batches is not None)
         known = self.asked or self._start
-        async with Session(self.settings, self.rubric, known, purse) as session:
+        async with Session(self.settings, self.rubric, known, purse, self.tell) as session:
+            if batches:
+                session.by_batch(batches, self._note_batches)
 
             async def work() -> None:
                 for name, case in left:
+                    if session.ended:
+                        return
                     verdict = await self._verdict(session, purse, name, case)
                     twins = todo.todo[verdict.id]
                     for row in (verdict, *(copied(verdict, twin) for twin in twins)):
                         if not (_is_refused(row) and row.id in todo.told):
                             store.append(file, row)
-                    if tracker:
+                    if tracker and not session.ended:
                         self._count(verdict)
-                        tracker.advance(1 + len(twins), note=self.note())
+                        tracker.advance(1 + len(twins), note=self.note(session))
 
             # twice as many as may be in flight: some wait to ask again, and hold no place
-            await _all(work, min(len(todo.todo), 2 * self.settings.concurrency))
+            workers = max(FEWEST, 2 * self.settings.concurrency)
+            try:
+                await _all(work, min(len(todo.todo), len(todo.todo) if batches else workers))
+            finally:
+                self.waited_s += session.standstill.waited_s
+            if session.ended:
+                raise self._given_up(session.ended)
+
+    def _given_up(self, ended: CallError) -> StageError:
+        rest = "only what is missing is asked"
+        raise_it = "raise judge.max_wait_s, or the limit itself"
+        return StageError(
+            f"The judge {self.settings.model} at {self.settings.endpoint} gives no more verdicts: "
+            f"{ended.cause}: {ended}",
+            f"Run the same command again after that: {rest}. Or {raise_it}"
+            if ended.cause == LIMITED
+            else f"Run the same command again once it is up: {rest}. Or raise judge.outage_s",
+        )
 
     async def _verdict(self, session: Session, purse: Purse, name: str, case: Case) -> Verdict:
         if cause := case[1].unanswered:
@@ -184,7 +234,8 @@ class Hearing:
         verdict = await self.give(session, case, name)
         self.asked = session.endpoint.dialect
         tokens = verdict.prompt_tokens, verdict.output_tokens
-        cost = self.price.of(*tokens) if self.price else None
+        batch = verdict.batch_prompt_tokens, verdict.batch_output_tokens
+        cost = self.price.of(*tokens, batch) if self.price else None
         return replace(verdict, key=as_asked(name, session.endpoint.dropped), cost=cost)
 
     def _count(self, verdict: Verdict) -> None:
@@ -198,11 +249,14 @@ class Hearing:
                 "Correct the cause and run the same command again: only these are asked again",
             )
 
-    def note(self) -> str:
-        """Return what has no score so far, by cause, and what of the cap is spent."""
+    def note(self, session: Session | None = None) -> str:
+        """Return what has no score so far, by cause, what of the cap is spent, and how long the
+        judge was waited for, in the `session` that goes on too."""
         ended = self.budget.capped and self._causes[NOT_JUDGED]
         remedy = "raise judge.max_cost for the rest" if ended else ""
-        return ", ".join(filter(None, (describe(self._causes), str(self.budget), remedy)))
+        seconds = self.waited_s + (session.standstill.waited_s if session else 0.0)
+        waited = f"waited {clock(seconds)} for the judge" if seconds >= 1 else ""
+        return ", ".join(filter(None, (describe(self._causes), str(self.budget), remedy, waited)))
 
 
 @contextmanager

@@ -234,6 +234,8 @@ def copied(verdict: Verdict, id_: str) -> Verdict:
         prompt_tokens=0,
         output_tokens=0,
         seconds=0.0,
+        batch_prompt_tokens=0,
+        batch_output_tokens=0,
         estimated=False,
         cost=None if verdict.cost is None else 0.0,
     )

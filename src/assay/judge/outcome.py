@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from assay.judge import stream
-from assay.judge.causes import cause_of, no_balance
+from assay.judge import stream, waits
+from assay.judge.causes import LIMITED, cause_of, no_balance, too_large
 from assay.judge.refusal import Hide, Refusal, within
 from assay.settings import redacted
 from assay.text import one_line, whole
 
 if TYPE_CHECKING:
     import openai
+
+Away = Literal["gone", "silent", "busy"]
 
 MOST_TOKENS = 1_000_000_000  # of one request: more is no count
 _FILTERED = (
@@ -38,6 +40,11 @@ _TOLD = {
     "server_error": "the reply was broken off",
     "refused": "the model declined",
 }
+# what stands in front of an endpoint that is down, or has no room, says one of these
+_AWAY: Mapping[int, Away] = {
+    **dict.fromkeys((408, 504, 522, 524), "silent"),
+    **dict.fromkeys((502, 503, 520, 521, 523, 525, 526, 527, 529, 530), "busy"),
+}
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought")
 
 
@@ -55,7 +62,10 @@ class CallError(Exception):
     """A request that brought no text: why (on one line, whatever the endpoint wrote), whether to
     ask again, and after how many seconds the endpoint wants to be asked (None: it did not say).
     The tokens may have been paid for; what was `answered` with HTTP 200 is taken as paid, so that
-    it is asked again once at most. `written` is as of a Reply, None where no reply came."""
+    it is asked again once at most. `written` is as of a Reply, None where no reply came. `away`
+    says that the endpoint may be: there was no connection (gone), no answer in time (silent), or
+    the connection was lost or it has no time (busy). Where the endpoint has to be waited for, the
+    request is `held` with all others."""
 
     def __init__(
         self,
@@ -67,6 +77,7 @@ class CallError(Exception):
         tokens: tuple[int, int] = (0, 0),
         answered: bool = False,
         written: int | None = None,
+        away: Away | None = None,
     ) -> None:
         super().__init__(one_line(detail))
         self.cause = cause
@@ -75,6 +86,8 @@ class CallError(Exception):
         self.tokens = tokens
         self.answered = answered
         self.written = written
+        self.away = away
+        self.held = False
 
 
 def read_reply(content: bytes, hide: Hide = redacted) -> Reply:
@@ -196,15 +209,25 @@ def _count(value: object) -> int:
     return count if 0 <= count <= MOST_TOKENS else 0
 
 
-def call_error(refusal: Refusal, headers: Mapping[str, str]) -> CallError:
+def call_error(
+    refusal: Refusal, headers: Mapping[str, str], clock: Callable[[], float] = time.time
+) -> CallError:
     """Return what an error means: its cause, and whether to ask again."""
     cause = cause_of(refusal)
+    limited = cause == LIMITED
     passing = cause in ("timeout", "server_error") or (
-        cause == "rate_limited" and not no_balance(refusal)
+        limited and not no_balance(refusal) and not too_large(refusal)
     )
-    wait = _retry_after(headers) if passing else None
-    told, answered = refusal.told, refusal.unclear
-    return CallError(cause, told, transient=passing, wait=wait, answered=answered)
+    fields = (*headers.items(), *refusal.hints)
+    wait = waits.asked(refusal.text, fields, clock(), resets=limited) if passing else None
+    return CallError(
+        cause,
+        refusal.told,
+        transient=passing,
+        wait=wait,
+        answered=refusal.unclear and not limited,
+        away=_AWAY.get(refusal.status) if passing and not limited else None,
+    )
 
 
 def no_answer(error: openai.APIConnectionError) -> CallError:
@@ -213,24 +236,16 @@ def no_answer(error: openai.APIConnectionError) -> CallError:
     refused = isinstance(root, OSError) and not isinstance(root, TimeoutError)
     # the SDK also calls a refused connection a timeout
     if "Timeout" in type(root).__name__ and not refused:
-        return CallError("timeout", "it did not answer in time", transient=True)
+        return CallError("timeout", "it did not answer in time", transient=True, away="silent")
     detail = str(root) or type(root).__name__
     trusted = "certificate" not in detail.lower()
-    return CallError("server_error", f"no connection: {detail}", transient=trusted)
+    # one that was made and lost may be that request's own fault
+    made = not isinstance(root, OSError) or isinstance(root, ConnectionResetError | BrokenPipeError)
+    away: Away | None = None if not trusted else "busy" if made else "gone"
+    return CallError("server_error", f"no connection: {detail}", transient=trusted, away=away)
 
 
 def _root(error: BaseException) -> BaseException:
     while error.__cause__ is not None:
         error = error.__cause__
     return error
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        try:
-            wait = max(0.0, float(headers[name]) / unit)
-        except (KeyError, ValueError):
-            continue
-        if math.isfinite(wait):
-            return wait
-    return None

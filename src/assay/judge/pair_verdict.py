@@ -48,7 +48,7 @@ class Vote:
 async def give(session: Session, case: Case, other: str, key: str) -> Verdict:
     """Return the verdict on the candidate's answer of `case` against the baseline's, `other`: what
     the majority of the repeats says, where those with an outcome are the majority."""
-    begun, bill = time.monotonic(), Bill()
+    begun, bill = time.monotonic(), Bill(key=key)
     repeats = range(session.settings.repeats)
     votes = [await _vote(session, case[0], case[1].output, other, bill) for _ in repeats]
     preferences = [vote.preference for vote in votes if vote.preference]
@@ -64,6 +64,8 @@ async def give(session: Session, case: Case, other: str, key: str) -> Verdict:
         attempts=bill.attempts,
         prompt_tokens=bill.prompt_tokens,
         output_tokens=bill.output_tokens,
+        batch_prompt_tokens=bill.batch_prompt_tokens,
+        batch_output_tokens=bill.batch_output_tokens,
         estimated=bill.estimated,
         seconds=round(time.monotonic() - begun, 3),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -12,6 +12,7 @@ from assay import store
 from assay.errors import JudgeError
 from assay.folder import TRIALS
 from assay.judge import contract, learned, rubric
+from assay.judge.batch import api as batch_api
 from assay.judge.causes import NOT_FOUND
 from assay.judge.cost import Price, price_of
 from assay.judge.estimate import Estimate, add_up, extrapolate
@@ -65,7 +66,11 @@ def check_one(
     price = price_of(settings.model, settings.prices, settings.max_cost)
     case, lengths = _survey(settings, chosen, samples)
     quick = replace(
-        settings, retries=min(settings.retries, 2), timeout_s=min(settings.timeout_s, LONGEST_S)
+        settings,
+        retries=min(settings.retries, 2),
+        timeout_s=min(settings.timeout_s, LONGEST_S),
+        max_wait_s=min(settings.max_wait_s, LONGEST_S),
+        outage_s=0.0,  # now it may also be the address that is wrong
     )
     name = identity(settings, chosen)
     if earlier := _earlier(settings, name, samples):
@@ -116,13 +121,27 @@ async def _try(
     settings: JudgeSettings, chosen: Rubric, case: Case
 ) -> tuple[Verdict, Sequence[str]]:
     """Return the judge's verdict, and where it knows no such model, those that it serves."""
-    async with Session(settings, chosen, learned.recall(settings)) as session:
+    known = learned.recall(settings)
+    async with Session(settings, chosen, known, tell=_said_once()) as session:
         # it may take minutes to answer; by now the endpoint is known to hold no password
         print(flat(f"asking {settings.model} at {settings.endpoint} for a verdict"), flush=True)
+        if settings.batch:
+            await batch_api.check(session.endpoint, settings.retries)
         verdict = await give(session, case, "")
         # the list is a hint alone: many endpoints have none, or other names in it
         unknown = NOT_FOUND in list(verdict.unscored.values())[:1]
         return verdict, await session.endpoint.models() if unknown else []
+
+
+def _said_once() -> Callable[[str], None]:
+    told: list[str] = []
+
+    def tell(what: str) -> None:
+        if what and not told:
+            print(what, flush=True)
+        told[:] = [what] if what else []
+
+    return tell
 
 
 def _judge_error(

@@ -57,8 +57,11 @@ class Usual:
 class Purse:
     """What one sitting may spend of the `budget`, for use inside one event loop."""
 
-    def __init__(self, budget: Budget, price: Price | None, usual: Usual) -> None:
+    def __init__(
+        self, budget: Budget, price: Price | None, usual: Usual, *, by_batch: bool = False
+    ) -> None:
         self._budget, self._price, self._usual = budget, price, usual
+        self._by_batch = by_batch
         self.capped = budget.capped and price is not None and price != Price(input=0, output=0)
         self._held = 0.0
         self._begun = 0
@@ -92,12 +95,14 @@ class Purse:
     def pay(self, usage: Usage) -> None:
         """Count what a request took."""
         if self._price:
-            cost = self._price.of(usage.prompt, usage.output)
+            tokens = usage.prompt, usage.output
+            cost = self._price.of(*tokens, tokens if usage.by_batch else (0, 0))
             self._budget.pay(cost, estimated=usage.estimated)
 
     def _likely(self, expected: Expected) -> float:
         assert self._price  # noqa: S101  a purse that is capped has one
-        return self._price.of(*self._usual.of(expected, beside=self._begun > 0))
+        tokens = self._usual.of(expected, beside=self._begun > 0)
+        return self._price.of(*tokens, tokens if self._by_batch else (0, 0))
 
     def _fits(self, cost: float) -> bool:
         most = self._budget.left + _ROUNDING * self._budget.most

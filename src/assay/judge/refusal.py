@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from assay.judge import waits
 from assay.settings import redacted
 from assay.text import one_line
 
@@ -37,13 +38,15 @@ Hide = Callable[[str], str]
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
     """An error: its HTTP status or, in a body of status 200, the code that counts as one; its
-    codes and types; the parameters that it names; what it says, on one line and without secrets.
+    codes and types; the parameters that it names; what it says, on one line and without secrets;
+    the `hints` of its fields at when to ask again.
     `within` says that it stood in a body of status 200, `unclear` that nothing there was a code."""
 
     status: int
     codes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     text: str = ""
+    hints: tuple[tuple[str, str], ...] = ()
     within: bool = False
     unclear: bool = False
 
@@ -76,6 +79,7 @@ def read(status: int, content: bytes, headers: Mapping[str, str], hide: Hide = r
         codes=tuple(code.lower() for code in gathered.codes),
         names=tuple(gathered.names),
         text=text[:_MOST_READ],
+        hints=waits.hints(value),
     )
 
 
@@ -93,6 +97,7 @@ def within(body: object, hide: Hide = redacted) -> Refusal | None:
         codes=tuple(code.lower() for code in gathered.codes),
         names=tuple(gathered.names),
         text=texts[:_MOST_READ] or _phrase(status),
+        hints=waits.hints(body),
         within=True,
         unclear=not status,
     )
@@ -109,8 +114,19 @@ _WORDS = {
 }
 
 
+# of MiniMax, which says all of them within HTTP 200
+_NUMBERS = {
+    **dict.fromkeys(("1002", "1039", "1041", "2045", "2056"), 429),
+    **dict.fromkeys(("1004", "2049"), 401),
+    **dict.fromkeys(("1026", "1027", "2013"), 400),
+    "1001": 504,
+    "1008": 402,
+}
+
+
 def _statuses(codes: list[str]) -> Iterator[int]:
     """Yield what the codes of an error are as HTTP statuses, the plain numbers first."""
+    yield from (_NUMBERS[code] for code in codes if code in _NUMBERS)
     yield from (int(code) for code in codes if re.fullmatch(r"[45]\d\d", code))
     for code in codes:
         yield from (number for number, words in _WORDS.items() if re.search(words, code, re.I))

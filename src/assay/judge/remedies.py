@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Sequence
 
+from assay.judge.access import place_of
 from assay.judge.causes import NOT_FOUND, no_balance
 from assay.judge.refusal import Refusal
 from assay.judge.settings import JudgeSettings
@@ -13,7 +14,7 @@ from assay.text import one_line
 
 LONGEST_NAME = 80
 _REMEDIES = {
-    "auth": "Set the environment variable {key} to a key that this endpoint accepts",
+    "auth": "Set {key} to a key that this endpoint accepts",
     "no_key": "Name the environment variable of a key for this endpoint in its api_key_env, or in "
     "judge.headers where it takes the key in a header of its own",
     "rate_limited": "Wait, or ask for a higher limit; then try again",
@@ -46,8 +47,14 @@ def remedy(settings: JudgeSettings, cause: str, detail: str, models: Sequence[st
     near = difflib.get_close_matches(settings.model, models, n=1) or models[:5]
     names = ", ".join(one_line(name)[:LONGEST_NAME] for name in near)
     chosen = _REMEDIES.get(_kind(settings, cause, detail, names), _REMEDIES["usual"])
-    key = settings.api_key_env or ", ".join(settings.headers.values())
+    variables = [settings.api_key_env] if settings.api_key_env else [*settings.headers.values()]
+    key = ", ".join(map(_named, variables))
     return chosen.format(key=key, max_tokens=settings.max_tokens, names=names)
+
+
+def _named(variable: str) -> str:
+    place = place_of(variable)
+    return f"the environment variable {variable}" if place == variable else place
 
 
 def _kind(settings: JudgeSettings, cause: str, detail: str, names: str) -> str:

@@ -35,6 +35,7 @@ def seats(settings: JudgeSettings) -> list[JudgeSettings]:
             headers=_own(seat.headers, settings.headers, seat, settings),
             query=_own(seat.query, settings.query, seat, settings),
             extra_body=_own(seat.extra_body, settings.extra_body, seat, settings),
+            batch=_by_batch(seat, settings),
             anchors="",
             calibration="",
             flip_sample=0,
@@ -61,6 +62,12 @@ def _own(
     if given is not None:
         return given
     return firsts if _at_the_same_endpoint(seat, first) else {}
+
+
+def _by_batch(seat: Seat, first: JudgeSettings) -> bool:
+    if seat.batch is not None:
+        return seat.batch
+    return first.batch and _at_the_same_endpoint(seat, first)
 
 
 def _at_the_same_endpoint(seat: Seat, first: JudgeSettings) -> bool:

@@ -4,12 +4,16 @@ failure may pass."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from assay.judge import contract
+from assay.judge.batch.batches import Batches
 from assay.judge.contract import Chat
 from assay.judge.cost import Usage, tokens_of, usage_of
 from assay.judge.dialect import Dialect
@@ -18,6 +22,7 @@ from assay.judge.outcome import CallError, Reply
 from assay.judge.purse import Expected, Purse
 from assay.judge.rubric import Rubric
 from assay.judge.settings import JudgeSettings
+from assay.judge.standstill import Asking, Standstill
 from assay.judge.throttle import Meter, Throttle, wait_s
 from assay.records import Case
 
@@ -26,24 +31,34 @@ ONCE = 1  # so often is asked again what an endpoint may have been paid for
 
 @dataclass
 class Bill:
-    """What was asked for and paid for so far; tokens that the endpoint did not count are
-    `estimated`."""
+    """What was asked for and paid for so far, for the verdict of this `key`; tokens that the
+    endpoint did not count are `estimated`, and those of the batch have its price."""
 
+    key: str = ""
     attempts: int = 0
     prompt_tokens: int = 0
     output_tokens: int = 0
+    batch_prompt_tokens: int = 0
+    batch_output_tokens: int = 0
     estimated: bool = False
 
     def add(self, usage: Usage) -> None:
         """Add what one request took."""
         self.prompt_tokens += usage.prompt
         self.output_tokens += usage.output
+        self.batch_prompt_tokens += usage.prompt if usage.by_batch else 0
+        self.batch_output_tokens += usage.output if usage.by_batch else 0
         self.estimated |= usage.estimated
+
+
+def to_nobody(_: str) -> None:
+    """Say nothing of what is waited for."""
 
 
 class Session:
     """One judge at work, inside one event loop: `async with Session(settings, rubric) as s`. What
-    its requests take is paid from the `purse`, where there is one."""
+    its requests take is paid from the `purse`, where there is one, and what it waits for is said
+    to `tell`, "" when it goes on."""
 
     def __init__(
         self,
@@ -51,17 +66,25 @@ class Session:
         rubric: Rubric,
         dialect: Dialect | None = None,
         purse: Purse | None = None,
+        tell: Callable[[str], None] = to_nobody,
     ) -> None:
         self.settings = settings
         self.rubric = rubric
         self.parts = rubric.parts() if settings.one_call_each else (rubric,)
         self.endpoint = Endpoint(settings, dialect)
         self.throttle = Throttle(settings.concurrency)
+        self.standstill = Standstill(settings, tell)
         self.bill = Bill()
+        self.batches: Batches | None = None
         self.purse = purse
         self._replies = 0
         self._requests = Meter(settings.requests_per_minute)
         self._tokens = Meter(settings.tokens_per_minute)
+
+    @property
+    def ended(self) -> CallError | None:
+        """Why nothing more is asked: the endpoint was waited for long enough."""
+        return self.standstill.ended
 
     async def __aenter__(self) -> Self:
         return self
@@ -72,54 +95,113 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self.batches:
+            await self.batches.close()
         await self.endpoint.close()
+
+    def by_batch(self, log: Path, tell: Callable[[str], None]) -> None:
+        """Have what is asked for from now on go by batch, for the verdicts of this `log`; `tell` is
+        told how the batches stand."""
+        self.batches = Batches(self.endpoint, log, tell)
 
     async def reply(self, chat: Chat, form: Mapping[str, Any], bill: Bill) -> Reply:
         """Return the judge's reply of the JSON schema `form`, after as many retries as are
-        allowed. Raises CallError."""
-        attempt, answered = 0, 0
+        allowed; what the endpoint as a whole has to be waited for is none of them. Raises
+        CallError."""
+        attempt, answered, one = 0, 0, Asking()
         while True:
+            one.last = attempt == self.settings.retries
             try:
-                return await self._request(chat, form, bill)
+                return await self._request(chat, form, bill, one)
             except CallError as error:
                 answered += error.answered
-                if not error.transient or attempt == self.settings.retries or answered > ONCE:
+                own = not error.held or self.standstill.goes_on(one)
+                if not error.transient or answered > ONCE or (one.last and own):
                     raise
-                await asyncio.sleep(wait_s(attempt, error.wait))
-            attempt += 1
+                if not error.held:  # else its turn comes when it may be asked again
+                    await asyncio.sleep(wait_s(attempt, error.wait))
+                attempt += own
 
-    async def _request(self, chat: Chat, form: Mapping[str, Any], bill: Bill) -> Reply:
-        async with self.throttle.slot() as epoch:
-            expected = self._expected_tokens(chat)
-            await self._requests.take(1)
-            await self._tokens.take(expected)
+    async def _request(self, chat: Chat, form: Mapping[str, Any], bill: Bill, one: Asking) -> Reply:
+        directly = partial(self._directly, chat, form, bill, one)
+        if self.batches is None:
+            return await directly()
+        if self.purse:
+            self.purse.check()
+        came = partial(self._came_by_batch, chat, bill)
+        return await self.batches.ask(chat, form, bill.key, directly, came)
+
+    def _came_by_batch(self, chat: Chat, bill: Bill, brought: Reply | CallError) -> None:
+        bill.attempts += 1
+        cut = isinstance(brought, CallError) and brought.cause == "truncated"
+        self._pay(chat, brought, bill, cut=cut, by_batch=True)
+
+    async def _directly(
+        self, chat: Chat, form: Mapping[str, Any], bill: Bill, one: Asking
+    ) -> Reply:
+        async with self.throttle.slot() as epoch, self._turn(chat) as expected:
             if self.purse:
                 self.purse.check()
+            sent = self.standstill.sent(one)
             bill.attempts += 1
             self.bill.attempts += 1
             try:
-                async with asyncio.timeout(self.settings.timeout_s):
-                    reply = await self.endpoint.ask(chat, form)
-            except TimeoutError:
-                raise CallError("timeout", "it did not answer in time", transient=True) from None
+                reply = await self._ask(chat, form)
             except CallError as error:
                 self._pay(chat, error, bill, cut=error.cause == "truncated")
                 if error.cause == "rate_limited" or error.wait is not None:
                     self.throttle.slowed(epoch)
+                flying = self.throttle.flying
+                error.held = self.standstill.failed(error, sent, one, flying)
                 raise
             self.throttle.passed(epoch)
+            if self.standstill.passed(sent) == "limit":
+                self.throttle.restart()
         usage = self._pay(chat, reply, bill)
         self._replies += 1
         self._tokens.correct(usage.prompt + usage.output - expected)
         return reply
 
+    async def _ask(self, chat: Chat, form: Mapping[str, Any]) -> Reply:
+        try:
+            async with asyncio.timeout(self.settings.timeout_s):
+                return await self.endpoint.ask(chat, form)
+        except TimeoutError:
+            raise CallError(
+                "timeout", "it did not answer in time", transient=True, away="silent"
+            ) from None
+
+    @asynccontextmanager
+    async def _turn(self, chat: Chat) -> AsyncIterator[int]:
+        """Hold the right to ask now, which the limits a minute and the endpoint itself give; the
+        value are the tokens that were counted for it."""
+        while True:
+            async with self.standstill.turn() as finds_out:
+                expected = self._expected_tokens(chat)
+                await self._requests.take(1)
+                await self._tokens.take(expected)
+                if finds_out or not self.standstill.held:
+                    yield expected
+                    return
+            # meanwhile the endpoint has come to a standstill
+            self._requests.correct(-1)
+            self._tokens.correct(-expected)
+
     def _pay(
-        self, chat: Chat, brought: Reply | CallError, bill: Bill, *, cut: bool = False
+        self,
+        chat: Chat,
+        brought: Reply | CallError,
+        bill: Bill,
+        *,
+        cut: bool = False,
+        by_batch: bool = False,
     ) -> Usage:
         most = self.settings.max_tokens if cut else 0
         usage = usage_of(brought.tokens, prompt_tokens(chat), brought.written, most)
+        usage = replace(usage, by_batch=by_batch)
         bill.add(usage)
-        self.bill.add(usage)
+        if not by_batch:  # how much a reply takes a minute, they do not say
+            self.bill.add(usage)
         if self.purse:
             self.purse.pay(usage)
         return usage

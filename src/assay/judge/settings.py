@@ -10,12 +10,15 @@ from annotated_types import Ge, Gt, Le, MinLen
 
 from assay.judge.cost import Price
 
+WEEK_S = 7 * 24 * 3600
+
 
 @dataclass(frozen=True, kw_only=True)
 class Seat:
     """A further judge: its model, and where it differs from the first one, its endpoint, the
-    environment variable of its key, its headers, query and extra_body. None of those of the first
-    judge goes to another endpoint: there a seat that names no variable is asked without a key."""
+    environment variable of its key, its headers, query and extra_body, and whether it is asked by
+    batch. None of those of the first judge goes to another endpoint: there a seat that names no
+    variable is asked without a key, and directly."""
 
     model: Annotated[str, MinLen(1)]
     endpoint: str = ""
@@ -23,6 +26,7 @@ class Seat:
     headers: Mapping[str, str] | None = None
     query: Mapping[str, str] | None = None
     extra_body: Mapping[str, Any] | None = None
+    batch: bool | None = None
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  a misspelt setting is refused
 
@@ -50,9 +54,15 @@ class JudgeSettings:
 
     `concurrency` is the most requests in flight; the two limits a minute (0: none) spread requests
     and tokens evenly. `timeout_s` is the deadline of one request; `retries` counts repeated
-    requests after transient failures. `prices` is a table model -> price; `max_cost` (0: none) caps
-    what the run costs, all of its judges, sides and tries together: what does not fit stays
+    requests after transient failures. Where nothing goes through, all requests wait: as long as
+    the endpoint asks for at its limit, `max_wait_s` in all (0: not at all), and `outage_s` for one
+    that does not answer (0: not at all). `prices` is a table model -> price; `max_cost` (0: none)
+    caps what the run costs, all of its judges, sides and tries together: what does not fit stays
     not_judged. The stage fails where more than the share `max_unscored` has no score.
+
+    `batch` has verdicts asked for by the endpoint's Batch API, in files of at most `batch_requests`
+    and `batch_megabytes`, and waits `batch_hours` for them. The self-test and the anchors are asked
+    for directly, and so are a few repairs.
     """
 
     endpoint: Annotated[str, MinLen(1)]
@@ -75,6 +85,12 @@ class JudgeSettings:
     tokens_per_minute: Annotated[int, Ge(0)] = 0
     timeout_s: Annotated[float, Gt(0)] = 120.0
     retries: Annotated[int, Ge(0), Le(20)] = 5
+    max_wait_s: Annotated[float, Ge(0), Le(WEEK_S)] = 600.0
+    outage_s: Annotated[float, Ge(0), Le(WEEK_S)] = 1800.0
+    batch: bool = False
+    batch_hours: Annotated[float, Gt(0), Le(1000)] = 26.0
+    batch_requests: Annotated[int, Ge(1), Le(1_000_000)] = 50_000
+    batch_megabytes: Annotated[float, Gt(0), Le(10_000)] = 100.0
     self_test: bool = True
     anchors: str = ""
     calibration: str = ""

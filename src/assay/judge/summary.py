@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from assay.judge import contract
 from assay.judge.anchors import Anchor, Shift, drift
-from assay.judge.cost import Budget, Price
+from assay.judge.cost import Budget, Price, by_batch
 from assay.judge.dialect import Dialect, described
 from assay.judge.flips import Flips, compare
 from assay.judge.health import Health, examine, headline
@@ -37,6 +37,8 @@ class JudgeSummary:
     labels said of this judge in an earlier run. Of `estimated` verdicts the endpoint counted no
     tokens, which are taken from their text. `spent` is what the whole run had cost when this was
     written, all judges, sides and tries together (None without a price), of `max_cost` (0: no cap).
+    `waited_s` is how many seconds of this run all requests waited for an endpoint that was away or
+    at its limit.
     """
 
     model: str
@@ -65,6 +67,7 @@ class JudgeSummary:
     estimated: int = 0
     spent: float | None = None
     max_cost: float = 0.0
+    waited_s: float = 0.0
 
 
 def summarise(
@@ -80,10 +83,12 @@ def summarise(
     second: Mapping[str, Verdict] | None = None,
     calibration: Mapping[str, Agreement] | None = None,
     budget: Budget | None = None,
+    waited_s: float = 0.0,
 ) -> JudgeSummary:
     """Return the summary of the verdicts that count (each with its answer's length), of those on
     the self-test and on the anchors, and of the `second` ones on answers that were judged twice,
-    with the `calibration` of an earlier run, and of the `budget` of this one."""
+    with the `calibration` of an earlier run, and of the `budget` of this one and the seconds that
+    the judge was waited for."""
     rows = list(rows)
     anchored, second = anchored or {}, second or {}
     given = {verdict.id: verdict for verdict, _ in rows}
@@ -106,13 +111,14 @@ def summarise(
         requests=sum(verdict.attempts for verdict in paid),
         prompt_tokens=prompt,
         output_tokens=output,
-        cost=price.of(prompt, output) if price else None,
+        cost=price.of(prompt, output, by_batch(paid)) if price else None,
         health=examine(rubric, tested, rows),
         anchors=len(anchors),
         drift=drift(anchors, anchored),
         scale=(rubric.low, rubric.high),
         directions=rubric.directions,
         calibration=calibration or {},
+        waited_s=round(waited_s, 1),
         flips=compare(given, second, headline, reach=rubric.high - rubric.low, far=FAR),
         estimated=sum(verdict.estimated for verdict in paid),
         spent=budget.spent if budget and price else None,

@@ -50,11 +50,17 @@ class Throttle:
         self.limit = float(most)
         self.cuts = 0
         self._top = self.limit
+        self._ramp = 0.0
         self._before: Epoch | None = None
         self._now = Epoch()
         self._tolerated = 0.0
         self._flying = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def flying(self) -> int:
+        """How many places are held."""
+        return self._flying
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[Epoch]:
@@ -74,7 +80,8 @@ class Throttle:
         """Count a request that was not told to slow down."""
         epoch.passed += 1
         if self._before is None:
-            self.limit = min(float(self.most), self.limit + 1 / self.limit)
+            step = 1.0 if self.limit < self._ramp else 1 / self.limit
+            self.limit = min(float(self.most), self.limit + step)
         else:
             self._judge_cut(epoch)
 
@@ -88,6 +95,12 @@ class Throttle:
         elif not self._tolerated or (epoch.seen >= ENOUGH and epoch.share > self._tolerated):
             self._top = self.limit
             self._cut(epoch)
+
+    def restart(self) -> None:
+        """Begin anew after all have waited: with one in flight, then twice as many each time, up to
+        half of what it was."""
+        self._ramp = self.limit / 2
+        self._begin(1.0, None)
 
     def _judge_cut(self, epoch: Epoch) -> None:
         """Once there is enough to compare: take the cuts back, cut again, or let it be."""

@@ -18,7 +18,7 @@ async def give(session: Session, case: Case, key: str) -> Verdict:
     """Return the verdict on one case: the scores, or for a dimension why it has none.
 
     With repeats a score is the median of those that were valid, where they are the majority."""
-    begun, bill = time.monotonic(), Bill()
+    begun, bill = time.monotonic(), Bill(key=key)
     values: dict[str, float] = {}
     unscored: dict[str, str] = {}
     spread: dict[str, float] = {}
@@ -42,6 +42,8 @@ async def give(session: Session, case: Case, key: str) -> Verdict:
         attempts=bill.attempts,
         prompt_tokens=bill.prompt_tokens,
         output_tokens=bill.output_tokens,
+        batch_prompt_tokens=bill.batch_prompt_tokens,
+        batch_output_tokens=bill.batch_output_tokens,
         estimated=bill.estimated,
         seconds=round(time.monotonic() - begun, 3),
     )

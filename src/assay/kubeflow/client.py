@@ -23,15 +23,18 @@ from assay.settings import redacted
 
 TIMEOUT = (5.0, 30.0)  # to connect, to read; seconds
 PAGE = 100
+NO_PAGE = "<KFP's page: set ui, or ASSAY_KFP_UI>"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kfp:
-    """A connection that answered: kfp's `client`, the `connection` that it was made with, and the
-    `clock` that what waits for KFP goes by."""
+    """A connection that answered: kfp's `client`, the `connection` that it was made with, the
+    address of KFP's `page`, "" where it is not known, and the `clock` that what waits for KFP goes
+    by."""
 
     client: Any
     connection: Connection
+    page: str = ""
     clock: Clock = CLOCK
 
     def call(self, what: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -56,9 +59,35 @@ class Kfp:
         return self.client.get_user_namespace() or None
 
     def link(self, path: str) -> str:
-        """Return the address of a page of KFP's UI."""
-        base = self.connection.ui or self.connection.endpoint or "<KFP's page>"
-        return f"{base.rstrip('/')}/#/{path}"
+        """Return the address of a page of KFP's UI; where nobody knows where that is, how to say
+        it."""
+        return f"{(self.page or NO_PAGE).rstrip('/')}/#/{path}"
+
+
+def _page(client: Any, connection: Connection) -> str:
+    """Return the address of KFP's UI: what is set, or the endpoint where that serves it and not the
+    API alone, as the API server's own port does; "" where it is not known."""
+    endpoint = connection.endpoint
+    return connection.ui or (endpoint if endpoint and _is_page(client) else "")
+
+
+def _is_page(client: Any) -> bool:
+    import kfp_server_api
+    import urllib3
+
+    try:
+        answer = client.healthzs.api_client.call_api(
+            "/",
+            "GET",
+            auth_settings=["Bearer"],
+            header_params={"Accept": "text/html"},
+            _request_timeout=TIMEOUT,
+            _return_http_data_only=True,
+            _preload_content=False,
+        )
+    except (kfp_server_api.ApiException, urllib3.exceptions.HTTPError):
+        return False
+    return str(answer.headers.get("Content-Type", "")).startswith("text/html")
 
 
 def connect(connection: Connection, clock: Clock = CLOCK) -> Kfp:
@@ -85,7 +114,8 @@ def connect(connection: Connection, clock: Clock = CLOCK) -> Kfp:
             raise KfpError(
                 "this KFP has many users, and no namespace is set", "Set --namespace to yours"
             )
-    return Kfp(client=client, connection=connection, clock=clock)
+    page = _page(client, connection)
+    return Kfp(client=client, connection=connection, page=page, clock=clock)
 
 
 def _arguments(connection: Connection) -> dict[str, Any]:

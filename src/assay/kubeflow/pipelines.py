@@ -163,14 +163,23 @@ def titles(spec: Mapping[str, Any]) -> dict[str, str]:
 
     def inside(dag: Mapping[str, Any]) -> dict[str, str]:
         tasks = dag["tasks"]
-        needs = {key: task.get("dependentTasks", []) for key, task in sorted(tasks.items())}
+        order = TopologicalSorter(
+            {key: task.get("dependentTasks", []) for key, task in tasks.items()}
+        )
+        order.prepare()
         named: dict[str, str] = {}
-        for key in TopologicalSorter(needs).static_order():
-            component = components.get(tasks[key]["componentRef"]["name"], {})
-            if "dag" in component:
-                named |= inside(component["dag"])
-            else:
-                named[key] = tasks[key].get("taskInfo", {}).get("name", key)
+        while ready := sorted(order.get_ready()):
+            order.done(*ready)
+            for key in ready:
+                component = components.get(tasks[key]["componentRef"]["name"], {})
+                named |= (
+                    inside(component["dag"])
+                    if "dag" in component
+                    else {key: title(key, tasks[key])}
+                )
         return named
+
+    def title(key: str, task: Mapping[str, Any]) -> str:
+        return str(task.get("taskInfo", {}).get("name", key))
 
     return inside(spec["root"]["dag"])

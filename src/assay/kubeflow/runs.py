@@ -163,10 +163,11 @@ def _tasks(
     node, or one that tells no state, are yet to come or never will."""
     nodes, pods = {node.display_name: node for node in details}, argo.pods(details)
     absent = "SKIPPED" if state in FINAL else "PENDING"
+    # a node that never came about has no state
+    states = {key: node for key, node in nodes.items() if node.state}
     tasks = []
-    for key, title in titles.items():
-        node = nodes.get(key)
-        reached = node if node and node.state else None  # a node that never came about has none
+    for key, title in _once(titles, states).items():
+        reached = states.get(key)
         tasks.append(
             Task(
                 key=key,
@@ -178,6 +179,18 @@ def _tasks(
             )
         )
     return tasks
+
+
+def _once(titles: Mapping[str, str], reached: Mapping[str, Any]) -> dict[str, str]:
+    """Return the titles without the tasks of a branch that was not taken, where the other branch
+    has the task too."""
+    keys: dict[str, list[str]] = {}
+    for key, title in titles.items():
+        keys.setdefault(title, []).append(key)
+    taken = {
+        title: [key for key in same if key in reached] or same[:1] for title, same in keys.items()
+    }
+    return {key: title for key, title in titles.items() if key in taken[title]}
 
 
 def _state_of_task(node: Any, canceled: datetime | None) -> str:

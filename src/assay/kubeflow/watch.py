@@ -113,7 +113,11 @@ def _read(task: Task, lines: Sequence[str]) -> Iterator[Progress]:
     """Return what a task's log tells of it: its last progress, why it waits, or its last line."""
     for line in reversed(lines):
         plain = _WORKER.sub("", line)
-        if event := progress.read_line(plain):
+        event = progress.read_line(plain)
+        if event and event.stage == progress.STORE and event.state == "running":
+            yield Progress(stage=task.name, note=plain[:NOTE])
+            return
+        if event:
             side = "" if event.side in task.name else event.side
             # the task itself ends when KFP says so
             yield replace(event, stage=task.name, side=side, state="running")

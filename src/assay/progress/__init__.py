@@ -6,16 +6,20 @@ log, progress.jsonl, a launcher in another pod) is not its business.
 
 from assay.progress.events import Listener, Progress, State, ignore, name, tee
 from assay.progress.files import following, to_file
-from assay.progress.pace import Pace, clock, read_line, to_lines
+from assay.progress.pace import Pace, read_line, to_lines
 from assay.progress.track import Tracker, megabytes, moved, track
+from assay.progress.waits import STORE, count_waits, telling_waits, waits
+from assay.text import clock
 
 __all__ = [
+    "STORE",
     "Listener",
     "Pace",
     "Progress",
     "State",
     "Tracker",
     "clock",
+    "count_waits",
     "following",
     "ignore",
     "megabytes",
@@ -23,7 +27,9 @@ __all__ = [
     "name",
     "read_line",
     "tee",
+    "telling_waits",
     "to_file",
     "to_lines",
     "track",
+    "waits",
 ]

@@ -13,7 +13,8 @@ State = Literal["running", "done", "failed"]
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """`done` of `total` units of one stage (and side) at `time`, seconds since the epoch. A
-    resumed stage starts at the `done` that it found. `note` is one line for people."""
+    resumed stage starts at the `done` that it found. `note` is one line for people; `waiting` says
+    in its place what the stage waits for, as long as it does."""
 
     stage: str
     side: str = ""
@@ -22,6 +23,7 @@ class Progress:
     total: int = 0
     unit: str = ""
     note: str = ""
+    waiting: str = ""
     time: float = field(default_factory=time.time)
 
 

@@ -7,21 +7,26 @@ import sys
 from typing import TextIO
 
 from assay.progress.events import Listener, Progress, State, name
-from assay.text import flat
+from assay.text import clock, flat
+
+WAITING_EVERY = 30.0
 
 
 def to_lines(stream: TextIO | None = None, every: float = 5.0) -> Listener:
     """Return a listener that prints plain lines, for logs: at most one in `every` seconds a
-    stage, and always the first and the last."""
+    stage, of one that waits in half a minute, and always the first, the last, and those with which
+    a wait begins and ends."""
     pace = Pace()
-    printed: dict[tuple[str, str], float] = {}
+    printed: dict[tuple[str, str], Progress] = {}
 
     def listen(event: Progress) -> None:
         line = pace.describe(event)
-        key = (event.stage, event.side)
-        if event.state == "running" and event.time - printed.get(key, 0.0) < every:
+        last = printed.get((event.stage, event.side))
+        goes_on = event.state == "running" and last and bool(event.waiting) == bool(last.waiting)
+        pause = WAITING_EVERY if event.waiting else every
+        if goes_on and last and event.time - last.time < pause:
             return
-        printed[key] = event.time
+        printed[event.stage, event.side] = event
         print(line, file=stream or sys.stdout, flush=True)
 
     return listen
@@ -38,11 +43,14 @@ class Pace:
         self._ended: set[tuple[str, str]] = set()
 
     def describe(self, event: Progress) -> str:
-        """Return one line: stage, done of total, rate, time left or taken, note."""
+        """Return one line: stage, done of total, rate, time left or taken, note; of a stage that
+        waits, for what."""
         self._begin_or_end(event)
         speed, seconds = self.rate(event), self.seconds(event)
         counted = f"{event.done}/{event.total} {event.unit}" if event.total else ""
         parts = [f"{name(event)}: {counted}"] if counted else [name(event)]
+        if event.waiting:
+            return ", ".join([*parts, event.waiting])
         parts += [f"{speed:.3g}/s"] if speed else []
         if event.state != "running":
             parts.append(f"{event.state} in {clock(seconds)}")
@@ -94,10 +102,3 @@ def read_line(line: str) -> Progress | None:
         unit=match["unit"],
         note=match["note"] or "",
     )
-
-
-def clock(seconds: float) -> str:
-    """Return a duration as m:ss, or h:mm:ss from an hour on."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

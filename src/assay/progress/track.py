@@ -36,6 +36,11 @@ class Tracker:
         if self.event.time - self.sent >= self.every:
             self.send()
 
+    def wait(self, what: str) -> None:
+        """Report now what the stage waits for; "" where it goes on."""
+        self.event = replace(self.event, waiting=what, time=time.time())
+        self.send()
+
     def send(self) -> None:
         """Pass on the latest event now."""
         self.sent = self.event.time
@@ -65,11 +70,15 @@ def track(
         yield tracker
     except BaseException as error:
         tracker.event = replace(
-            tracker.event, state="failed", note=str(error) or type(error).__name__, time=time.time()
+            tracker.event,
+            state="failed",
+            note=str(error) or type(error).__name__,
+            waiting="",
+            time=time.time(),
         )
         raise
     else:
-        tracker.event = replace(tracker.event, state="done", time=time.time())
+        tracker.event = replace(tracker.event, state="done", waiting="", time=time.time())
     finally:
         tracker.send()
 

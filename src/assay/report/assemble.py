@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from assay import __version__
+from assay import __version__, progress
 from assay.gate import GatePolicy
 from assay.judge import WIN_RATE
 from assay.records import Comparison, Metric
@@ -115,6 +115,7 @@ def assemble(
         combining={side.side: side.combining for side in run.sides if side.combining},
         combined=panel,
         costs=costs(run.folder),
+        waited=progress.waits(run.folder),
         calibration=labelled,
         admissions=admissions,
         data=data,

@@ -16,6 +16,7 @@ from assay.engine.device import CPU
 from assay.errors import AssayError, StoreError
 from assay.folder import GENERATION
 from assay.records import Generation, Origin, Sample
+from assay.reuse.bound import check_room, told, trim
 from assay.reuse.entry import ACCELERATOR, Entry, key_of
 from assay.reuse.packed import pack, present, unpacked
 from assay.text import flat
@@ -35,6 +36,7 @@ def take(
         return None
     if taken:
         shutil.rmtree(out / "partial", ignore_errors=True)
+        _note(uri, side)
     return taken
 
 
@@ -58,8 +60,20 @@ def _taken(entry: Entry, uri: str, samples: Sequence[Sample], out: Path) -> Gene
     return taken
 
 
-def keep(entry: Entry, out: Path, done: Generation, place: str, side: str) -> None:
-    """Keep the answers in the folder `out`, known to others as `place`, for other runs."""
+def _note(uri: str, side: str) -> None:
+    """Note that an entry is used, so that it is not the first to go."""
+    try:
+        with store.relied_on(False):
+            store.mark_used(uri)
+    except StoreError as error:
+        _say(side, f"that its answers are used cannot be noted: {error.what}")
+
+
+def keep(
+    entry: Entry, out: Path, done: Generation, place: str, side: str, gigabytes: float = 0.0
+) -> None:
+    """Keep the answers in the folder `out`, known to others as `place`, for other runs; in their
+    cache are at most so many `gigabytes` then (0: any number)."""
     if entry.doubt:
         _say(side, f"the answers are not kept for other runs: {entry.doubt}")
         return
@@ -72,10 +86,24 @@ def keep(entry: Entry, out: Path, done: Generation, place: str, side: str) -> No
         with tempfile.TemporaryDirectory(prefix="assay-") as folder:
             packed = Path(folder) / "entry.zip"
             pack(packed, out, entry.key, replace(done, origin=origin))
+            check_room(packed.stat().st_size, gigabytes)
             with store.relied_on(False):
                 store.publish(packed, entry.uri(done.device))
     except (AssayError, OSError) as error:
         _say(side, f"the answers are not kept for other runs: {_told(error)}")
+        return
+    _trim(entry.cache, gigabytes, side)
+
+
+def _trim(cache: str, gigabytes: float, side: str) -> None:
+    try:
+        with store.relied_on(False):
+            removed = trim(cache, gigabytes)
+    except StoreError as error:
+        _say(side, f"{cache} may have more than generate.cache_gb = {gigabytes:g}: {error.what}")
+        return
+    if removed:
+        _say(side, told(removed, cache, gigabytes))
 
 
 def _there(entry: Entry, accelerated: bool | None) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from assay import store
 from assay.errors import AssayError, StoreError
-from assay.folder import ANSWERED, GENERATION, PREDICTIONS
+from assay.folder import ANSWERED, GENERATION, LIKELIHOOD, PREDICTIONS, RESULTS
+from assay.llamafactory.job import GenerateJob
 from assay.records import Generation, Origin, Prediction, Sample
 from assay.reuse.entry import Entry
 
@@ -52,8 +53,15 @@ def unpacked(
         key == entry.key
         and ids == [sample.id for sample in samples]
         and (not job.digest or kept.digest == job.digest)
-        and (len(present(folder)) == len(ANSWERED) - 1 or not job.settings["evaluate_loss"])
+        and _measured(kept, job) <= set(present(folder))
     )
     if not fits or kept.origin is None:
         raise StoreError(f"{file.name} holds something else than its name says", "Remove it")
     return kept, kept.origin
+
+
+def _measured(kept: Generation, job: GenerateJob) -> set[str]:
+    """Return the files of the likelihood: one has no totals where no number of it was finite."""
+    if not job.settings["evaluate_loss"]:
+        return set()
+    return {LIKELIHOOD, RESULTS} if kept.results else {LIKELIHOOD}

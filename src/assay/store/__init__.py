@@ -1,5 +1,6 @@
 """The only reader and writer of records and artifacts: local files, s3:// and minio://."""
 
+from assay.store.area import Area, Contents, kept
 from assay.store.artifacts import (
     exists,
     fetch,
@@ -12,6 +13,7 @@ from assay.store.artifacts import (
     version,
 )
 from assay.store.cache import cache_folder, cached
+from assay.store.deliver import deliver
 from assay.store.files import (
     WEIGHT_SUFFIXES,
     append,
@@ -33,17 +35,23 @@ from assay.store.folders import INDEX
 from assay.store.lock import held
 from assay.store.mirror import Mirror, mirrored
 from assay.store.newest import newest
-from assay.store.outage import relied_on
+from assay.store.outage import StoreSettings, Wait, relied_on, telling, waited, waiting
 from assay.store.s3 import locate
+from assay.store.used import mark_used, remove, stored
 
 __all__ = [
     "INDEX",
     "WEIGHT_SUFFIXES",
+    "Area",
+    "Contents",
     "Mirror",
+    "StoreSettings",
+    "Wait",
     "append",
     "appending",
     "cache_folder",
     "cached",
+    "deliver",
     "digest_files",
     "digest_weights",
     "exists",
@@ -52,9 +60,11 @@ __all__ = [
     "hash_rows",
     "held",
     "is_remote",
+    "kept",
     "listed",
     "locate",
     "make_bucket",
+    "mark_used",
     "mirrored",
     "newest",
     "publish",
@@ -62,11 +72,16 @@ __all__ = [
     "read_record",
     "read_rows",
     "relied_on",
+    "remove",
     "replacing",
     "size",
+    "stored",
     "tail",
+    "telling",
     "to_json",
     "version",
+    "waited",
+    "waiting",
     "write_json",
     "write_rows",
     "write_text",

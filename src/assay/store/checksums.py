@@ -12,6 +12,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
@@ -92,10 +93,11 @@ def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> lis
     """Return `function` of each item, in order; an error stops what has not begun, and what has
     learns of it by `is_ended`."""
     ends = (*_ends(), end := threading.Event())
+    context = copy_context()  # such as whether the store is waited for
 
     def work(item: Item) -> Result:
         _thread.ends = ends
-        return function(item)
+        return context.copy().run(function, item)
 
     with ThreadPoolExecutor(THREADS) as pool:
         try:

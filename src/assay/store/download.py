@@ -133,6 +133,7 @@ def _chunks(s3: Any, source: StoredObject, stream: Sequence[Span]) -> Iterator[C
                 if not data:
                     raise IncompleteReadError(actual_bytes=0, expected_bytes=left)
                 left -= len(data)
+                failures = 0  # it goes on: only a store that gives nothing is given up
                 yield stream[place], data
                 if not left:
                     place += 1

@@ -20,7 +20,7 @@ from assay.store.checksums import in_threads, of_file, part_size
 from assay.store.download import StoredObject, download, is_here, look_up
 from assay.store.files import disk, to_json
 from assay.store.lock import LOCK
-from assay.store.s3 import Location, explained
+from assay.store.s3 import Location, explained, read
 from assay.store.upload import Advance, Checksums, Published, Sent, upload
 
 INDEX = ".assay.json"
@@ -213,7 +213,7 @@ def read_index(s3: Any, at: Location) -> Index | None:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        body = s3.get_object(Bucket=at.bucket, Key=_under(at, INDEX).key)["Body"].read()
+        body = read(s3, Bucket=at.bucket, Key=_under(at, INDEX).key)
         return TypeAdapter(Index).validate_json(body)
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != "NoSuchKey":

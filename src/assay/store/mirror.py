@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from assay.errors import InUseError, StageError
+from assay.errors import InputError, InUseError, StageError, StoreError, UnsentError
 from assay.store.artifacts import is_remote
 from assay.store.cache import locked, place
+from assay.store.deliver import send_from, send_or_say
 from assay.store.entries import Entries
 from assay.store.lease import leased
 from assay.store.lock import held, machine
@@ -59,12 +61,15 @@ def mirrored(
         entries.bring(weights)
         if not alone:
             entries.keep_as_they_are()
+        send = partial(send_from, entries.folder, entries.send)
         try:
-            yield Mirror(folder=entries.folder, send=entries.send)
-        except StageError:  # it keeps what it had finished, such as verdicts that were paid for
-            entries.send()
+            yield Mirror(folder=entries.folder, send=send)
+        except (StageError, InputError) as error:
+            # it keeps what it had finished, such as verdicts that were paid for
+            if not isinstance(error, StoreError | UnsentError):
+                send_or_say(send)
             raise
-        entries.send()
+        send()
 
 
 @contextmanager

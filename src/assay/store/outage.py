@@ -1,7 +1,8 @@
 """Waiting for a store that has stopped answering.
 
 A first contact fails within seconds: the address may be wrong. A store that has answered this
-process, or that an earlier task of the run has used (`relied_on`), is waited for.
+process, or that an earlier task of the run has used (`relied_on`), is waited for, as long as
+`StoreSettings` say, and the time is counted.
 """
 
 from __future__ import annotations
@@ -11,30 +12,70 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge
 
 from assay.store.checksums import is_ended
+from assay.text import clock
 
 # What a store, or a proxy in front of it, answers while it is away or has too much to do.
 PASSING = (429, 500, 502, 503, 504)
-# What it answers with 400 to a request whose body was long in coming.
-PASSING_CODES = ("RequestTimeout",)
-SAY_SECONDS = 30.0
+# What it answers with another status to the same effect, such as to a body that was long in coming.
+PASSING_CODES = (
+    *("InternalError", "RequestTimeout", "ServiceUnavailable", "SlowDown", "SlowDownRead"),
+    *("SlowDownWrite", "XMinioServerNotInitialized"),
+)
+SAY_SECONDS = 10.0
 PAUSE_SECONDS = 2.0
 _SINCE = "assay-away-since"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long one request waits for its store, in seconds, and by which clock."""
+class StoreSettings:
+    """`wait_s` is how long a store that has stopped answering is waited for, in seconds."""
 
-    seconds: float = 600.0
+    wait_s: Annotated[float, Ge(0)] = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long an outage is waited out, in seconds, and by which clock."""
+
+    seconds: float = StoreSettings.wait_s
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """A store is waited for: `seconds` of `most` so far, `why`; whether it goes on, is over, or was
+    in vain."""
+
+    seconds: float
+    most: float
+    why: str = "the store does not answer"
+    state: Literal["running", "done", "failed"] = "running"
+
+
+Tell = Callable[[Wait], None]
+
+
+def to_stderr(wait: Wait) -> None:
+    """Say it as a line."""
+    lines = {
+        "running": f"{wait.why}: waiting for it, {clock(wait.most - wait.seconds)} at most",
+        "done": f"the store does what it is asked again, after {clock(wait.seconds)}",
+        "failed": f"{wait.why}: waited for it in vain, {clock(wait.seconds)}",
+    }
+    print(lines[wait.state], file=sys.stderr, flush=True)
+
+
 patience = Patience()
+_tell: Tell = to_stderr
+_patient: ContextVar[bool] = ContextVar("patient", default=True)
 
 
 class Watch:
@@ -42,7 +83,9 @@ class Watch:
 
     def __init__(self) -> None:
         self.answered = self.given_up = False
-        self.said_at: float | None = None
+        self.away_since: float | None = None
+        self.said_at = 0.0
+        self.waited = 0.0
         self.lock = threading.Lock()
 
     @property
@@ -58,16 +101,26 @@ class Watch:
         if response is not None and not is_passing(response[0].status_code, response[1]):
             self._hear(proven=_is_a_stores(*response))
             return None
-        if not self.trusted or self.given_up or not self._is_passing(caught_exception):
+        if not self.trusted or not _patient.get() or not self._is_passing(caught_exception):
             return None
         since = request_dict["context"].setdefault(_SINCE, patience.clock())
-        left = patience.seconds - (patience.clock() - since)
+        return 0.0 if self.waits(since) else None
+
+    def waits(self, since: float, why: str = Wait.why, pause: float = PAUSE_SECONDS) -> bool:
+        """Wait a moment for a store that does not do what was asked `since` a time; return whether
+        it is worth asking again."""
+        if self.given_up:  # what else is asked of it does not wait as long once more
+            return False
+        with self.lock:
+            self.away_since = since if self.away_since is None else min(self.away_since, since)
+            waited = patience.clock() - self.away_since
+        left = patience.seconds - waited
         if left <= 0:
-            self.given_up = True  # what else is asked of it does not wait as long once more
-            return None
-        self._say(left)
-        patience.sleep(min(PAUSE_SECONDS, left))
-        return None if is_ended() else 0.0
+            self._give_up(why)
+            return False
+        self._say(waited, why)
+        patience.sleep(min(pause, left))
+        return not is_ended()
 
     def _is_passing(self, error: Any) -> bool:
         from botocore.exceptions import ConnectionError as NoConnection
@@ -79,23 +132,31 @@ class Watch:
 
     def _hear(self, proven: bool) -> None:
         with self.lock:
-            self.answered, self.given_up = self.answered or proven, False
-            told, self.said_at = self.said_at is not None, None
-        if told:
-            print("the store answers again", file=sys.stderr, flush=True)
+            self.answered = self.answered or proven
+            self.given_up = False
+        self.over("done")
 
-    def _say(self, left: float) -> None:
+    def _give_up(self, why: str) -> None:
+        self.given_up = True
+        self.over("failed", why)
+
+    def over(self, state: Literal["done", "failed"], why: str = Wait.why) -> None:
+        """Count the wait that there may be, and say that it is over."""
+        with self.lock:
+            if self.away_since is None:
+                return
+            seconds = patience.clock() - self.away_since
+            self.away_since, self.said_at = None, 0.0
+            self.waited += seconds
+        _tell(Wait(seconds=seconds, most=patience.seconds, why=why, state=state))
+
+    def _say(self, waited: float, why: str) -> None:
         now = patience.clock()
         with self.lock:
-            if self.said_at is not None and now - self.said_at < SAY_SECONDS:
+            if self.said_at and now - self.said_at < SAY_SECONDS:
                 return
-            self.said_at = now
-        minutes, seconds = divmod(round(left), 60)
-        print(
-            f"the store does not answer: waiting for it, {minutes}:{seconds:02} at most",
-            file=sys.stderr,
-            flush=True,
-        )
+            self.said_at = now or PAUSE_SECONDS
+        _tell(Wait(seconds=waited, most=patience.seconds, why=why))
 
 
 def is_passing(status: int | None, parsed: Any) -> bool:
@@ -118,6 +179,11 @@ def watch(address: str) -> Watch:
     return _watches.setdefault(address, Watch())
 
 
+def waited() -> float:
+    """Return how many seconds this process has waited for stores so far."""
+    return sum(watched.waited for watched in _watches.values())
+
+
 @contextmanager
 def relied_on(relied: bool = True) -> Iterator[None]:
     """While the block runs, wait also for a store that has not answered this process yet; or, with
@@ -128,3 +194,36 @@ def relied_on(relied: bool = True) -> Iterator[None]:
         yield
     finally:
         _relied_on = before
+
+
+@contextmanager
+def waiting(settings: StoreSettings) -> Iterator[None]:
+    """While the block runs, wait as long as `settings` say."""
+    global patience
+    before, patience = patience, replace(patience, seconds=settings.wait_s)
+    try:
+        yield
+    finally:
+        patience = before
+
+
+@contextmanager
+def telling(tell: Tell) -> Iterator[None]:
+    """While the block runs, have `tell` called with each wait, from any thread."""
+    global _tell
+    before, _tell = _tell, tell
+    try:
+        yield
+    finally:
+        _tell = before
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """While the block runs, do not wait in this thread, nor in those that work for it: what fails
+    is tried again later, and nobody is kept waiting meanwhile."""
+    token = _patient.set(False)
+    try:
+        yield
+    finally:
+        _patient.reset(token)

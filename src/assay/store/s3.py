@@ -42,7 +42,10 @@ _REMEDIES = {
     "SignatureDoesNotMatch": "Check AWS_SECRET_ACCESS_KEY",
     "XMinioStorageFull": "Make room in the store",
     "InsufficientStorage": "Make room in the store",
+    "QuotaExceeded": "Raise the bucket's quota, or make room in it",
+    "XMinioAdminBucketQuotaExceeded": "Raise the bucket's quota, or make room in it",
 }
+_READS = 4
 
 
 class Location(NamedTuple):
@@ -119,11 +122,33 @@ def _client(address: str, region: str, _variables: tuple[str, ...]) -> Any:
     return made
 
 
+def renew() -> None:
+    """Have the next client read the credentials anew, from a file that may have changed."""
+    _client.cache_clear()
+
+
+def read(s3: Any, **request: Any) -> bytes:
+    """Return the content of a small object; a connection that breaks is tried again, and the new
+    request waits for the store. Raises what boto3 raises."""
+    from botocore.exceptions import HTTPClientError, IncompleteReadError
+    from urllib3.exceptions import HTTPError
+
+    for number in range(_READS):
+        try:
+            content: bytes = s3.get_object(**request)["Body"].read()
+            return content
+        except (HTTPClientError, IncompleteReadError, HTTPError):
+            if number == _READS - 1:
+                raise
+    raise AssertionError  # the last try has returned or raised
+
+
 @contextmanager
 def explained(where: object) -> Iterator[None]:
     """Turn what boto3 raises into a StoreError about `where`, with a remedy, or, for a store that
     has answered before and was waited for, into a StoreUnavailableError."""
     from botocore import exceptions as errors
+    from botocore.parsers import ResponseParserError
     from urllib3.exceptions import HTTPError
 
     try:
@@ -142,7 +167,13 @@ def explained(where: object) -> Iterator[None]:
         )
         # a certificate that was trusted a while ago is not the user's to mend
         raise (_away(distrusted) if outage.watch(address()).answered else distrusted) from None
-    except (errors.HTTPClientError, errors.ConnectionError, HTTPError) as error:
+    except (
+        errors.HTTPClientError,
+        errors.ConnectionError,
+        errors.IncompleteReadError,
+        HTTPError,
+        ResponseParserError,
+    ) as error:
         raise _away(
             StoreError(
                 f"{where}: the store does not answer ({_last(error)})",

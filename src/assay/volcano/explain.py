@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from assay import exits
 from assay.errors import AssayError, InputError, StageError
 from assay.volcano.pods import condition, ended
 from assay.volcano.work import Ending, read_ending
@@ -14,7 +15,48 @@ Object = dict[str, Any]
 
 LOST_SECONDS = 30.0
 GONE = "gone"  # in the place of the time by which a pod has to be gone
-_SIGNALS = {137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
+PREEMPTED = "PreemptionByScheduler"
+_AGAIN = "Run it again, or set cluster.retries: it goes on from what is kept"
+_MEMORY = "Raise the memory (cluster.memory), or lower batch_size or cutoff_len"
+_SIGNALS = {
+    132: ("SIGILL", "Use an image that was built for the processors of its nodes"),
+    134: ("SIGABRT", "See the end of its log for what the program found wrong"),
+    135: ("SIGBUS", "See whether its shared memory or its volume is full"),
+    137: (
+        "SIGKILL",
+        "Nothing says who sent it: see the kernel's log on the node, where a lack of memory would "
+        "stand. Run it again, or set cluster.retries: it goes on from what is kept",
+    ),
+    139: ("SIGSEGV", "Check that the image's CUDA fits the driver of its nodes"),
+    143: ("SIGTERM", _AGAIN),
+}
+# Why Kubernetes took a pod away, by the reason that it gives, and what to do about it.
+_DISRUPTIONS = {
+    "DeletionByTaintManager": ("its node was lost or given up", _AGAIN),
+    "DeletionByPodGC": ("its node is gone", _AGAIN),
+    "EvictionByEvictionAPI": ("it was evicted, as a drain of its node does", _AGAIN),
+    "TerminationByKubelet": (
+        "its node had too little left, or was shut down",
+        "Set cluster.memory, so that the node keeps room for it. " + _AGAIN,
+    ),
+    PREEMPTED: (
+        "a pod of a higher priority took its place",
+        "Run it again, or set cluster.priority_class to a higher one",
+    ),
+}
+_STATUS = {
+    "Evicted": "Set cluster.memory or ask for more of what ran short. " + _AGAIN,
+    "NodeLost": _AGAIN,
+    "NodeShutdown": _AGAIN,
+    "Terminated": _AGAIN,
+    "Preempting": "Set cluster.priority_class to a higher one. " + _AGAIN,
+    "OutOfmemory": "Ask for less (cluster.memory)",
+    "OutOfcpu": "Ask for less (cluster.cpu)",
+}
+
+
+class TakenAwayError(StageError):
+    """A Job was ended for another's sake, or because nobody followed it, and may be made again."""
 
 
 def refused(message: str, status: int) -> AssayError:
@@ -47,6 +89,11 @@ def failed(
     left, end = ending_of(guilty), ended(guilty)
     code = end.get("exitCode")
     where = f"pod {name}" + (f", exit code {code}" if code is not None else "")
+    disruption = condition(guilty, "DisruptionTarget") or {}
+    if disruption.get("reason") == PREEMPTED:
+        return TakenAwayError(f"preempted: {_disrupted(guilty, disruption)[0]} ({where})")
+    if left and left.exit_code == exits.CANCELED:
+        return TakenAwayError(f"{left.what} ({where})")
     if left and left.what and end.get("reason") != "OOMKilled":
         kind = InputError if left.exit_code == InputError.exit_code else StageError
         return kind(f"{left.what} ({where})", left.remedy)
@@ -57,9 +104,15 @@ def failed(
 
 
 def first_failed(pods: Iterable[Object]) -> Object | None:
-    """Return the pod that failed first: the others of a gang are stopped because of it."""
+    """Return the pod that failed first in the Job's last try: the others of a gang are stopped
+    because of it, and those of the tries before are why there were others."""
     failures = [pod for pod in pods if _is_failed(pod)]
-    return min(failures, key=_when, default=None)
+    last = max(map(_try_of, failures), default=0)
+    return min((pod for pod in failures if _try_of(pod) == last), key=_when, default=None)
+
+
+def _try_of(pod: Object) -> int:
+    return int((pod["metadata"].get("annotations") or {}).get("volcano.sh/job-version", 0))
 
 
 def is_lost(pods: Iterable[Object]) -> bool:
@@ -87,21 +140,30 @@ def _when(pod: Object) -> str:
 
 
 def _cause(pod: Object, end: Object) -> tuple[str, str]:
+    """Return why a pod failed, and what to do about it."""
     status, node = pod["status"], pod["spec"].get("nodeName", "")
     if end.get("reason") == "OOMKilled":
         limit = pod["spec"]["containers"][0].get("resources", {}).get("limits", {}).get("memory")
         return (
             f"the worker was killed for memory (OOMKilled), its limit is {limit or 'the node'}",
-            "Raise the memory, or lower batch_size or cutoff_len",
+            _MEMORY,
         )
-    if status.get("reason"):  # Evicted, NodeLost, Preempting
-        reason = f"{status['reason']}: {status.get('message', '')}".strip()
-        return f"the pod was lost on {node} ({reason})", "Run it again, or set cluster.retries"
+    if why := status.get("reason"):
+        told = f"{why}: {status.get('message', '')}".strip()
+        return f"the pod was lost on {node} ({told})", _STATUS.get(why, _AGAIN)
     if disruption := condition(pod, "DisruptionTarget"):
-        reason = f"{disruption.get('reason')}: {disruption.get('message', '')}"
-        return f"the pod was taken off {node} ({reason})", "Run it again, or set cluster.retries"
+        return _disrupted(pod, disruption)
     if not end:
-        return f"the pod was deleted while it ran on {node}", "Run it again"
+        return f"the pod was deleted while it ran on {node}", _AGAIN
     code = end.get("exitCode", 0)
-    how = f"was ended by {_SIGNALS[code]}" if code in _SIGNALS else f"failed with exit code {code}"
-    return f"the worker {how}", ""
+    if code in _SIGNALS:
+        signal, remedy = _SIGNALS[code]
+        return f"the worker was ended by {signal}", remedy
+    return f"the worker failed with exit code {code}", ""
+
+
+def _disrupted(pod: Object, disruption: Object) -> tuple[str, str]:
+    reason, node = str(disruption.get("reason")), pod["spec"].get("nodeName", "")
+    plainly, remedy = _DISRUPTIONS.get(reason, ("", _AGAIN))
+    told = f"{reason}: {disruption.get('message', '')}"
+    return f"the pod was taken off {node}{plainly and f': {plainly}'} ({told})", remedy

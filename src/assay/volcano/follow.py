@@ -6,7 +6,8 @@ import queue
 import threading
 import time
 
-from assay.errors import StageError
+from assay.errors import InputError, StageError
+from assay.placement import ClusterSettings
 from assay.volcano import explain, waiting
 from assay.volcano.api import (
     PATIENCE_SECONDS,
@@ -17,6 +18,7 @@ from assay.volcano.api import (
     pods,
     request,
 )
+from assay.volcano.api import queue as queue_path
 from assay.volcano.observe import Changes, Object, observe
 from assay.volcano.state import JobState, check_relays, last_lines, take, take_pod, tell
 from assay.volcano.work import Ending
@@ -25,28 +27,31 @@ OVER = {"Completed", "Failed", "Terminated", "Aborted"}
 STUCK_SECONDS = 30.0
 EVENTS_SECONDS = 10.0
 DRAIN_SECONDS = 300.0
+NOT_FOUND = 404
+OPEN = "Open"
 
 
-def follow(api: Api, job: Object, stage: str, timeout: float) -> Ending:
+def follow(api: Api, job: Object, stage: str, settings: ClusterSettings, begun: float) -> Ending:
     """Relay the Job's logs and tell why it waits until it ends; return its first pod's ending.
 
-    `timeout` is in seconds, 0 for none. Raises InputError or StageError with the cause where the
-    Job failed, cannot start, or takes longer.
+    The settings bound, in seconds, waiting and running together since the monotonic time `begun`
+    (`timeout_s`, 0 for no limit), and waiting in a queue that is not open (`closed_s`). Raises
+    InputError or StageError with the cause where the Job failed, cannot start, or takes longer.
     """
     state = JobState(api=api, stage=stage, job=job)
     changes: Changes = queue.SimpleQueue()
     stop = threading.Event()
     observe(api, job, changes, stop)
     try:
-        _until_over(state, changes, timeout)
+        _until_over(state, changes, settings, begun)
     finally:
         stop.set()
     return _ending(state)
 
 
-def _until_over(state: JobState, changes: Changes, timeout: float) -> None:
-    started = heard = time.monotonic()
-    looked, stuck = started - EVENTS_SECONDS + 2, 0.0
+def _until_over(state: JobState, changes: Changes, settings: ClusterSettings, begun: float) -> None:
+    heard = time.monotonic()
+    looked, stuck = heard - EVENTS_SECONDS + 2, 0.0
     while state.phase not in OVER:
         now = time.monotonic()
         try:
@@ -54,9 +59,9 @@ def _until_over(state: JobState, changes: Changes, timeout: float) -> None:
             heard = now
         except queue.Empty:
             _check_silence(state, now - heard)
-        if not state.pods and now - looked > EVENTS_SECONDS:
+        if state.waits and now - looked > EVENTS_SECONDS:
             looked = now
-            _look_at_events(state)
+            _look_around(state, now)
         if error := waiting.cannot_start(state.pods.values()):
             stuck = stuck or now
             if now - stuck > STUCK_SECONDS:
@@ -64,11 +69,21 @@ def _until_over(state: JobState, changes: Changes, timeout: float) -> None:
         else:
             stuck = 0.0
         check_relays(state)
-        tell(state)
+        tell(state, now)
         if explain.is_lost(state.pods.values()):
             raise explain.failed(state.stage, state.job, state.pods.values(), last_lines(state))
-        if timeout and now - started > timeout:
-            raise _too_late(state, timeout)
+        _check_time(state, settings, begun, now)
+
+
+def _check_time(state: JobState, settings: ClusterSettings, begun: float, now: float) -> None:
+    if settings.timeout_s and now - begun > settings.timeout_s:
+        raise _too_late(state, settings.timeout_s)
+    if state.waits and state.closed and now - state.closed_since > settings.closed_s:
+        raise InputError(
+            f"{state.stage}: {state.closed}, and the Job has waited in it for "
+            f"{now - state.closed_since:.0f} s",
+            "Have it opened, or correct cluster.queue, then run it again",
+        )
 
 
 def _check_silence(state: JobState, seconds: float) -> None:
@@ -80,11 +95,33 @@ def _check_silence(state: JobState, seconds: float) -> None:
 
 
 def _too_late(state: JobState, timeout: float) -> StageError:
-    why = f": {state.told}" if state.told else ""
+    why = f": {state.why}" if state.waits and state.why else ""
     return StageError(
         f"{state.stage}: the Job was not done within {timeout:.0f} s{why}",
         "Raise cluster.timeout_s, or ask for less",
     )
+
+
+def _look_around(state: JobState, now: float) -> None:
+    """Look at what no watch tells, of a Job that waits."""
+    if not state.pods:
+        _look_at_events(state)
+    before = state.closed
+    state.closed = _closed(state)
+    if state.closed and not before:
+        state.closed_since = now
+
+
+def _closed(state: JobState) -> str:
+    """Return that the Job's queue is not open, "" where it is, and what was known of it where that
+    cannot be seen."""
+    name = state.job["spec"]["queue"]
+    try:
+        found = request(state.api, "GET", queue_path(name))
+    except ApiError as error:
+        return f"the queue {name} is gone" if error.status == NOT_FOUND else state.closed
+    standing = found.get("status", {}).get("state") or OPEN
+    return "" if standing == OPEN else f"the queue {name} is {standing}"
 
 
 def _look_at_events(state: JobState) -> None:
@@ -116,8 +153,10 @@ def _ending(state: JobState) -> Ending:
         if thread.is_alive():
             relay.give_up(f"it did not end within {DRAIN_SECONDS:.0f} s of the Job")
     check_relays(state)
+    endings = (explain.ending_of(pod) for pod in state.pods.values())
+    complete = [ending for ending in endings if ending and ending.metadata]
+    if complete:  # also of a Job that was ended just then: the result is published
+        return complete[-1]
     if state.phase == "Completed":
-        endings = (explain.ending_of(pod) for pod in state.pods.values())
-        complete = [ending for ending in endings if ending and ending.metadata]
-        return complete[-1] if complete else Ending()
+        return Ending()
     raise explain.failed(state.stage, state.job, state.pods.values(), last_lines(state))

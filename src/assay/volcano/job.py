@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from assay import exits
 from assay.errors import SettingsError
 from assay.placement import RUNNER, ClusterSettings
 from assay.queues import Stage, TaskConfig, Work
+from assay.volcano.lease import LEASE
 from assay.volcano.work import MESSAGE, WORK, to_text
 
 API_VERSION = "batch.volcano.sh/v1alpha1"
@@ -16,7 +18,6 @@ CONTAINER = "stage"
 SCRATCH = "/scratch"
 GPU = "nvidia.com/gpu"
 PORT = 23456
-INPUT_ERROR = 2
 RUN_LABEL = "pipeline/runid"
 
 Object = dict[str, Any]
@@ -28,12 +29,17 @@ def name_of(work: Work) -> str:
 
 
 def make(
-    work: Work, settings: ClusterSettings, task: TaskConfig, launcher: Object | None
+    work: Work,
+    settings: ClusterSettings,
+    task: TaskConfig,
+    launcher: Object | None,
+    lease_s: float = 0.0,
 ) -> Object:
-    """Return the Job of `work`, owned by the `launcher`'s pod, whose image and service account its
-    pods share. Raises SettingsError where no image is known."""
+    """Return the Job of `work`, owned by the run of the `launcher`'s pod, whose image and service
+    account its pods share; `lease_s` is how long it works without a launcher, in seconds, 0 for no
+    limit. Raises SettingsError where no image is known."""
     nodes = workers(work.stage, settings)
-    template = _template(work, settings, task, launcher)
+    template = _template(work, settings, task, launcher, lease_s)
     tasks = [{"name": MASTER, "replicas": 1, "template": template}]
     if nodes > 1:
         tasks.append({"name": WORKER, "replicas": nodes - 1, "template": template})
@@ -66,11 +72,17 @@ def _metadata(work: Work, launcher: Object | None) -> Object:
         "annotations": {"assay/output": work.key},
     }
     if launcher:
-        owner = launcher["metadata"]
-        metadata["ownerReferences"] = [
-            {"apiVersion": "v1", "kind": "Pod", "name": owner["name"], "uid": owner["uid"]}
-        ]
+        metadata["ownerReferences"] = [_owner(launcher)]
     return metadata
+
+
+def _owner(launcher: Object) -> Object:
+    """Return what made the launcher's pod: with KFP the run, a Workflow, with which the Job goes. A
+    pod comes and goes within its run, and only one that nothing made owns the Job itself."""
+    pod = launcher["metadata"]
+    makers = [owner for owner in pod.get("ownerReferences") or () if owner.get("controller")]
+    owner = makers[0] if makers else {"apiVersion": "v1", "kind": "Pod", **pod}
+    return {name: owner[name] for name in ("apiVersion", "kind", "name", "uid")}
 
 
 def _labels(work: Work, launcher: Object | None) -> dict[str, str]:
@@ -80,10 +92,11 @@ def _labels(work: Work, launcher: Object | None) -> dict[str, str]:
 
 
 def _policies(settings: ClusterSettings) -> list[Object]:
-    """What the user has to correct is never tried again."""
+    """What the user has to correct, and what nobody waits for, is never tried again."""
     action = "RestartJob" if settings.retries else "TerminateJob"
     return [
-        {"exitCode": INPUT_ERROR, "action": "TerminateJob"},
+        {"exitCode": exits.REFUSED, "action": "TerminateJob"},
+        {"exitCode": exits.CANCELED, "action": "TerminateJob"},
         {"event": "PodFailed", "action": action},
         {"event": "PodEvicted", "action": action},
     ]
@@ -98,7 +111,11 @@ def _gang() -> Object:
 
 
 def _template(
-    work: Work, settings: ClusterSettings, task: TaskConfig, launcher: Object | None
+    work: Work,
+    settings: ClusterSettings,
+    task: TaskConfig,
+    launcher: Object | None,
+    lease_s: float,
 ) -> Object:
     own = (launcher or {}).get("spec", {})
     spec: Object = {
@@ -110,7 +127,7 @@ def _template(
         "tolerations": task.tolerations,
         "affinity": task.affinity,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [_container(work, settings, task, own)],
+        "containers": [_container(work, settings, task, own, lease_s)],
         "volumes": [
             *(task.volumes or ()),
             {"name": "assay-scratch", "emptyDir": {}},
@@ -128,7 +145,9 @@ def _template(
     }
 
 
-def _container(work: Work, settings: ClusterSettings, task: TaskConfig, launcher: Object) -> Object:
+def _container(
+    work: Work, settings: ClusterSettings, task: TaskConfig, launcher: Object, lease_s: float
+) -> Object:
     image, policy = _image(settings, launcher)
     return {
         "name": CONTAINER,
@@ -140,6 +159,7 @@ def _container(work: Work, settings: ClusterSettings, task: TaskConfig, launcher
             *(task.env or ()),
             {"name": WORK, "value": to_text(work)},
             {"name": RUNNER, "value": runner(work, settings)},
+            {"name": LEASE, "value": str(lease_s)},
             {"name": "XDG_CACHE_HOME", "value": f"{SCRATCH}/cache"},
             {"name": "ASSAY_CACHE", "value": f"{SCRATCH}/cache/assay"},
             {"name": "TMPDIR", "value": SCRATCH},

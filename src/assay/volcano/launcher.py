@@ -1,9 +1,11 @@
 """Make the Volcano Job of a stage, follow it, and leave none behind.
 
-A Job's name is that of its task's output, so a launcher that starts again finds the Job of its
-earlier try: a live one is followed, a finished one's result is used, a dead one is replaced.
-However a launcher ends, by failure, timeout or SIGTERM, it ends an unfinished Job first; if it is
-killed itself, the Job goes on for the next try, and goes with the launcher's pod.
+A Job belongs to its run, and its name is that of its task's output, so a launcher that starts again
+finds what its earlier try left: a result in the store is used, a live Job is followed, a dead one
+is replaced. A Job that was preempted waits in its queue again. However a launcher ends, by failure,
+timeout or SIGTERM, it ends an unfinished Job first; unless its pod was taken away, which says
+nothing of the run, or it is killed itself: then the Job goes on for the next try, as long as its
+lease (assay.volcano.lease) allows.
 """
 
 from __future__ import annotations
@@ -13,17 +15,20 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from assay import store
 from assay.errors import AssayError, StageError
 from assay.placement import ClusterSettings
 from assay.queues import TaskConfig, Work, check_place
 from assay.text import flat
-from assay.volcano import explain, job
-from assay.volcano.api import Api, ApiError, jobs, own_pod, patiently, request
+from assay.volcano import explain, job, lease, published
+from assay.volcano.api import Api, ApiError, jobs, own_pod, patiently, pods, request
 from assay.volcano.follow import follow
+from assay.volcano.pods import condition
 
 DEAD = {"Failed", "Terminated", "Terminating", "Aborted", "Aborting"}
 REPLACE_SECONDS = 300.0
 END_SECONDS = 2.0
+LOOK_SECONDS = 1.0
 
 Object = dict[str, Any]
 
@@ -50,24 +55,60 @@ def begun(api: Api, work: Work) -> bool:
 
 
 def _launch(api: Api, work: Work, settings: ClusterSettings, task: TaskConfig) -> Mapping[str, Any]:
-    wanted = job.make(work, settings, task, own_pod(api))
-    name = wanted["metadata"]["name"]
-    try:
-        while True:
-            live, adopted = _settle(api, wanted)
-            ending = follow(api, live, work.stage, settings.timeout_s)
-            if ending.metadata:
-                return ending.metadata
-            if not adopted:
-                raise StageError(f"{work.stage}: the Job {name} completed and left no answer")
-            print(f"{work.stage}: the answer of Job {name} is lost", flush=True)
+    pod = own_pod(api)
+    with lease.renewed(work, settings.lease_s) as lease_s:
+        wanted = job.make(work, settings, task, pod, lease_s)
+        name = wanted["metadata"]["name"]
+        try:
+            return _done(api, work, settings, wanted)
+        except (ApiError, AssayError):
+            end(api, name)
+            raise
+        except BaseException:  # SIGTERM, while the Job was perhaps just being made
+            if pod and _is_taken_away(api, pod):
+                print(f"{work.stage}: Job {name} goes on without this pod", flush=True)
+            else:
+                end(api, name, END_SECONDS)
+            raise
+
+
+def _done(api: Api, work: Work, settings: ClusterSettings, wanted: Object) -> Mapping[str, Any]:
+    """Return the metadata of the artifact, having made as many Jobs as it takes."""
+    name, begun = wanted["metadata"]["name"], time.monotonic()
+    while (metadata := _published(work)) is None:
+        live, adopted = _settle(api, wanted)
+        try:
+            ending = follow(api, live, work.stage, settings, begun)
+        except explain.TakenAwayError as error:
+            print(flat(f"{work.stage}: {error.what}; the Job waits in its queue again"), flush=True)
             _replace(api, name)
-    except (ApiError, AssayError):
-        end(api, name)
-        raise
-    except BaseException:  # SIGTERM, while the Job was perhaps just being made
-        end(api, name, END_SECONDS)
-        raise
+            continue
+        if ending.metadata:
+            return ending.metadata
+        if not adopted:
+            raise StageError(f"{work.stage}: the Job {name} completed and left no answer")
+        print(f"{work.stage}: the answer of Job {name} is lost", flush=True)
+        _replace(api, name)
+    return metadata
+
+
+def _published(work: Work) -> Mapping[str, Any] | None:
+    """Return what an earlier try has published, as far as the launcher's own keys show it: the
+    worker, whose keys may be others, looks too, and waits for the store."""
+    with store.relied_on(False):
+        return published.found(work)
+
+
+def _is_taken_away(api: Api, pod: Object) -> bool:
+    """Return whether this process ends because its pod does: deleted, evicted, drained. A run that
+    is canceled leaves its pods there."""
+    meta = pod["metadata"]
+    try:
+        now = request(api, "GET", f"{pods(api)}/{meta['name']}", seconds=LOOK_SECONDS)
+    except ApiError as error:
+        return error.status == 404
+    gone = now["metadata"]["uid"] != meta["uid"] or "deletionTimestamp" in now["metadata"]
+    return gone or condition(now, "DisruptionTarget") is not None
 
 
 def end(api: Api, name: str, seconds: float = 0.0) -> None:

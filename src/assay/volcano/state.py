@@ -7,10 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from assay.errors import StageError
+from assay.text import flat
 from assay.volcano import explain, waiting
 from assay.volcano.api import Api
 from assay.volcano.observe import Notice, Object
+from assay.volcano.pods import containers
 from assay.volcano.relay import Relay, write
+
+WAITING = ("", "Pending", "Restarting")
+SETTLED_SECONDS = 10.0
 
 
 @dataclass(kw_only=True)
@@ -24,7 +29,12 @@ class JobState:
     group: Object | None = None
     events: list[str] = field(default_factory=list)
     relays: dict[str, tuple[Relay, threading.Thread]] = field(default_factory=dict)
-    told: str = ""
+    closed: str = ""  # that its queue is not open, and since when (monotonic, seconds)
+    closed_since: float = 0.0
+    why: str = ""  # why it waits, as it was told
+    reasons: frozenset[str] = frozenset()  # what it was found to be, and since when
+    reasons_since: float = 0.0
+    told: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -35,6 +45,11 @@ class JobState:
     def phase(self) -> str:
         """Return the Job's phase, "" where Volcano has not seen it yet."""
         return str(self.job.get("status", {}).get("state", {}).get("phase", ""))
+
+    @property
+    def waits(self) -> bool:
+        """Whether none of its pods runs, and some still have to."""
+        return self.phase in WAITING and not any(_runs(pod) for pod in self.pods.values())
 
     @property
     def nodes(self) -> int:
@@ -115,14 +130,26 @@ def check_relays(state: JobState) -> None:
             raise relay.error
 
 
-def tell(state: JobState) -> None:
-    """Say why the Job waits, when that has changed."""
-    if state.relays:
+def tell(state: JobState, now: float) -> None:
+    """Say why the Job waits: what is new at once, in whatever order it comes, and that something is
+    over when it has been so for a while; some reasons come and go. `now` is monotonic, seconds."""
+    if not state.waits:
+        state.told = frozenset()
         return
-    why = waiting.reason(state.group, state.pods.values(), state.events)
-    if why and why != state.told:
-        state.told = why
-        _say(f"{state.stage}: waiting: {why}")
+    there = [pod for pod in state.pods.values() if "deletionTimestamp" not in pod["metadata"]]
+    parts = [state.closed] if state.closed else waiting.reasons(state.group, there, state.events)
+    if frozenset(parts) != state.reasons:
+        state.reasons, state.reasons_since = frozenset(parts), now
+    settled = now - state.reasons_since > SETTLED_SECONDS
+    news = any(not any(part in before for before in state.told) for part in parts)
+    if news or (parts and settled and state.reasons != state.told):
+        state.told, state.why = state.reasons, "; ".join(parts)
+        _say(flat(f"{state.stage}: waiting: {state.why}"))
+
+
+def _runs(pod: Object) -> bool:
+    states = (container.get("state", {}) for container in containers(pod))
+    return "deletionTimestamp" not in pod["metadata"] and any("running" in now for now in states)
 
 
 def _say(line: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,16 +25,20 @@ _CANNOT_START = {
     "RunContainerError": "Check the image and the task's volumes",
 }
 _TELLING = {"FailedCreate", "Unschedulable", "FailedScheduling"}
+_NEVER = datetime.fromtimestamp(0, UTC)
+_FRESH = timedelta(seconds=60)
+# what a LimitRange refuses
+_BOUND = re.compile(r'pods "[^"]*" is forbidden: (.*(?:usage|ratio) per (?:Container|Pod) is .*)')
 _QUOTA = re.compile(r"exceeded quota: ([^,]+), requested: (.*?), used: .*?, limited: (.*)")
 
 
-def reason(group: Object | None, pods: Iterable[Object], events: Sequence[str]) -> str:
-    """Return why the Job's pods do not run yet, or "" where that is not known."""
+def reasons(group: Object | None, pods: Iterable[Object], events: Sequence[str]) -> list[str]:
+    """Return why the Job's pods do not run yet, [] where that is not known, none of them twice."""
     pods = list(pods)
     starting = [why for pod in pods if (why := _starting(pod))]
     if starting:
-        return starting[0]
-    unschedulable = condition(group or {}, "Unschedulable")
+        return starting[:1]
+    unschedulable = _unschedulable(group or {})
     parts = [str(unschedulable.get("message", ""))] if unschedulable else []
     parts += [str(unscheduled["message"]) for pod in pods if (unscheduled := _unscheduled(pod))][:1]
     parts += [event for event in events if not event.startswith("0/0 tasks")][-2:]
@@ -41,18 +46,46 @@ def reason(group: Object | None, pods: Iterable[Object], events: Sequence[str]) 
     for part in parts:
         if part and not any(part in other for other in told):
             told.append(part)
-    return "; ".join(told)
+    return told
+
+
+def _unschedulable(group: Object) -> Object | None:
+    """Return the condition that a gang cannot be placed: it stays after the gang was."""
+    cannot, could = condition(group, "Unschedulable"), condition(group, "Scheduled")
+    if cannot and could and _since(could) > _since(cannot):
+        return None
+    return cannot
+
+
+def _since(entry: Object) -> str:
+    return str(entry.get("lastTransitionTime") or "")
 
 
 def said_by(events: Iterable[Object]) -> list[str]:
-    """Return the messages of events in the order in which they were last seen, without the dump of
-    Go's structures that Volcano puts around what the API server said."""
-    ordered = sorted(events, key=lambda event: str(event.get("lastTimestamp")))
-    messages = (
-        str(event.get("message", "")) for event in ordered if event.get("reason") in _TELLING
-    )
+    """Return the messages of the events that are still seen, in the order in which they were last
+    seen, without the dump of Go's structures that Volcano puts around what the API server said. One
+    that is not seen any more, while others are, is of an earlier state."""
+    telling = [event for event in events if event.get("reason") in _TELLING]
+    times = {id(event): _last_seen(event) for event in telling}
+    newest = max(times.values(), default=_NEVER)
+    fresh = [event for event in telling if newest - times[id(event)] <= _FRESH]
+    ordered = sorted(fresh, key=lambda event: times[id(event)])
+    messages = (str(event.get("message", "")) for event in ordered)
     plain = (re.sub(r'.*?Message:"((?:[^"\\]|\\.)*)".*', r"\1", message) for message in messages)
     return list(dict.fromkeys(message.replace('\\"', '"') for message in plain))
+
+
+def _last_seen(event: Object) -> datetime:
+    """Return when an event was last seen; one has several forms of saying it."""
+    series = event.get("series") or {}
+    for time in (
+        event.get("lastTimestamp"),
+        series.get("lastObservedTime"),
+        event.get("eventTime"),
+    ):
+        if time:
+            return datetime.fromisoformat(str(time))
+    return _NEVER
 
 
 def cannot_start(pods: Iterable[Object]) -> InputError | None:
@@ -74,6 +107,11 @@ def hopeless(events: Iterable[str]) -> InputError | None:
             name = match[1]
             return InputError(
                 f"the cluster has no priority class {name}", "Correct cluster.priority_class"
+            )
+        if match := _BOUND.search(event):
+            return InputError(
+                f"the namespace's limits refuse a worker: {match[1]}",
+                "Set cluster.cpu and cluster.memory within them, or have them changed",
             )
         if match := _QUOTA.search(event):
             quota, wanted, limits = match.groups()

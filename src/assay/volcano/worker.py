@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Mapping, MutableMapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from assay import progress, store, task
+from assay import durable, finetune, generate, progress, store, task
 from assay.errors import AssayError
 from assay.queues import Work
+from assay.volcano import lease, published
 from assay.volcano.work import MESSAGE, WORK, Ending, failure, from_text
 
 
@@ -25,9 +26,10 @@ def main() -> None:
     os.dup2(1, 2)  # of two streams the container's runtime keeps no order
     work = from_text(os.environ[WORK])
     node = _torchrun(os.environ)
-    with task.running() as listen:
+    with task.running(work.store) as listen:
         try:
-            ending = Ending(metadata=_done(work, node, listen))
+            with nullcontext() if node else lease.watched(work):
+                ending = Ending(metadata=_done(work, node, listen))
         except AssayError as error:
             _leave(failure(error))
             raise
@@ -35,22 +37,25 @@ def main() -> None:
 
 
 def _done(work: Work, node: int, listen: progress.Listener) -> dict[str, Any]:
+    if (before := published.found(work)) is not None:
+        if node:
+            return {}
+        durable.forget(work.key)
+        return dict(before)
     folder = Path(tempfile.gettempdir()) / "work"
     samples = store.fetch(work.samples, folder / "samples")
-    if node:
+    made = {name: folder / name for name in work.outputs}
+    run, partial, unfinished = {
+        "finetune": (_finetune, folder / "model.partial", finetune.UNFINISHED),
+        "generate": (_generate, folder / "predictions" / "partial", generate.UNFINISHED),
+    }[work.stage]
+    places = {made[name]: uri for name, uri in work.outputs.items()}
+    if node:  # it goes on from where the first one does
+        store.Area(partial, durable.area_of(work.key), unfinished).take_up()
         task.assist(work.arguments["settings"], samples, folder / "model", listen)
         return {}
-    made = {name: folder / name for name in work.outputs}
-    run, partial = {
-        "finetune": (_finetune, folder / "model.partial"),
-        "generate": (_generate, folder / "predictions" / "partial"),
-    }[work.stage]
-    with _kept(partial, f"{work.key}.partial"):
-        metadata = run(work, samples, made, listen)
-    for name, path in made.items():
-        sent = store.publish(path, work.outputs[name])
-        print(f"published {name}: {sent.files} files, {sent.bytes:,} bytes", flush=True)
-    return metadata
+    with durable.durable(work.stage, places, partial, unfinished):
+        return run(work, samples, made, listen)
 
 
 def _finetune(
@@ -68,22 +73,6 @@ def _generate(
     return task.predictions_metadata(
         task.generate(**work.arguments, samples=samples, out=out, place=work.key, listen=listen)
     )
-
-
-@contextmanager
-def _kept(partial: Path, uri: str) -> Iterator[None]:
-    """Begin with what a failed worker of the same task left at `uri`, and leave it there where
-    this one fails: the answers so far, or the last checkpoint. The stage checks that it fits."""
-    if store.exists(uri):
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        store.fetch(uri, partial.parent).rename(partial)
-        print("going on from what an earlier try has done", flush=True)
-    try:
-        yield
-    except AssayError:
-        if partial.is_dir():
-            store.publish(partial, uri)
-        raise
 
 
 def _torchrun(environment: MutableMapping[str, str]) -> int:

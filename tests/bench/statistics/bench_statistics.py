@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from concurrent.futures import Executor, ProcessPoolExecutor
 
-from tests.bench.statistics.cases import CASES, POWERS
-from tests.bench.statistics.measure import Misses, gates, misses, power
+from tests.bench.statistics.cases import CASES, POWERS, SHIFTS
+from tests.bench.statistics.measure import Misses, beside_t, gates, misses, power
 
 REPLICATIONS = 2_000
 POWER_SIZES = (50, 100, 300)
+BESIDE_SIZES = (60, 100, 300)
 GATES = ((100, 0.5), (300, 0.5), (300, 0.3), (1_500, 0.3))
 
 
@@ -37,6 +38,16 @@ def power_rows(pool: Executor, replications: int) -> list[str]:
     ]
 
 
+def beside_rows(pool: Executor, replications: int) -> list[str]:
+    """Return a row for each kind and number of differences whose power is set beside t's."""
+    tasks = [(at, n, replications) for at in range(len(SHIFTS)) for n in BESIDE_SIZES]
+    measured = pool.map(_beside, *zip(*tasks, strict=True))
+    return [
+        f"| {SHIFTS[at][0]} | {n} | {by_t:.0%} | {shown:.0%} |"
+        for (at, n, _), (by_t, shown) in zip(tasks, measured, strict=True)
+    ]
+
+
 def gate_rows(pool: Executor, replications: int) -> list[str]:
     """Return a row for each gate: nothing lost, and in one dimension just what is allowed."""
     cells = [(n, allowed, loss, replications) for n, allowed in GATES for loss in (0.0, allowed)]
@@ -56,6 +67,10 @@ def _power(at: int, n: int, replications: int) -> tuple[float, float]:
     return power(*POWERS[at][1:], n, replications)
 
 
+def _beside(at: int, n: int, replications: int) -> tuple[float, float]:
+    return beside_t(*SHIFTS[at][1:], n, replications)
+
+
 def main() -> None:
     """Print the tables."""
     with ProcessPoolExecutor() as pool:
@@ -64,6 +79,8 @@ def main() -> None:
         print("\n".join(miss_rows(pool, REPLICATIONS)))
         print("\n| differences | n | detectable | power there |\n|---|---|---|---|")
         print("\n".join(power_rows(pool, REPLICATIONS // 4)))
+        print("\n| differences | n | paired t | interval |\n|---|---|---|---|")
+        print("\n".join(beside_rows(pool, REPLICATIONS // 2)))
         print(
             "\n| pairs | max_drop | lost of one | GO, one rule | GO, five |\n|---|---|---|---|---|"
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.random import Generator
@@ -70,6 +71,25 @@ def clumped(random: Generator, n: int) -> Floats:
     shares = np.array([2, 1, 2, 3, 4, 6, 15, 40, 20, 7]) / 100
     before, now = random.choice(np.arange(1.0, 11.0), (2, n), p=shares)
     return np.where(random.random(n) < 0.4, now - before, 0.0)
+
+
+def correlated(likeness: float, loss: float = 0.0) -> Draw:
+    """A judge's whole scores of both sides, about normal, which correlate by `likeness` before they
+    are rounded; the candidate's are lower by `loss`."""
+
+    def draw(random: Generator, n: int) -> Floats:
+        shared = random.normal(0, math.sqrt(likeness), n)
+        before, now = (
+            np.clip(
+                np.round(level + 1.5 * (shared + random.normal(0, math.sqrt(1 - likeness), n))),
+                1,
+                10,
+            )
+            for level in (7.0, 7.0 - loss)
+        )
+        return np.asarray(now - before)
+
+    return draw
 
 
 def rouge(random: Generator, n: int) -> Floats:
@@ -146,6 +166,26 @@ CASES = (
     ),
     Case(name="85% zero", draw=mostly_zero, truth=0.0, scale=JUDGE, sizes=(20, 50, 100, 1_500)),
     Case(name="judge, clumped", draw=clumped, truth=0.0, scale=JUDGE, sizes=(20, 50, 300, 1_500)),
+    *(
+        Case(
+            name=f"judge, correlation {likeness:g}",
+            draw=correlated(likeness),
+            truth=0.0,
+            scale=JUDGE,
+            sizes=(20, 50, 300),
+        )
+        for likeness in (0.5, 0.77, 0.9)
+    ),
+    *(
+        Case(
+            name=f"{share:.0%} fall 9, normal of 1",
+            draw=falls(share, 9, normal(1)),
+            truth=-9 * share,
+            scale=JUDGE,
+            sizes=(50, 100, 300),
+        )
+        for share in (0.01, 0.02)
+    ),
     Case(name="ROUGE-like", draw=rouge, truth=0.0, scale=PERCENT, sizes=(20, 50, 300, 1_500)),
     Case(name="normal, judge", draw=normal(2), truth=0.0, scale=JUDGE, sizes=(20, 50, 300, 1_500)),
     Case(
@@ -197,6 +237,16 @@ CASES = (
         cluster=2,
     ),
 )
+
+SHIFTS: tuple[tuple[str, Callable[[float], Draw], Scale], ...] = (
+    *(
+        (f"judge, correlation {likeness:g}", partial(correlated, likeness), JUDGE)
+        for likeness in (0.5, 0.77, 0.9)
+    ),
+    ("judge, clumped", lambda loss: lambda r, n: clumped(r, n) - loss, JUDGE),
+    ("ROUGE-like", lambda loss: lambda r, n: rouge(r, n) - loss, PERCENT),
+)
+"""What a paired t test is compared on: name, draw by its loss, scale."""
 
 Losing = Callable[[float], Draw]
 """The draw whose mean loss is what is given."""

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 import random
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from assay.calibrate.admission import Bars, measures
 from assay.calibrate.agreement import (
     compare,
     corrected_mean,
     corrected_rate,
     kappa,
 )
+from assay.calibrate.together import ALONE, Together
 from assay.intervals import interval
+from assay.records import Corrected
 from assay.stats import weighted_kappa
 
 
@@ -136,6 +140,60 @@ def test_the_corrected_numbers_hold_the_truth_where_the_judge_is_kinder_to_one_s
         hits["mean"] += of_mean.low <= mean <= of_mean.high
     # 95% is claimed; below this would be 1% likely
     assert min(hits.values()) >= stats.binom.ppf(0.01, runs, 0.95)
+
+
+def ends(number: Corrected) -> tuple[float, float]:
+    assert number.low is not None
+    assert number.high is not None
+    return number.low, number.high
+
+
+@pytest.mark.parametrize("of_mean", [True, False])
+def test_turns_of_one_conversation_do_not_narrow_what_is_corrected(of_mean: bool) -> None:
+    """200 answers, 40 labelled, eight to a conversation: judge and people are alike within it."""
+    draw, runs, alone, clustered = np.random.default_rng(6), 60, 0, 0
+    names = [f"talk {at // 8}" for at in range(200)]
+    for _ in range(runs):
+        level = np.repeat(draw.normal(6, 1.5, 25), 8)
+        truth = np.clip(np.round(level + draw.normal(0, 0.7, 200)), 1, 10)
+        judge = np.clip(truth + np.repeat(draw.integers(-1, 3, 25), 8), 1, 10)
+        at = [talk * 8 + turn for talk in draw.permutation(25)[:10] for turn in range(4)]
+        pairs = [(judge[place], truth[place]) for place in at]
+        of = Together(pairs=[names[place] for place in at], scores=names)
+        wide, narrow = (
+            corrected_mean(judge.tolist(), pairs, (1, 10), each)
+            if of_mean
+            else corrected_rate(judge.tolist(), pairs, 7, each)
+            for each in (of, ALONE)
+        )
+        true = 6.0 if of_mean else 1 - stats.norm.cdf((6.5 - 6) / math.hypot(1.5, 0.7))
+        clustered += ends(wide)[0] <= true <= ends(wide)[1]
+        alone += ends(narrow)[0] <= true <= ends(narrow)[1]
+    assert clustered >= stats.binom.ppf(0.01, runs, 0.95)
+    assert alone < clustered
+
+
+@pytest.mark.parametrize("names", [["a"] * 40, [f"{at // 2}" for at in range(40)]])
+def test_labels_that_are_all_alike_count_by_their_clusters(names: list[str]) -> None:
+    pairs = [(8.0, 8.0)] * 40
+    of = Together(pairs=names, scores=[*names, "other"])
+    for corrected, scale in ((corrected_mean, (1, 10)), (corrected_rate, 7)):
+        told: Any = corrected
+        wide, narrow = (told([8.0] * 41, pairs, scale, each) for each in (of, ALONE))
+        assert ends(wide)[0] <= ends(narrow)[0]
+
+
+def test_labels_of_one_conversation_admit_no_judge_that_independent_ones_would() -> None:
+    pairs = [(float(at % 9 + 1), float(at % 9 + 1)) for at in range(30)]
+    names = [f"talk {at // 3}" for at in range(30)]
+    alone, clustered = measures(pairs, Bars()), measures(pairs, Bars(), names)
+    for name in alone:
+        low, high = clustered[name].low, alone[name].low
+        assert low is not None
+        assert high is not None
+        assert low < high
+    of_one = measures(pairs, Bars(), ["talk"] * 30)
+    assert [of_one[name].low for name in of_one] == [None, None, None]
 
 
 def test_a_corrected_mean_stays_on_the_scale() -> None:

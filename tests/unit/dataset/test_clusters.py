@@ -29,6 +29,7 @@ from assay.dataset import (
     prepare,
     sum_up,
 )
+from assay.dataset.check import check
 from assay.dataset.clusters import cluster
 from assay.dataset.likeness import SIMILAR
 from assay.dataset.reading import RowOrigin
@@ -184,6 +185,16 @@ def test_what_the_turns_of_one_conversation_share_is_not_the_wording_of_a_task()
             origins[one.id] = RowOrigin(row=1 if talk == "a" else 2)
     _, summary = cluster(samples, origins)
     assert summary == Clusters(clusters=1, joined={"conversation": 28, "near prompt": 1})
+
+
+def test_near_prompts_may_be_left_apart(tmp_path: Path) -> None:
+    rows = [row("a", WHALE), row("b", f"{WHALE} and then"), row("c", f"  {WHALE.upper()}")]
+    _, run = prepared(tmp_path, rows)
+    assert names(run) == {"a": "a", "b": "a", "c": "a"}
+    summary, run = prepared(tmp_path, rows, near_prompts=False)
+    assert names(run) == {"a": "a", "b": "", "c": "a"}
+    assert summary.eval.clusters == Clusters(clusters=2, joined={"same prompt": 1})
+    assert check(str(tmp_path / "e.jsonl"), near=False).clusters == summary.eval.clusters
 
 
 @pytest.mark.parametrize("prompts", [("😀", "😂"), ("!!!", "???"), ("👍 👍", "🎉")])

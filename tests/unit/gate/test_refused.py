@@ -18,6 +18,7 @@ from tests.faults.endpoint import chat, scores, serving
 OWN = {"metrics": ["rouge-l", "corpus-bleu"]}
 JUDGE = {"endpoint": "https://judge.example/v1", "model": "fake", "api_key_env": ""}
 PLAIN = {"max_drop": 1}
+ADMITTED = {"require_admitted": True}
 
 
 @pytest.fixture(name="values")
@@ -184,6 +185,16 @@ def test_a_judge_of_too_few_samples_is_no_matter_where_no_rule_asks_it(
             },
             "win-rate is of both sides at once",
         ),
+        *(
+            (
+                {
+                    "judge": JUDGE | {"pairwise": True},
+                    "gate": {"rules": {"overall": PLAIN, "win-rate": bound}} | ADMITTED,
+                },
+                "gate.rules.win-rate: gate.require_admitted asks for a judge that people's labels",
+            )
+            for bound in (PLAIN, {"min": 45}, {"max_drop": 1, "tier": "advisory"})
+        ),
         ({"gate": {"rules": {"overall": PLAIN}, "primary": "overal"}}, "Did you mean overall?"),
     ],
 )
@@ -199,6 +210,20 @@ def test_what_the_settings_alone_show_is_refused_before_it_is_submitted(
     with pytest.raises(InputError) as caught:
         preflight.check_settings(config.parse(values | changed))
     assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        {"rules": {"win-rate": PLAIN}},
+        {"rules": {"overall": PLAIN}} | ADMITTED,
+        {"rules": {"overall": PLAIN}, "primary": "win-rate"} | ADMITTED,
+    ],
+)
+def test_a_win_rate_decides_where_no_admitted_judge_is_asked_for(gate: dict[str, Any]) -> None:
+    values = {"dataset": {"eval": "s3://b/e"}, "model": "org/m"}
+    judge = JUDGE | {"pairwise": True}
+    preflight.check_settings(config.parse(values | {"judge": judge, "gate": gate}))
 
 
 def test_the_pipelines_first_task_refuses_it_too(values: dict[str, Any], tmp_path: Path) -> None:

@@ -182,3 +182,14 @@ def test_without_a_baseline_nothing_is_said_of_one_as_good() -> None:
     policy = read_policy({"rules": {"overall": {"min": 6}}}, "gate")
     gate = decide(policy, Evidence(metrics=sides("overall")[1:], comparisons=[]))
     assert (gate.stopped, remark(gate)) == (None, "")
+
+
+def test_the_fewer_pairs_changed_the_fewer_more_are_needed() -> None:
+    wide = replace(compared(-0.5, 0.5, 100), difference=0.0, better=50, equal=0, worse=50)
+    more = [
+        decided([replace(wide, better=50 - still // 2, equal=still, worse=50 - still // 2)], bound)
+        for bound in (Bound(max_drop=0.3),)
+        for still in (0, 50, 98)
+    ]
+    first, second, third = (gate.rulings[0].more or 0 for gate in more)
+    assert first > 1.4 * second > 1.4 * third > 0

@@ -10,8 +10,8 @@ from assay.judge import JudgeSettings
 
 def settings_for(url: str, **changed: Any) -> JudgeSettings:
     """Return the settings of a judge that is asked for nothing but the verdicts; any number of
-    them may fail."""
+    them may fail, and it is not waited for where it is away."""
     asked = JudgeSettings(
         endpoint=url, model="fake", api_key_env="", self_test=False, flip_sample=0
     )
-    return replace(asked, **{"max_unscored": 1.0, **changed})
+    return replace(asked, **{"max_unscored": 1.0, "outage_s": 0.0, **changed})

@@ -11,7 +11,8 @@ import pytest
 
 from assay import config
 from assay.errors import InputError, JudgeError
-from assay.judge import JudgeSettings, check, judge, judge_sides, verdicts
+from assay.judge import JudgeSettings, access, check, judge, judge_sides, remedies, verdicts
+from assay.judge.access import Access
 from assay.judge.seats import seats
 from assay.judge.settings import Seat
 from assay.kubeflow import connection
@@ -251,3 +252,75 @@ def test_a_judge_without_a_key_is_quoted_whole(
         settings = replace(asked, endpoint=endpoint.url, api_key_env="", retries=0)
         judge(*files(1), out, settings)
     assert "none of these" in verdicts(out)["s0"].commentary
+
+
+@pytest.fixture(name="pod")
+def pod_of_a_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is a task in the namespace team, and its judge's Secret is my-judge."""
+    namespace = tmp_path / "namespace"
+    namespace.write_text("team\n")
+    monkeypatch.setattr(access, "NAMESPACE", namespace)
+    monkeypatch.setenv(access.SECRET, "my-judge")
+    for variable in access.JUDGE_VARIABLES.values():
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.mark.usefixtures("pod")
+@pytest.mark.parametrize(
+    ("settings", "remedy"),
+    [
+        (
+            {},
+            "Set the entry api-key of the Secret my-judge in namespace team (kubectl -n team "
+            "create secret generic my-judge --from-file=api-key=FILE)",
+        ),
+        (
+            {"api_key_env": "", "headers": {"x-key": "ASSAY_JUDGE_HEADER_2"}},
+            "Set the entry header-2 of the Secret my-judge in namespace team (kubectl -n team "
+            "create secret generic my-judge --from-file=header-2=FILE)",
+        ),
+        (
+            {"api_key_env": "MY_KEY"},
+            "A pipeline gives its judge ASSAY_JUDGE_API_KEY, ASSAY_JUDGE_HEADER_1, "
+            "ASSAY_JUDGE_HEADER_2, from the Secret my-judge: name one of them",
+        ),
+    ],
+)
+def test_in_a_pipeline_the_secret_is_named(settings: dict[str, Any], remedy: str) -> None:
+    given = JudgeSettings(endpoint="https://judge.example/v1", model="m", **settings)
+    with pytest.raises(JudgeError) as refused:
+        Access.of(given)
+    assert refused.value.remedy.startswith(remedy)
+    assert "export" not in refused.value.remedy
+
+
+@pytest.mark.usefixtures("pod")
+def test_in_a_pipeline_a_key_that_is_refused_is_looked_for_in_the_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = JudgeSettings(endpoint="https://judge.example/v1", model="m")
+    place = "the entry api-key of the Secret my-judge in namespace team"
+    told = remedies.remedy(given, "auth", "HTTP 401", [])
+    assert told == f"Set {place} to a key that this endpoint accepts"
+    monkeypatch.setenv(given.api_key_env, "a\nkey")
+    with pytest.raises(JudgeError, match=f"Set {place} to the key alone"):
+        Access.of(given)
+
+
+@pytest.mark.parametrize("missing", ["namespace", "secret"])
+def test_elsewhere_the_variable_is_named(
+    missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kfp.local hands the Secret's name over too, and a pod may be none of a pipeline."""
+    namespace = tmp_path / "namespace"
+    if missing == "secret":
+        namespace.write_text("team")
+    else:
+        monkeypatch.setenv(access.SECRET, "my-judge")
+    monkeypatch.setattr(access, "NAMESPACE", namespace)
+    monkeypatch.delenv("ASSAY_JUDGE_API_KEY", raising=False)
+    given = JudgeSettings(endpoint="https://judge.example/v1", model="m")
+    with pytest.raises(JudgeError, match=r"export ASSAY_JUDGE_API_KEY=\.\.\., or set"):
+        Access.of(given)
+    told = remedies.remedy(given, "auth", "HTTP 401", [])
+    assert told.startswith("Set the environment variable ASSAY_JUDGE_API_KEY to a key")

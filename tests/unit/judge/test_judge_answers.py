@@ -151,6 +151,14 @@ CAUSES: dict[str, tuple[Answer, str, int, str]] = {
         Answer(
             body=b'{"choices": null, "base_resp": {"status_code": 1004, "status_msg": "login"}}'
         ),
+        "auth",
+        1,
+        "login",
+    ),
+    "base_resp of another kind": (
+        Answer(
+            body=b'{"choices": null, "base_resp": {"status_code": 1099, "status_msg": "login"}}'
+        ),
         "server_error",
         2,
         "login",

@@ -28,6 +28,7 @@ def settings_for(url: str, **changed: object) -> JudgeSettings:
         flip_sample=0,
         retries=1,
         max_unscored=1.0,
+        outage_s=0.0,
     )
     return replace(base, **changed)  # type: ignore[arg-type]
 

@@ -164,7 +164,7 @@ def test_cautions_name_what_weakens_the_numbers(run: Path) -> None:
     assert "24 of 24 answers of the candidate were cut at max_new_tokens" in text
     assert "2 prompts of the candidate were truncated at cutoff_len" in text
     assert "no score for 1 of 24 baseline answers and 1 of 24 candidate answers" in text
-    assert "Few samples: a true difference smaller than 3.6 in overall (22 pairs) or 29 in " in text
+    assert "Few samples: a true difference smaller than 3.7 in overall (22 pairs) or 30 in " in text
     assert "in bleu-4 (24 pairs) would probably not be seen (power 80%)." in text
 
 

@@ -207,3 +207,13 @@ def test_an_own_metric_alone_is_told_to_have_few_samples(run: Path) -> None:
         )
     (text,) = (c.text for c in report(run).cautions if c.text.startswith("Few samples"))
     assert "in my-metric (24 pairs) would probably not be seen" in text
+
+
+def test_the_time_that_the_run_waited_is_counted_over_its_stages(run: Path) -> None:
+    for place, seconds in (("waits/judge-1", 200.0), ("candidate/waits/generate-2", 50.4)):
+        (run / place).parent.mkdir(parents=True, exist_ok=True)
+        (run / f"{place}.json").write_text(json.dumps({"store": seconds}))
+    report(run)
+    assert "The run waited 4:10 for the store." in page_of(run)
+    assert "waited 4:10 for the store" in (run / "report.md").read_text()
+    assert json.loads((run / "report.json").read_text())["waited"] == {"store": 250.4}

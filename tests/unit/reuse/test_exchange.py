@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from assay import reuse, store
-from assay.folder import ANSWERED, GENERATION, PREDICTIONS, RESULTS
-from assay.records import Generation, Prediction
+from assay.folder import ANSWERED, GENERATION, LIKELIHOOD, PREDICTIONS, RESULTS
+from assay.records import Generation, Likelihood, Prediction
 from assay.reuse import exchange
 from tests.unit.reuse.kept import SAMPLES, answer, entry_of, write_model
 
@@ -71,6 +71,21 @@ def test_what_one_run_keeps_another_takes(base: str, tmp_path: Path) -> None:
 
 def test_it_may_lie_in_a_store(base: str, bucket: str, tmp_path: Path) -> None:
     check_taken(entry_of(base, f"{bucket}/kept/"), tmp_path)
+
+
+def test_a_model_whose_loss_is_no_number_is_not_asked_again(base: str, tmp_path: Path) -> None:
+    entry, out = entry_of(base, str(tmp_path / "kept")), tmp_path / "first"
+    done = replace(answer(out, entry), results={})
+    (out / RESULTS).unlink()
+    broken = {"eval_loss": "not_finite", "accuracy": "not_finite"}
+    rows = [Likelihood(id=row.id, values={}, unscored=broken, tokens=3) for row in SAMPLES]
+    store.write_rows(out / LIKELIHOOD, rows)
+    reuse.keep(entry, out, done, "", "baseline")
+    taken = take(entry, tmp_path / "second")
+    assert taken
+    assert taken.results == {}
+    assert list(store.read_rows(tmp_path / "second" / LIKELIHOOD, Likelihood)) == rows
+    assert not (tmp_path / "second" / RESULTS).exists()
 
 
 def test_the_numbers_of_an_accelerator_are_not_those_of_a_cpu(base: str, tmp_path: Path) -> None:
@@ -152,6 +167,7 @@ DAMAGE: dict[str, Spoil] = {
     ),
     "a torn line": rewritten(lambda held: held.update({PREDICTIONS: held[PREDICTIONS][:-9]})),
     "no loss": rewritten(lambda held: held.pop(RESULTS)),
+    "no likelihood": rewritten(lambda held: held.pop(LIKELIHOOD)),
     "other weights": rewritten(
         lambda held: held.update(
             {GENERATION: held[GENERATION].replace(b'"digest": "', b'"digest": "0')}

@@ -29,7 +29,7 @@ def another(value: object) -> object:
 SETTINGS = {
     field.name: OTHERS.get(field.name) or another(field.default)
     for field in fields(GenerateSettings)
-    if field.name != "cache"
+    if field.name not in ("cache", "cache_gb")
 }
 
 

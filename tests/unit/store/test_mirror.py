@@ -13,8 +13,17 @@ import pytest
 
 from assay import store
 from assay.cli.main import main
-from assay.errors import InUseError, StageError, StoreError
+from assay.errors import (
+    AssayError,
+    InUseError,
+    JudgeError,
+    StageError,
+    StoreError,
+    StoreUnavailableError,
+    UnsentError,
+)
 from assay.store.folders import INDEX
+from tests import minio
 
 
 @pytest.fixture(autouse=True)
@@ -93,16 +102,52 @@ def test_a_stage_alone_leaves_its_result_in_the_store(bucket: str, cache: Path) 
     assert "bleu-4" not in after.read_text()
 
 
-def fail_in(uri: str) -> None:
+def fail_in(uri: str, error: AssayError) -> None:
     with store.mirrored(uri) as mirror:
         (mirror.folder / "verdicts.jsonl").write_text("paid for")
-        raise StageError("the judge stopped answering")
+        raise error
 
 
-def test_what_a_failed_stage_had_finished_is_sent(bucket: str) -> None:
-    with pytest.raises(StageError, match="the judge stopped"):
-        fail_in(f"{bucket}/x")
+@pytest.mark.parametrize("kind", [StageError, JudgeError, StoreUnavailableError])
+def test_what_a_failed_stage_had_finished_is_sent(bucket: str, kind: type[AssayError]) -> None:
+    with pytest.raises(kind, match="the judge stopped"):
+        fail_in(f"{bucket}/x", kind("the judge stopped answering"))
     assert store.listed(f"{bucket}/x") == ["verdicts.jsonl"]
+
+
+def test_a_failure_stays_what_it_is_where_the_store_takes_nothing(
+    bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def judge() -> None:
+        with store.mirrored(f"{bucket}/x") as mirror:
+            (mirror.folder / "verdicts.jsonl").write_text("paid for")
+            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+            raise StageError("the judge stopped answering")
+
+    with pytest.raises(StageError, match="the judge stopped"):
+        judge()
+    assert "SignatureDoesNotMatch" in capsys.readouterr().err
+
+
+def test_a_result_that_the_store_refuses_is_kept_and_sent_by_the_next_command(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judge(secret: str) -> None:
+        with store.mirrored(f"{bucket}/x") as mirror:
+            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+            (mirror.folder / "verdicts.jsonl").write_text("paid for")
+
+    with store.mirrored(f"{bucket}/x") as mirror:
+        write(mirror.folder)
+    with pytest.raises(UnsentError, match="SignatureDoesNotMatch") as caught:
+        judge("wrong")
+    assert caught.value.exit_code == 1
+    assert f"is kept in {mirror.folder}" in caught.value.what
+    assert "AWS_SECRET_ACCESS_KEY" in caught.value.remedy
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", minio.PASSWORD)
+    with store.mirrored(f"{bucket}/x"):
+        pass
+    assert "verdicts.jsonl" in store.listed(f"{bucket}/x")
 
 
 def test_what_another_machine_changed_or_removed_is_taken_over(

@@ -6,54 +6,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from assay import finetune, model, store
+from assay import finetune, model, progress, store
 from assay.errors import InputError, StoreError, StoreUnavailableError
 from assay.folder import TRAIN_LOG
 from assay.records import Message, Sample
 from assay.store import checksums, outage, s3
 from tests import faulty, minio
+from tests.unit.store.time_of_its_own import Time
 
 NOWHERE = "http://127.0.0.1:9"
 NOT_S3 = "another server"
 
-
-@dataclass
-class Time:
-    """A clock that only waiting moves; the store is back when it shows `back`."""
-
-    away: threading.Event = field(default_factory=threading.Event)
-    back: float = float("inf")
-    now: float = 0.0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def sleep(self, seconds: float) -> None:
-        with self.lock:
-            self.now += seconds
-        if self.now >= self.back:
-            self.away.clear()
-
-
-@pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> Time:
-    found = Time()
-    patience = outage.Patience(clock=lambda: found.now, sleep=found.sleep)
-    monkeypatch.setattr(outage, "patience", patience)
-    # botocore's own pauses, up to 20 s of them before each of ours
-    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
-    return found
-
-
-@pytest.fixture(autouse=True)
-def nothing_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(outage, "_watches", {})
-    monkeypatch.setenv("AWS_REGION", tmp_path.name)  # no client of another test
-    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("nothing_known")
 
 
 @pytest.fixture
@@ -77,8 +45,9 @@ def test_a_minute_without_answers_is_borne(
     assert 60 <= time.now < 600
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "the store does not answer: waiting for it, 10:00 at most"
-    assert said[-1] == "the store answers again"
-    assert 2 <= len(said) <= 5
+    assert said[-1] == "the store does what it is asked again, after 1:00"
+    assert 3 <= len(said) <= 8
+    assert store.waited() == 60
     time.away.set()
     time.back = time.now + 60
     copy = store.fetch(f"{proxied}/model", tmp_path / "here")
@@ -246,3 +215,73 @@ def test_credentials_that_cannot_be_renewed_are_no_fault_of_a_run_that_has_used_
         raise gone
     with store.relied_on(), pytest.raises(StoreUnavailableError), s3.explained("s3://b/k"):
         raise gone
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 20.0, 1200.0])
+def test_the_bound_is_a_setting(proxied: str, folder: Path, time: Time, wait_s: float) -> None:
+    time.away.set()
+    with store.waiting(store.StoreSettings(wait_s=wait_s)):
+        with pytest.raises(StoreUnavailableError):
+            store.publish(folder, f"{proxied}/model")
+        assert wait_s <= time.now <= wait_s + 10
+    assert outage.patience.seconds == 600
+
+
+@pytest.mark.parametrize("operation", ["exists", "version", "listed", "size", "fetch", "cached"])
+def test_whatever_asks_the_store_waits(
+    operation: str, proxied: str, folder: Path, tmp_path: Path, time: Time
+) -> None:
+    store.publish(folder, f"{proxied}/model")
+    time.away.set()
+    time.back = 60
+    more = [tmp_path / "here"] if operation == "fetch" else []
+    assert getattr(store, operation)(f"{proxied}/model", *more)
+    assert 60 <= time.now < 100
+    assert store.waited() == 60
+
+
+def test_a_wait_is_told_as_events_and_counted_once_for_all_threads(
+    proxied: str, folder: Path, time: Time
+) -> None:
+    events: list[progress.Progress] = []
+    with progress.telling_waits(events.append):
+        for _ in range(2):
+            time.away.set()
+            time.back = time.now + 60
+            store.publish(folder, f"{proxied}/{time.now}")  # eight threads at a time
+    whole = [event for event in events if event.state == "done"]
+    assert [event.done for event in whole] == [60, 60]
+    assert store.waited() == 120
+    assert {(event.stage, event.total, event.unit) for event in events} == {
+        ("store", 600, "seconds")
+    }
+    line = progress.Pace().describe(events[0])
+    assert line == "store: 0/600 seconds, the store does not answer: waiting for it"
+    assert progress.read_line(line)
+
+
+def test_what_the_store_says_in_pieces_is_read_again(
+    bucket: str,
+    server: minio.Minio,
+    folder: Path,
+    tmp_path: Path,
+    time: Time,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each of the first answers is cut off in its middle: the folder's index, then its files."""
+    store.publish(folder, f"{bucket}/model")
+    cut: list[int] = []
+
+    def spoil(number: int, data: bytes) -> bytes | None:
+        if number <= 3 and number not in cut:
+            cut.append(number)
+            return faulty.Last(data[: len(data) - 20])
+        return data
+
+    with faulty.proxy(server.address, spoil) as address:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", address)
+        with store.relied_on():
+            copy = store.fetch(f"{bucket}/model", tmp_path / "here")
+    assert cut
+    weights = "model.safetensors"
+    assert (copy / weights).read_bytes() == (folder / weights).read_bytes()

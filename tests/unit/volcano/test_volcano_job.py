@@ -91,8 +91,11 @@ def test_a_gang_has_a_master_and_workers() -> None:
 def test_retries(retries: int, action: str) -> None:
     spec = made(retries=retries)["spec"]
     assert spec["maxRetry"] == retries + 1
-    correct, *others = spec["policies"]
-    assert correct == {"exitCode": 2, "action": "TerminateJob"}
+    *decided, failed, evicted = spec["policies"]
+    # what the user corrects, and what nobody waits for any more
+    assert decided == [{"exitCode": code, "action": "TerminateJob"} for code in (2, 5)]
+    others = (failed, evicted)
+    assert [policy["event"] for policy in others] == ["PodFailed", "PodEvicted"]
     assert {policy["action"] for policy in others} == {action}
 
 
@@ -102,9 +105,31 @@ def test_a_mesh_gives_a_worker_no_sidecar() -> None:
         assert task["template"]["metadata"]["annotations"]["sidecar.istio.io/inject"] == "false"
 
 
-def test_the_job_belongs_to_its_launcher_and_its_run() -> None:
+WORKFLOW = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "run", "uid": "w"}
+POD = {"apiVersion": "v1", "kind": "Pod", "name": "launcher", "uid": "u"}
+
+
+@pytest.mark.parametrize(
+    ("makers", "owner"),
+    [
+        (None, POD),
+        ([], POD),
+        ([{**WORKFLOW, "controller": True, "blockOwnerDeletion": True}], WORKFLOW),
+        ([{**POD, "name": "other", "uid": "o"}, {**WORKFLOW, "controller": True}], WORKFLOW),
+        ([{**WORKFLOW, "controller": False}], POD),
+    ],
+)
+def test_the_job_belongs_to_what_made_its_launcher(
+    makers: list[dict[str, Any]] | None, owner: dict[str, str]
+) -> None:
+    metadata = {**LAUNCHER["metadata"], "ownerReferences": makers}
+    launcher = {**LAUNCHER, "metadata": metadata}
+    manifest = job.make(work(), ClusterSettings(), TaskConfig(), launcher)
+    assert manifest["metadata"]["ownerReferences"] == [owner]
+
+
+def test_the_job_tells_its_run_queue_and_pods() -> None:
     manifest = made(queue="research", priority_class="batch")
-    assert manifest["metadata"]["ownerReferences"][0]["uid"] == "u"
     assert manifest["metadata"]["labels"]["pipeline/runid"] == "r"
     assert manifest["metadata"]["labels"]["app.kubernetes.io/part-of"] == "assay"
     assert (manifest["spec"]["queue"], manifest["spec"]["priorityClassName"]) == (

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from assay import cases, progress, store
 from assay.folder import PAIRING, PAIRS, SECOND_PAIRS, TRIALS
-from assay.judge.cost import Budget, Price
+from assay.judge.cost import Budget, Price, by_batch
 from assay.judge.flips import Flips, compare, judge_again
 from assay.judge.hearing import Hearing, Keyed, check_share
 from assay.judge.ledger import budget_beside
@@ -35,8 +35,8 @@ class PairSummary:
     `ties` and `losses` of the candidate, how many of the ties are `inconsistent` (the reply changed
     with the order), and what has no score, by cause. Each pair was asked `repeats` times in both
     orders. `flips` says how often a pair that was judged twice got another outcome, None where none
-    was. `cost` is None without a price; `estimated`, `spent` and `max_cost` are as of
-    JudgeSummary."""
+    was. `waited_s` is how many seconds all requests waited for the judge in this run. `cost` is
+    None without a price; `estimated`, `spent` and `max_cost` are as of JudgeSummary."""
 
     model: str
     pairs: int
@@ -51,6 +51,7 @@ class PairSummary:
     cost: float | None
     repeats: int = 1
     flips: Flips | None = None
+    waited_s: float = 0.0
     estimated: int = 0
     spent: float | None = None
     max_cost: float = 0.0
@@ -119,6 +120,7 @@ def judge_pairs(
         done=todo.done,
         note=hearing.note(),
     ) as tracker:
+        hearing.tell = tracker.wait
         hearing.fill(out, todo, keyed(), tracker)
         logged = verdicts(out)
         given = {case[0].id: logged[case[0].id] for _, case in keyed() if case[0].id in logged}
@@ -129,7 +131,9 @@ def judge_pairs(
             given,
             only_failed=only_failed,
         )
-        summary = _summarise(settings, given, second, hearing.price, hearing.budget)
+        summary = _summarise(
+            settings, given, second, hearing.price, hearing.budget, hearing.waited_s
+        )
         store.write_json(out.with_name(PAIRING), summary)
         tracker.advance(0, note=hearing.note())
         check_share(summary.unscored, summary.pairs, settings, out, hearing.budget)
@@ -152,6 +156,7 @@ def _summarise(
     second: Mapping[str, Verdict],
     price: Price | None,
     budget: Budget,
+    waited_s: float,
 ) -> PairSummary:
     rows = given.values()
     causes = Counter(row.unscored[WIN_RATE] for row in rows if row.unscored)
@@ -169,8 +174,9 @@ def _summarise(
         requests=sum(row.attempts for row in paid),
         prompt_tokens=prompt,
         output_tokens=output,
-        cost=price.of(prompt, output) if price else None,
+        cost=price.of(prompt, output, by_batch(paid)) if price else None,
         repeats=settings.repeats,
+        waited_s=round(waited_s, 1),
         flips=compare(given, second, itemgetter(WIN_RATE), reach=WIN - LOSS, far=WIN - LOSS),
         estimated=sum(row.estimated for row in paid),
         spent=budget.spent if price else None,

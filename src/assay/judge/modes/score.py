@@ -68,6 +68,7 @@ def judge(
         done=todo.done,
         note=hearing.note(),
     ) as tracker:
+        hearing.tell = tracker.wait
         probes = health.probes() if settings.self_test else []
         tested = hearing.beside(out.with_name(SELF_TEST), list(hearing.keyed(probes)))
         frozen_cases = list(hearing.keyed(anchors.cases(frozen)))
@@ -95,6 +96,7 @@ def judge(
             second,
             calibration,
             hearing.budget,
+            hearing.waited_s,
         )
         store.write_json(out.with_name(JUDGE), summary)
         tracker.advance(0, note=hearing.note())

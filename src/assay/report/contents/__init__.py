@@ -60,7 +60,8 @@ class Report:
     it has one; `panel` is what further judges say, `combining` each side's panel.json, `combined`
     the medians over all judges; `judge_scale` is the rubric's, and `histograms` count its
     scores from the lowest to the highest; `costs` are those of judge, panel and pairwise
-    judging, where they have a price; `calibration` is what people's labels say of each
+    judging, where they have a price; `waited` is how many seconds the run's stages have waited, by
+    what for, such as the store; `calibration` is what people's labels say of each
     dimension, `admissions` whether they admit the judge on it; `trend` is None without a history,
     `accepted` where it has accepted no model; `counts` are the samples of the whole run by the
     page's filters, of which `examples` may be a draw."""
@@ -83,6 +84,7 @@ class Report:
     combining: Mapping[str, PanelSummary]
     combined: tuple[MetricRow, ...]
     costs: Mapping[str, float]
+    waited: Mapping[str, float]
     calibration: Mapping[str, Agreement]
     admissions: Mapping[str, Admission]
     data: Data | None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from assay.report.contents import Report, SideSummary
 from assay.report.plain import duration
 from assay.report.section import Block, Phrase, Section, Table, note, side_columns, titled
+from assay.text import clock
 
 
 def section(report: Report) -> Section:
@@ -17,6 +18,8 @@ def section(report: Report) -> Section:
         blocks.append(note(total(report.costs)))
     if report.training and report.training.elapsed:
         blocks.append(note(f"Training took {report.training.elapsed}."))
+    for name, seconds in report.waited.items():
+        blocks.append(note(f"The run waited {clock(seconds)} for the {name}."))
     return Section(name="cost", title="Tokens and seconds", blocks=tuple(blocks))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from assay import progress
 from assay.judge import JudgeSummary
 from assay.judge.flips import Changed, Flips
 from assay.report import self_test as verdicts
@@ -166,6 +167,10 @@ _ROWS = (
     (
         "Tokens, in and out",
         lambda summary: f"{summary.prompt_tokens:,} + {summary.output_tokens:,}",
+    ),
+    (
+        "Waited for the judge",
+        lambda summary: progress.clock(summary.waited_s) if summary.waited_s else "",
     ),
     ("Cost", _cost),
     ("Cost of the run by then, of its cap", _of_cap),

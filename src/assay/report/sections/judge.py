@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from assay.judge import PairSummary
+from assay.progress import clock
 from assay.report.contents import Report, SideSummary
 from assay.report.section import (
     Block,
@@ -67,10 +68,11 @@ def _pairs(pairing: PairSummary) -> str:
     twice = health.flips(pairing.flips, "{} outcomes changed", "{} to the other side")
     twice = f" Judged twice: {twice}." if twice else ""
     cost = "" if pairing.cost is None else f", cost {pairing.cost:.4g}"
+    waited = f", waited {clock(pairing.waited_s)} for the judge" if pairing.waited_s else ""
     return (
         f"Pairwise, each pair in both orders{repeated}: of {pairing.pairs:,} pairs the candidate "
         f"won {pairing.wins:,}, lost {pairing.losses:,} and tied {pairing.ties:,}, of which "
         f"{pairing.inconsistent:,} because the order changed the judge's mind; unscored: "
         f"{causes or 'none'}. {pairing.requests:,} requests, {pairing.prompt_tokens:,} + "
-        f"{pairing.output_tokens:,} tokens{cost}.{twice}"
+        f"{pairing.output_tokens:,} tokens{cost}{waited}.{twice}"
     )

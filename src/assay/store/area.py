@@ -1,0 +1,264 @@
+"""The durable copy of a task's unfinished work, in the store beside where its result goes: what a
+process that is killed, or a node that is lost, had done is there for the next try.
+
+A thread beside the work sends what is new, every few seconds. A log (*.jsonl, *.log) goes in
+segments, of which only the last one is ever sent again; of checkpoints the newest whole one is
+kept; other files are small. Whatever was cut off on its way is not taken up: an object appears
+whole, and a checkpoint, a folder with an index, when all of it is there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from assay.errors import AssayError
+from assay.store import artifacts, outage
+from assay.store.checksums import in_threads
+from assay.store.files import WEIGHT_SUFFIXES
+from assay.store.pieces import Pieces
+
+EVERY_SECONDS = 2.0
+LAST_SECONDS = 15.0  # of the 30 that Kubernetes gives a pod to end
+STOP_SECONDS = 300.0  # a request that gets no answer takes so long
+_LOGS = (".jsonl", ".log")
+_FILES, _CHECKPOINTS = "files", "checkpoints"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What of a work folder is kept: all its logs and the files directly in it but those `without`,
+    and the newest of its `checkpoints`, numbered folders by a pattern, each of which has the file
+    `complete` when it is. The file `identity` says what work it is: that of other work is
+    removed."""
+
+    identity: str = ""
+    checkpoints: str = ""
+    complete: str = ""
+    without: tuple[str, ...] = ()
+
+
+class _Sent(NamedTuple):
+    """How a file was when it was sent, or a checkpoint when it was looked at."""
+
+    inode: int
+    size: int
+    changed: int
+
+
+class _StoppedError(Exception):
+    """Nobody needs what is being sent any more."""
+
+
+@contextmanager
+def kept(folder: Path, uri: str, contents: Contents) -> Iterator[Area]:
+    """Fill `folder` with what an earlier try left at `uri`, and keep there what is done in it while
+    the block runs, however that ends. `Area.remove` is for when the result is whole. Raises
+    StoreError where there is something that cannot be brought; what cannot be sent is only said."""
+    area = Area(folder, uri, contents)
+    if area.take_up():
+        print("going on from what an earlier try has done", flush=True)
+    area.start()
+    try:
+        yield area
+    except BaseException:
+        if area.end(LAST_SECONDS):
+            area.try_to_send()
+        raise
+    finally:
+        area.end(0.0)
+        shutil.rmtree(area.linked, ignore_errors=True)
+
+
+class Area:
+    """The copy at `uri` of what is worth keeping of the work in `folder`; `sent` says whether any
+    of it could be."""
+
+    def __init__(self, folder: Path, uri: str, contents: Contents) -> None:
+        self.folder, self.uri, self.contents = folder, uri, contents
+        self.linked = folder.with_name(f".{folder.name}.linked")
+        self.pieces = Pieces(uri)
+        self._identity = b""
+        self._files: dict[str, _Sent] = {}
+        self._seen: tuple[str, list[_Sent]] = ("", [])
+        self._checkpoint = ""
+        self.sent = False
+        self._said: set[str] = set()
+        self._ending, self._stopped = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._keep, name=f"keep {uri}", daemon=True)
+
+    def take_up(self) -> bool:
+        """Bring what is at the URI, and return whether there was any. Raises StoreError."""
+        names = self.pieces.names()
+        identity = self.contents.identity
+        if not names or (identity and f"{_FILES}/{identity}" not in names):
+            return False
+        files = [name for name in names if name.startswith(f"{_FILES}/")]
+        in_threads(self._bring, files)
+        for log in self.pieces.logs(names):
+            self.pieces.bring(log, set(names), self.folder / log)
+        self._bring_checkpoint(names)
+        if identity:
+            self._identity = (self.folder / identity).read_bytes()
+        return True
+
+    def _bring(self, name: str) -> None:
+        target = self.folder / name.removeprefix(f"{_FILES}/")
+        artifacts.fetch(f"{self.uri}/{name}", target.parent)
+
+    def _bring_checkpoint(self, names: list[str]) -> None:
+        start = f"{_CHECKPOINTS}/"
+        folders = {
+            "/".join(name.split("/")[: 2 + self.contents.checkpoints.count("/")])
+            for name in names
+            if name.startswith(start)
+        }
+        for name in sorted(folders, key=_number, reverse=True):
+            if artifacts.version(f"{self.uri}/{name}"):
+                self._checkpoint = name.removeprefix(start)
+                artifacts.fetch(f"{self.uri}/{name}", (self.folder / self._checkpoint).parent)
+                return
+
+    def start(self) -> None:
+        """Begin to send what is new, every few seconds."""
+        self._thread.start()
+
+    def _keep(self) -> None:
+        while not self._ending.wait(EVERY_SECONDS):
+            self.try_to_send()
+
+    def end(self, seconds: float) -> bool:
+        """Send nothing more by itself; what is being sent has so many `seconds` to get there.
+        Return whether it is over."""
+        self._ending.set()
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def try_to_send(self) -> None:
+        """Send what is new, and say, once, what does not let it: it is tried again later."""
+        try:
+            with outage.impatient():
+                self.send()
+        except _StoppedError:
+            pass
+        except FileNotFoundError:
+            pass  # the stage has just put it elsewhere: the next look finds it there
+        except (AssayError, OSError) as error:
+            self._say(error)
+
+    def _say(self, error: Exception) -> None:
+        said = error.what if isinstance(error, AssayError) else str(error)
+        if said not in self._said:
+            self._said.add(said)
+            print(f"what is done cannot be kept yet: {said}", file=sys.stderr, flush=True)
+
+    def send(self) -> None:
+        """Send what is new. Raises StoreError, and OSError for what is gone meanwhile."""
+        if not self.folder.is_dir() or not self._is_the_same_work():
+            return
+        for path in sorted(self.folder.rglob("*")):
+            name = path.relative_to(self.folder).as_posix()
+            if path.is_file() and self._is_wanted(name):
+                if name.endswith(_LOGS):
+                    self.pieces.send(name, path)
+                elif "/" not in name:
+                    self._send_file(name, path)
+        if self.contents.checkpoints:
+            self._send_checkpoint()
+        self.sent = True
+
+    def _is_the_same_work(self) -> bool:
+        """Return whether there is work to keep; what is there of other work is removed first."""
+        if not self.contents.identity:
+            return True
+        path = self.folder / self.contents.identity
+        if not path.is_file():
+            return False
+        content = path.read_bytes()
+        if content != self._identity:
+            self.pieces.remove()
+            self._files.clear()
+            self._checkpoint = ""
+            self._send_file(self.contents.identity, path)
+            self._identity = content
+        return True
+
+    def _is_wanted(self, name: str) -> bool:
+        parts = name.split("/")
+        hidden = any(part.startswith(".") or part.endswith(".partial") for part in parts)
+        return not (hidden or set(parts) & set(self.contents.without))
+
+    def _send_file(self, name: str, path: Path) -> None:
+        now = _state(path)
+        if self._files.get(name) != now and not name.endswith(WEIGHT_SUFFIXES):
+            artifacts.publish(path, f"{self.uri}/{_FILES}/{name}", self._advance)
+            self._files[name] = now
+
+    def _advance(self, _count: int) -> None:
+        if self._stopped.is_set():
+            raise _StoppedError
+
+    def _send_checkpoint(self) -> None:
+        """Send the newest checkpoint that has not changed since the last look; what is sent are
+        links to its files, which stay when training removes it for the next one."""
+        folders = self.folder.glob(self.contents.checkpoints)
+        complete = [path for path in folders if (path / self.contents.complete).is_file()]
+        if not complete:
+            return
+        path = max(complete, key=lambda path: _number(path.name))
+        name = path.relative_to(self.folder).as_posix()
+        seen, self._seen = self._seen, (name, [_state(file) for file in _files(path)])
+        if name == self._checkpoint or self._seen != seen:
+            return
+        before, link = self._checkpoint, self.linked / path.name
+        _link(path, link)
+        artifacts.publish(link, f"{self.uri}/{_CHECKPOINTS}/{name}", self._advance)
+        self._checkpoint = name
+        shutil.rmtree(link)
+        if before:
+            self.pieces.remove(f"{_CHECKPOINTS}/{before}/")
+
+    def remove(self) -> None:
+        """Remove all of it: the result is where it belongs. What keeps it from being removed is
+        only said."""
+        self._stopped.set()
+        self.end(STOP_SECONDS)
+        try:
+            self.pieces.remove()
+        except AssayError as error:
+            print(f"{self.uri} is left over: {error.what}", file=sys.stderr, flush=True)
+
+
+def _number(name: str) -> int:
+    digits = name.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else -1
+
+
+def _state(path: Path) -> _Sent:
+    status = path.stat()
+    return _Sent(status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _link(folder: Path, target: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(folder, target, copy_function=_link_or_copy)
+
+
+def _link_or_copy(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except PermissionError:  # a file system without links
+        shutil.copy2(source, target)
+    return target

@@ -1,0 +1,59 @@
+"""A Job whose place another one takes waits in its queue again, and is no failure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.kube import Object, Space
+from tests.cluster.launchers import DONE, Start, last_line, work
+from tests.cluster.node import places
+
+
+@pytest.fixture(name="priorities")
+def priority_classes(space: Space) -> Iterator[tuple[str, str]]:
+    """Two priority classes of the test's own, the lower one first."""
+    names = (f"{space.name}-low", f"{space.name}-high")
+    for value, name in enumerate(names, 1):
+        made: Object = {
+            "apiVersion": "scheduling.k8s.io/v1",
+            "kind": "PriorityClass",
+            "metadata": {"name": name},
+            "value": value * 100,
+        }
+        space.cluster.apply(made)
+    yield names
+    space.cluster.run("delete", "priorityclass", *names)
+
+
+@pytest.fixture(name="preempting")
+def scheduler_that_preempts() -> Iterator[None]:
+    """Has Volcano preempt, and not ask before whether a queue has room for a Job, with which nobody
+    is ever preempted; the scheduler reads its file again when it changes."""
+    path = places.folder("conf") / "volcano-scheduler.conf"
+    usual = path.read_text()
+    path.write_text(usual.replace("enqueue, allocate, backfill", "allocate, preempt, backfill"))
+    yield
+    path.write_text(usual)
+
+
+@pytest.mark.alone
+@pytest.mark.usefixtures("preempting")
+def test_a_preempted_job_waits_and_goes_on(
+    space: Space, start: Start, priorities: tuple[str, str]
+) -> None:
+    (node,) = json.loads(space.cluster.run("get", "nodes", "-o", "json"))["items"]
+    cpu = f"{int(node['status']['allocatable']['cpu']) * 600}m"
+    low, high = priorities
+    script = f"trap 'exit 143' TERM; echo begin; for i in $(seq 30); do sleep 0.5; done; {DONE}"
+    first = start(work("low"), script=script, cpu=cpu, priority_class=low)
+    first.until("begin")
+    second = start(work("high"), script=DONE, cpu=cpu, priority_class=high)
+    assert second.wait() == 0, second.output
+    assert first.wait() == 0, first.output
+    assert "\nfinetune: preempted: the pod was taken off" in first.output
+    assert "a pod of a higher priority took its place" in first.output
+    assert "; the Job waits in its queue again" in first.output
+    assert last_line(first) == last_line(second) == {"digest": "d"}
