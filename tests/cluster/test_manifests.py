@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 import yaml
 
 from tests.cluster import kube
+from tests.cluster.node import places
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 OVERLAYS = sorted(path.name for path in (MANIFESTS / "overlays").iterdir())
@@ -123,11 +126,19 @@ def test_the_server_takes_the_schedules_job(cluster: Any, space: Any, manifests:
     assert [line.split("/")[0] for line in said] == ["configmap", "job.batch"]
 
 
+@pytest.fixture(name="granted")
+def cluster_wide_rights() -> Iterator[None]:
+    """Keeps the ClusterRole, which is one for all overlays, for one test at a time."""
+    with places.held("rights"):
+        yield
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.usefixtures("granted")
 def test_the_launchers_account_may_do_what_the_role_says_and_nothing_else(
-    cluster: Any, manifests: Path, tmp_path: Path, overlay: str
+    cluster: Any, manifests: Path, overlay: str
 ) -> None:
-    name = f"assay-rights-{tmp_path.name[-8:].strip('_').lower().replace('_', '-')}"
+    name = f"assay-rights-{overlay}-{os.getpid()}"
     runner = ACCOUNTS.get(overlay, "pipeline-runner")
     cluster.run("create", "namespace", name)
     try:
