@@ -178,6 +178,16 @@ PAIRS_OF_KEYS = (
 )
 
 
+def test_in_a_mesh_the_overlays_minio_has_no_sidecar() -> None:
+    """As runs have none, which then could not reach it; and with one its Job would never end."""
+    folder = MANIFESTS / "overlays/minio"
+    found = [*documents(folder / "minio.yaml"), *documents(folder / "user.yaml")]
+    templates = [one["spec"]["template"] for one in found if "template" in one["spec"]]
+    assert len(templates) == 2
+    for template in templates:
+        assert template["metadata"]["annotations"]["sidecar.istio.io/inject"] == "false"
+
+
 def generate_keys(folder: Path) -> dict[str, str]:
     """Return all keys that the overlay's script leaves in a folder."""
     folder.mkdir(exist_ok=True)

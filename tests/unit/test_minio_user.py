@@ -13,6 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from assay import store
+from assay.demo import minio_server
+from assay.errors import StoreError
 from assay.store import s3
 from tests import minio
 
@@ -102,6 +104,30 @@ def test_it_can_make_no_user(made: minio.Minio) -> None:
     done = make_user(made, AWS_ACCESS_KEY_ID="another", **keys)
     assert done.returncode == 1
     assert "AccessDenied" in done.stderr
+
+
+def test_keys_that_were_the_roots_go_on_as_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a MinIO that was brought up when there was one pair of keys for all: its data are read."""
+    uri, path = "minio://assay/of/earlier", tmp_path / "file"
+    path.write_text("of earlier")
+    with minio.serve(tmp_path / "minio") as old:
+        for name, value in old.environment.items():
+            monkeypatch.setenv(name, value)
+        store.make_bucket("minio://assay")
+        store.publish(path, uri)
+    monkeypatch.setattr(minio_server, "USER", "root-of-now")
+    monkeypatch.setattr(minio_server, "PASSWORD", "secret-of-the-root")
+    with minio.serve(tmp_path / "minio") as now:
+        keys = {name: value for name, value in old.environment.items() if "KEY" in name}
+        root = {"MINIO_ROOT_USER": "root-of-now", "MINIO_ROOT_PASSWORD": "secret-of-the-root"}
+        done = make_user(now, **root, **keys)
+        assert done.returncode == 0, done.stderr
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", now.address)
+        assert store.fetch(uri, tmp_path / "back").read_text() == "of earlier"
+        with pytest.raises(StoreError, match="AccessDenied"):
+            store.make_bucket("minio://one-more")
 
 
 @pytest.mark.parametrize(
