@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from assay.cli.main import main
-from assay.errors import JudgeError
+from assay.errors import JudgeError, StageError
 from assay.judge import JudgeSettings, check, judge, judge_pairs, verdicts
 from assay.judge.contract import ReplyError, parse
 from assay.judge.outcome import CallError, read_reply
@@ -129,6 +130,8 @@ def settings_for(url: str, **changed: object) -> JudgeSettings:
         "api_key_env": "",
         "self_test": False,
         "flip_sample": 0,
+        "max_wait_s": 0.0,
+        "outage_s": 0.0,
     }
     return JudgeSettings(**(asked | {"retries": 0, "max_unscored": 1.0} | changed))  # type: ignore[arg-type]
 
@@ -149,7 +152,8 @@ def judged(answer: Answer, folder: Path) -> Verdict:
 def test_a_verdict_is_kept_whatever_stands_beside_it(body: bytes, tmp_path: Path) -> None:
     row = judged(Answer(body=body), tmp_path)
     assert row.values == dict.fromkeys(DIMENSIONS, 7)
-    assert (row.prompt_tokens, row.output_tokens) == (0, 0)
+    assert row.estimated
+    assert min(row.prompt_tokens, row.output_tokens) > 0
 
 
 @pytest.mark.parametrize("body", UNSCORED.values(), ids=UNSCORED)
@@ -187,7 +191,11 @@ def test_a_body_at_the_edge_of_what_can_be_read_has_a_cause(
 def test_any_header_leaves_a_verdict_or_a_cause(
     headers: dict[str, str], status: int, tmp_path: Path
 ) -> None:
-    row = judged(Answer(status=status, headers=headers, body=completion(GOOD)), tmp_path)
+    answer = Answer(status=status, headers=headers, body=completion(GOOD))
+    # an endpoint that asks to wait for too long ends the stage, and its log says why
+    with suppress(StageError):
+        judged(answer, tmp_path)
+    row = verdicts(tmp_path / "verdicts.jsonl")["s0"]
     assert row.values or row.unscored
 
 

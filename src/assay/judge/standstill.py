@@ -27,7 +27,7 @@ LONGEST_PAUSE_S = {"limit": 30.0, "away": 5.0}
 MOST_QUOTED = 100
 
 Halt = Literal["limit", "away"]
-Tell = Callable[[str], None]
+TellText = Callable[[str], None]
 
 
 @dataclass(kw_only=True)
@@ -62,7 +62,7 @@ class Standstill:
     """
 
     def __init__(
-        self, settings: JudgeSettings, tell: Tell, wall: Callable[[], float] = time.time
+        self, settings: JudgeSettings, tell: TellText, wall: Callable[[], float] = time.time
     ) -> None:
         self.ended: CallError | None = None
         self._passes = 0

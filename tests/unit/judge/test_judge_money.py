@@ -393,7 +393,12 @@ def test_what_brought_no_verdict_is_estimated_too(
 def test_what_was_not_answered_costs_nothing(answer: Answer, files: Make, tmp_path: Path) -> None:
     with serving(lambda _: answer) as endpoint:
         asked = settings_for(
-            endpoint.url, prices={"fake": PRICE}, max_cost=0.1, retries=0, max_tokens=4000
+            endpoint.url,
+            prices={"fake": PRICE},
+            max_cost=0.1,
+            retries=0,
+            max_wait_s=0.0,
+            max_tokens=4000,
         )
         judge(*files(20), tmp_path / "v.jsonl", asked)
     rows = verdicts(tmp_path / "v.jsonl").values()
