@@ -105,7 +105,7 @@ def test_a_worker_has_the_keys_of_a_user_that_may_use_the_bucket_alone(
     space.cluster.run("wait", "-n", space.name, *complete)
     launcher = start(work(), script=WORKER + DONE)
     assert launcher.wait() == 0, launcher.output
-    assert "refused: s3://not-assay/file: the store says" in launcher.output
+    assert "refused: s3://not-assay/file: the store says AccessDenied" in launcher.output
     assert "keys of the root" not in launcher.output
     in_reach(space, applied, monkeypatch)
     assert store.fetch("s3://assay/of/the-worker", tmp_path / "back").read_text() == "of the worker"
