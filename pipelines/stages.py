@@ -14,6 +14,7 @@ from components.room import give_room
 from components.score import SCORING
 from pipelines.form import Given
 
+ASKS_THE_JUDGE = ("assay/judge", "asked")
 STORE_SECRET = "assay-store"  # noqa: S105  its name
 STORE = {
     name: name
@@ -29,7 +30,8 @@ STORE = {
 
 def give_judge_key(task: dsl.PipelineTask, secret: str) -> dsl.PipelineTask:
     """Pass the judge's key and its headers' values to `task` from a Kubernetes Secret; locally they
-    are in the environment."""
+    are in the environment. A NetworkPolicy knows its pod by the label."""
+    kubernetes.add_pod_label(task, *ASKS_THE_JUDGE)
     kubernetes.use_secret_as_env(task, secret, dict(JUDGE_VARIABLES), optional=True)
     return task
 

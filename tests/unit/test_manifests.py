@@ -35,14 +35,26 @@ def of_kind(kind: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=lambda path: path.parent.name)
 def test_what_a_kustomization_names_is_there(path: Path) -> None:
     (kustomization,) = documents(path)
-    for resource in kustomization["resources"]:
+    listed = kustomization["resources"]
+    generated = [
+        name.split("=")[-1]
+        for kind in ("configMapGenerator", "secretGenerator")
+        for found in kustomization.get(kind, [])
+        for name in (*found.get("files", ()), *found.get("envs", ()))
+    ]
+    for resource in listed:
         target = (path.parent / resource).resolve()
         assert target.is_file() or (target / "kustomization.yaml").is_file(), resource
-    made = [
-        name for found in kustomization.get("configMapGenerator", []) for name in found["files"]
-    ]
-    listed = {*kustomization["resources"], *made, path.name}
-    assert {file.name for file in path.parent.glob("*.yaml")} <= listed
+    assert {file.name for file in path.parent.glob("*.yaml")} <= {*listed, *generated, path.name}
+    lacking = {name for name in generated if not (path.parent / name).is_file()}
+    assert lacking <= ignored_by_git(path.parent, lacking)
+
+
+def ignored_by_git(folder: Path, names: set[str]) -> set[str]:
+    """Return which files would not be committed: those that hold what is a user's own."""
+    command = ["git", "check-ignore", *(sorted(names) or ["none"])]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return set(done.stdout.split())
 
 
 def test_the_launcher_may_do_what_it_needs_and_no_more() -> None:
@@ -95,16 +107,18 @@ def test_no_secret_is_in_the_repository() -> None:
         ["git", "ls-files", "manifests"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout.split()  # fmt: skip
-    assert not [name for name in tracked if name.endswith("store.env")]
+    assert not [name for name in tracked if name.endswith((".env", "registry.json"))]
     assert not of_kind("Secret")
-    example = settings(MANIFESTS / "overlays/s3/store.env.example")
-    assert example["AWS_ACCESS_KEY_ID"] == example["AWS_SECRET_ACCESS_KEY"] == ""
+    for path in MANIFESTS.rglob("store.env.example"):
+        example = settings(path)
+        assert example["AWS_ACCESS_KEY_ID"] == example["AWS_SECRET_ACCESS_KEY"] == ""
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
 def test_the_launcher_of_kfp_reads_the_secret_that_the_overlay_makes(overlay: Path) -> None:
     (kustomization,) = documents(overlay / "kustomization.yaml")
-    (generated,) = kustomization["secretGenerator"]
+    generated, *_ = kustomization["secretGenerator"]
+    assert generated["envs"] == ["store.env"]
     assert generated["options"]["disableNameSuffixHash"] is True
     (launcher,) = documents(overlay / "kfp-launcher.yaml")
     scheme = launcher["data"]["defaultPipelineRoot"].split(":")[0]
@@ -115,39 +129,89 @@ def test_the_launcher_of_kfp_reads_the_secret_that_the_overlay_makes(overlay: Pa
     assert reference["secretKeyKey"] == "AWS_SECRET_ACCESS_KEY"
 
 
-def test_the_examples_of_one_store_agree() -> None:
-    (launcher,) = documents(MANIFESTS / "overlays/s3/kfp-launcher.yaml")
+@pytest.mark.parametrize("overlay", ["s3", "profile"])
+def test_the_examples_of_one_store_agree(overlay: str) -> None:
+    (launcher,) = documents(MANIFESTS / "overlays" / overlay / "kfp-launcher.yaml")
     store = yaml.safe_load(launcher["data"]["providers"])["s3"]["default"]
-    example = settings(MANIFESTS / "overlays/s3/store.env.example")
+    example = settings(MANIFESTS / "overlays" / overlay / "store.env.example")
     assert store["endpoint"] == example["AWS_ENDPOINT_URL_S3"]
     assert store["region"] == example["AWS_REGION"]
 
 
 def test_the_keys_of_minio_are_random_and_kept(tmp_path: Path) -> None:
-    def generate(folder: Path) -> dict[str, str]:
-        folder.mkdir(exist_ok=True)
-        script = folder / "keys.sh"
-        script.write_bytes((MANIFESTS / "overlays/minio/keys.sh").read_bytes())
-        subprocess.run(["sh", str(script)], check=True)
-        assert (folder / "store.env").stat().st_mode & 0o077 == 0
-        return settings(folder / "store.env")
-
-    first, again, other = (generate(tmp_path / name) for name in ("a", "a", "b"))
+    first, again, other = (generate_keys(tmp_path / name) for name in ("a", "a", "b"))
     assert first == again
-    assert first["AWS_SECRET_ACCESS_KEY"] != other["AWS_SECRET_ACCESS_KEY"]
-    assert len(first["AWS_SECRET_ACCESS_KEY"]) == 40
-    assert len(first["AWS_ACCESS_KEY_ID"]) == 20
+    for key, secret in PAIRS_OF_KEYS:
+        assert first[secret] != other[secret]
+        assert (len(first[key]), len(first[secret])) == (20, 40)
     (service,) = of_kind("Service")
     port = service["spec"]["ports"][0]["port"]
     assert first["AWS_ENDPOINT_URL_S3"] == f"http://{service['metadata']['name']}:{port}"
 
 
-@pytest.mark.parametrize(("kind", "image"), [("Deployment", "minio"), ("Job", "cpu")])
+def test_the_runs_have_not_the_keys_of_minios_root(tmp_path: Path) -> None:
+    made = generate_keys(tmp_path / "new")
+    (root_key, root_secret), (key, secret) = PAIRS_OF_KEYS
+    assert made[root_key] != made[key]
+    assert made[root_secret] != made[secret]
+    launchers = [found for found in of_kind("ConfigMap") if "assay-minio\n" in str(found)]
+    assert not launchers
+    using = [name for name, pod in pods().items() if "{'name': 'assay-minio'}" in str(pod)]
+    assert sorted(using) == ["assay-minio", "assay-minio-user"]
+
+
+def test_keys_that_were_the_roots_become_the_users(tmp_path: Path) -> None:
+    """Of a MinIO that was brought up when there was one pair of keys for all."""
+    folder = tmp_path / "old"
+    folder.mkdir()
+    old = "AWS_ACCESS_KEY_ID=root\nAWS_SECRET_ACCESS_KEY=secret\n"
+    (folder / "store.env").write_text(old)
+    made = generate_keys(folder)
+    assert (folder / "store.env").read_text() == old
+    assert made["MINIO_ROOT_USER"] != "root"
+    assert made["MINIO_ROOT_PASSWORD"] != "secret"
+
+
+PAIRS_OF_KEYS = (
+    ("MINIO_ROOT_USER", "MINIO_ROOT_PASSWORD"),
+    ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+)
+
+
+def test_in_a_mesh_the_overlays_minio_has_no_sidecar() -> None:
+    """As runs have none, which then could not reach it; and with one its Job would never end."""
+    folder = MANIFESTS / "overlays/minio"
+    found = [*documents(folder / "minio.yaml"), *documents(folder / "user.yaml")]
+    templates = [one["spec"]["template"] for one in found if "template" in one["spec"]]
+    assert len(templates) == 2
+    for template in templates:
+        assert template["metadata"]["annotations"]["sidecar.istio.io/inject"] == "false"
+
+
+def generate_keys(folder: Path) -> dict[str, str]:
+    """Return all keys that the overlay's script leaves in a folder."""
+    folder.mkdir(exist_ok=True)
+    script = folder / "keys.sh"
+    script.write_bytes((MANIFESTS / "overlays/minio/keys.sh").read_bytes())
+    subprocess.run(["sh", str(script)], check=True)
+    assert (folder / "minio.env").stat().st_mode & 0o077 == 0
+    return settings(folder / "minio.env") | settings(folder / "store.env")
+
+
+def pods() -> dict[str, dict[str, Any]]:
+    """Return the pods of what the manifests run, by name."""
+    owners = (*of_kind("Deployment"), *of_kind("Job"))
+    return {owner["metadata"]["name"]: owner["spec"]["template"]["spec"] for owner in owners}
+
+
+@pytest.mark.parametrize(
+    ("name", "image"),
+    [("assay-minio", "minio"), ("assay-minio-user", "cpu"), ("assay-schedule", "cpu")],
+)
 def test_a_pod_runs_at_the_packages_version_with_nothing_it_does_not_need(
-    kind: str, image: str
+    name: str, image: str
 ) -> None:
-    (owner,) = of_kind(kind)
-    pod = owner["spec"]["template"]["spec"]
+    pod = pods()[name]
     (container,) = pod["containers"]
     assert container["image"] == f"assay-{image}:{__version__}"
     assert pod["automountServiceAccountToken"] is False
@@ -162,8 +226,7 @@ def test_a_pod_runs_at_the_packages_version_with_nothing_it_does_not_need(
 def test_the_schedules_example_is_a_configuration() -> None:
     (schedule,) = documents(MANIFESTS / "schedule/schedule.yaml")
     assert config.load(MANIFESTS / "schedule" / schedule["config"])
-    (job,) = of_kind("Job")
-    (container,) = job["spec"]["template"]["spec"]["containers"]
+    (container,) = pods()["assay-schedule"]["containers"]
     assert container["command"][:3] == ["assay", "schedule", "apply"]
 
 

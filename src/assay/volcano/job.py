@@ -134,9 +134,13 @@ def _template(
             {"name": "assay-shm", "emptyDir": {"medium": "Memory"}},
         ],
     }
-    labels = _labels(work, launcher)
+    # in a mesh a sidecar would outlive the worker and keep the Job from its end
+    metadata = {
+        "labels": _labels(work, launcher),
+        "annotations": {"sidecar.istio.io/inject": "false"},
+    }
     return {
-        "metadata": {"labels": labels},
+        "metadata": metadata,
         "spec": {k: v for k, v in spec.items() if v is not None},
     }
 

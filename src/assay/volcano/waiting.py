@@ -27,6 +27,8 @@ _CANNOT_START = {
 _TELLING = {"FailedCreate", "Unschedulable", "FailedScheduling"}
 _NEVER = datetime.fromtimestamp(0, UTC)
 _FRESH = timedelta(seconds=60)
+# what a LimitRange refuses
+_BOUND = re.compile(r'pods "[^"]*" is forbidden: (.*(?:usage|ratio) per (?:Container|Pod) is .*)')
 _QUOTA = re.compile(r"exceeded quota: ([^,]+), requested: (.*?), used: .*?, limited: (.*)")
 
 
@@ -105,6 +107,11 @@ def hopeless(events: Iterable[str]) -> InputError | None:
             name = match[1]
             return InputError(
                 f"the cluster has no priority class {name}", "Correct cluster.priority_class"
+            )
+        if match := _BOUND.search(event):
+            return InputError(
+                f"the namespace's limits refuse a worker: {match[1]}",
+                "Set cluster.cpu and cluster.memory within them, or have them changed",
             )
         if match := _QUOTA.search(event):
             quota, wanted, limits = match.groups()

@@ -57,6 +57,7 @@ def test_the_judges_health_is_told_in_every_format(run: Path) -> None:
     report(run)
     document = store.read_json(run / "report.json")
     unsaid: dict[str, object] = {"directions": {}, "flips": None, "calibration": {}}
+    unsaid |= {"estimated": 0, "spent": None, "max_cost": 0.0, "waited_s": 0.0}
     assert document["judging"]["candidate"] == summary | unsaid
     for page in pages(run):
         assert "Qwen3-32B at 127.0.0.1:8080" in page

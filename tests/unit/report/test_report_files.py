@@ -91,7 +91,7 @@ def test_without_a_baseline_the_candidate_stands_alone(run: Path) -> None:
     shutil.rmtree(run / "baseline")
     written = report(run)
     assert written.conclusion.tone == "alone"
-    assert written.conclusion.detail.startswith("Overall: 8.83 (95% interval 7.40 to 9.70).")
+    assert written.conclusion.detail.startswith("Overall: 8.83 (95% interval 7.47 to 9.70).")
     assert "Few samples: 24. The intervals are wide." in [c.text for c in written.cautions]
     assert [side.side for side in written.sides] == ["candidate"]
     assert written.regressions == ()

@@ -187,6 +187,35 @@ def test_only_a_quota_that_never_suffices_is_hopeless(used: str, limited: str, n
 
 
 @pytest.mark.parametrize(
+    "bound",
+    [
+        "maximum memory usage per Container is 1Gi, but limit is 1500Mi",
+        "maximum memory usage per Container is 1Gi, but no limit is specified",
+        "minimum cpu usage per Pod is 1, but request is 20m",
+        "cpu max limit to request ratio per Container is 2, but provided ratio is 4.000000",
+        "[maximum cpu usage per Container is 1, but limit is 2, "
+        "maximum memory usage per Container is 1Gi, but limit is 2Gi]",
+    ],
+)
+def test_what_a_limit_range_refuses_is_hopeless(bound: str) -> None:
+    error = waiting.hopeless([f'pods "assay-finetune-0" is forbidden: {bound}'])
+    assert error is not None
+    assert bound in str(error)
+    assert "cluster.memory" in error.remedy
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'pods "p" is forbidden: error looking up service account team/runner: not found',
+        "0/2 nodes are available: maximum of volumes",
+    ],
+)
+def test_what_may_pass_is_waited_for(said: str) -> None:
+    assert waiting.hopeless([said]) is None
+
+
+@pytest.mark.parametrize(
     ("asked", "limited", "never"),
     [
         ("requests.cpu=2e-1", "requests.cpu=1e-1", True),

@@ -99,6 +99,12 @@ def test_retries(retries: int, action: str) -> None:
     assert {policy["action"] for policy in others} == {action}
 
 
+def test_a_mesh_gives_a_worker_no_sidecar() -> None:
+    """One would outlive the worker, and the Job would never end."""
+    for task in made(nodes=2)["spec"]["tasks"]:
+        assert task["template"]["metadata"]["annotations"]["sidecar.istio.io/inject"] == "false"
+
+
 WORKFLOW = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "name": "run", "uid": "w"}
 POD = {"apiVersion": "v1", "kind": "Pod", "name": "launcher", "uid": "u"}
 
