@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from assay import store
-from assay.errors import StageError
 from assay.judge import earlier, learned, rubric
-from assay.judge.causes import LIMITED
 from assay.judge.cost import Budget, price_of
 from assay.judge.dialect import Dialect, dropped, with_dropped
 from assay.judge.log import (
@@ -32,11 +30,11 @@ from assay.judge.log import (
     rows,
     verdicts,
 )
-from assay.judge.outcome import CallError
 from assay.judge.purse import Expected, Purse, Usual, refusal
 from assay.judge.session import Session, to_nobody
 from assay.judge.settings import JudgeSettings
 from assay.judge.standstill import FEWEST
+from assay.judge.unscored import describe, given_up, hopeless
 from assay.judge.verdict import give
 from assay.progress import Tracker, clock
 from assay.records import THOUGHT_UNENDED, Case, Verdict
@@ -201,18 +199,7 @@ class Hearing:
             finally:
                 self.waited_s += session.standstill.waited_s
             if session.ended:
-                raise self._given_up(session.ended)
-
-    def _given_up(self, ended: CallError) -> StageError:
-        rest = "only what is missing is asked"
-        raise_it = "raise judge.max_wait_s, or the limit itself"
-        return StageError(
-            f"The judge {self.settings.model} at {self.settings.endpoint} gives no more verdicts: "
-            f"{ended.cause}: {ended}",
-            f"Run the same command again after that: {rest}. Or {raise_it}"
-            if ended.cause == LIMITED
-            else f"Run the same command again once it is up: {rest}. Or raise judge.outage_s",
-        )
+                raise given_up(self.settings, session.ended)
 
     async def _verdict(self, session: Session, purse: Purse, name: str, case: Case) -> Verdict:
         if cause := case[1].unanswered:
@@ -243,11 +230,7 @@ class Hearing:
         self._causes.update(list(verdict.unscored.values())[:1])
         failed = self._causes.total() - self._causes[NOT_JUDGED] - self._causes[THOUGHT_UNENDED]
         if self._given == failed == HOPELESS and self.settings.max_unscored < 1:
-            raise StageError(
-                f"None of the first {HOPELESS} verdicts has a score ({describe(self._causes)}), "
-                f"the last one: {verdict.commentary}",
-                "Correct the cause and run the same command again: only these are asked again",
-            )
+            raise hopeless(HOPELESS, self._causes, verdict.commentary)
 
     def note(self, session: Session | None = None) -> str:
         """Return what has no score so far, by cause, what of the cap is spent, and how long the
@@ -286,40 +269,3 @@ async def _all(work: Callable[[], Coroutine[None, None, None]], count: int) -> N
 def _is_refused(row: Verdict) -> bool:
     """Whether the cap let nothing be asked: then what its id came to before still holds."""
     return not row.attempts and NOT_JUDGED in row.unscored.values()
-
-
-def describe(causes: Mapping[str, int]) -> str:
-    """Return how many verdicts have no score, by cause, as one line; "" where all have one."""
-    return ", ".join(f"{count} {cause}" for cause, count in sorted(causes.items()))
-
-
-def check_share(
-    unscored: Mapping[str, int], total: int, settings: JudgeSettings, out: Path, budget: Budget
-) -> None:
-    """Raise StageError where more than settings.max_unscored of the `total` have no score, but
-    for those without an answer, which is not the judge's failure."""
-    failed = sum(unscored.values()) - unscored.get(THOUGHT_UNENDED, 0)
-    if failed > settings.max_unscored * total:
-        if 2 * unscored.get(NOT_JUDGED, 0) > failed and budget.capped:
-            raise _capped(unscored, total, budget)
-        example = _example(out)
-        raise StageError(
-            f"{failed} of {total} verdicts have no score ({describe(unscored)})"
-            f"{example}; the commentary in {out.name} says why",
-            "Correct the cause and run the same command again: only these are asked again",
-        )
-
-
-def _capped(unscored: Mapping[str, int], total: int, budget: Budget) -> StageError:
-    scored = total - sum(unscored.values())
-    return StageError(
-        f"judge.max_cost = {budget.most:g} ended the judging: {scored} of {total} verdicts have a "
-        f"score ({describe(unscored)}); the whole run: {budget}",
-        "Raise judge.max_cost and run the same command again: what is paid for stays",
-    )
-
-
-def _example(log: Path) -> str:
-    """Quote the first failure: the log of a task that fails on a cluster goes with its pod."""
-    failed = (row for row in verdicts(log).values() if row.unscored and row.commentary)
-    return next((f", such as id={row.id}, {row.commentary}" for row in failed), "")

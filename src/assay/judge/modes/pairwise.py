@@ -14,7 +14,7 @@ from assay import cases, progress, store
 from assay.folder import PAIRING, PAIRS, SECOND_PAIRS, TRIALS
 from assay.judge.cost import Budget, Price, by_batch
 from assay.judge.flips import Flips, compare, judge_again
-from assay.judge.hearing import Hearing, Keyed, check_share
+from assay.judge.hearing import Hearing, Keyed
 from assay.judge.ledger import budget_beside
 from assay.judge.log import alone, bring, not_judged, pending, verdicts
 from assay.judge.mode import Calls, JudgeJob, JudgeMode, priced
@@ -23,6 +23,7 @@ from assay.judge.pair_verdict import LOSS, WIN, WIN_RATE, Preference, give, pref
 from assay.judge.purse import Expected
 from assay.judge.session import Session, prompt_tokens
 from assay.judge.settings import JudgeSettings
+from assay.judge.unscored import check_share
 from assay.progress import Listener
 from assay.records import SIDES, Case, Prediction, Verdict
 

@@ -12,12 +12,13 @@ from assay.judge import anchors, flips, health, labelled, rubric
 from assay.judge.access import check_access
 from assay.judge.cost import Budget
 from assay.judge.earlier import identities
-from assay.judge.hearing import Hearing, Keyed, check_share
+from assay.judge.hearing import Hearing, Keyed
 from assay.judge.ledger import budget_beside
 from assay.judge.log import alone, bring, carry_over, identity, pending, verdicts
 from assay.judge.mode import Calls, JudgeJob, JudgeMode, priced
 from assay.judge.settings import JudgeSettings
 from assay.judge.summary import JudgeSummary, summarise
+from assay.judge.unscored import check_share
 from assay.progress import Listener
 from assay.records import SIDES, Case, Side, Verdict
 
