@@ -108,22 +108,24 @@ class Session:
         """Return the judge's reply of the JSON schema `form`, after as many retries as are
         allowed; what the endpoint as a whole has to be waited for is none of them. Raises
         CallError."""
-        attempt, answered, one = 0, 0, Asking()
+        attempt, answered, asking = 0, 0, Asking()
         while True:
-            one.last = attempt == self.settings.retries
+            asking.last = attempt == self.settings.retries
             try:
-                return await self._request(chat, form, bill, one)
+                return await self._request(chat, form, bill, asking)
             except CallError as error:
                 answered += error.answered
-                own = not error.held or self.standstill.goes_on(one)
-                if not error.transient or answered > ONCE or (one.last and own):
+                own = not error.held or self.standstill.goes_on(asking)
+                if not error.transient or answered > ONCE or (asking.last and own):
                     raise
                 if not error.held:  # else its turn comes when it may be asked again
                     await asyncio.sleep(wait_s(attempt, error.wait))
                 attempt += own
 
-    async def _request(self, chat: Chat, form: Mapping[str, Any], bill: Bill, one: Asking) -> Reply:
-        directly = partial(self._directly, chat, form, bill, one)
+    async def _request(
+        self, chat: Chat, form: Mapping[str, Any], bill: Bill, asking: Asking
+    ) -> Reply:
+        directly = partial(self._directly, chat, form, bill, asking)
         if self.batches is None:
             return await directly()
         if self.purse:
@@ -137,12 +139,12 @@ class Session:
         self._pay(chat, brought, bill, cut=cut, by_batch=True)
 
     async def _directly(
-        self, chat: Chat, form: Mapping[str, Any], bill: Bill, one: Asking
+        self, chat: Chat, form: Mapping[str, Any], bill: Bill, asking: Asking
     ) -> Reply:
         async with self.throttle.slot() as epoch, self._turn(chat) as expected:
             if self.purse:
                 self.purse.check()
-            sent = self.standstill.sent(one)
+            sent = self.standstill.sent(asking)
             bill.attempts += 1
             self.bill.attempts += 1
             try:
@@ -152,7 +154,7 @@ class Session:
                 if error.cause == "rate_limited" or error.wait is not None:
                     self.throttle.slowed(epoch)
                 flying = self.throttle.flying
-                error.held = self.standstill.failed(error, sent, one, flying)
+                error.held = self.standstill.failed(error, sent, asking, flying)
                 raise
             self.throttle.passed(epoch)
             if self.standstill.passed(sent) == "limit":

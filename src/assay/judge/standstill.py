@@ -100,15 +100,15 @@ class Standstill:
                 return
         yield False
 
-    def goes_on(self, one: Asking) -> bool:
+    def goes_on(self, asking: Asking) -> bool:
         """Whether others have passed since this request had to wait before: then what it is
         refused is its own."""
-        before, one.waited = one.waited, self._passes
+        before, asking.waited = asking.waited, self._passes
         return before not in (-1, self._passes)
 
-    def sent(self, one: Asking) -> float:
+    def sent(self, asking: Asking) -> float:
         """Note that a request leaves, and return when."""
-        one.sent = self._passes
+        asking.sent = self._passes
         return _now()
 
     def passed(self, sent: float) -> Halt | None:
@@ -123,7 +123,7 @@ class Standstill:
         self._release()
         return kind
 
-    def failed(self, error: CallError, sent: float, one: Asking, flying: int) -> bool:
+    def failed(self, error: CallError, sent: float, asking: Asking, flying: int) -> bool:
         """Note a request that was `sent` then, and failed, one of so many `flying`. Return whether
         it is the endpoint that has to be waited for."""
         kind = _kind_of(error) or ("away" if self._hold and error.transient else None)
@@ -131,9 +131,9 @@ class Standstill:
             if not error.transient:
                 self.passed(sent)
             return False
-        self._failing.add(one)
+        self._failing.add(asking)
         if self._hold is None:
-            if not self._begins(kind, error, one, flying):
+            if not self._begins(kind, error, asking, flying):
                 return False
             since = _now() if self._since is None else self._since
             self._hold = _Hold(kind=kind, begun=_now(), since=since, until=0.0, error=error)
@@ -145,11 +145,11 @@ class Standstill:
             self._put_off(self._hold, kind, error)  # it was asked before, and told a longer wait
         return self.held
 
-    def _begins(self, kind: Halt, error: CallError, one: Asking, flying: int) -> bool:
+    def _begins(self, kind: Halt, error: CallError, asking: Asking, flying: int) -> bool:
         if self._since is not None or (kind == "limit" and _asks(error)):
             return True
-        before, one.failed = one.failed, self._passes if one.failed < 0 else one.failed
-        used_up = one.last and self._passes == (one.sent if before < 0 else before)
+        before, asking.failed = asking.failed, self._passes if asking.failed < 0 else asking.failed
+        used_up = asking.last and self._passes == (asking.sent if before < 0 else before)
         # some endpoints refuse a share of all requests by their limit, whatever the load
         wide = flying if kind == "away" else self._concurrency
         many = len(self._failing) >= max(FEWEST, wide)
