@@ -42,6 +42,7 @@ from assay.progress import Tracker, clock
 from assay.records import THOUGHT_UNENDED, Case, Verdict
 
 HOPELESS = 30
+TIMEOUT = "timeout"
 
 Keyed = tuple[str, Case]
 Give = Callable[[Session, Case, str], Coroutine[None, None, Verdict]]
@@ -207,12 +208,13 @@ class Hearing:
     def _given_up(self, ended: CallError) -> StageError:
         rest = "only what is missing is asked"
         raise_it = "raise judge.max_wait_s, or the limit itself"
+        slow = ". If it is only slow, raise judge.timeout_s" if ended.cause == TIMEOUT else ""
         return StageError(
             f"The judge {self.settings.model} at {self.settings.endpoint} gives no more verdicts: "
             f"{ended.cause}: {ended}",
             f"Run the same command again after that: {rest}. Or {raise_it}"
             if ended.cause == LIMITED
-            else f"Run the same command again once it is up: {rest}. Or raise judge.outage_s",
+            else f"Run the same command again once it is up: {rest}{slow}. Or raise judge.outage_s",
         )
 
     async def _verdict(self, session: Session, purse: Purse, name: str, case: Case) -> Verdict:

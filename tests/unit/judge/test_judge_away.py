@@ -75,6 +75,14 @@ def test_one_that_stays_away_ends_the_stage_with_all_that_is_paid(
     assert len(endpoint.requests) == 35
 
 
+def test_one_that_is_too_slow_is_told_of_its_time(files: Make, tmp_path: Path) -> None:
+    with serving(lambda _: chat(scores(), delay=0.3)) as endpoint:
+        settings = settings_for(endpoint.url, outage_s=0.2, timeout_s=0.1, max_unscored=0.5)
+        with pytest.raises(StageError) as ended:
+            judge(*files(4), tmp_path / "verdicts.jsonl", settings)
+    assert "raise judge.timeout_s" in ended.value.remedy
+
+
 def test_a_limit_of_a_day_ends_the_stage_and_names_the_time(files: Make, tmp_path: Path) -> None:
     out = tmp_path / "verdicts.jsonl"
     daily = error(429, "Limit of requests per day (RPD)", headers={"Retry-After": "86400"})
