@@ -7,6 +7,7 @@ import re
 from assay.judge.refusal import Refusal
 from assay.judge.waits import asked
 
+TIMEOUT = "timeout"
 CONTENT_FILTER, OVERFLOW, NOT_FOUND, LIMITED = (
     "content_filter",
     "context_overflow",
@@ -125,7 +126,7 @@ def cause_of(refusal: Refusal) -> str:
     if refusal.unclear and (cause := _cause_of_words(refusal)):
         return cause
     if status in (408, 504):
-        return "timeout"
+        return TIMEOUT
     if status in _PASSING or (status >= 500 and status not in (501, 505)):
         return "server_error"
     return _cause_of_rejection(refusal)

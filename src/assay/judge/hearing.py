@@ -192,8 +192,9 @@ class Hearing:
                         self._count(verdict)
                         tracker.advance(1 + len(twins), note=self.note(session))
 
-            # twice as many as may be in flight: some wait to ask again, and hold no place
-            workers = max(FEWEST, 2 * self.settings.concurrency)
+            # twice as many as may be in flight: some wait to ask again, and hold no place; and more
+            # than those that may fail by their own fault and be taken for the endpoint's
+            workers = max(2 * FEWEST, 2 * self.settings.concurrency)
             try:
                 await _all(work, min(len(todo.todo), len(todo.todo) if batches else workers))
             finally:

@@ -23,7 +23,7 @@ from assay.judge.purse import Expected, Purse
 from assay.judge.rubric import Rubric
 from assay.judge.settings import JudgeSettings
 from assay.judge.standstill import Asking, Standstill
-from assay.judge.throttle import Meter, Throttle, wait_s
+from assay.judge.throttle import Epoch, Meter, Throttle, wait_s
 from assay.records import Case
 
 ONCE = 1  # so often is asked again what an endpoint may have been paid for
@@ -78,6 +78,7 @@ class Session:
         self.batches: Batches | None = None
         self.purse = purse
         self._replies = 0
+        self._passed: tuple[Chat, Mapping[str, Any]] | None = None  # the last that was answered
         self._requests = Meter(settings.requests_per_minute)
         self._tokens = Meter(settings.tokens_per_minute)
 
@@ -115,11 +116,11 @@ class Session:
                 return await self._request(chat, form, bill, asking)
             except CallError as error:
                 answered += error.answered
-                own = not error.held or self.standstill.goes_on(asking)
+                own = self.standstill.is_own(error, asking)
                 if not error.transient or answered > ONCE or (asking.last and own):
                     raise
-                if not error.held:  # else its turn comes when it may be asked again
-                    await asyncio.sleep(wait_s(attempt, error.wait))
+                # where all wait, those go first that were not asked yet: they may well pass
+                await asyncio.sleep(0 if error.held else wait_s(attempt, error.wait))
                 attempt += own
 
     async def _request(
@@ -141,28 +142,49 @@ class Session:
     async def _directly(
         self, chat: Chat, form: Mapping[str, Any], bill: Bill, asking: Asking
     ) -> Reply:
-        async with self.throttle.slot() as epoch, self._turn(chat) as expected:
-            if self.purse:
-                self.purse.check()
-            sent = self.standstill.sent(asking)
-            bill.attempts += 1
-            self.bill.attempts += 1
-            try:
-                reply = await self._ask(chat, form)
-            except CallError as error:
-                self._pay(chat, error, bill, cut=error.cause == "truncated")
-                if error.cause == "rate_limited" or error.wait is not None:
-                    self.throttle.slowed(epoch)
-                flying = self.throttle.flying
-                error.held = self.standstill.failed(error, sent, asking, flying)
-                raise
-            self.throttle.passed(epoch)
-            if self.standstill.passed(sent) == "limit":
-                self.throttle.restart()
-        usage = self._pay(chat, reply, bill)
-        self._replies += 1
+        async with self.throttle.slot() as epoch, self._turn(chat) as (expected, finds_out):
+            if finds_out and self._passed and self.standstill.doubted:
+                await self._ask_what_passed(*self._passed, bill, asking, epoch)
+            reply, usage = await self._sent(chat, form, bill, asking, epoch)
+        self._passed = chat, form
         self._tokens.correct(usage.prompt + usage.output - expected)
         return reply
+
+    async def _ask_what_passed(
+        self, chat: Chat, form: Mapping[str, Any], bill: Bill, asking: Asking, epoch: Epoch
+    ) -> None:
+        """Ask what has passed before: whether the endpoint fails, or only what is asked of it.
+        Raises CallError where it is the endpoint."""
+        try:
+            _, usage = await self._sent(chat, form, bill, asking, epoch)
+        except CallError as error:
+            if error.transient:
+                raise
+        else:
+            self._requests.correct(1)
+            self._tokens.correct(usage.prompt + usage.output)
+
+    async def _sent(
+        self, chat: Chat, form: Mapping[str, Any], bill: Bill, asking: Asking, epoch: Epoch
+    ) -> tuple[Reply, Usage]:
+        if self.purse:
+            self.purse.check()
+        sent = self.standstill.sent(asking)
+        bill.attempts += 1
+        self.bill.attempts += 1
+        try:
+            reply = await self._ask(chat, form)
+        except CallError as error:
+            self._pay(chat, error, bill, cut=error.cause == "truncated")
+            if error.cause == "rate_limited" or error.wait is not None:
+                self.throttle.slowed(epoch)
+            error.held = self.standstill.failed(error, sent, asking, self.throttle.flying)
+            raise
+        self.throttle.passed(epoch)
+        if self.standstill.passed(sent) == "limit":
+            self.throttle.restart()
+        self._replies += 1
+        return reply, self._pay(chat, reply, bill)
 
     async def _ask(self, chat: Chat, form: Mapping[str, Any]) -> Reply:
         try:
@@ -174,16 +196,16 @@ class Session:
             ) from None
 
     @asynccontextmanager
-    async def _turn(self, chat: Chat) -> AsyncIterator[int]:
+    async def _turn(self, chat: Chat) -> AsyncIterator[tuple[int, bool]]:
         """Hold the right to ask now, which the limits a minute and the endpoint itself give; the
-        value are the tokens that were counted for it."""
+        value are the tokens that were counted for it, and whether it finds out for the others."""
         while True:
             async with self.standstill.turn() as finds_out:
                 expected = self._expected_tokens(chat)
                 await self._requests.take(1)
                 await self._tokens.take(expected)
                 if finds_out or not self.standstill.held:
-                    yield expected
+                    yield expected, finds_out
                     return
             # meanwhile the endpoint has come to a standstill
             self._requests.correct(-1)

@@ -17,9 +17,12 @@ from typing import Literal
 from assay.judge.causes import LIMITED
 from assay.judge.outcome import CallError
 from assay.judge.settings import JudgeSettings
+from assay.judge.throttle import LONGEST_WAIT_S
 from assay.progress import clock
 
-ALONE_S = 1.0  # so short a wait is that of the request that was told to wait
+# so short a wait is that of the request that was told to wait: some endpoints refuse a share of all
+ALONE_S = LONGEST_WAIT_S
+SHORT_S, TOLD_S = 1.0, 60.0  # a longer wait than this is no retry, until they are so long in all
 FEWEST = 3  # so many different requests that fail say something of the endpoint
 TICK_S = 1.0
 FIRST_PAUSE_S = 1.0
@@ -46,12 +49,16 @@ class _Hold:
 @dataclass(eq=False)
 class Asking:
     """One request, however often it is asked: how many had passed when it failed first, or is sent
-    now, and when it had to wait last (-1: never); whether it may not be asked again by itself."""
+    now, and when it had to wait last (-1: never); whether it may not be asked again by itself, and
+    whether it failed again once others had passed, so that it says nothing of the endpoint; and how
+    long it was told to wait alone, in seconds."""
 
     failed: int = -1
     sent: int = -1
     waited: int = -1
     last: bool = False
+    own: bool = False
+    told_s: float = 0.0
 
 
 class Standstill:
@@ -82,6 +89,12 @@ class Standstill:
         return self._hold is not None
 
     @property
+    def doubted(self) -> bool:
+        """Whether what failed so far may be the requests' own fault, as no connection is not."""
+        hold = self._hold
+        return bool(hold and hold.error.away != "gone" and (hold.kind == "away" or hold.tries))
+
+    @property
     def waited_s(self) -> float:
         """How long, in seconds, all requests waited so far."""
         return self._waited + (_now() - self._hold.begun if self._hold else 0.0)
@@ -100,11 +113,18 @@ class Standstill:
                 return
         yield False
 
-    def goes_on(self, asking: Asking) -> bool:
-        """Whether others have passed since this request had to wait before: then what it is
-        refused is its own."""
+    def is_own(self, error: CallError, asking: Asking) -> bool:
+        """Whether what this request is refused counts against it: where all wait, only if others
+        have passed since it had to wait before; where it waits alone as it is told, only once that
+        would take too long."""
+        if not error.held:
+            asking.told_s += error.wait or 0.0
+            told = error.cause == LIMITED and (error.wait or 0.0) > SHORT_S
+            return not told or asking.told_s > min(TOLD_S, self._bounds["limit"])
         before, asking.waited = asking.waited, self._passes
-        return before not in (-1, self._passes)
+        goes_on = before not in (-1, self._passes)
+        asking.own = asking.own or goes_on
+        return goes_on
 
     def sent(self, asking: Asking) -> float:
         """Note that a request leaves, and return when."""
@@ -130,6 +150,8 @@ class Standstill:
         if kind is None:
             if not error.transient:
                 self.passed(sent)
+            return False
+        if kind == "away" and asking.own and error.away != "gone" and not self._hold:
             return False
         self._failing.add(asking)
         if self._hold is None:
@@ -165,6 +187,7 @@ class Standstill:
             hold.until = now + (error.wait or 0.0)
         elif now < hold.since + bound:
             pause = min(LONGEST_PAUSE_S[kind], FIRST_PAUSE_S * 2**hold.tries)
+            pause = max(pause, error.wait or 0.0)
             hold.until = min(now + pause, hold.since + bound)
         if now < hold.until <= hold.since + bound:
             return

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from assay.errors import StageError
-from assay.judge.causes import LIMITED
+from assay.judge.causes import LIMITED, TIMEOUT
 from assay.judge.cost import Budget
 from assay.judge.log import NOT_JUDGED, verdicts
 from assay.judge.outcome import CallError
@@ -66,11 +66,12 @@ def hopeless(count: int, causes: Mapping[str, int], last: str) -> StageError:
 def given_up(settings: JudgeSettings, ended: CallError) -> StageError:
     """Return what ends a stage whose judge was waited for in vain."""
     rest = "only what is missing is asked"
+    slow = ". If it is only slow, raise judge.timeout_s" if ended.cause == TIMEOUT else ""
     return StageError(
         f"The judge {settings.model} at {settings.endpoint} gives no more verdicts: "
         f"{ended.cause}: {ended}",
         f"Run the same command again after that: {rest}. Or raise judge.max_wait_s, or the limit "
         "itself"
         if ended.cause == LIMITED
-        else f"Run the same command again once it is up: {rest}. Or raise judge.outage_s",
+        else f"Run the same command again once it is up: {rest}{slow}. Or raise judge.outage_s",
     )

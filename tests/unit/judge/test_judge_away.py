@@ -48,7 +48,7 @@ def test_it_is_waited_out(answer: Answer, files: Make, tmp_path: Path) -> None:
         settings = settings_for(endpoint.url, outage_s=60.0, concurrency=4, timeout_s=0.2)
         judge(*files(12), out, settings, listen=told.append)
     assert all(row.values for row in verdicts(out).values())
-    assert len(endpoint.requests) == 12 + 15
+    assert len(endpoint.requests) == 12 + 15 + 1  # what had passed told that it was back
     waiting = [event.waiting for event in told if event.waiting]
     assert waiting
     assert "waiting for the judge, which is away, " in waiting[0]
@@ -73,6 +73,14 @@ def test_one_that_stays_away_ends_the_stage_with_all_that_is_paid(
     with serving(lambda _: chat(scores())) as endpoint:
         judge(*files(40), out, settings_for(endpoint.url))
     assert len(endpoint.requests) == 35
+
+
+def test_one_that_is_too_slow_is_told_of_its_time(files: Make, tmp_path: Path) -> None:
+    with serving(lambda _: chat(scores(), delay=0.3)) as endpoint:
+        settings = settings_for(endpoint.url, outage_s=0.2, timeout_s=0.1, max_unscored=0.5)
+        with pytest.raises(StageError) as ended:
+            judge(*files(4), tmp_path / "verdicts.jsonl", settings)
+    assert "raise judge.timeout_s" in ended.value.remedy
 
 
 def test_a_limit_of_a_day_ends_the_stage_and_names_the_time(files: Make, tmp_path: Path) -> None:

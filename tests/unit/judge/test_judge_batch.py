@@ -513,6 +513,30 @@ def test_an_endpoint_that_is_away_for_a_moment_is_asked_again(
     assert len(endpoint.paid) == 4
 
 
+@pytest.mark.parametrize("step", ["upload", "create", "look", "content"])
+@pytest.mark.parametrize("answer", [BUSY, error(429, "slow down")], ids=["away", "limit"])
+def test_the_batch_api_is_waited_for_as_long_as_the_judge(
+    answer: Answer, step: str, files: Make, log: Path
+) -> None:
+    with batching(answers={step: [answer] * 9}) as endpoint:
+        judge(*files(4), log, known(settings_for(endpoint.url, outage_s=60.0)))
+    assert causes(log) == {"": 4}
+
+
+@pytest.mark.parametrize("step", ["upload", "create", "content"])
+def test_no_wait_of_the_batch_api_is_longer_than_the_bound(
+    step: str, files: Make, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daily = error(429, "slow down", headers={"Retry-After": "86400"})
+    with batching(answers={step: [daily]}) as endpoint:
+        with monkeypatch.context() as patch:
+            patch.setattr("assay.judge.batch.api.wait_s", lambda *_: pytest.fail("it waits"))
+            with pytest.raises(StageError, match="rate_limited: it asks to wait 24:00:00: HTTP"):
+                judge(*files(4), log, known(settings_for(endpoint.url)))
+        judge(*files(4), log, known(settings_for(endpoint.url)))
+    assert (causes(log), len(endpoint.paid)) == ({"": 4}, 4)
+
+
 def test_a_file_is_waited_for_until_the_endpoint_has_read_it(
     files: Make, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

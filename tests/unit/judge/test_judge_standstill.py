@@ -4,6 +4,7 @@ what one request is refused while others go through is its own."""
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,10 +34,12 @@ class Fake:
     fault: Fault
     sent: list[float] = field(default_factory=list)
     answered: list[float] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
     async def ask(self, chat: Chat, _: object) -> Reply:
         now = asyncio.get_running_loop().time()
         self.sent.append(now)
+        self.asked.append(chat[0]["content"])
         failure = self.fault(self, now)
         if failure and failure.away == "gone":
             raise failure
@@ -74,7 +77,8 @@ def ask_all(count: int, fault: Fault, **changed: Any) -> Outcome:
         session.standstill._wall = lambda: NOON + asyncio.get_running_loop().time()
         await session.endpoint.close()
         session.endpoint = fake = Fake(fault)  # type: ignore[assignment]
-        replies = (session.reply(CHAT, {}, Bill()) for _ in range(count))
+        chats: list[Chat] = [[{"role": "user", "content": str(number)}] for number in range(count)]
+        replies = (session.reply(chat, {}, Bill()) for chat in chats)
         results = await asyncio.gather(*replies, return_exceptions=True)
         return fake, results, session
 
@@ -175,6 +179,65 @@ def test_one_request_that_never_passes_does_not_end_the_others_work(kind: Away) 
     assert {row.cause for row in done.failures} == {"rate_limited"}
     assert 570 <= done.seconds <= 630
     assert done.session.ended is None
+
+
+POISONED = {
+    "first": {"0", "1", "2"},
+    "between": {"10", "90", "170"},
+    "last": {"197", "198", "199"},
+    "one in twenty": {str(number) for number in range(0, 200, 20)},
+}
+
+
+@pytest.mark.parametrize("where", POISONED)
+@pytest.mark.parametrize("concurrency", [1, 4, 16, 64])
+@pytest.mark.parametrize("kind", ["busy", "silent"])
+def test_few_that_never_pass_are_no_outage(kind: Away, concurrency: int, where: str) -> None:
+    bad = POISONED[where]
+    done = ask_all(
+        200,
+        lambda fake, _: away(kind) if fake.asked[-1] in bad else None,
+        concurrency=concurrency,
+        retries=5,
+    )
+    assert len(done.failures) == len(bad)
+    assert {str(row) for row in done.failures} == {f"it is {kind}"}
+    assert done.session.ended is None
+    assert max(done.fake.answered) <= 200 / concurrency * LATENCY + 30 * len(bad)
+    assert len(done.fake.sent) <= 200 + 8 * len(bad)
+
+
+@pytest.mark.parametrize("wait", [None, 0.0, 2.0, 20.0])
+def test_few_that_are_always_at_a_limit_do_not_end_the_others_work(wait: float | None) -> None:
+    def refuses(fake: Fake, _: float) -> CallError | None:
+        return limit(wait) if fake.asked[-1] in ("50", "51", "199") else None
+
+    done = ask_all(200, refuses, concurrency=16)
+    assert (len(done.failures), done.session.ended) == (3, None)
+
+
+@pytest.mark.parametrize("wait", [None, 0.0, 0.5, 2.0, 5.0])
+@pytest.mark.parametrize("concurrency", [16, 64])
+def test_a_share_at_a_limit_holds_nobody_else(wait: float | None, concurrency: int) -> None:
+    chance = random.Random(3)
+    done = ask_all(
+        1000,
+        lambda *_: limit(wait) if chance.random() < 0.1 else None,
+        concurrency=concurrency,
+        retries=5,
+    )
+    assert done.failures == []
+    assert done.told == []
+    assert done.seconds <= 5 * 1000 / concurrency * LATENCY
+
+
+@pytest.mark.parametrize(("most", "window"), [(100, 10.0), (20, 4.0), (60, 60.0)])
+def test_a_window_s_short_waits_are_no_retries(most: int, window: float) -> None:
+    def so_many(fake: Fake, now: float) -> CallError | None:
+        begun = [at for at in fake.answered if at - LATENCY >= now - now % window]
+        return None if len(begun) < most else limit(window - now % window)
+
+    assert ask_all(300, so_many, retries=5).failures == []
 
 
 def test_a_wait_of_the_endpoint_holds_all_requests_and_none_of_their_retries() -> None:

@@ -4,7 +4,9 @@ answers come in one or two files."""
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,10 +14,12 @@ from urllib.parse import urlsplit
 from assay.errors import JudgeError
 from assay.judge.batch import lines
 from assay.judge.batch.objects import Batch, batch_of, id_of, object_of
+from assay.judge.causes import LIMITED
 from assay.judge.endpoint import Endpoint
 from assay.judge.outcome import CallError
 from assay.judge.refusal import MOST_TOLD
-from assay.judge.throttle import wait_s
+from assay.judge.throttle import LONGEST_WAIT_S, wait_s
+from assay.progress import clock
 from assay.settings import redacted
 
 FILE_LOOK_S = 1.0
@@ -67,16 +71,15 @@ class BatchApi:
         """Make a batch of a file. Where no answer comes, it may have been made: then it is looked
         for before it is made again."""
         body = {"input_file_id": file, "endpoint": self.path, "completion_window": "24h"}
-        for attempt in range(self._retries + 1):
+        begun = time.monotonic()
+        for attempt in itertools.count():
             try:
                 return batch_of(object_of(await self._once("post", "/batches", body)))
             except CallError as error:
-                if not error.transient or attempt == self._retries:
-                    raise
-                await asyncio.sleep(wait_s(attempt, error.wait))
+                await self._rest(attempt, error, begun)
             if made := await self.find(file):
                 return made
-        raise AssertionError  # the last attempt returns or raises
+        raise AssertionError  # an attempt returns or raises
 
     async def look(self, batch: str) -> Batch:
         """Return how a batch stands."""
@@ -115,15 +118,28 @@ class BatchApi:
     async def _call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, file: bytes = b""
     ) -> bytes:
-        attempt = 0
-        while True:
+        begun = time.monotonic()
+        for attempt in itertools.count():
             try:
                 return await self._once(method, path, body, file)
             except CallError as error:
-                if not error.transient or attempt == self._retries:
-                    raise
-                await asyncio.sleep(wait_s(attempt, error.wait))
-            attempt += 1
+                await self._rest(attempt, error, begun)
+        raise AssertionError  # an attempt returns or raises
+
+    async def _rest(self, attempt: int, error: CallError, begun: float) -> None:
+        """Wait until something may be asked again: as often as `retries` says, and where the
+        endpoint is away or at its limit as long as the settings allow. Raises the error else."""
+        settings = self._endpoint.settings
+        bound = settings.outage_s if error.away else 0.0
+        if error.cause == LIMITED:
+            bound = settings.max_wait_s
+        if error.transient and (error.wait or 0.0) > max(bound, LONGEST_WAIT_S):
+            raise CallError(error.cause, f"it asks to wait {clock(error.wait or 0.0)}: {error}")
+        pause = wait_s(attempt, error.wait)
+        used_up = attempt >= self._retries and time.monotonic() - begun + pause > bound
+        if not error.transient or used_up:
+            raise error
+        await asyncio.sleep(pause)
 
     async def _once(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, file: bytes = b""
