@@ -163,13 +163,30 @@ def from_yaml(text: str) -> Any:
     import yaml
 
     try:
-        value = yaml.safe_load(text)
+        value = yaml.load(text, _once_each())  # noqa: S506  it is a safe loader
         json.dumps(value, default=str, skipkeys=True)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:
         raise ValueError(yaml_problem(error)) from None
     return value
+
+
+def _once_each() -> Any:
+    """Return a safe loader that refuses a name twice in one mapping: one value would be lost."""
+    import yaml
+
+    class OnceEach(yaml.SafeLoader):
+        def compose_mapping_node(self, anchor: Any) -> Any:
+            node = super().compose_mapping_node(anchor)
+            names: dict[str, Any] = {}
+            for key, _ in node.value:
+                if key.value != "<<" and names.setdefault(str(key.value), key) is not key:
+                    problem = f"{key.value} stands twice in one mapping"
+                    raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            return node
+
+    return OnceEach
 
 
 def yaml_problem(error: Exception) -> str:

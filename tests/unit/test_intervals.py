@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats as reference
@@ -82,6 +82,22 @@ def test_equal_scores_without_a_scale_have_an_interval_of_no_width() -> None:
     flat = interval(np.full(7, 0.1))
     assert flat.ends == pytest.approx((0.1, 0.1))
     assert flat.p is None
+
+
+@given(st.floats(-5, 5), st.integers(2, 40), st.booleans(), st.booleans())
+@example(0.1, 24, False, False)
+@example(-1 / 3, 100, True, False)
+@example(-0.18, 27, False, True)
+def test_values_that_differ_by_rounding_have_the_interval_of_equal_ones(
+    value: float, n: int, rounded: bool, clustered: bool
+) -> None:
+    values, clusters = np.full(n, value), np.arange(n) // 2 if clustered and n > 3 else None
+    values[::2] *= 1 + rounded * 2.3e-16
+    zero = interval(np.zeros(n), (-9.0, 9.0), clusters=clusters)
+    around = interval(values, (value - 9, value + 9), clusters=clusters)
+    assert (around.low - value, around.high - value) == pytest.approx(zero.ends, rel=1e-3)
+    unbounded = interval(values, clusters=clusters)
+    assert unbounded.low == unbounded.high
 
 
 @pytest.mark.parametrize("n", [2, 50, 100, 300, 5_000])

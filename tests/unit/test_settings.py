@@ -110,6 +110,8 @@ def test_a_secret_in_an_inner_section_is_named_before_what_is_missing_there() ->
         (f"day: 2024-99-99\napi_key: {SECRET}\n", "month"),
         (f"api_key: {SECRET}\x07\n", "not allowed"),
         (f"count: {'9' * 5000}\napi_key: {SECRET}\n", "4300"),
+        ("gate:\n  rules: {overall: {min: 6}, overall: {min: 2}}\n", "overall stands twice"),
+        ("mode: auto\nmodel: m\nmode: judge\n", "mode stands twice in one mapping, line 3"),
     ],
 )
 def test_a_file_that_is_no_yaml_is_not_quoted(text: str, problem: str, tmp_path: Path) -> None:
@@ -118,6 +120,11 @@ def test_a_file_that_is_no_yaml_is_not_quoted(text: str, problem: str, tmp_path:
         read_yaml(tmp_path / "config.yaml")
     assert problem in str(refused.value)
     assert "s3cr3t" not in str(refused.value)
+
+
+def test_a_name_may_stand_in_each_mapping_and_over_what_is_merged() -> None:
+    text = "a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\nc: {<<: *a, <<: {z: 4}}\n"
+    assert settings.from_yaml(text)["b"] == {"x": 3, "y": 2}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import hashlib
 import io
 import json
@@ -20,6 +21,8 @@ from assay.judge.rubric import Rubric
 from assay.records import SIDES, Prediction, Sample, Verdict
 
 SEED = 42
+_MOST_DIGITS = 9  # of a label: more are on no scale
+_SHOWN = 40  # characters of a label that is none
 SHOWN = ("item", "task", "reference", "answer")
 
 
@@ -60,7 +63,9 @@ def judged(run: Path) -> Iterator[Item]:
 
 def draw(items: Sequence[Item], n: int) -> list[Item]:
     """Return `n` items drawn at random, as many of each side as can be, in random order; the same
-    items give the same draw. Raises InputError where there are fewer."""
+    items give the same draw. Raises InputError where there are fewer, and for none."""
+    if n < 1:
+        raise InputError(f"--n {n} draws nothing", "Give 1 or more")
     if n > len(items):
         raise InputError(f"{n} items are more than the {len(items)} scored", "Lower --n")
     shuffled = random.Random(SEED).sample(list(items), len(items))  # noqa: S311  no secret
@@ -74,6 +79,18 @@ def write_items(path: Path, items: Sequence[Item], rubric: Rubric) -> None:
     with store.replacing(path) as file:
         rows = [dict(zip(SHOWN, map(_cell, _shown(item)), strict=True)) for item in items]
         file.write(_csv([*SHOWN, *rubric.dimensions], rows).encode("utf-8-sig"))
+
+
+def check_unlabelled(source: str) -> None:
+    """Raise InputError where a table of items, a path or URI, is there with labels in it, which
+    another in its place would lose."""
+    if not store.exists(source):
+        return
+    with store.fetched(source) as path:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    if any(value for row in rows for name, value in row.items() if name not in SHOWN):
+        raise InputError(f"{source} has labels, which would be lost", "Give another --out")
 
 
 def write_form(path: Path, items: Sequence[Item], rubric: Rubric) -> None:
@@ -118,21 +135,45 @@ def _rows(source: str, rubric: Rubric) -> list[dict[str, str]]:
         with store.fetched(source) as path:
             reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
             rows = list(reader)
+            columns = list(reader.fieldnames or ())
     except IsADirectoryError:
         raise InputError(f"{source} is a folder", "Give the CSV file in it") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{source} is not CSV in UTF-8: {error}", "Save it again as CSV") from None
-    columns = reader.fieldnames or []
     if "item" not in columns or not set(columns) & set(rubric.dimensions):
         wanted = ", ".join(["item", *rubric.dimensions])
         raise InputError(f"{source} lacks the columns of labels", f"Keep the columns {wanted}")
+    _check_columns(source, columns, rubric)
+    for number, row in enumerate(rows, 2):
+        if None in row:
+            raise InputError(
+                f"{source}:{number} has more cells than there are columns",
+                "Quote what holds a comma, or remove them",
+            )
     return rows
 
 
+def _check_columns(source: str, columns: Sequence[str], rubric: Rubric) -> None:
+    """Raise InputError where the labels of a dimension would be lost: its column stands twice, or
+    is misspelt."""
+    for name in ("item", *rubric.dimensions):
+        if columns.count(name) > 1:
+            raise InputError(f"{source} has the column {name} twice", "Keep one of them")
+    missing = [name for name in rubric.dimensions if name not in columns]
+    for column in columns:
+        close = difflib.get_close_matches(column.strip().lower(), missing, n=1, cutoff=0.8)
+        if close and column not in SHOWN:
+            raise InputError(
+                f"{source} has the column {column}, which is no dimension",
+                f"Did you mean {close[0]}?",
+            )
+
+
 def _label(text: str, rubric: Rubric, where: str) -> int:
-    if not text.isascii() or not text.isdigit() or not rubric.low <= int(text) <= rubric.high:
+    digits = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    if not digits or not rubric.low <= int(text) <= rubric.high:
         raise InputError(
-            f"{where} = {text!r} is not on the scale",
+            f"{where} = {text[:_SHOWN]!r} is not on the scale",
             f"Use an integer from {rubric.low} to {rubric.high}, or leave it empty",
         )
     return int(text)

@@ -14,9 +14,17 @@ from assay import config, store
 from assay.calibrate.admission import Bars
 from assay.calibrate.agreement import compare
 from assay.calibrate.description import describe
-from assay.calibrate.items import Item, draw, judged, read_labels, write_form, write_items
+from assay.calibrate.items import (
+    Item,
+    check_unlabelled,
+    draw,
+    judged,
+    read_labels,
+    write_form,
+    write_items,
+)
 from assay.calibrate.together import Together
-from assay.errors import InputError
+from assay.errors import InputError, SettingsError
 from assay.folder import CALIBRATION, CONFIG, JUDGE
 from assay.judge import JudgeSummary
 from assay.judge import rubric as rubrics
@@ -65,12 +73,13 @@ def _add(both: Any, name: str, help_text: str) -> argparse.ArgumentParser:
 
 
 def _export(arguments: argparse.Namespace) -> None:
+    there = arguments.out.rstrip("/")
     with _run(arguments) as run, _written(arguments.out) as out:
         rubric = _rubric(arguments, run)
         items = draw(list(judged(run)), arguments.n)
+        check_unlabelled(f"{there}/{ITEMS}")
         write_items(out / ITEMS, items, rubric)
         write_form(out / FORM, items, rubric)
-    there = arguments.out.rstrip("/")
     print(f"{len(items)} answers to label: {there}/{FORM}, or {there}/{ITEMS}")
 
 
@@ -97,9 +106,7 @@ def _agreements(arguments: argparse.Namespace, run: Path) -> dict[str, Agreement
     rubric = _rubric(arguments, run)
     items = {item.name: item for item in judged(run)}
     labels = read_labels(arguments.labels, items, rubric)
-    pass_at = arguments.pass_at
-    if pass_at is None:
-        pass_at = rubric.low + round((rubric.high - rubric.low) * 2 / 3)
+    pass_at = _pass_at(arguments.pass_at, rubric)
     return {
         name: compare(
             *_scored(name, items, labels),
@@ -112,6 +119,20 @@ def _agreements(arguments: argparse.Namespace, run: Path) -> dict[str, Agreement
         for name in rubric.dimensions
         if any(name in given for given in labels.values())
     }
+
+
+def _pass_at(asked: int | None, rubric: Rubric) -> int:
+    """Return from which score on an answer passes, two thirds up where nothing is `asked`. Raises
+    SettingsError where all or none would."""
+    if asked is None:
+        return rubric.low + round((rubric.high - rubric.low) * 2 / 3)
+    if not rubric.low < asked <= rubric.high:
+        raise SettingsError(
+            f"--pass-at {asked}: {'all' if asked <= rubric.low else 'none'} would pass, as the "
+            f"rubric's scores go from {rubric.low} to {rubric.high}",
+            f"Give one from {rubric.low + 1} to {rubric.high}",
+        )
+    return asked
 
 
 @contextmanager

@@ -20,7 +20,7 @@ ACCEPTED: Opponent = "accepted"
 TIERS: tuple[Tier, ...] = ("critical", "supporting", "advisory")
 CRITICAL: Tier = "critical"
 ADVISORY: Tier = "advisory"
-_PERCENT = re.compile(r"(-?\d+(?:\.\d+)?)\s*%")
+_PERCENT = re.compile(r"(-?\d+(?:\.\d+)?)\s*%", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +107,7 @@ def _of_bound(bound: Bound, where: str) -> Iterator[SettingsError]:
             f"{where}.max_drop = {bound.max_drop!r} is neither a number nor a percentage",
             'Write a number in the metric\'s units, or a percentage of the baseline such as "5%"',
         )
-    for name, value in bound.parts.items():
+    for name, value in {**bound.parts, "max_drop": bound.percent or bound.max_drop}.items():
         if isinstance(value, float) and not math.isfinite(value):
             yield SettingsError(f"{where}.{name} = {value} bounds nothing", "Write a number")
     if bound.min is not None and bound.max is not None and bound.min > bound.max:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     ClusterNumbers = NDArray[np.int64]
 
 _NEGLIGIBLE = 1e-9  # of one draw
+_ROUNDING = 1e-12  # of the greatest sum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +124,10 @@ class Draws:
 
     @cached_property
     def _residuals(self) -> Floats:
-        return self.beyond(self.mean)
+        residuals = self.beyond(self.mean)
+        # equal values are not equal to their own mean where that is rounded
+        residuals[abs(residuals) <= _ROUNDING * abs(self.sums).max()] = 0.0
+        return residuals
 
 
 def draws_of(values: Floats, clusters: ClusterNumbers | None) -> Draws:

@@ -11,6 +11,7 @@ from assay.gate import GatePolicy, read_policy
 from assay.report.acceptance import accept
 from assay.report.assemble import assemble, comparisons, metrics
 from assay.report.contents import Report
+from assay.report.gated import check_decidable
 from assay.report.history import check_history, collect
 from assay.report.html import to_html
 from assay.report.junit import to_junit
@@ -33,7 +34,8 @@ def report(run: Path, *, title: str = "", policy: GatePolicy | None = None) -> R
     report.junit.xml where there is a gate: `policy`, or else the section gate of its config.yaml.
 
     The same folder gives the same files. Raises InputError for a file that is missing or does
-    not fit the others, MissingExtraError without the extra `report`.
+    not fit the others or a `policy` that it cannot decide, MissingExtraError without the extra
+    `report`.
     """
     return _write(read(run), title, policy)
 
@@ -52,8 +54,10 @@ def report_in(history: str, run: Path) -> Report:
 
 
 def _write(contents: EvaluatedRun, title: str = "", policy: GatePolicy | None = None) -> Report:
-    run, policy = contents.folder, policy or _policy(contents)
-    aggregates, differences = metrics(contents), comparisons(contents)
+    run, aggregates, differences = contents.folder, metrics(contents), comparisons(contents)
+    if policy:
+        check_decidable(policy, contents, aggregates)
+    policy = policy or _policy(contents)
     assembled = assemble(contents, title, aggregates, differences, policy)
     assembled = with_trend(assembled, contents)
     document, told = plain(assembled), build_sections(assembled)

@@ -5,14 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from assay.gate import ACCEPTED, BASELINE, Evidence, Gate, GatePolicy, both, decide
+from assay.errors import check_all
+from assay.gate import (
+    ACCEPTED,
+    BASELINE,
+    Evidence,
+    Gate,
+    GatePolicy,
+    both,
+    check_baseline,
+    check_rules,
+    decide,
+)
 from assay.judge import WIN_RATE
 from assay.records import Comparison, Metric
 from assay.report.accepted import Reference, why_not
 from assay.report.contents import Caution
+from assay.report.glossary import specs_of
 from assay.report.run import EvaluatedRun
 from assay.report.self_test import advisory, untested
-from assay.stats import SideScores, summarise
+from assay.stats import SideScores, spec_of, summarise
 
 _NONE = "no model has been accepted in the history yet: assay accept RUN"
 
@@ -45,6 +57,18 @@ def gate(
     if ACCEPTED not in policy.against or reference is None or reference.told.same:
         return first
     return both(first, decide(policy, replace(_against(policy, proof, reference), void=())))
+
+
+def check_decidable(policy: GatePolicy, run: EvaluatedRun, metrics: Sequence[Metric]) -> None:
+    """Refuse what the `metrics` of a run that is done cannot decide, as preflight does before one.
+    Raises InputError with a line for each problem."""
+    specs = specs_of(run)
+    names = [metric.name for metric in metrics] + [*(run.pairs.values if run.pairs else ())]
+    computed = [spec_of(name, specs) for name in dict.fromkeys(names)]
+    check_all(
+        lambda: check_rules(policy, computed, {}),
+        lambda: None if run.baseline else check_baseline(policy),
+    )
 
 
 def _against(policy: GatePolicy, proof: Evidence, reference: Reference | None) -> Evidence:

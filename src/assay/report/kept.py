@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from assay import store
 from assay.errors import InputError
 from assay.folder import SAMPLES
-from assay.records import Comparison, MetricSpec, Sample, Side
+from assay.records import SIDES, Comparison, MetricSpec, Sample, Side
 from assay.report.run import EvaluatedRun
 from assay.stats import SideScores, compare
 
@@ -94,6 +94,8 @@ def read(path: Path) -> Scores:
     except _BROKEN as error:
         why = str(error).partition("\n")[0]
         raise InputError(f"{path.name} holds no scores: {why}", "Remove it") from None
+    if SIDES[1] not in scores.values:
+        raise InputError(f"{path.name} has no scores of a {SIDES[1]}", "Remove it")
     lengths = {len(values) for of_side in scores.values.values() for values in of_side.values()}
     lengths |= {len(scores.clusters)} - {0}
     if lengths - {len(scores.samples)}:

@@ -79,7 +79,7 @@ def told(time: datetime) -> str:
 
 def read_record(history: str, name: str) -> Record:
     """Return the record of a run. Raises InputError where it cannot be read."""
-    return _read(history, name, "record of a run", lambda path: store.read_record(path, Record))
+    return _read(history, name, "record of a run", lambda path: _record(path, run_of(name)))
 
 
 def read_scores(history: str, name: str) -> Scores:
@@ -89,7 +89,7 @@ def read_scores(history: str, name: str) -> Scores:
 
 def read_acceptance(history: str, name: str) -> Acceptance:
     """Return an acceptance. Raises InputError where it cannot be read."""
-    return _read(history, name, "acceptance", lambda path: store.read_record(path, Acceptance))
+    return _read(history, name, "acceptance", lambda path: _acceptance(path, run_of(name)))
 
 
 def write_run(history: str, record: Record, scores: Scores) -> None:
@@ -122,6 +122,27 @@ def _read(history: str, name: str, what: str, read: Callable[[Path], T]) -> T:
             return _parsed(path, uri, what, read)
     except StoreError as error:
         raise InputError(f"{uri} cannot be read: {error.what}", error.remedy) from None
+
+
+def _record(path: Path, run: str) -> Record:
+    record = store.read_record(path, Record)
+    _check_run(record.id, run)
+    try:
+        store.to_json(record)  # what could not be written in a report later
+    except ValueError:
+        raise InputError("it holds a number that is not finite") from None
+    return record
+
+
+def _acceptance(path: Path, run: str) -> Acceptance:
+    acceptance = store.read_record(path, Acceptance)
+    _check_run(acceptance.run, run)
+    return acceptance
+
+
+def _check_run(told: str, run: str) -> None:
+    if told != run:
+        raise InputError(f"it is of the run {told}, and its name is of {run}")
 
 
 def _parsed(path: Path, uri: str, what: str, read: Callable[[Path], T]) -> T:

@@ -146,6 +146,57 @@ def test_more_items_than_there_are_is_refused(
     assert "99 items are more than the 46 scored" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["export", "anchors"])
+@pytest.mark.parametrize("n", ["0", "-3"])
+def test_no_items_are_refused(
+    run: Path, capsys: pytest.CaptureFixture[str], command: str, n: str
+) -> None:
+    out = run / "out"
+    assert main(["calibrate", command, str(run), "--n", n, "--out", str(out)]) == 2
+    assert f"--n {n} draws nothing" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_labels_are_not_exported_over(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows, path = export(run), run / "out" / "items.csv"
+    assert export(run) == rows  # nothing was labelled yet
+    labelled = fill(path, [rows[0] | {"overall": "7"}, *rows[1:]]).read_bytes()
+    assert main(["calibrate", "export", str(run), "--n", "5", "--out", str(run / "out/")]) == 2
+    assert "items.csv has labels, which would be lost" in capsys.readouterr().err
+    assert path.read_bytes() == labelled
+
+
+@pytest.mark.parametrize("score", ["-1", "1", "11"])
+def test_a_score_that_all_or_none_pass_at_is_refused(
+    run: Path, capsys: pytest.CaptureFixture[str], score: str
+) -> None:
+    labels = fill(run / "l.csv", [row | {"overall": "5"} for row in export(run)])
+    assert main(["calibrate", "import", str(run), str(labels), "--pass-at", score]) == 2
+    assert "Give one from 2 to 10" in capsys.readouterr().err
+    assert not (run / "calibration.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("item,overall,overall\n{0},5,7\n", "has the column overall twice"),
+        ("item,overall,item\n{0},5,{0}\n", "has the column item twice"),
+        ("item,overall,qualty\n{0},5,7\n", "qualty, which is no dimension. Did you mean quality?"),
+        ("item,overall,Clarity\n{0},5,7\n", "Did you mean clarity?"),
+        ("item,overall\n{0},5,7\n", "l.csv:2 has more cells than there are columns"),
+        (f"item,overall\n{{0}},{'9' * 5000}\n", "is not on the scale"),
+    ],
+)
+def test_no_label_is_lost_without_a_word(
+    run: Path, capsys: pytest.CaptureFixture[str], table: str, message: str
+) -> None:
+    path = run / "l.csv"
+    path.write_text(table.format(export(run)[0]["item"]))
+    assert main(["calibrate", "import", str(run), str(path)]) == 2
+    assert message in capsys.readouterr().err
+    assert not (run / "calibration.json").exists()
+
+
 def test_another_rubric_than_the_judges_is_refused(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

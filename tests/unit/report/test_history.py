@@ -164,10 +164,22 @@ TORN: dict[str, tuple[str, bytes, str]] = {
     "torn record": (".json", b'{"id": "0", "ti', "is no record of a run: it is not JSON"),
     "empty record": (".json", b"", "is no record of a run: it is not JSON"),
     "record of something else": (".json", b'{"id": "0"}', "is no record of a run: time"),
+    "record of another run": (
+        ".json",
+        b'{"id": "0", "time": "", "name": "", "dataset_hash": "", "samples": 1, "digests": {}, '
+        b'"asked": {}, "judge": "", "rubric": "", "judge_identity": "", "gate": "", '
+        b'"readings": []}',
+        "is no record of a run: it is of the run 0, and its name is of ",
+    ),
     "record in another encoding": (".json", "{}".encode("utf-16"), "is no record of a run"),
     "scores that are no gzip": (".gz", b"{}", "is no scores of a run: holds no scores: Not a gz"),
     "torn scores": (".gz", gzip.compress(b"{}" * 500)[:-12], "is no scores of a run: holds no sc"),
     "scores of something else": (".gz", gzip.compress(b"[]"), "is no scores of a run: holds no sc"),
+    "scores of no candidate": (
+        ".gz",
+        gzip.compress(b'{"samples": ["a"], "values": {"baseline": {"overall": [1]}}}'),
+        "is no scores of a run: has no scores of a candidate",
+    ),
     "scores of fewer samples": (
         ".gz",
         gzip.compress(b'{"samples": ["a"], "values": {"candidate": {"overall": [1, 2]}}}'),
@@ -205,6 +217,17 @@ def test_what_is_torn_is_refused_before_a_run_and_left_out_by_a_report(
         assert {one.pairs for one in written.trend.movements} == {None}
         told = written.trend.unpaired
     assert name in (folder / "report.md").read_text().replace("\\", "")
+
+
+def test_a_record_that_no_report_could_tell_is_left_out(tmp_path: Path) -> None:
+    history = str(tmp_path / "history")
+    report.report_in(history, a_run(tmp_path / "first", 1))
+    (path,) = Path(history).glob("*Z-*.json")
+    path.write_text(path.read_text().replace('"value": ', '"value": 1e999, "was": ', 1))
+    with pytest.raises(InputError, match="holds a number that is not finite"):
+        histories.check_history(history)
+    written = report.report_in(history, a_run(tmp_path / "second", 2))
+    assert any("not finite" in caution.text for caution in written.cautions)
 
 
 def test_every_object_that_is_torn_has_a_line(tmp_path: Path) -> None:

@@ -277,13 +277,28 @@ def test_what_voids_the_numbers_closes_the_gate(run: Path) -> None:
     assert "different datasets" in written.gate.rulings[0].reason
 
 
+REFUSED: list[dict[str, Any]] = [  # as preflight refuses them
+    {"rules": {"overal": {"max_drop": 1}}},
+    {"rules": {"corpus-bleu": {"max_drop": 1}}},
+    {"rules": {"overall": {"max_drop": -9}}},
+    {"rules": {"overall": {"max_drop": "150%"}}},
+    {"rules": {"overall": {"max_drop": "9" * 400 + "%"}}},
+    {"rules": {"overall": {"max_drop": "\u0665%"}}},
+    {"rules": {"overall": {"max": 5}}},
+    {"rules": {"win-rate": {"max_drop": 0}}},
+    {"rules": {"overall": {"max_drop": 1}}, "primary": "overal"},
+    {"rules": {"overall": {"max_drop": 1}}, "primary": "length-ratio"},
+]
+
+
 @pytest.mark.parametrize(
     ("policy", "code", "said"),
     [
         ({"rules": {"overall": {"max_drop": 0.3}}, "min_pairs": 20}, 0, "GO: 1 of 1 rule hold"),
-        ({"rules": {"overall": {"max_drop": -9}}, "min_pairs": 20}, 1, "NO-GO: 1 of 1 rule broken"),
+        ({"rules": {"overall": {"max_drop": -8}}, "min_pairs": 20}, 1, "NO-GO: 1 of 1 rule broken"),
         ({"rules": {"overall": {"max_drop": 1}}}, 3, "INCONCLUSIVE: 1 of 1 rule not proven"),
-        ({"rules": {"overal": {"max_drop": 1}}}, 1, "not scored on both sides"),
+        ({"rules": {"empty": {"max": 2}}, "min_pairs": 20}, 3, "INCONCLUSIVE"),
+        *((refused, 2, "") for refused in REFUSED),
         ({"rules": {"overall": {"max_dorp": 1}}}, 2, ""),
     ],
 )
@@ -298,7 +313,10 @@ def test_the_exit_code_says_what_the_gate_said(
     path = tmp_path / "policy.yaml"
     path.write_text(yaml.safe_dump(policy))
     assert main(["gate", str(run), "--policy", str(path)]) == code
-    assert said in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert said in out
+    assert err.count("\n") == (code == 2)
+    assert (run / "report.json").exists() == (code != 2)
 
 
 def test_a_run_without_a_policy_has_no_gate(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
