@@ -88,6 +88,7 @@ def test_equal_scores_without_a_scale_have_an_interval_of_no_width() -> None:
 @example(0.1, 24, False, False)
 @example(-1 / 3, 100, True, False)
 @example(-0.18, 27, False, True)
+@example(5e-324, 2, False, False)
 def test_values_that_differ_by_rounding_have_the_interval_of_equal_ones(
     value: float, n: int, rounded: bool, clustered: bool
 ) -> None:

@@ -23,6 +23,7 @@ _Slopes = Callable[[float], tuple[float, float]]
 
 _STEPS = 200
 _CLOSE, _MIDDLE, _TINY = 1e-12, 1e-4, 1e-300
+_NOTHING = 1e-100  # of the greatest term
 
 
 def weighted(terms: Floats, counts: Floats) -> float:
@@ -30,9 +31,9 @@ def weighted(terms: Floats, counts: Floats) -> float:
     by a draw of its own from the exponential distribution."""
     import numpy as np
 
+    terms = _scaled(terms)
     if (known := _one_sided(terms)) is not None:
         return known
-    terms = terms / np.abs(terms).max()
 
     def left(at: float) -> Floats:
         return np.maximum(1 - at * terms, _TINY)
@@ -55,9 +56,9 @@ def resampled(terms: Floats, counts: Floats) -> float:
     Resampling Methods", Biometrika 75)."""
     import numpy as np
 
+    terms, n = _scaled(terms), float(counts.sum())
     if (known := _one_sided(terms)) is not None:
         return known
-    terms, n = terms / np.abs(terms).max(), float(counts.sum())
     powers = np.array([np.ones(len(terms)), terms, terms**2])
     ends = float(terms.min()), float(terms.max())
 
@@ -73,6 +74,15 @@ def resampled(terms: Floats, counts: Floats) -> float:
 
     skew = _skewness(terms - float(counts @ terms) / n, counts)
     return _score(lambda at: n * moments(at)[0], slopes, (-math.inf, math.inf), skew)
+
+
+def _scaled(terms: Floats) -> Floats:
+    """Return the terms with the greatest as 1, and as 0 those whose inverse would overflow."""
+    import numpy as np
+
+    greatest = float(np.abs(terms).max())
+    scaled = terms / greatest if greatest else terms
+    return np.where(np.abs(scaled) < _NOTHING, 0.0, scaled)
 
 
 def _one_sided(terms: Floats) -> float | None:

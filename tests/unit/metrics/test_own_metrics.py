@@ -91,9 +91,6 @@ def decide(run: Path, max_drop: float) -> tuple[int, str, str]:
         ("metric()", 50, (0, "GO")),
         ("metric(direction='higher')", 1, (0, "GO")),
         ("metric(direction='neither')", 1, (1, "NO_GO")),
-        ("metric(direction='unknown')", 1, (3, "INCONCLUSIVE")),
-        ("bare", 1, (3, "INCONCLUSIVE")),
-        ("bare", 50, (3, "INCONCLUSIVE")),
     ],
 )
 def test_a_rise_is_what_the_metric_says_it_is(
@@ -101,6 +98,17 @@ def test_a_rise_is_what_the_metric_says_it_is(
 ) -> None:
     install(expression)
     assert decide(run, max_drop)[:2] == expected
+
+
+@pytest.mark.parametrize("expression", ["metric(direction='unknown')", "bare"])
+def test_a_rule_on_a_metric_without_a_direction_is_refused_by_the_gate(
+    expression: str, run: Path, install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(expression)
+    (run / "policy.yaml").write_text("rules: {toxicity: {max_drop: 50}}")
+    assert main(["metrics", str(run)]) == 0
+    assert main(["gate", str(run), "--policy", str(run / "policy.yaml")]) == 2
+    assert "the metric does not say which way is better" in capsys.readouterr().err
 
 
 def test_a_run_with_a_rule_on_a_bare_function_is_refused_at_its_start(
