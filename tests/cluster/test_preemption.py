@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from tests.cluster.kube import Object, Space
 from tests.cluster.launchers import DONE, Start, last_line, work
 from tests.cluster.node import places
+
+LONG_ENOUGH_S = 40
 
 
 @pytest.fixture(name="priorities")
@@ -47,7 +50,9 @@ def test_a_preempted_job_waits_and_goes_on(
     (node,) = json.loads(space.cluster.run("get", "nodes", "-o", "json"))["items"]
     cpu = f"{int(node['status']['allocatable']['cpu']) * 600}m"
     low, high = priorities
-    script = f"trap 'exit 143' TERM; echo begin; for i in $(seq 30); do sleep 0.5; done; {DONE}"
+    # until then it works on, so that whoever is slow can still preempt it; afterwards it is short
+    until = f"[ $(date +%s) -ge {time.time() + LONG_ENOUGH_S:.0f} ]"
+    script = f"trap 'exit 143' TERM; echo begin; until {until}; do sleep 0.5; done; {DONE}"
     first = start(work("low"), script=script, cpu=cpu, priority_class=low)
     first.until("begin")
     second = start(work("high"), script=DONE, cpu=cpu, priority_class=high)
