@@ -35,8 +35,8 @@ hypothesis.settings.load_profile("assay")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Three for two cores, as some tests wait; each takes as long to start as 30 tests to run."""
-    return min(8, (os.cpu_count() or 1) * 3 // 2)
+    """Two a core, as many tests wait; each takes as long to start as 30 tests to run."""
+    return min(8, 2 * (os.cpu_count() or 1))
 
 
 @pytest.hookimpl(tryfirst=True)
