@@ -51,8 +51,8 @@ class Hearing:
     """The verdicts of one judge: each batch has its log, and all are paid from the `budget`, the
     run's. `give` asks for one verdict on the dimensions `names` (the rubric's), which is `expected`
     to need so much, and has the key `key_of` its identity and the case. `was` are the settings that
-    its earlier keys were made of, where these are others. What is waited for is said to `tell`;
-    `waited_s` is how long that took, in seconds.
+    its earlier keys were made of, where these are others. `waited_s` is how long all
+    requests waited for the judge, in seconds.
 
     Raises JudgeError where the rubric cannot be read, or the model has no price and needs one."""
 
@@ -77,10 +77,15 @@ class Hearing:
         self.usual = Usual(settings.max_tokens)
         self.asked: Dialect | None = None
         self._note_batches: Callable[[str], None] = to_nobody
-        self.tell: Callable[[str], None] = to_nobody
+        self._tell: Callable[[str], None] = to_nobody
         self.waited_s = 0.0
         self._causes: Counter[str] = Counter()
         self._given = 0
+
+    def tell_to(self, tracker: Tracker) -> None:
+        """Have the `tracker` told what is waited for, and how batches stand."""
+        self._tell = tracker.wait
+        self._note_batches = lambda note: tracker.advance(0, note)
 
     def learn(self, trials: Path) -> None:
         """Take what a verdict usually takes from the `trials` that preflight had of this judge."""
@@ -157,8 +162,6 @@ class Hearing:
     ) -> None:
         """Append to `log` the verdicts that `todo` says it lacks; they go `by_batch` where the
         settings say so."""
-        if tracker:
-            self._note_batches = lambda note: tracker.advance(0, note)
         batches = log if by_batch and self.settings.batch else None
         left = (pair for pair in keyed if pair[1][0].id in todo.todo)
         if todo.todo:
@@ -175,7 +178,7 @@ class Hearing:
     ) -> None:
         purse = Purse(self.budget, self.price, self.usual, by_batch=batches is not None)
         known = self.asked or self._start
-        async with Session(self.settings, self.rubric, known, purse, self.tell) as session:
+        async with Session(self.settings, self.rubric, known, purse, self._tell) as session:
             if batches:
                 session.by_batch(batches, self._note_batches)
 

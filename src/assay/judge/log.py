@@ -111,10 +111,16 @@ def key(identity: str, case: Case) -> str:
     """Return the key of one verdict: `identity` and everything in the case that is shown; behind
     it, what stands behind the identity."""
     sample, prediction = case
-    name, _, behind = identity.partition(" ")
-    shown = [name, sample.messages, sample.tools, sample.target, prediction.output]
+    shown = [sample.messages, sample.tools, sample.target, prediction.output]
     shown += [prediction.unanswered] if prediction.unanswered else []
-    digest = hashlib.sha256(store.to_json(shown)).hexdigest()[:32]
+    return key_to(identity, shown)
+
+
+def key_to(identity: str, shown: Sequence[object], mode: str = "") -> str:
+    """Return the key of a verdict that is asked for in a `mode` on all that is `shown`; behind it,
+    what stands behind the identity."""
+    name, _, behind = identity.partition(" ")
+    digest = hashlib.sha256(store.to_json([f"{mode}{name}", *shown])).hexdigest()[:32]
     return f"{digest} {behind}" if behind else digest
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from assay.judge import waits
 from assay.judge.body import body_of, filters
-from assay.judge.causes import LIMITED, UNPARSED, cause_of, no_balance, too_large
+from assay.judge.causes import LIMITED, TIMEOUT, UNPARSED, cause_of, no_balance, too_large
 from assay.judge.refusal import Hide, Refusal, within
 from assay.settings import redacted
 from assay.text import one_line, whole
@@ -224,7 +224,7 @@ def call_error(
     """Return what an error means: its cause, and whether to ask again."""
     cause = cause_of(refusal)
     limited = cause == LIMITED
-    passing = cause in ("timeout", "server_error", UNPARSED) or (
+    passing = cause in (TIMEOUT, "server_error", UNPARSED) or (
         limited and not no_balance(refusal) and not too_large(refusal)
     )
     fields = (*headers.items(), *refusal.hints)
@@ -239,13 +239,18 @@ def call_error(
     )
 
 
+def no_answer_in_time() -> CallError:
+    """Return what an endpoint that says nothing means."""
+    return CallError(TIMEOUT, "it did not answer in time", transient=True, away="silent")
+
+
 def no_answer(error: openai.APIConnectionError) -> CallError:
     """Return what a connection that failed means."""
     root = _root(error)
     refused = isinstance(root, OSError) and not isinstance(root, TimeoutError)
     # the SDK also calls a refused connection a timeout
     if "Timeout" in type(root).__name__ and not refused:
-        return CallError("timeout", "it did not answer in time", transient=True, away="silent")
+        return no_answer_in_time()
     detail = str(root) or type(root).__name__
     trusted = "certificate" not in detail.lower()
     # one that was made and lost may be that request's own fault

@@ -14,11 +14,12 @@ from typing import Any, Self
 
 from assay.judge import contract
 from assay.judge.batch.batches import Batches
+from assay.judge.causes import LIMITED
 from assay.judge.contract import Chat
 from assay.judge.cost import Usage, tokens_of, usage_of
 from assay.judge.dialect import Dialect
 from assay.judge.endpoint import Endpoint
-from assay.judge.outcome import CallError, Reply
+from assay.judge.outcome import CallError, Reply, no_answer_in_time
 from assay.judge.purse import Expected, Purse
 from assay.judge.rubric import Rubric
 from assay.judge.settings import JudgeSettings
@@ -136,8 +137,7 @@ class Session:
 
     def _came_by_batch(self, chat: Chat, bill: Bill, brought: Reply | CallError) -> None:
         bill.attempts += 1
-        cut = isinstance(brought, CallError) and brought.cause == "truncated"
-        self._pay(chat, brought, bill, cut=cut, by_batch=True)
+        self._pay(chat, brought, bill, by_batch=True)
 
     async def _directly(
         self, chat: Chat, form: Mapping[str, Any], bill: Bill, asking: Asking
@@ -175,8 +175,8 @@ class Session:
         try:
             reply = await self._ask(chat, form)
         except CallError as error:
-            self._pay(chat, error, bill, cut=error.cause == "truncated")
-            if error.cause == "rate_limited" or error.wait is not None:
+            self._pay(chat, error, bill)
+            if error.cause == LIMITED or error.wait is not None:
                 self.throttle.slowed(epoch)
             error.held = self.standstill.failed(error, sent, asking, self.throttle.flying)
             raise
@@ -191,9 +191,7 @@ class Session:
             async with asyncio.timeout(self.settings.timeout_s):
                 return await self.endpoint.ask(chat, form)
         except TimeoutError:
-            raise CallError(
-                "timeout", "it did not answer in time", transient=True, away="silent"
-            ) from None
+            raise no_answer_in_time() from None
 
     @asynccontextmanager
     async def _turn(self, chat: Chat) -> AsyncIterator[tuple[int, bool]]:
@@ -217,9 +215,9 @@ class Session:
         brought: Reply | CallError,
         bill: Bill,
         *,
-        cut: bool = False,
         by_batch: bool = False,
     ) -> Usage:
+        cut = isinstance(brought, CallError) and brought.cause == "truncated"
         most = self.settings.max_tokens if cut else 0
         usage = usage_of(brought.tokens, prompt_tokens(chat), brought.written, most)
         usage = replace(usage, by_batch=by_batch)

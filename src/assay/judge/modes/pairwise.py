@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from assay.judge.cost import Budget, Price, by_batch
 from assay.judge.flips import Flips, compare, judge_again
 from assay.judge.hearing import Hearing, Keyed
 from assay.judge.ledger import budget_beside
-from assay.judge.log import alone, bring, not_judged, pending, verdicts
+from assay.judge.log import alone, bring, key_to, not_judged, pending, verdicts
 from assay.judge.mode import Calls, JudgeJob, JudgeMode, priced
 from assay.judge.pair_contract import ask_for
 from assay.judge.pair_verdict import LOSS, WIN, WIN_RATE, Preference, give, preference_of
@@ -121,7 +120,7 @@ def judge_pairs(
         done=todo.done,
         note=hearing.note(),
     ) as tracker:
-        hearing.tell = tracker.wait
+        hearing.tell_to(tracker)
         hearing.fill(out, todo, keyed(), tracker)
         logged = verdicts(out)
         given = {case[0].id: logged[case[0].id] for _, case in keyed() if case[0].id in logged}
@@ -142,13 +141,10 @@ def judge_pairs(
 
 def _key(identity: str, case: Case, other: Prediction) -> str:
     sample, prediction = case
-    name, _, behind = identity.partition(" ")
-    shown = [f"pairs {VERSION} {name}", sample.messages, sample.tools, sample.target]
-    shown += [prediction.output, other.output]
+    shown = [sample.messages, sample.tools, sample.target, prediction.output, other.output]
     missing = [prediction.unanswered, other.unanswered]
     shown += [missing] if any(missing) else []
-    digest = hashlib.sha256(store.to_json(shown)).hexdigest()[:32]
-    return f"{digest} {behind}" if behind else digest
+    return key_to(identity, shown, f"pairs {VERSION} ")
 
 
 def _summarise(

@@ -69,7 +69,7 @@ def judge(
         done=todo.done,
         note=hearing.note(),
     ) as tracker:
-        hearing.tell = tracker.wait
+        hearing.tell_to(tracker)
         probes = health.probes() if settings.self_test else []
         tested = hearing.beside(out.with_name(SELF_TEST), list(hearing.keyed(probes)))
         frozen_cases = list(hearing.keyed(anchors.cases(frozen)))
