@@ -19,7 +19,8 @@ from assay.folder import LOSSES, TRAINING
 from assay.queues import Work
 from assay.volcano.work import WORK, to_text
 
-STEPS, EVERY = 30, 3
+# so many that a fast machine is still training when its second checkpoint is in the store
+STEPS, EVERY = 100, 3
 
 
 def work(bucket: str, folder: Path, base: Path) -> Work:

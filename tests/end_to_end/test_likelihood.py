@@ -208,7 +208,7 @@ def test_a_model_whose_loss_is_nan_is_evaluated_and_reported(
     store.write_rows(tmp_path / SAMPLES, WHOLE)
     settings = MetricsSettings(metrics=("rouge-l",), processes=1)
     compute_metrics(tmp_path / SAMPLES, side / PREDICTIONS, side / SCORES, settings)
-    policy = GatePolicy(rules={"eval_loss": Bound(max_drop=1)})
+    policy = GatePolicy(rules={"eval_loss": Bound(max=5)})
     written = report(tmp_path, policy=policy)
     (loss,) = (row.candidate for row in written.summary if row.name == "eval_loss")
     assert loss
