@@ -24,7 +24,7 @@ def body_of(content: bytes) -> Any:
             return _unwrapped(json.loads(text))
         except (ValueError, RecursionError):
             continue
-    return None
+    return stream.of_lines(content)
 
 
 def _bare(content: bytes) -> bytes:
@@ -36,9 +36,13 @@ def _bare(content: bytes) -> bytes:
 
 
 def _unwrapped(value: Any) -> Any:
-    """Return the chat completion in what some gateways put around it: a list of one, a text of
-    JSON, or an object of their own; anything else as it is."""
+    """Return the chat completion in what some gateways put around it: a list, a text of JSON, or
+    an object of their own; anything else as it is."""
     inner = value
+    pieces = value if isinstance(value, list) else [value]
+    if any(map(stream.is_piece, pieces)):
+        objects = (piece for piece in pieces if isinstance(piece, Mapping))
+        return stream.joined(objects, ended=isinstance(value, list))
     if isinstance(value, str) and value.lstrip().startswith("{"):
         inner = json.loads(value)
     elif isinstance(value, list) and len(value) == 1:

@@ -28,7 +28,8 @@ _FILTERED = re.compile(
     r"(?:safety|polic|filter)|safety (?:system|setting|filter|reason|check)|"
     r"violat.{0,30}(?:polic|guidel|usage|regulation|guardrail)|guardrail|outputted is blocked|"
     r"related to (?:violence|pornog|politic|terror)|high risk|DataInspectionFailed|"
-    r"敏感|违规|违禁|不安全|内容安全|违反|审核|风控|涉黄|涉政",
+    r"(?:prompt|input|response|output) (?:was |is )?blocked|"
+    r"敏感|违规|违禁|不合规|不安全|内容安全|违反|审核|风控|涉黄|涉政",
     re.IGNORECASE,
 )
 _OVERFLOW_CODE = re.compile(
@@ -46,6 +47,8 @@ _OVERFLOW = re.compile(
     r"exceed\w* (?:the )?(?:model(?:'s)? )?(?:maximum (?:model )?|max )?(?:token|length) ?limit|"
     r"max(?:imum)? (?:input characters|message tokens|model length)|too large for (?:the )?model|"
     r"inputs` (?:must have less|tokens \+)|overflows|"
+    r"(?:longer|larger|greater) than (?:the )?(?:model\S* )?(?:input|prompt|sequence)? ?length|"
+    r"(?:prompt|input)(?: token)? (?:length|count)\b.{0,60}(?:exceed|only supports|supports up to)|"
     r"上下文.{0,10}(?:长度|超)|输入.{0,10}(?:超|过长)|超出.{0,10}长度|超长|超过.{0,10}最大长度|"
     r"token.{0,4}(?:数量?)?超过|字数太多",
     re.IGNORECASE,
@@ -73,6 +76,7 @@ _NO_BALANCE = re.compile(
     r"(?:balance|credit|fund)s?.{0,20}(?:insufficient|exhausted|too low|not enough|used up|run out|"
     r"depleted|expired|exceeded)|(?:not|n't) have any credits|requires more credits|out of credit|"
     r"(?:all available|included) credits|arrear|overdue|unpaid|payment required|spending limit|"
+    r"account is in good standing|"
     r"account.{0,60}(?:suspended|not active)|billing (?:hard|not|to be enabled)|over budget|"
     r"budget has been exceeded|specified API usage limits|key limit exceeded|pre-consumed quota|"
     r"free (?:tier.{0,30}exhausted|allocated quota)|, limit: 0\b|"
@@ -87,7 +91,8 @@ _NO_QUOTA = re.compile(
 )
 _TOO_LARGE = re.compile(r"limit:? (\d{1,12}),? requested:? (\d{1,12})", re.IGNORECASE)
 _NO_MODEL_CODE = re.compile(
-    r"model_?not_?(?:found|exist|available|supported|open)|no_?such_?model|deploymentnotfound|"
+    r"model_?(?:is_?)?(?:not_?(?:found|exist|available|supported|open|enabled|activated)|disabled)|"
+    r"model_permission_blocked|unpurchased|no_?such_?model|deploymentnotfound|"
     r"(?:unknown|unavailable|invalid)_model$|model_?decommissioned",
     re.IGNORECASE,
 )
@@ -99,21 +104,36 @@ _NO_MODEL = re.compile(
     r"not a chat model|(?:unavailable|non-serverless) model|no models? (?:is |are )?loaded",
     re.IGNORECASE,
 )
+# of a 403: whoever asks, the model is not to be had as it is
+_MODEL_OFF = re.compile(
+    r"model\b.{0,80}(?:disabled|(?:not|n't)(?: been| yet)* (?:enabled|activated|available|open)|"
+    r"blocked at|has been (?:retired|removed)|subscription|"
+    r"requires? (?:an? |the )?(?:\w+ )?(?:plan|tier))|"
+    r"(?:not|n't)(?: been)? (?:enabled|activated|available)\b.{0,40}\bmodel|"
+    r"eligible for using the model|enable this model|未(?:开通|启用|激活).{0,20}模型|"
+    r"模型.{0,20}(?:未(?:开通|启用|激活|上线)|已?(?:下线|禁用|停用))",
+    re.IGNORECASE,
+)
 _UNPARSED_CODE = re.compile(r"json_validate_failed", re.IGNORECASE)
 _UNFINISHED = re.compile(r"could not finish the message because max_tokens", re.IGNORECASE)
 # of the reply's own limit, in words that also name the context
 _MOST = re.compile(r"max_(?:completion_)?tokens\W{1,3}must be less than", re.IGNORECASE)
 _PASSING = (409, 425, 449, 498, 499)
-_KEY = re.compile(r"api.?key|unauthori|credential|authenti|access token|令牌|密钥", re.IGNORECASE)
+_KEY = re.compile(
+    r"api.?key|unauthori|credential|authenti|authorization header|access token|令牌|密钥",
+    re.IGNORECASE,
+)
 
 
 def cause_of(refusal: Refusal) -> str:
     """Return the cause of an error that has a status of 400 to 599, or counts as one. What its
     codes say goes before its words, which may quote what was asked."""
     status = refusal.status
+    if no_balance(refusal):
+        return LIMITED
     if status == 401:
         return "auth"
-    if status == 429 or no_balance(refusal) or _is_limit(refusal):
+    if status == 429 or _is_limit(refusal):
         return LIMITED
     if status != 413 and _is_filtered(refusal):
         return CONTENT_FILTER
@@ -122,7 +142,7 @@ def cause_of(refusal: Refusal) -> str:
     if _any(_NO_MODEL_CODE, refusal):
         return NOT_FOUND
     if status == 403:
-        return "auth"
+        return NOT_FOUND if _says(_MODEL_OFF, refusal) else "auth"
     if refusal.unclear and (cause := _cause_of_words(refusal)):
         return cause
     if status in (408, 504):
@@ -170,7 +190,7 @@ def no_balance(refusal: Refusal) -> bool:
     """Whether the account has nothing left to pay with, so that to wait is no use."""
     if refusal.status == 402:
         return True
-    if refusal.status in (401, 413) or (refusal.status >= 500 and not refusal.unclear):
+    if refusal.status == 413 or (refusal.status >= 500 and not refusal.unclear):
         return False
     if _any(_NO_BALANCE_CODE, refusal):
         return True

@@ -34,7 +34,8 @@ _THOUGHT = re.compile(
 )
 # what a server leaves of its template around a reply
 _LEFT = (
-    r"(?:<[|｜][^<>\n]{1,40}[|｜]>|</?s>|<(?:start|end)_of_turn>|</?answer>|\s|[\0\u200b\ufeff])*"
+    r"(?:<[|｜][^<>\n]{1,40}[|｜]>|</?s>|<(?:start|end)_of_turn>|</?(?:answer|response)>|\s|"
+    r"[\0\u200b\ufeff])*"
 )
 _WRAPPED = re.compile(rf"{_LEFT}(?=[{{`~])(.*?[}}`~]){_LEFT}", re.DOTALL)
 _DIGITS = re.compile(r"[+-]?\d{1,9}(?:\.0{1,9})?", re.ASCII)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Away = Literal["gone", "silent", "busy"]
 
+NOTHING_LEFT = "nothing is left to pay with"
 MOST_TOKENS = 1_000_000_000  # of one request: more is no count
 _FILTERED = (
     "content_filter sensitive safety recitation blocklist prohibited_content spii moderation \
@@ -224,14 +225,15 @@ def call_error(
     """Return what an error means: its cause, and whether to ask again."""
     cause = cause_of(refusal)
     limited = cause == LIMITED
+    unpaid = limited and no_balance(refusal)
     passing = cause in (TIMEOUT, "server_error", UNPARSED) or (
-        limited and not no_balance(refusal) and not too_large(refusal)
+        limited and not unpaid and not too_large(refusal)
     )
     fields = (*headers.items(), *refusal.hints)
     wait = waits.asked(refusal.text, fields, clock(), resets=limited) if passing else None
     return CallError(
         cause,
-        refusal.told,
+        f"{refusal.told} ({NOTHING_LEFT})" if unpaid else refusal.told,
         transient=passing,
         wait=wait,
         answered=(refusal.unclear and not limited) or cause == UNPARSED,

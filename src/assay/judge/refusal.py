@@ -197,10 +197,25 @@ def _gather_fields(value: Mapping[str, Any], into: _Gathered, depth: int) -> Non
     for name, item in value.items():
         if name.lower() not in _TEXTS:
             continue
+        if (
+            name.lower() == "errors"
+            and isinstance(item, Mapping)
+            and not _TEXTS & {*map(str.lower, item)}
+        ):
+            _gather_by_name(item, into)
+            continue
         if place and isinstance(item, str) and name in ("msg", "message"):
             into.texts.append(f"{place}: {item}")
         else:
             _gather(item, into, depth + 1)
+
+
+def _gather_by_name(errors: Mapping[str, Any], into: _Gathered) -> None:
+    """Gather what is wrong with each parameter: its name -> a text, or a list of them."""
+    for name, wrong in errors.items():
+        into.names.append(name)
+        rows = wrong if isinstance(wrong, list) else [wrong]
+        into.texts += [f"{name}: {row}" for row in rows[:20] if isinstance(row, str)]
 
 
 def _path(value: object) -> str:

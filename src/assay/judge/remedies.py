@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assay.judge.access import place_of
-from assay.judge.causes import NOT_FOUND, no_balance
-from assay.judge.refusal import Refusal
+from assay.judge.causes import LIMITED, NOT_FOUND
+from assay.judge.outcome import NOTHING_LEFT
 from assay.judge.settings import JudgeSettings
 from assay.text import one_line
 
@@ -20,6 +20,9 @@ _REMEDIES = {
     "no_key": "Name the environment variable of a key for this endpoint in its api_key_env, or in "
     "judge.headers where it takes the key in a header of its own",
     "rate_limited": "Wait, or ask for a higher limit; then try again",
+    "denied": "Have the key of {key} allowed to use this model, or choose another judge.model",
+    "proxy": "A proxy in between wants to know who asks: set HTTPS_PROXY or HTTP_PROXY to its "
+    "address with a user and password, or the endpoint's host in NO_PROXY to go without it",
     "no_balance": "Pay in to the account of this key, or name another judge",
     "truncated": "Raise judge.max_tokens (now {max_tokens})",
     "context_overflow": "Use a judge with a longer context, or a shorter rubric",
@@ -51,10 +54,13 @@ _MOST = re.compile(r"max_(?:completion_|output_)?tokens|maxOutputTokens", re.IGN
 _TOO_FEW = re.compile(r"below (?:the )?min|>=|greater than|at least|higher max", re.IGNORECASE)
 _HTTPS = re.compile(r"HTTPS (?:port|server)", re.IGNORECASE)
 _PLACE = re.compile(
-    r"(?:location|region|country|territory).{0,30} not (?:supported|available|allowed)",
+    r"(?:location|region|country|territory).{0,30} not (?:supported|available|allowed)|"
+    r"not (?:supported|available|allowed) (?:in|from) (?:your|this) (?:location|region|country)",
     re.IGNORECASE,
 )
 _THINKING = re.compile(r"think|reasoning|budget", re.IGNORECASE)
+_PROXY = re.compile(r"HTTP 407: |\b407, |proxy (?:auth|server|error)", re.IGNORECASE)
+_OF_MODEL = re.compile(r"\bmodels?\b|模型", re.IGNORECASE)
 _ELSEWHERE = {301, 302, 303, 305, 307, 308, 405, 501}
 _VERSION = re.compile(r"api[-_ ]version", re.IGNORECASE)
 
@@ -79,17 +85,21 @@ def _named(variable: str) -> str:
 def _kind(settings: JudgeSettings, cause: str, detail: str, names: str) -> str:
     if _VERSION.search(detail) and cause in (NOT_FOUND, "rejected") and not _of_model(detail):
         return "version"
-    if cause in ("auth", "rejected") and _PLACE.search(detail):
+    if _PROXY.search(detail):
+        return "proxy"
+    if cause in ("auth", "rejected", NOT_FOUND) and _PLACE.search(detail):
         return "place"
     if cause == "empty" and ("tool_calls" in detail or "function_call" in detail):
         return "elsewhere"
     if cause == NOT_FOUND and "requested parameters" in detail:
         return "parameters"
-    if cause == NOT_FOUND and names:
+    if cause == NOT_FOUND and names and settings.model not in names.split(", "):
         return "model"
     if cause == "auth" and not settings.api_key_env and not settings.headers:
         return "no_key"
-    if cause == "rate_limited" and no_balance(Refusal(status=_status(detail), text=detail)):
+    if cause == "auth" and _OF_MODEL.search(detail):
+        return "denied"
+    if cause == LIMITED and NOTHING_LEFT in detail:
         return "no_balance"
     if _CERTIFICATE.search(detail) and "no connection" in detail:
         return "certificate"

@@ -16,7 +16,7 @@ ALIASES: Mapping[str, str] = {
     r"guided[ _-]?decoding|grammars?|output_config|"
     r"constrained[ _-]?decoding|maxLength|additional_?Properties|logits[ _-]?processors?|"
     r"mime[ _-]?type|for format|JSON ?(?:模式|格式)|结构化输出",
-    "system": r"system[ _-]?(?:role|message|prompt|instruction)s?|developer[ _-]?instruction|"
+    "system": r"system[ _-]?(?:role|message|prompt|instruction|field)s?|developer[ _-]?instruction|"
     r"role\W{1,4}system",
     "usage": r"stream_options|include_usage",
 }
@@ -29,7 +29,7 @@ _NO = (
     r"additional|forbidden|deprecated|incompatible|does(?:n't| not)|do(?:n't| not)|"
     r"(?:is|are)(?:n't| not)|not (?:be |yet )?(?:support|allow|permit|valid|avail|enabled|accept|"
     r"recogni|implement|compatible)|no \w+ found|cannot|can't|must|should|only|no longer|"
-    r"failed|fails|error|"
+    r"failed|fails|error|supported (?:range|values?)|could not be converted|"
     r"不支持|无效|非法|不合法|未知|不允许|必须|不能|只能|仅支持|错误|有误|取值|应为"
 )
 _TEXT_ONLY = re.compile(r"\btype: Input should be '(?:text|json_object)'")
@@ -39,14 +39,15 @@ RANGE = re.compile(
     re.IGNORECASE,
 )
 _STREAM_ONLY = re.compile(
-    r"only (?:be )?(?:supports?|used|available).{0,30}stream|stream.{0,20}(?:required|"
+    r"only (?:be )?(?:supports?|used|available).{0,30}stream|stream.{0,20}(?:required|recommended|"
     r"must be (?:set to )?\W?true|only)|non-?stream\w* .{0,30}not|enable the stream|"
+    r"not support\w* non-?stream|"
     r"only stream|requires? stream|stream\W{1,4}(?:true\b|false.{0,20}not)|"
     r"stream\W{1,3}does not support false|[仅只]支持流式|不支持非流式",
     re.IGNORECASE,
 )
 _ROLES = re.compile(
-    r"roles must alternate|不支持 ?system|\brole\b.{0,20}\bsystem\b|"
+    r"roles must alternate|不支持 ?system|角色.{0,4}system.{0,4}不支持|\brole\b.{0,20}\bsystem\b|"
     r"only user and assistant roles|valid role: user|"
     r"\brole\b.{0,60}must be (?:in )?\W{0,2}user|"
     r"(?:first message|start)\w* (?:must be )?(?:from|with) (?:a |the )?user|"

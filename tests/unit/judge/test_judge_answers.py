@@ -5,14 +5,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from assay.errors import JudgeError
 from assay.judge import check, judge, verdicts
+from assay.judge.outcome import CallError, Reply, read_reply
 from assay.records import Verdict
 from tests.faults.endpoint import DIMENSIONS, Answer, chat, scores, serving
 from tests.unit.judge import fake
@@ -51,6 +55,10 @@ def events(
 
 
 PIECES = [{"content": VERDICT[place : place + 7]} for place in range(0, len(VERDICT), 7)]
+CHUNKS = [
+    {"choices": [{"index": 0, "delta": piece, "finish_reason": None}]} for piece in PIECES
+] + [{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}]
+LINES = "\n".join(map(json.dumps, CHUNKS)).encode()
 READ = {
     "parts": completion([{"type": "text", "text": VERDICT}]),
     "parts of a thinking model": completion(
@@ -122,6 +130,20 @@ READ = {
     "a stream with thoughts": events({"reasoning_content": "Hm"}, {"reasoning": "."}, *PIECES),
     "a stream of parts": events({"content": [{"type": "text", "text": VERDICT}]}),
     "a stream without its end": events(*PIECES, end=""),
+    "a stream of parts and then text": events(
+        {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}]}, *PIECES
+    ),
+    "a stream of text and then parts": events(
+        {"content": VERDICT[:9]}, {"content": [{"type": "text", "text": VERDICT[9:]}]}
+    ),
+    "a line for each piece": Answer(body=LINES),
+    "lines with their end": Answer(body=LINES.replace(b"\n", b"\r\n") + b"\n\n[DONE]\n"),
+    "a list of pieces": Answer(body=json.dumps(CHUNKS).encode()),
+    "one piece": Answer(
+        body=json.dumps(
+            {"choices": [{"delta": {"content": VERDICT}, "finish_reason": "stop"}]}
+        ).encode()
+    ),
     "a stream of one message": Answer(
         body=b"data: " + chat(VERDICT).body + b"\n\ndata: [DONE]\n\n"
     ),
@@ -223,6 +245,18 @@ CAUSES: dict[str, tuple[Answer, str, int, str]] = {
         "server_error",
         2,
         "broken off",
+    ),
+    "lines that are broken off": (
+        Answer(body=b"\n".join(LINES.splitlines()[:3])),
+        "server_error",
+        2,
+        "broken off",
+    ),
+    "a line that is an error": (
+        Answer(body=LINES.splitlines()[0] + b'\n{"error": {"message": "busy", "code": 503}}'),
+        "server_error",
+        4,
+        "busy",
     ),
     "thoughts alone": (completion("", reasoning_content="Hm"), "empty", 1, "reasoning_content"),
     "thoughts by another name": (completion(None, reasoning="Hm"), "empty", 1, "in reasoning"),
@@ -332,6 +366,31 @@ def test_what_is_no_verdict_has_its_cause_and_the_endpoints_words(
     assert told in str(refused.value)
     assert refused.value.remedy
     assert len(endpoint.requests) <= 3
+
+
+NAMES = [
+    *("choices", "message", "delta", "content", "text", "type", "error", "code", "usage"),
+    *("prompt_tokens", "completion_tokens", "finish_reason", "refusal", "reasoning_content"),
+    *("thinking", "prompt_filter_results", "filtered", "data", "result"),
+]
+ODD = some.recursive(
+    some.none() | some.booleans() | some.integers(-9, 999) | some.floats() | some.text(max_size=9),
+    lambda each: (
+        some.lists(each, max_size=3) | some.dictionaries(some.sampled_from(NAMES), each, max_size=4)
+    ),
+    max_leaves=12,
+)
+CHOICES = some.dictionaries(some.sampled_from(NAMES), ODD).map(lambda each: {"choices": [each]})
+
+
+@given(
+    some.lists(ODD | CHOICES, min_size=1, max_size=4),
+    some.sampled_from([b"data: %s\n\n", b"%s\n", b"%s", b"[%s]"]),
+)
+def test_whatever_a_body_holds_it_is_a_reply_or_a_cause(rows: list[object], form: bytes) -> None:
+    body = b"".join(form % json.dumps(row).encode() for row in rows)
+    with suppress(CallError):
+        assert isinstance(read_reply(body), Reply)
 
 
 def test_thoughts_count_as_output(files: Make, tmp_path: Path) -> None:

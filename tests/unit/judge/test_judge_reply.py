@@ -49,6 +49,7 @@ def test_a_verdict() -> None:
         f"<|channel|>analysis<|message|>{{Fine}}.<|end|><|start|>assistant<|channel|>final "
         f"<|constrain|>JSON<|message|>{json.dumps(GOOD)}<|return|>",
         f"<think>Fine.</think><answer>{json.dumps(GOOD)}</answer>",
+        f"<think>Fine.</think>\n<response>\n{json.dumps(GOOD)}\n</response>",
         f"<|begin_of_box|>{json.dumps(GOOD)}<|end_of_box|>",
         f"{json.dumps(GOOD)}<|im_end|>",
         f"{json.dumps(GOOD)}</s>",

@@ -101,6 +101,11 @@ def test_why_there_is_no_verdict_and_what_to_do(row: Row) -> None:
     assert row["advice"] in remedy(settings, failure.cause, str(failure), [])
 
 
+def test_a_model_that_is_served_is_not_what_was_not_found() -> None:
+    settings = fake.settings_for("http://x/v1")
+    assert "base URL" in remedy(settings, "not_found", "HTTP 404: Resource not found", ["fake"])
+
+
 PASSING = {
     "system error": error(500, "System error, please try again"),
     "an unexpected one": error(500, "The system has met an unexpected error"),
