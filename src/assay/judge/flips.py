@@ -72,12 +72,12 @@ def judge_again(
     def again() -> Iterator[Keyed]:
         return ((_second(key), case) for key, case in _scored(cases(), given))
 
-    hearing.adopt(log, again, _second)
+    hearing.adopt(log, again, _second)  # of all, since which are drawn depends on it
     paid = {row.key for row in rows(log) if not row.unscored} if log.is_file() else set()
     drawn = heapq.nsmallest(
         hearing.settings.flip_sample, again(), key=lambda keyed: (keyed[0] not in paid, keyed[0])
     )
-    second = hearing.beside(log, drawn, only_failed=only_failed, by_batch=True)
+    second = hearing.beside(log, drawn, only_failed=only_failed, by_batch=True, adopted=True)
     # the cap on the cost leaves some out
     return {id_: row for id_, row in second.items() if NOT_JUDGED not in row.unscored.values()}
 

@@ -31,9 +31,9 @@ from assay.judge.log import (
     verdicts,
 )
 from assay.judge.purse import Expected, Purse, Usual, refusal
-from assay.judge.session import Session, to_nobody
+from assay.judge.session import Session
 from assay.judge.settings import JudgeSettings
-from assay.judge.standstill import FEWEST
+from assay.judge.standstill import FEWEST, to_nobody
 from assay.judge.unscored import describe, given_up, hopeless
 from assay.judge.verdict import give
 from assay.progress import Tracker, clock
@@ -135,13 +135,15 @@ class Hearing:
         *,
         only_failed: bool = False,
         by_batch: bool = False,
+        adopted: bool = False,
     ) -> dict[str, Verdict]:
         """Judge a few answers beside those of the run, and return their verdicts by id. They are
         asked for directly unless `by_batch`: to wait for the few that are tried first would cost
-        more than it saves."""
+        more than it saves. What has earlier keys is looked for unless it is `adopted`."""
         if not others:
             return {}
-        self.recall(log, lambda: others)
+        if not adopted:
+            self.recall(log, lambda: others)
         asked = self._as_asked(others)
         todo = bring(log, pending(log, asked, self.names, only_failed=only_failed))
         self.fill(log, todo, iter(asked), None, by_batch=by_batch)

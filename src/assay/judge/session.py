@@ -23,7 +23,7 @@ from assay.judge.outcome import CallError, Reply, no_answer_in_time
 from assay.judge.purse import Expected, Purse
 from assay.judge.rubric import Rubric
 from assay.judge.settings import JudgeSettings
-from assay.judge.standstill import Asking, Standstill
+from assay.judge.standstill import Asking, Standstill, to_nobody
 from assay.judge.throttle import Epoch, Meter, Throttle, wait_s
 from assay.records import Case
 
@@ -50,10 +50,6 @@ class Bill:
         self.batch_prompt_tokens += usage.prompt if usage.by_batch else 0
         self.batch_output_tokens += usage.output if usage.by_batch else 0
         self.estimated |= usage.estimated
-
-
-def to_nobody(_: str) -> None:
-    """Say nothing of what is waited for."""
 
 
 class Session:

@@ -61,16 +61,27 @@ class Asking:
     told_s: float = 0.0
 
 
+def to_nobody(_: str) -> None:
+    """Say nothing of what is waited for."""
+
+
 class Standstill:
     """Whether one endpoint goes on, for all requests to it within one event loop. `tell` is told
     each second what is waited for, and "" when it goes on; `wall` is the clock that the user reads.
+    So many different requests as are the `fewest` have to fail before it is the endpoint's fault.
 
     `ended` is why nothing more is asked, once a wait would be longer than the settings allow.
     """
 
     def __init__(
-        self, settings: JudgeSettings, tell: TellText, wall: Callable[[], float] = time.time
+        self,
+        settings: JudgeSettings,
+        tell: TellText,
+        wall: Callable[[], float] = time.time,
+        *,
+        fewest: int = FEWEST,
     ) -> None:
+        self._fewest = fewest
         self.ended: CallError | None = None
         self._passes = 0
         self._bounds = {"limit": settings.max_wait_s, "away": settings.outage_s}
@@ -174,8 +185,9 @@ class Standstill:
         used_up = asking.last and self._passes == (asking.sent if before < 0 else before)
         # some endpoints refuse a share of all requests by their limit, whatever the load
         wide = flying if kind == "away" else self._concurrency
-        many = len(self._failing) >= max(FEWEST, wide)
-        enough = many or (used_up and (error.away == "gone" or len(self._failing) >= FEWEST))
+        many = len(self._failing) >= max(self._fewest, wide)
+        some = error.away == "gone" or len(self._failing) >= self._fewest
+        enough = many or (used_up and some)
         return enough and self._bounds[kind] > 0
 
     def _put_off(self, hold: _Hold, kind: Halt, error: CallError) -> None:
@@ -191,7 +203,7 @@ class Standstill:
             hold.until = min(now + pause, hold.since + bound)
         if now < hold.until <= hold.since + bound:
             return
-        alone = len(self._failing) < FEWEST and error.away != "gone"
+        alone = len(self._failing) < self._fewest and error.away != "gone"
         if alone and (error.wait or 0.0) <= bound:
             error.transient, self._since = False, hold.since
             self._release()

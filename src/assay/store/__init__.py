@@ -32,6 +32,7 @@ from assay.store.files import (
     write_text,
 )
 from assay.store.folders import INDEX
+from assay.store.keeping import keep_now
 from assay.store.lock import held
 from assay.store.mirror import Mirror, mirrored
 from assay.store.newest import newest
@@ -60,6 +61,7 @@ __all__ = [
     "hash_rows",
     "held",
     "is_remote",
+    "keep_now",
     "kept",
     "listed",
     "locate",

@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from assay.errors import AssayError
+from assay.errors import AssayError, StoreError
 from assay.store import artifacts, outage
 from assay.store.checksums import in_threads
 from assay.store.files import WEIGHT_SUFFIXES
+from assay.store.keeping import keeping
 from assay.store.pieces import Pieces
 
 EVERY_SECONDS = 2.0
@@ -67,7 +68,8 @@ def kept(folder: Path, uri: str, contents: Contents) -> Iterator[Area]:
         print("going on from what an earlier try has done", flush=True)
     area.start()
     try:
-        yield area
+        with keeping(folder, area.send_now):
+            yield area
     except BaseException:
         if area.end(LAST_SECONDS):
             area.try_to_send()
@@ -91,6 +93,7 @@ class Area:
         self._checkpoint = ""
         self.sent = False
         self._said: set[str] = set()
+        self._sending = threading.Lock()
         self._ending, self._stopped = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._keep, name=f"keep {uri}", daemon=True)
 
@@ -154,6 +157,16 @@ class Area:
         except (AssayError, OSError) as error:
             self._say(error)
 
+    def send_now(self) -> None:
+        """Send what is new, as what follows is to be paid for. Raises StoreError; where nothing
+        could be sent from the beginning, which is only said, it goes on without."""
+        try:
+            self.send()
+        except StoreError as error:
+            if self.sent:
+                raise
+            self._say(error)
+
     def _say(self, error: Exception) -> None:
         said = error.what if isinstance(error, AssayError) else str(error)
         if said not in self._said:
@@ -162,6 +175,10 @@ class Area:
 
     def send(self) -> None:
         """Send what is new. Raises StoreError, and OSError for what is gone meanwhile."""
+        with self._sending:
+            self._send()
+
+    def _send(self) -> None:
         if not self.folder.is_dir() or not self._is_the_same_work():
             return
         for path in sorted(self.folder.rglob("*")):

@@ -17,6 +17,7 @@ from assay.store.artifacts import is_remote
 from assay.store.cache import locked, place
 from assay.store.deliver import send_from, send_or_say
 from assay.store.entries import Entries
+from assay.store.keeping import keeping
 from assay.store.lease import leased
 from assay.store.lock import held, machine
 from assay.store.s3 import address
@@ -62,6 +63,7 @@ def mirrored(
         if not alone:
             entries.keep_as_they_are()
         send = partial(send_from, entries.folder, entries.send)
+        stack.enter_context(keeping(entries.folder, send))
         try:
             yield Mirror(folder=entries.folder, send=send)
         except (StageError, InputError) as error:

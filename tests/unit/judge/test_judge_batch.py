@@ -3,6 +3,7 @@ any moment loses nothing."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from assay import progress, store
-from assay.errors import JudgeError, StageError
+from assay.errors import JudgeError, StageError, StoreError
 from assay.folder import BATCHES
 from assay.judge import (
     JudgeSettings,
@@ -30,6 +31,7 @@ from assay.judge import (
     judge,
     judge_pairs,
     learned,
+    standstill,
     verdicts,
 )
 from assay.judge.batch import batches, lines, under_way
@@ -38,6 +40,7 @@ from assay.judge.dialect import Dialect
 from assay.judge.endpoint import Endpoint
 from assay.judge.seats import seats
 from assay.judge.settings import Seat
+from assay.store.keeping import keeping
 from tests.faults.endpoint import DIMENSIONS, Answer, Body, chat, error, scores
 from tests.unit.judge import fake
 from tests.unit.judge.conftest import prediction, sample
@@ -53,6 +56,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "QUIET_S", 0.02)
     monkeypatch.setattr(under_way, "FIRST_LOOK_S", 0.01)
     monkeypatch.setattr(under_way, "LONGEST_LOOK_S", 0.05)
+    monkeypatch.setattr(standstill, "FIRST_PAUSE_S", 0.0001)
     for place in ("assay.judge.session.wait_s", "assay.judge.batch.api.wait_s"):
         monkeypatch.setattr(place, lambda *_: 0.01)
 
@@ -531,10 +535,64 @@ def test_no_wait_of_the_batch_api_is_longer_than_the_bound(
     with batching(answers={step: [daily]}) as endpoint:
         with monkeypatch.context() as patch:
             patch.setattr("assay.judge.batch.api.wait_s", lambda *_: pytest.fail("it waits"))
-            with pytest.raises(StageError, match="rate_limited: it asks to wait 24:00:00: HTTP"):
+            with pytest.raises(
+                StageError, match=r"rate_limited: it asks to wait 24:00:00, until .*: HTTP"
+            ):
                 judge(*files(4), log, known(settings_for(endpoint.url)))
         judge(*files(4), log, known(settings_for(endpoint.url)))
     assert (causes(log), len(endpoint.paid)) == ({"": 4}, 4)
+
+
+def test_a_look_is_put_off_as_long_as_the_endpoint_asks(
+    files: Make, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept = list[float]()
+    sleep = asyncio.sleep
+
+    async def note(seconds: float) -> None:
+        slept.append(seconds)
+        await sleep(min(seconds, 0.01))
+
+    limited = error(429, "slow down", headers={"Retry-After": "700"})
+    with batching(answers={"look": [limited]}) as endpoint:
+        settings = known(settings_for(endpoint.url))
+        monkeypatch.setattr("assay.judge.batch.under_way.asyncio.sleep", note)
+        judge(*files(4), log, settings)
+    assert causes(log) == {"": 4}
+    assert 700 in slept
+
+
+def test_what_a_batch_is_made_of_is_in_the_store_before_it_is_paid(files: Make, log: Path) -> None:
+    """The disk goes with the pod: what the store had when the batch was made is all there is."""
+    kept = dict[str, bytes]()
+
+    def send() -> None:
+        kept.update({path.name: path.read_bytes() for path in log.parent.glob("*.jsonl")})
+
+    def lose(step: str) -> None:
+        if step == "create":
+            there.append(kept.get(BATCHES, b""))
+
+    there = list[bytes]()
+    with batching(at=lose) as endpoint, keeping(log.parent, send):
+        settings = known(settings_for(endpoint.url))
+        judge(*files(4), log, settings)
+        log.write_bytes(b"")
+        log.with_name(BATCHES).write_bytes(there[0])
+        judge(*files(4), log, settings)
+    assert causes(log) == {"": 4}
+    assert (len(endpoint.created), len(endpoint.paid)) == (1, 4)
+
+
+def test_nothing_is_paid_that_the_store_does_not_keep(files: Make, log: Path) -> None:
+    def refuse() -> None:
+        raise StoreError("no room in s3://runs")
+
+    with batching() as endpoint, keeping(log.parent, refuse):
+        settings = known(settings_for(endpoint.url))
+        with pytest.raises(StoreError, match="no room"):
+            judge(*files(4), log, settings)
+    assert (endpoint.created, endpoint.direct) == ([], [])
 
 
 def test_a_file_is_waited_for_until_the_endpoint_has_read_it(

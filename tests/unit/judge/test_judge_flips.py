@@ -13,9 +13,10 @@ from scipy import stats
 
 from assay import store
 from assay.errors import SettingsError
-from assay.judge import JudgeSettings, JudgeSummary, PairSummary, Price, judge, judge_pairs
+from assay.judge import JudgeSettings, JudgeSummary, PairSummary, Price, earlier, judge, judge_pairs
 from assay.judge.flips import Flips, compare
 from assay.judge.health import headline
+from assay.judge.rubric import Rubric
 from assay.records import Verdict
 from assay.report.sections.health import flips as told
 from assay.settings import build
@@ -52,6 +53,23 @@ def judged(
         )
         judge(*files(count), folder / "verdicts.jsonl", replace(settings, **changed))  # type: ignore[arg-type]
     return store.read_record(folder / "judge.json", JudgeSummary), len(endpoint.requests)
+
+
+def test_second_verdicts_are_looked_for_under_earlier_keys_once(
+    files: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = Counter[str]()
+    identities = earlier.identities
+
+    def note(settings: JudgeSettings, rubric: Rubric, log: Path | None = None) -> tuple[str, ...]:
+        looked[log.name if log else ""] += 1
+        return identities(settings, rubric, log)
+
+    judged(moving(lambda *_: 0), files, tmp_path, flip_sample=3)
+    monkeypatch.setattr(earlier, "identities", note)
+    _, requests = judged(moving(lambda *_: 0), files, tmp_path, flip_sample=3)
+    assert requests == 0
+    assert looked["second_verdicts.jsonl"] == 1
 
 
 def test_as_many_as_asked_for_are_judged_twice(files: Make, tmp_path: Path) -> None:

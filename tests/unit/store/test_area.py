@@ -89,6 +89,17 @@ def test_another_machine_goes_on_from_it(bucket: str, work: Path, tmp_path: Path
     assert store.listed(f"{bucket}/model.partial") == []
 
 
+def test_what_must_be_there_at_once_is(
+    bucket: str, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(area, "EVERY_SECONDS", 600.0)
+    with store.kept(work, f"{bucket}/model.partial", CONTENTS):
+        store.keep_now(work / "trained" / "trainer_log.jsonl")
+        there = taken(tmp_path / "other", f"{bucket}/model.partial")
+    assert there["trained/trainer_log.jsonl"] == '{"step": 1}\n'
+    store.keep_now(work / "train.log")  # nobody keeps it any more
+
+
 def test_there_is_nothing_to_begin_with(bucket: str, tmp_path: Path) -> None:
     assert taken(tmp_path / "other", f"{bucket}/model.partial") == {}
 

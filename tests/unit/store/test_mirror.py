@@ -57,6 +57,13 @@ def test_a_local_folder_is_itself(tmp_path: Path) -> None:
         mirror.send()
 
 
+def test_what_must_be_in_the_store_at_once_is(bucket: str) -> None:
+    with store.mirrored(f"{bucket}/runs/x") as mirror:
+        write(mirror.folder)
+        store.keep_now(mirror.folder / "candidate" / "batches.jsonl")
+        assert set(store.listed(f"{bucket}/runs/x")) == FINISHED
+
+
 def test_finished_work_is_sent_and_comes_to_another_machine(bucket: str, cache: Path) -> None:
     with store.mirrored(f"{bucket}/runs/x") as mirror:
         write(mirror.folder)

@@ -4,24 +4,23 @@ answers come in one or two files."""
 from __future__ import annotations
 
 import asyncio
-import itertools
 import re
-import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from assay.errors import JudgeError
 from assay.judge.batch import lines
 from assay.judge.batch.objects import Batch, batch_of, id_of, object_of
-from assay.judge.causes import LIMITED
 from assay.judge.endpoint import Endpoint
 from assay.judge.outcome import CallError
 from assay.judge.refusal import MOST_TOLD
-from assay.judge.throttle import LONGEST_WAIT_S, wait_s
-from assay.progress import clock
+from assay.judge.standstill import Asking, Standstill, TellText, to_nobody
+from assay.judge.throttle import wait_s
 from assay.settings import redacted
 
+T = TypeVar("T")
+Ask = Callable[[str, str], Awaitable[bytes]]
 FILE_LOOK_S = 1.0
 _PAGES = 20
 _FILE_S = 600.0  # a file of 200 MB goes up or down
@@ -31,11 +30,13 @@ _AZURE = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azu
 
 class BatchApi:
     """The Batch API of a judge's endpoint. What may pass is tried again as often as `retries`
-    says; every method raises CallError for what does not."""
+    says, and waited for as the judge itself is, which `tell` is told; every method raises CallError
+    for what does not."""
 
-    def __init__(self, endpoint: Endpoint, retries: int) -> None:
+    def __init__(self, endpoint: Endpoint, retries: int, tell: TellText = to_nobody) -> None:
         self._endpoint = endpoint
         self._retries = retries
+        self.standstill = Standstill(endpoint.settings, tell, fewest=1)
         # Azure keeps files and batches beside its deployments, not under one
         self.root = _DEPLOYMENT.sub("", endpoint.url)
         self.path = _path(endpoint.url)
@@ -44,8 +45,8 @@ class BatchApi:
         """Raise CallError where the endpoint has no batches or no files: it neither lists both nor
         takes a file. Some have batches of another form, without files."""
         try:
-            await self._list("/batches?limit=1")
-            await self._list("/files?limit=1&purpose=batch")
+            await self._list("/batches?limit=1", self._call)
+            await self._list("/files?limit=1&purpose=batch", self._call)
         except CallError as error:
             if error.transient or error.cause == "auth":
                 raise
@@ -71,15 +72,16 @@ class BatchApi:
         """Make a batch of a file. Where no answer comes, it may have been made: then it is looked
         for before it is made again."""
         body = {"input_file_id": file, "endpoint": self.path, "completion_window": "24h"}
-        begun = time.monotonic()
-        for attempt in itertools.count():
-            try:
-                return batch_of(object_of(await self._once("post", "/batches", body)))
-            except CallError as error:
-                await self._rest(attempt, error, begun)
-            if made := await self.find(file):
+        tried = False
+
+        async def make() -> Batch:
+            nonlocal tried
+            if tried and (made := await self._found(file, self._once)):
                 return made
-        raise AssertionError  # an attempt returns or raises
+            tried = True
+            return batch_of(object_of(await self._once("post", "/batches", body)))
+
+        return await self._patiently(make)
 
     async def look(self, batch: str) -> Batch:
         """Return how a batch stands."""
@@ -88,10 +90,13 @@ class BatchApi:
     async def find(self, file: str) -> Batch | None:
         """Return the newest batch that was made of a file, None where none is listed, or nothing
         is."""
+        return await self._found(file, self._call)
+
+    async def _found(self, file: str, ask: Ask) -> Batch | None:
         after = ""
         for _ in range(_PAGES):
             try:
-                rows, more = await self._list(f"/batches?limit=100{after}")
+                rows, more = await self._list(f"/batches?limit=100{after}", ask)
             except CallError as error:
                 if error.transient or error.cause == "auth":
                     raise
@@ -104,8 +109,8 @@ class BatchApi:
             after = f"&after={id_of(rows[-1])}"
         return None
 
-    async def _list(self, path: str) -> tuple[list[Mapping[str, Any]], bool]:
-        listed = object_of(await self._call("get", path))
+    async def _list(self, path: str, ask: Ask) -> tuple[list[Mapping[str, Any]], bool]:
+        listed = object_of(await ask("get", path))
         rows = listed.get("data")
         if not isinstance(rows, list):
             raise CallError("rejected", f"what it answers to GET {path} is no list")
@@ -118,28 +123,33 @@ class BatchApi:
     async def _call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, file: bytes = b""
     ) -> bytes:
-        begun = time.monotonic()
-        for attempt in itertools.count():
-            try:
-                return await self._once(method, path, body, file)
-            except CallError as error:
-                await self._rest(attempt, error, begun)
-        raise AssertionError  # an attempt returns or raises
+        return await self._patiently(lambda: self._once(method, path, body, file))
 
-    async def _rest(self, attempt: int, error: CallError, begun: float) -> None:
-        """Wait until something may be asked again: as often as `retries` says, and where the
-        endpoint is away or at its limit as long as the settings allow. Raises the error else."""
-        settings = self._endpoint.settings
-        bound = settings.outage_s if error.away else 0.0
-        if error.cause == LIMITED:
-            bound = settings.max_wait_s
-        if error.transient and (error.wait or 0.0) > max(bound, LONGEST_WAIT_S):
-            raise CallError(error.cause, f"it asks to wait {clock(error.wait or 0.0)}: {error}")
-        pause = wait_s(attempt, error.wait)
-        used_up = attempt >= self._retries and time.monotonic() - begun + pause > bound
-        if not error.transient or used_up:
-            raise error
-        await asyncio.sleep(pause)
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Return what is asked for: asked again as often as `retries` says, and where the endpoint
+        is away or at its limit, when the standstill is over."""
+        standstill, attempt, asking = self.standstill, 0, Asking()
+        while True:
+            asking.last = attempt >= self._retries
+            try:
+                async with standstill.turn():
+                    return await self._told_of(ask, asking)
+            except CallError as error:
+                own = standstill.is_own(error, asking)
+                if not error.transient or (asking.last and own):
+                    raise
+                await asyncio.sleep(0 if error.held else wait_s(attempt, error.wait))
+                attempt += own
+
+    async def _told_of(self, ask: Callable[[], Awaitable[T]], asking: Asking) -> T:
+        sent = self.standstill.sent(asking)
+        try:
+            answer = await ask()
+        except CallError as error:
+            error.held = self.standstill.failed(error, sent, asking, flying=1)
+            raise
+        self.standstill.passed(sent)
+        return answer
 
     async def _once(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, file: bytes = b""

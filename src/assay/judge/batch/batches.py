@@ -43,7 +43,7 @@ class Batches:
 
     def __init__(self, endpoint: Endpoint, log: Path, tell: Callable[[str], None]) -> None:
         self._endpoint, self._settings, self._tell = endpoint, endpoint.settings, tell
-        self._api = BatchApi(endpoint, self._settings.retries)
+        self._api = BatchApi(endpoint, self._settings.retries, tell)
         self._ledger = Ledger(log.with_name(BATCHES), self._settings.endpoint.rstrip("/"))
         self._names = RequestNames(log)
         self._waiting: list[Waiting] = []

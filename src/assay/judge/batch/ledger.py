@@ -2,7 +2,8 @@
 was killed takes them up again.
 
 A file of requests is noted before a batch is made of it, and the batch once it is: what a kill
-leaves between the two, the endpoint's list of batches tells.
+leaves between the two, the endpoint's list of batches tells. A run that is kept in a store has the
+note there before the batch is made: the disk of a pod goes with the pod.
 """
 
 from __future__ import annotations
@@ -65,12 +66,14 @@ class Ledger:
         return self._files[file]
 
     def note_file(self, file: str, requests: Sequence[str], dialect: Dialect) -> SentFile:
-        """Note that a file of requests was sent."""
+        """Note that a file of requests was sent. Raises StoreError where that cannot be kept."""
         asked, at = asdict(dialect), time.time()
         row = SentFile(
             file=file, endpoint=self._endpoint, requests=tuple(requests), asked=asked, at=at
         )
-        return self._note(row)
+        sent = self._note(row)
+        store.keep_now(self._path)
+        return sent
 
     def note_batch(self, file: str, batch: str) -> SentFile:
         """Note that a batch was made of a file."""

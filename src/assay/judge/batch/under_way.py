@@ -112,25 +112,28 @@ class UnderWay:
             sent = self._ledger.note_batch(sent.file, found.id)
         wait = FIRST_LOOK_S
         while True:
-            if batch := await self._look(sent):
-                self._tell(_described(batch, sent))
-                if batch.ended:
-                    return batch
+            seen = await self._look(sent)
+            if isinstance(seen, Batch):
+                self._tell(_described(seen, sent))
+                if seen.ended:
+                    return seen
             left = self._end - time.monotonic()
             if left <= 0:
                 raise self._too_long()
-            await asyncio.sleep(min(wait, left))
+            asked = 0.0 if isinstance(seen, Batch) else seen
+            await asyncio.sleep(min(max(wait, asked), left))
             wait = min(wait * SLOWER, LONGEST_LOOK_S)
 
-    async def _look(self, sent: SentFile) -> Batch | None:
-        """Return how a batch stands, None where the endpoint does not say now."""
+    async def _look(self, sent: SentFile) -> Batch | float:
+        """Return how a batch stands, or where the endpoint does not say now, how many seconds it
+        asks to wait: its batches are looked at until `hours` are over, whatever keeps it."""
         with told(f"looking at {sent.batch}"):
             try:
                 return await self._api.look(sent.batch)
             except CallError as error:
                 if error.transient:
                     self._tell(f"batch {sent.batch}: {error.cause}: {error}")
-                    return None
+                    return error.wait or 0.0
                 if error.cause == NOT_FOUND:
                     return Batch(id=sent.batch, status=GONE)
                 raise
