@@ -7,6 +7,7 @@ What one request is refused while others go through is that request's own, and c
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from assay.progress import clock
 ALONE_S = LONGEST_WAIT_S
 SHORT_S, TOLD_S = 1.0, 60.0  # a longer wait than this is no retry, until they are so long in all
 FEWEST = 3  # so many different requests that fail say something of the endpoint
+BY_CHANCE = 1e-3  # where a share is refused, so rarely so many in a row are taken for all
 TICK_S = 1.0
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = {"limit": 30.0, "away": 5.0}
@@ -89,6 +91,7 @@ class Standstill:
         self._tell = tell
         self._wall = wall
         self._failing: set[Asking] = set()  # since one has passed
+        self._long = 0  # so many were told a wait that is more than one request's
         self._since: float | None = None  # from then on nothing passed, and a request was given up
         self._waited = 0.0
         self._hold: _Hold | None = None
@@ -179,8 +182,10 @@ class Standstill:
         return self.held
 
     def _begins(self, kind: Halt, error: CallError, asking: Asking, flying: int) -> bool:
-        if self._since is not None or (kind == "limit" and _asks(error)):
+        if self._since is not None:
             return True
+        if kind == "limit" and _asks(error):
+            return self._limits_all(error)
         before, asking.failed = asking.failed, self._passes if asking.failed < 0 else asking.failed
         used_up = asking.last and self._passes == (asking.sent if before < 0 else before)
         # some endpoints refuse a share of all requests by their limit, whatever the load
@@ -189,6 +194,20 @@ class Standstill:
         some = error.away == "gone" or len(self._failing) >= self._fewest
         enough = many or (used_up and some)
         return enough and self._bounds[kind] > 0
+
+    def _limits_all(self, error: CallError) -> bool:
+        """Whether a long wait is the whole endpoint's: nothing has passed yet, or more in a row
+        were told so than by chance are at the share of all that were. Else it is that request's
+        own, which is given up where it would be too long; a few such in a row end it."""
+        self._long += 1
+        share = (self._long + 1) / (self._long + self._passes + 2)
+        by_chance = math.ceil(math.log(BY_CHANCE) / math.log(share))
+        too_long = (error.wait or 0.0) > self._bounds["limit"]
+        row = self._fewest if too_long else max(self._fewest, by_chance)
+        if not self._passes or len(self._failing) >= min(row, self._concurrency):
+            return True
+        error.transient = not too_long
+        return False
 
     def _put_off(self, hold: _Hold, kind: Halt, error: CallError) -> None:
         """Set when the next one is tried. Where that is beyond the bound it has ended, or, where

@@ -231,6 +231,29 @@ def test_a_share_at_a_limit_holds_nobody_else(wait: float | None, concurrency: i
     assert done.seconds <= 5 * 1000 / concurrency * LATENCY
 
 
+@pytest.mark.parametrize(("share", "wait"), [(0.05, 30.0), (0.2, 20.0), (0.5, 10.0), (0.02, 60.0)])
+@pytest.mark.parametrize("concurrency", [16, 64])
+def test_nor_does_a_share_that_is_told_a_long_wait(
+    share: float, wait: float, concurrency: int
+) -> None:
+    chance = random.Random(1)
+    done = ask_all(
+        600,
+        lambda *_: limit(wait) if chance.random() < share else None,
+        concurrency=concurrency,
+        retries=5,
+    )
+    assert done.failures == []
+    assert done.session.standstill.waited_s < 100
+    assert done.seconds < 400
+
+
+def test_one_that_is_told_too_long_a_wait_is_given_up_alone() -> None:
+    done = ask_all(200, lambda fake, _: limit(3600.0) if fake.asked[-1] == "50" else None)
+    assert (len(done.failures), done.session.ended) == (1, None)
+    assert done.seconds < 60
+
+
 @pytest.mark.parametrize(("most", "window"), [(100, 10.0), (20, 4.0), (60, 60.0)])
 def test_a_window_s_short_waits_are_no_retries(most: int, window: float) -> None:
     def so_many(fake: Fake, now: float) -> CallError | None:
