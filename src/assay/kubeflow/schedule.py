@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from assay.kubeflow.client import Kfp
 from assay.kubeflow.submit import experiment_id
 
 Change = Literal["created", "unchanged", "replaced"]
+_MARK = "Assay schedule {cron} ({zone}), content {hash}."
 _MARKED = re.compile(r"Assay schedule (?P<cron>.*) \((?P<zone>[^()]*)\), content (?P<hash>\w+)\.")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?")
 
@@ -87,11 +89,14 @@ def apply(kfp: Kfp, schedule: Schedule, config: Config) -> tuple[Applied, Change
     """
     wanted = _wanted(kfp, schedule, config)
     before = _named(kfp, schedule.name)
-    same = [applied for applied in before if applied.content == wanted["content"]]
+    same = bool(before) and before[-1].content == wanted["content"]
     if not same:
-        paused = bool(before) and not any(applied.enabled for applied in before)
-        _create(kfp, schedule, wanted, enabled=not paused)
-    kept = _settle(kfp, schedule.name, wanted["content"])
+        _create_last(kfp, schedule, wanted, before)
+    kept = _settle(kfp, schedule.name)
+    if kept is None or kept.content != wanted["content"]:
+        raise InputError(
+            f"schedule {schedule.name} was changed by someone else meanwhile", "Apply it again"
+        )
     return kept, "unchanged" if same else "replaced" if before else "created"
 
 
@@ -118,7 +123,7 @@ def get(kfp: Kfp, name: str) -> Applied:
     applied = _named(kfp, name)
     if not applied:
         raise KfpError(f"there is no schedule {name}", "See: assay schedule list", runs.NOT_FOUND)
-    return applied[0]
+    return applied[-1]
 
 
 def pause(kfp: Kfp, name: str) -> None:
@@ -189,13 +194,25 @@ def _without_caching(spec: dict[str, Any]) -> None:
             task["cachingOptions"] = {}
 
 
-def _create(kfp: Kfp, schedule: Schedule, wanted: Mapping[str, Any], *, enabled: bool) -> None:
+def _create_last(
+    kfp: Kfp, schedule: Schedule, wanted: Mapping[str, Any], before: Sequence[Applied]
+) -> None:
+    """Create a schedule that is seen to be later than those `before`: KFP counts whole seconds."""
+    enabled = not before or any(applied.enabled for applied in before)
+    made = _create(kfp, schedule, wanted, enabled=enabled)
+    while before and made.created <= before[-1].created:
+        _delete(kfp, made)
+        time.sleep(1)
+        made = _create(kfp, schedule, wanted, enabled=enabled)
+
+
+def _create(kfp: Kfp, schedule: Schedule, wanted: Mapping[str, Any], *, enabled: bool) -> Applied:
     models = kfp.client.api_models
-    note = f"Assay schedule {schedule.cron} ({schedule.time_zone}), content {wanted['content']}."
+    mark = {"cron": schedule.cron, "zone": schedule.time_zone, "hash": wanted["content"]}
     recurring = models.V2beta1RecurringRun(
         experiment_id=experiment_id(kfp),
         display_name=schedule.name,
-        description=note,
+        description=_MARK.format(**mark),
         mode=models.RecurringRunMode.ENABLE if enabled else models.RecurringRunMode.DISABLE,
         pipeline_spec=wanted["spec"],
         runtime_config=models.V2beta1RuntimeConfig(parameters=wanted["arguments"]),
@@ -207,26 +224,24 @@ def _create(kfp: Kfp, schedule: Schedule, wanted: Mapping[str, Any], *, enabled:
         service_account=kfp.connection.service_account or None,
         namespace=kfp.namespace,
     )
-    kfp.call(
+    made = kfp.call(
         f"schedule {schedule.name}",
         kfp.client.recurring_runs.recurring_run_service_create_recurring_run,
         recurring_run=recurring,
     )
+    return _read(made, mark)
 
 
-def _settle(kfp: Kfp, name: str, content: str) -> Applied:
-    """Remove all but one of this name and return that one: the first with the wanted content.
+def _settle(kfp: Kfp, name: str) -> Applied | None:
+    """Remove all but the last created of this name and return that one, None where all are gone.
 
-    All who apply at the same time keep the same one, since each looks after it has created.
+    All who apply at the same time keep the same one, whatever each of them wanted: who looks last
+    has seen all of them, and nobody removes the last.
     """
     same_name = _named(kfp, name)
-    kept = next((applied for applied in same_name if applied.content == content), None)
-    if kept is None:
-        raise InputError(f"schedule {name} was changed by someone else meanwhile", "Apply it again")
-    for applied in same_name:
-        if applied.id != kept.id:
-            _delete(kfp, applied)
-    return kept
+    for older in same_name[:-1]:
+        _delete(kfp, older)
+    return same_name[-1] if same_name else None
 
 
 def _delete(kfp: Kfp, applied: Applied) -> None:
@@ -263,15 +278,19 @@ def _applied(kfp: Kfp, **filters: str) -> list[Applied]:
         **runs.space(kfp),
     )
     return [
-        Applied(
-            id=run.recurring_run_id,
-            name=run.display_name,
-            cron=marked["cron"],
-            time_zone=marked["zone"],
-            content=marked["hash"],
-            enabled=run.status == "ENABLED",
-            created=run.created_at,
-        )
+        _read(run, marked.groupdict())
         for run in recurring
         if (marked := _MARKED.fullmatch(run.description or ""))
     ]
+
+
+def _read(run: Any, mark: Mapping[str, str]) -> Applied:
+    return Applied(
+        id=run.recurring_run_id,
+        name=run.display_name,
+        cron=mark["cron"],
+        time_zone=mark["zone"],
+        content=mark["hash"],
+        enabled=run.status == "ENABLED",
+        created=run.created_at,
+    )
