@@ -43,7 +43,7 @@ def report(
 
     from assay import task
 
-    with task.running(config.get("store")):
+    with task.running(config.get("store"), place=run.uri):
         parts = {
             "": [samples.path, metrics_scores.path, judge_scores.path],
             "baseline": [baseline.path],

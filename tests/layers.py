@@ -19,7 +19,7 @@ LAYERS = (
     {"store", "process"},
     {"cases", "progress", "queues", "resume"},
     {"durable"},
-    {"quantiles"},
+    {"quantiles", "tries"},
     {"intervals"},
     {"stats"},
     {"gate"},

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import dataset, durable, process, progress, run, scoring, store
+from assay import dataset, durable, process, progress, run, scoring, store, tries
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating
@@ -49,11 +49,11 @@ ERROR = "error.json"
 
 @contextmanager
 def running(
-    given: Mapping[str, Any] | None = None, *, judge_secret: str = ""
+    given: Mapping[str, Any] | None = None, *, judge_secret: str = "", place: str = ""
 ) -> Iterator[progress.Listener]:
     """Yield the listener of a task's stage; see the module's docstring. `given` is the section
     store of the configuration; `judge_secret` names the Secret that the judge's key comes from,
-    for what is said of it."""
+    for what is said of it; `place` is the URI of what a task makes that KFP tries again."""
     if judge_secret:
         os.environ[judging.SECRET] = judge_secret
     for name in ("httpx", "httpx2"):  # KFP's executor would have each request of the judge logged
@@ -67,7 +67,8 @@ def running(
     # whether a store's address is right, preflight has asked
     with process.interruptible(), store.relied_on(), progress.telling_waits(listen):
         try:
-            with store.waiting(build(store.StoreSettings, whole(given or {}), "store")):
+            waiting = store.waiting(build(store.StoreSettings, whole(given or {}), "store"))
+            with waiting, tries.counted(place):
                 yield listen
         except AssayError as error:
             print(f"assay: {error}", file=sys.stderr, flush=True)
@@ -109,7 +110,7 @@ def preflight(
 
 def outputs(plan: Plan) -> dict[str, Any]:
     """Return what a plan tells the pipeline's tasks: the configuration, the settings of each stage
-    ({} for one that the run does not have), and the models."""
+    ({} for one that the run does not have), the models, and whether a gate decides."""
     plain = configuration.plain(plan.config)
     # preflight itself prepares the samples, and the report, which has the whole, decides
     stages = [name for name in configuration.SECTIONS if name not in ("dataset", "gate")]
@@ -120,6 +121,7 @@ def outputs(plan: Plan) -> dict[str, Any]:
         "baseline_model": plan.baseline,
         "model": plan.candidate,
         "base_model": plan.base_model,
+        "gated": plan.gate is not None,
     }
 
 
