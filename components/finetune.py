@@ -34,7 +34,7 @@ def finetune(
     """
     from assay import dispatch, task
 
-    with task.running(store, place=model.uri) as listen:
+    with task.running(store) as listen:
         place = dispatch.place(cluster, vars(task_config), store)
         done = dispatch.finetune(settings, samples, model, training, place, listen)
         model.metadata.update(done)

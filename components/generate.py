@@ -34,7 +34,7 @@ def generate(
     """
     from assay import dispatch, task
 
-    with task.running(store, place=predictions.uri) as listen:
+    with task.running(store) as listen:
         place = dispatch.place(cluster, vars(task_config), store)
         asked = {"side": side, "model": model, "settings": settings, "base_model": base_model}
         predictions.metadata.update(dispatch.generate(asked, samples, predictions, place, listen))

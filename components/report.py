@@ -43,7 +43,7 @@ def report(
 
     from assay import task
 
-    with task.running(config.get("store"), place=run.uri):
+    with task.running(config.get("store")):
         parts = {
             "": [samples.path, metrics_scores.path, judge_scores.path],
             "baseline": [baseline.path],

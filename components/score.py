@@ -38,7 +38,7 @@ def score(
 
     from assay import task
 
-    with task.running(store, judge_secret=secret, place=scores.uri) as listen:
+    with task.running(store, judge_secret=secret) as listen:
         sides = {"baseline": Path(baseline.path), "candidate": Path(candidate.path)}
         folder, out = Path(samples.path), Path(scores.path)
         task.score(name, mode, settings, folder, sides, out, listen, place=scores.uri)

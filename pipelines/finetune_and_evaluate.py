@@ -2,7 +2,6 @@
 
 from kfp import dsl
 
-from components.again import try_again
 from components.finetune import finetune
 from pipelines.form import Given, pipeline
 from pipelines.stages import answer, check, evaluate, give_store
@@ -16,7 +15,7 @@ def tune(plan: dsl.PipelineTask) -> dsl.PipelineTask:
         cluster=plan.outputs["cluster"],
         store=plan.outputs["store"],
     )
-    return give_store(try_again(task)).set_display_name("Fine-tune")
+    return give_store(task).set_display_name("Fine-tune")
 
 
 @pipeline(name="finetune-and-evaluate", display_name="Fine-tune and evaluate")

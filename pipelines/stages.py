@@ -6,7 +6,6 @@ from kfp import dsl, kubernetes
 
 from assay.judge.access import JUDGE_VARIABLES
 from assay.scoring import SCORERS
-from components.again import try_again
 from components.gate import gate
 from components.generate import generate
 from components.preflight import preflight
@@ -62,7 +61,7 @@ def answer(side: str, plan: dsl.PipelineTask, model: str, base_model: str = "") 
         store=plan.outputs["store"],
         base_model=base_model,
     )
-    return give_store(try_again(task)).set_display_name(f"Generate: {side}")
+    return give_store(task).set_display_name(f"Generate: {side}")
 
 
 def evaluate(
@@ -90,7 +89,7 @@ def evaluate(
             **answers,
             **({"secret": judge_secret} if scorer.keyed else {}),
         )
-        give_store(give_room(try_again(stage))).set_display_name(scorer.title)
+        give_store(give_room(stage)).set_display_name(scorer.title)
         if scorer.keyed:
             give_judge_key(stage, judge_secret)
         scored[scorer.name] = stage.outputs["scores"]
@@ -100,7 +99,7 @@ def evaluate(
         **answers,
         **({"training": training} if training else {}),
     )
-    give_store(give_room(try_again(reported)))
+    give_store(give_room(reported))
     reported.set_display_name("Report").set_caching_options(False)
     with dsl.If(plan.outputs["gated"] == True, name="Gated"):  # noqa: E712  for KFP
         decided = gate(decision=reported.outputs["gate"])

@@ -19,7 +19,7 @@ LAYERS = (
     {"store", "process"},
     {"cases", "progress", "queues", "resume"},
     {"durable"},
-    {"quantiles", "tries"},
+    {"quantiles"},
     {"intervals"},
     {"stats"},
     {"gate"},

@@ -14,8 +14,7 @@ AssayError
 ├── StageError            a stage failed while it ran: exit code 1, what was done is kept
 │   ├── StoreUnavailableError  a store that had answered was away for longer than it is waited for
 │   └── UnsentError       a store does not take a result, which is kept elsewhere
-├── GateError             the gate did not say GO: exit code 1 for NO_GO, 3 for INCONCLUSIVE
-└── RepeatedError         an earlier try of a task has failed of it, and would again
+└── GateError             the gate did not say GO: exit code 1 for NO_GO, 3 for INCONCLUSIVE
 """
 
 from __future__ import annotations
@@ -123,14 +122,6 @@ class GateError(AssayError):
     def __init__(self, what: str, remedy: str = "", *, exit_code: int = exits.FAILED) -> None:
         super().__init__(what, remedy)
         self.exit_code = exit_code
-
-
-class RepeatedError(AssayError):
-    """What an earlier try of the same task has failed of, and this one would again."""
-
-    def __init__(self, what: str, remedy: str, *, exit_code: int) -> None:
-        super().__init__(what, remedy)
-        self.what, self.exit_code = what, exit_code  # in the very lines of that error
 
 
 class Problems:

@@ -92,15 +92,11 @@ def _fresh(folder: Path) -> Iterator[None]:
 
 def _resumable(pipeline: Path) -> str:
     """Return the YAML of a pipeline in which an earlier try's first task counts too: kfp.local
-    knows the other tasks of that try by the samples that it wrote. No task is tried again: here
-    are no pods that get lost."""
+    knows the other tasks of that try by the samples that it wrote."""
     import yaml
 
     spec, *platform = yaml.safe_load_all(pipeline.read_text(encoding="utf-8"))
     spec["root"]["dag"]["tasks"]["preflight"]["cachingOptions"] = {"enableCache": True}
-    for part in (spec["root"], *spec["components"].values()):
-        for each in part.get("dag", {}).get("tasks", {}).values():
-            each.pop("retryPolicy", None)
     return yaml.safe_dump_all([spec, *platform], sort_keys=False)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import dataset, durable, process, progress, run, scoring, store, tries
+from assay import dataset, durable, process, progress, run, scoring, store
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating
@@ -49,11 +49,11 @@ ERROR = "error.json"
 
 @contextmanager
 def running(
-    given: Mapping[str, Any] | None = None, *, judge_secret: str = "", place: str = ""
+    given: Mapping[str, Any] | None = None, *, judge_secret: str = ""
 ) -> Iterator[progress.Listener]:
     """Yield the listener of a task's stage; see the module's docstring. `given` is the section
     store of the configuration; `judge_secret` names the Secret that the judge's key comes from,
-    for what is said of it; `place` is the URI of what a task makes that KFP tries again."""
+    for what is said of it."""
     if judge_secret:
         os.environ[judging.SECRET] = judge_secret
     for name in ("httpx", "httpx2"):  # KFP's executor would have each request of the judge logged
@@ -67,8 +67,7 @@ def running(
     # whether a store's address is right, preflight has asked
     with process.interruptible(), store.relied_on(), progress.telling_waits(listen):
         try:
-            waiting = store.waiting(build(store.StoreSettings, whole(given or {}), "store"))
-            with waiting, tries.counted(place):
+            with store.waiting(build(store.StoreSettings, whole(given or {}), "store")):
                 yield listen
         except AssayError as error:
             print(f"assay: {error}", file=sys.stderr, flush=True)

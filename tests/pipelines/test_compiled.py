@@ -17,7 +17,6 @@ from assay.compiled import pipeline
 from assay.judge.access import JUDGE_VARIABLES
 from assay.kubeflow import pipelines
 from assay.kubeflow.parameters import PYTHON_TYPES
-from components.again import TRIES
 from components.preflight import preflight
 from pipelines.compile import PIPELINES, compile_pipelines
 from pipelines.stages import STORE
@@ -134,21 +133,6 @@ def test_a_gate_that_was_not_asked_for_has_no_pod(name: str) -> None:
 
 def is_named(task: dict[str, Any], name: str) -> bool:
     return bool(task["taskInfo"]["name"] == name)
-
-
-@pytest.mark.parametrize("name", PIPELINES)
-def test_what_may_be_lost_with_a_pod_is_tried_again(name: str) -> None:
-    """Not what was refused, by preflight or by the gate: that stays."""
-    graphs = dags(spec(FOLDER / f"{name}.yaml"))
-    tasks = {
-        task["taskInfo"]["name"]: task.get("retryPolicy", {}).get("maxRetryCount", 0)
-        for graph in graphs.values()
-        for task in graph.values()
-        if "triggerPolicy" not in task
-    }
-    once = {title for title, tries in tasks.items() if not tries}
-    assert once == {"Preflight", "Gate"}
-    assert {tries for tries in tasks.values() if tries} == {TRIES}
 
 
 @pytest.mark.parametrize("name", PIPELINES)
