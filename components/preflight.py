@@ -47,6 +47,7 @@ def preflight(
         ("baseline_model", str),
         ("model", str),
         ("base_model", str),
+        ("gated", bool),
     ],
 ):
     """Refuse before any GPU second what cannot work, and prepare the samples.
@@ -56,7 +57,8 @@ def preflight(
 
     Returns:
         The whole configuration, the settings of each stage, the model to compare with, the model to
-        evaluate (of PREFIX/latest the newest one), and what an adapter is put on.
+        evaluate (of PREFIX/latest the newest one), what an adapter is put on, and whether a gate
+        decides.
     """
     parameters = {name: value for name, value in locals().items() if name != "samples"}
     from collections import namedtuple

@@ -101,5 +101,6 @@ def evaluate(
     )
     give_store(give_room(reported))
     reported.set_display_name("Report").set_caching_options(False)
-    decided = gate(decision=reported.outputs["gate"])
-    give_room(decided).set_display_name("Gate").set_caching_options(False)
+    with dsl.If(plan.outputs["gated"] == True, name="Gated"):  # noqa: E712  for KFP
+        decided = gate(decision=reported.outputs["gate"])
+        give_room(decided).set_display_name("Gate").set_caching_options(False)

@@ -109,7 +109,7 @@ def preflight(
 
 def outputs(plan: Plan) -> dict[str, Any]:
     """Return what a plan tells the pipeline's tasks: the configuration, the settings of each stage
-    ({} for one that the run does not have), and the models."""
+    ({} for one that the run does not have), the models, and whether a gate decides."""
     plain = configuration.plain(plan.config)
     # preflight itself prepares the samples, and the report, which has the whole, decides
     stages = [name for name in configuration.SECTIONS if name not in ("dataset", "gate")]
@@ -120,6 +120,7 @@ def outputs(plan: Plan) -> dict[str, Any]:
         "baseline_model": plan.baseline,
         "model": plan.candidate,
         "base_model": plan.base_model,
+        "gated": plan.gate is not None,
     }
 
 

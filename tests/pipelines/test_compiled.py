@@ -112,10 +112,27 @@ def test_without_an_evaluation_there_is_nothing_but_the_fine_tune() -> None:
         value: {t["taskInfo"]["name"] for t in tasks.values()} for value, tasks in branches.items()
     }
     assert titles["false"] == {"Fine-tune"}
-    assert titles["true"] == STAGES - {"Preflight"} | {"Fine-tune"}
+    assert titles["true"] == STAGES - {"Preflight", "Gate"} | {"Fine-tune", "Gated"}
     assert [t["taskInfo"]["name"] for t in graphs[""].values() if "triggerPolicy" not in t] == [
         "Preflight"
     ]
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_gate_that_was_not_asked_for_has_no_pod(name: str) -> None:
+    whole = spec(FOLDER / f"{name}.yaml")
+    graphs = dags(whole)
+    (gated,) = (
+        task for graph in graphs.values() for task in graph.values() if is_named(task, "Gated")
+    )
+    assert gated["triggerPolicy"]["condition"].endswith("preflight-gated'] == true")
+    assert "report" in gated["dependentTasks"]
+    (decided,) = graphs[gated["componentRef"]["name"]].values()
+    assert is_named(decided, "Gate")
+
+
+def is_named(task: dict[str, Any], name: str) -> bool:
+    return bool(task["taskInfo"]["name"] == name)
 
 
 @pytest.mark.parametrize("name", PIPELINES)
@@ -235,7 +252,8 @@ def test_preflight_says_what_the_plan_tells_the_tasks() -> None:
     told = task.outputs(plan.draft(config.parse(asked)))
     outputs = preflight.component_spec.outputs
     assert {name: given.type for name, given in outputs.items() if name != "samples"} == {
-        name: "Dict" if isinstance(value, dict) else "String" for name, value in told.items()
+        name: {dict: "Dict", bool: "Boolean"}.get(type(value), "String")
+        for name, value in told.items()
     }
 
 
