@@ -50,7 +50,7 @@ def test_the_log_says_what_the_data_is(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(metrics, "missing", lambda _: {"meteor": "install WordNet"})
+    monkeypatch.setattr(metrics, "missing", lambda _: {"meteor": "install nltk"})
     data = tmp_path / "eval.json"
     data.write_text(json.dumps(json.loads(data.read_text())[:2]))
     found: dict[str, Any] = {}
@@ -59,7 +59,7 @@ def test_the_log_says_what_the_data_is(
     assert f"Evaluation: {data}: alpaca, 2 rows, 0 skipped as invalid, 2 samples used" in said
     assert "tokens were not counted" in said
     assert "Prompts in both: 1 the same, 0 much alike" in said
-    assert "meteor is unavailable here: install WordNet" in said
+    assert "meteor is unavailable here: install nltk" in said
     assert (found["samples"], found["training_samples"]) == (2, 6)
     assert config["dataset"]["eval"] == str(data)
     summary = json.loads((tmp_path / "samples" / "dataset.json").read_text())

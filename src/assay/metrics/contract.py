@@ -13,10 +13,6 @@ MetricFunction = Callable[[Sample, Prediction], float]
 """Return one finite number for one prediction, or raise Unscored."""
 
 
-def _nothing() -> str:
-    return ""
-
-
 @dataclass(frozen=True, kw_only=True)
 class CorpusFunction:
     """One number over a corpus: `counts` of an output and its target are summed over all samples;
@@ -33,14 +29,12 @@ class AutoMetric(MetricSpec):
     sample and the prediction for it, or over the corpus (then its kind is "total").
 
     `package` is what has to be installed for it, several with spaces between them, "" for nothing;
-    `lacks` returns the remedy where this machine has not what else it needs, "" where it has.
     `reference` is the implementation that it equals. `usual` ones are computed unless the settings
     say otherwise.
     """
 
     function: MetricFunction | CorpusFunction
     package: str = ""
-    lacks: Callable[[], str] = _nothing
     reference: str = ""
     usual: bool = False
 

@@ -65,6 +65,6 @@ def _metrics(names: Iterable[str]) -> list[AutoMetric]:
 
 
 def _remedy(metric: AutoMetric) -> str:
-    if not all(importlib.util.find_spec(name) for name in metric.package.split()):
-        return f"pip install {_EXTRA if metric.name in CATALOGUE else metric.package}"
-    return metric.lacks()
+    if all(importlib.util.find_spec(name) for name in metric.package.split()):
+        return ""
+    return f"pip install {_EXTRA if metric.name in CATALOGUE else metric.package}"

@@ -19,11 +19,9 @@ from assay.metrics import (
     compute_metrics,
     own,
     totals,
-    unavailable,
 )
 from assay.metrics.table import select
 from assay.records import Prediction, Sample, Score
-from tests.needs import need
 from tests.unit.metrics import packages
 from tests.unit.metrics.pairs import pair
 
@@ -51,7 +49,6 @@ def test_the_page_names_every_metric() -> None:
 
 @pytest.mark.parametrize("row", [line for line in COMPARED.splitlines() if line.startswith("| `")])
 def test_the_numbers_that_differ_are_the_programs(row: str) -> None:
-    need("meteor" not in row or not unavailable(), "needs WordNet 3.0: see docs/metrics.md")
     output, target, *numbers = (cell.strip() for cell in row.split("|")[1:5])
     texts = (text.strip("`").replace("\\n", "\n") for text in (output, target))
     sample, prediction = pair(*texts)
