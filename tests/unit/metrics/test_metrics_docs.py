@@ -16,6 +16,7 @@ from assay.metrics import (
     METRICS,
     AutoMetric,
     MetricsSettings,
+    TaskSettings,
     compute_metrics,
     own,
     totals,
@@ -114,12 +115,12 @@ def test_the_pages_own_metric_is_found_and_used(installed: Path, processes: int)
 @pytest.mark.parametrize("name", ["missing", "gone"])
 def test_an_entry_point_that_leads_nowhere_is_named(installed: Path, name: str) -> None:
     with pytest.raises(SettingsError, match=rf"'{name}' cannot be loaded from .*install"):
-        select((name,))
+        select((name,), TaskSettings())
 
 
 def test_an_own_metrics_name_is_suggested(installed: Path) -> None:
     with pytest.raises(SettingsError, match="Did you mean polite"):
-        select(("polit",))
+        select(("polit",), TaskSettings())
 
 
 def test_a_killed_process_is_named(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
