@@ -24,6 +24,8 @@ class TaskSettings:
     answer can be read is `unread`: unscored, or wrong.
     """
 
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  a misspelt setting is refused
+
     labels: tuple[Annotated[str, MinLen(1)], ...] = ()
     pattern: str = ""
     tolerance: Annotated[float, Ge(0)] = 0.0
