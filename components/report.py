@@ -19,6 +19,7 @@ def report(
     report: dsl.Output[dsl.HTML],
     summary: dsl.Output[dsl.Markdown],
     metrics: dsl.Output[dsl.Metrics],
+    labels: dsl.Output[dsl.ClassificationMetrics],
     training: dsl.Input[dsl.Artifact] = None,
 ) -> NamedTuple("Decided", [("gate", dict)]):
     """Collect the run folder and write its report.
@@ -34,6 +35,7 @@ def report(
         report: The report as one self-contained page.
         summary: The same numbers as Markdown.
         metrics: The same numbers for the comparison of runs.
+        labels: The candidate's confusion matrix, where a metric is of labels.
         training: The fine-tune's record, where there was one.
 
     Returns:
@@ -53,5 +55,7 @@ def report(
         folder = Path(run.path)
         for name, value in task.report(config, parts, folder).items():
             metrics.log_metric(name, value)
+        if confusion := task.confusion(folder):
+            labels.log_confusion_matrix(*confusion)
         task.publish(folder, html=Path(report.path), markdown=Path(summary.path))
         return (task.decided(folder),)

@@ -3,8 +3,8 @@
 CONFIG, SAMPLES, TRAINING, SUMMARY     what was asked, and the data
 TRIALS          the verdicts that preflight asked for, where they have a price
 MODEL/          MANIFEST, LOSSES, TRAIN_LOG beside the weights
-<side>/         PREDICTIONS, GENERATION, RESULTS, LIKELIHOOD; SCORES, TOTALS, SPECS; VERDICTS,
-                JUDGE, SELF_TEST, ANCHORS, SECOND_VERDICTS
+<side>/         PREDICTIONS, GENERATION, RESULTS, LIKELIHOOD; SCORES, TOTALS, SPECS,
+                LABELS; VERDICTS, JUDGE, SELF_TEST, ANCHORS, SECOND_VERDICTS
 <side>/PANEL/   SCORES and COMBINED of all judges, and a folder for each further one
 PAIRS, PAIRING  the pairwise verdicts and what they came to; SECOND_PAIRS those given again
 BATCHES         what went by the judge's Batch API, beside the verdicts that wait for it
@@ -39,6 +39,7 @@ ANSWERED = (PREDICTIONS, RESULTS, LIKELIHOOD, GENERATION)
 SCORES = "scores.jsonl"
 TOTALS = "totals.jsonl"
 SPECS = "specs.jsonl"
+LABELS = "labels.jsonl"
 
 VERDICTS = "verdicts.jsonl"
 JUDGE = "judge.json"

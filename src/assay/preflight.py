@@ -31,12 +31,13 @@ from assay.text import flat
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A plan that was checked and whose samples are written: what they are, and what the judge
-    will take (None without one)."""
+    """A plan that was checked and whose samples are written: what they are, what the judge will
+    take (None without one), and which metrics the targets ask for ("" for no others)."""
 
     plan: Plan
     summary: dataset.DatasetSummary
     estimate: Estimate | None
+    suggestion: str = ""
 
 
 def prepare(
@@ -65,12 +66,17 @@ def prepare(
     with problems.noted():
         _check_samples(draft.config, summary.eval.samples if summary else None)
     with problems.noted():
+        if summary and draft.metrics:
+            measuring.check_samples(draft.metrics, folder / SAMPLES)
+    with problems.noted():
         estimate = _ask_judge(draft, folder if summary else None)
     problems.check()
     assert plan  # noqa: S101  or there was a problem
     assert summary  # noqa: S101
     tell_withheld(plan)
-    prepared = Prepared(plan=plan, summary=summary, estimate=estimate)
+    prepared = Prepared(
+        plan=plan, summary=summary, estimate=estimate, suggestion=_suggestion(plan, folder)
+    )
     if not _begun(folder):
         _tell(prepared, listen)
     return prepared
@@ -124,6 +130,12 @@ def _tell(prepared: Prepared, listen: progress.Listener) -> None:
     if prepared.estimate:
         note = judging.describe_estimate(prepared.estimate)
         listen(Progress(stage="preflight", state="done", note=note))
+    if prepared.suggestion:
+        listen(Progress(stage="preflight", state="done", note=prepared.suggestion))
+
+
+def _suggestion(plan: Plan, folder: Path) -> str:
+    return measuring.suggest(plan.metrics.metrics, folder / SAMPLES) if plan.metrics else ""
 
 
 def _begun(folder: Path) -> bool:

@@ -5,6 +5,7 @@
     likelihood.jsonl   Likelihood     how likely the model finds the target of one sample
     scores.jsonl       Score          what the auto-metrics say of one prediction
     totals.jsonl       Total          what they say of all predictions of a side at once
+    labels.jsonl       Labelled       which labels they read in target and output of one sample
     verdicts.jsonl     Verdict        what the judge says of one prediction
     specs.jsonl        MetricSpec     what each of the auto-metrics is
     metrics.json       Metric, Comparison   aggregates over one side, and between the two
@@ -24,7 +25,7 @@ Role = Literal["system", "user", "assistant", "function_call", "observation"]
 Side = Literal["baseline", "candidate"]
 Direction = Literal["higher", "lower", "neither", "unknown"]
 Kind = Literal["mean", "rate", "total"]
-Group = Literal["judge", "pairwise", "similarity", "own", "likelihood", "diagnostic"]
+Group = Literal["judge", "pairwise", "task", "similarity", "own", "likelihood", "diagnostic"]
 SIDES: tuple[Side, Side] = ("baseline", "candidate")
 THOUGHT_UNENDED: Literal["thought_unended"] = "thought_unended"
 
@@ -138,6 +139,17 @@ class Total:
     value: float | None
     n: int
     signature: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """The labels that are read in the target of one sample, `wanted`, and in the output, `given`:
+    "" where there is none. `cause` is why the two are not compared, "" where they are."""
+
+    id: str
+    wanted: str
+    given: str
+    cause: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

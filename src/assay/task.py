@@ -33,6 +33,7 @@ from assay.folder import (
     MANIFEST,
     METRICS,
     REPORT_HTML,
+    REPORT_JSON,
     REPORT_MARKDOWN,
     SAMPLES,
     TRAIN_LOG,
@@ -100,6 +101,8 @@ def preflight(
     print(dataset.describe_summary(summary), flush=True)
     if prepared.estimate:
         print(judging.describe_estimate(prepared.estimate), flush=True)
+    if prepared.suggestion:
+        print(prepared.suggestion, flush=True)
     for name, remedy in measuring.missing(plan.metrics).items() if plan.metrics else ():
         print(f"{name} is unavailable here: {remedy}", flush=True)
     trained = summary.train.samples if summary.train else 0
@@ -260,6 +263,18 @@ def report(
         for row in rows
         if row["value"] is not None
     }
+
+
+def confusion(folder: Path) -> tuple[list[str], list[list[int]]] | None:
+    """Return the labels of a run's candidate and how often each has which answer, None where no
+    metric is of labels; as many rows as columns, as KFP wants them."""
+    held = store.read_json(folder / REPORT_JSON)["confusion"].get("candidate")
+    if not held:
+        return None
+    labels, counts = held["labels"], held["counts"]
+    if any(row[-1] for row in counts):
+        return [*labels, "(no label)"], [*counts, [0] * (len(labels) + 1)]
+    return labels, [row[:-1] for row in counts]
 
 
 def decided(folder: Path) -> dict[str, Any]:

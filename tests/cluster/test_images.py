@@ -87,7 +87,6 @@ def test_it_measures_and_reports_as_this_machine_does(
     for stage in ("metrics", "report"):
         subprocess.run([sys.executable, "-m", "assay", stage, str(here)], check=True)
     assert totals(folder) == totals(here)
-    # WordNet is in the image, whether or not it is here
     assert totals(folder)[("candidate", "meteor")][0] is not None
 
 

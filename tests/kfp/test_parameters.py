@@ -140,7 +140,9 @@ generate: {engine: transformers, template: llama3, batch_size: 4, cutoff_len: 98
   max_new_tokens: 97, do_sample: true,
   temperature: 0.5, top_p: 0.5, top_k: 3, repetition_penalty: 1.5, seed: 9, evaluate_loss: false,
   cache: "s3://b/kept", cache_gb: 3, llamafactory: {infer_dtype: bfloat16}}
-metrics: {metrics: [bleu-4], processes: 2}
+metrics: {metrics: [bleu-4], processes: 2, task: {labels: [a, b], pattern: x, tolerance: 0.5,
+  relative_tolerance: 0.25, choices: ABC, schema: {type: object}, call_order: false,
+  unread: wrong}}
 judge: {endpoint: "https://judge.example/v1", model: big, api_key_env: "", temperature: 0.5,
   headers: {api-key: ASSAY_JUDGE_API_KEY, x-sub: ASSAY_JUDGE_HEADER_1},
   query: {api-version: "2024-10-21"}, extra_body: {reasoning_effort: low}, stream: true,

@@ -44,13 +44,34 @@ def test_a_row_that_cannot_be_used_stops_the_pipeline(
         task.preflight(parameters, tmp_path / "samples", {})
 
 
+def test_the_log_says_which_metrics_the_targets_ask_for(
+    parameters: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"instruction": f"Add {number}", "output": f"{number}.5"} for number in range(30)]
+    (tmp_path / "eval.json").write_text(json.dumps(rows))
+    task.preflight(parameters, tmp_path / "samples", {})
+    assert "targets look like numbers: metrics.metrics can have number-match" in (
+        capsys.readouterr().out
+    )
+
+
+def test_targets_that_are_no_labels_stop_the_pipeline(
+    parameters: dict[str, Any], tmp_path: Path
+) -> None:
+    rows = [{"instruction": f"Add {number}", "output": f"{number}.5"} for number in range(130)]
+    (tmp_path / "eval.json").write_text(json.dumps(rows))
+    more = {"metrics": {"metrics": ["macro-f1"]}}
+    with pytest.raises(InputError, match=r"more than 100 different values"):
+        task.preflight({**parameters, "more_settings": more}, tmp_path / "samples", {})
+
+
 def test_the_log_says_what_the_data_is(
     parameters: dict[str, Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(metrics, "missing", lambda _: {"meteor": "install WordNet"})
+    monkeypatch.setattr(metrics, "missing", lambda _: {"meteor": "install nltk"})
     data = tmp_path / "eval.json"
     data.write_text(json.dumps(json.loads(data.read_text())[:2]))
     found: dict[str, Any] = {}
@@ -59,7 +80,7 @@ def test_the_log_says_what_the_data_is(
     assert f"Evaluation: {data}: alpaca, 2 rows, 0 skipped as invalid, 2 samples used" in said
     assert "tokens were not counted" in said
     assert "Prompts in both: 1 the same, 0 much alike" in said
-    assert "meteor is unavailable here: install WordNet" in said
+    assert "meteor is unavailable here: install nltk" in said
     assert (found["samples"], found["training_samples"]) == (2, 6)
     assert config["dataset"]["eval"] == str(data)
     summary = json.loads((tmp_path / "samples" / "dataset.json").read_text())

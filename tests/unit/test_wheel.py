@@ -14,6 +14,8 @@ NEEDED = (
     "assay/demo/data/train.json",
     "assay/demo/data/dataset_info.json",
     "assay/llamafactory/names.json",
+    "assay/metrics/wordnet/synonyms.txt.z",
+    "assay/metrics/wordnet/LICENSE",
     "assay/judge/rubrics/default-en.yaml",
     "assay/report/page.html",
     "assay/report/schema.json",

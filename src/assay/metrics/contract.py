@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
+from assay.metrics.task import TaskSettings
 from assay.records import MetricSpec, Prediction, Sample
 
 PERCENT = (0.0, 100.0)
 
 MetricFunction = Callable[[Sample, Prediction], float]
 """Return one finite number for one prediction, or raise Unscored."""
-
-
-def _nothing() -> str:
-    return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,19 +25,36 @@ class CorpusFunction:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TaskFunction:
+    """A function of one sample that depends on what the task is: `bind` makes it of the settings,
+    and raises SettingsError where they lack what it needs."""
+
+    bind: Callable[[TaskSettings], MetricFunction]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFunction:
+    """One number over the labels of a side: the mean over the labels of TP (t + a) / (t T + a A),
+    of the T targets and A answers that have the label and the TP of both, with `targets` for t and
+    `answers` for a. Whoever reads labels.jsonl makes the number of it, with its interval."""
+
+    targets: int
+    answers: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class AutoMetric(MetricSpec):
     """A metric of outputs against their samples, and the `function` that computes it: of one
-    sample and the prediction for it, or over the corpus (then its kind is "total").
+    sample and the prediction for it, or over the corpus (then its kind is "total"), or over the
+    labels of all samples.
 
     `package` is what has to be installed for it, several with spaces between them, "" for nothing;
-    `lacks` returns the remedy where this machine has not what else it needs, "" where it has.
     `reference` is the implementation that it equals. `usual` ones are computed unless the settings
     say otherwise.
     """
 
-    function: MetricFunction | CorpusFunction
+    function: MetricFunction | CorpusFunction | TaskFunction | LabelFunction
     package: str = ""
-    lacks: Callable[[], str] = _nothing
     reference: str = ""
     usual: bool = False
 

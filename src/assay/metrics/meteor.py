@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Sequence
 
-from assay.metrics.contract import PERCENT, AutoMetric, Unscored, target_of
+from assay.metrics.contract import PERCENT, AutoMetric, target_of
 from assay.metrics.stemmer import stem
-from assay.metrics.wordnet import REMEDY, find_wordnet
-from assay.metrics.wordnet import synonyms as synonyms_in
+from assay.metrics.wordnet import synonyms
 from assay.metrics.words import lower_words
 from assay.records import Prediction, Sample
 
@@ -28,16 +27,14 @@ def meteor(sample: Sample, prediction: Prediction) -> float:
     Equal to nltk 3.10's `meteor_score([target], output)` over `words`, alpha 0.9, beta 3,
     gamma 0.5, matched by word, then by Porter stem, then by WordNet 3.0 synonyms of the stem.
     Identical texts of m words score 100 (1 - 0.5 / m^3). English is what its stems and synonyms
-    know. Raises Unscored("no_target"), or Unscored("wordnet_missing") where the files are absent.
+    know. Raises Unscored("no_target").
     """
     target = target_of(sample)
-    if find_wordnet() is None:
-        raise Unscored("wordnet_missing")
     return 100 * meteor_score(lower_words(prediction.output), lower_words(target))
 
 
 def meteor_score(output: Sequence[str], target: Sequence[str]) -> float:
-    """Return METEOR of two lists of lower-case words, 0 to 1. Needs `find_wordnet()`."""
+    """Return METEOR of two lists of lower-case words, 0 to 1."""
     matches = _align(output, target)
     if not matches:
         return 0.0
@@ -97,11 +94,7 @@ def _chunks(matches: Matches) -> int:
 
 @functools.lru_cache(maxsize=1 << 16)
 def _synonyms(word: str) -> frozenset[str]:
-    return synonyms_in(find_wordnet() or (), word) | {word}
-
-
-def _lacks_wordnet() -> str:
-    return REMEDY if find_wordnet() is None else ""
+    return synonyms(word) | {word}
 
 
 METEOR = AutoMetric(
@@ -113,7 +106,6 @@ METEOR = AutoMetric(
     group="similarity",
     function=meteor,
     package="nltk",
-    lacks=_lacks_wordnet,
     reference="nltk 3.10 `meteor_score`, to 1e-9",
     usual=True,
 )

@@ -10,7 +10,14 @@ from importlib.metadata import EntryPoint, entry_points
 from assay import settings
 from assay.errors import SettingsError
 from assay.metrics.catalogue import CATALOGUE
-from assay.metrics.contract import PERCENT, AutoMetric, CorpusFunction, MetricFunction
+from assay.metrics.contract import (
+    PERCENT,
+    AutoMetric,
+    CorpusFunction,
+    LabelFunction,
+    MetricFunction,
+    TaskFunction,
+)
 from assay.records import MetricSpec, Prediction, Sample
 
 ENTRY_POINT_GROUP = "assay.metrics"
@@ -61,6 +68,11 @@ def _checked(name: str, metric: AutoMetric) -> AutoMetric:
     settings.build(MetricSpec, asdict(metric.spec), where)
     if metric.group not in ("own", "diagnostic"):
         raise SettingsError(f"{where} is of the group {metric.group}", "Use own or diagnostic")
+    if isinstance(metric.function, TaskFunction | LabelFunction):
+        raise SettingsError(
+            f"{where} asks for the settings of the task, which are the built-in metrics'",
+            "Give it a function of one sample, or a CorpusFunction",
+        )
     total = isinstance(metric.function, CorpusFunction)
     if total != (metric.kind == "total"):
         raise SettingsError(

@@ -5,41 +5,75 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated, NamedTuple
 
 from annotated_types import Ge, MinLen
 
 from assay import cases, progress, store
 from assay.errors import AssayError, StageError
-from assay.folder import SCORES, SPECS
-from assay.metrics.catalogue import DEFAULT
-from assay.metrics.contract import MetricFunction, Unscored
-from assay.metrics.table import select, unavailable
+from assay.folder import LABELS, SCORES, SPECS
+from assay.metrics.catalogue import CATALOGUE, DEFAULT
+from assay.metrics.contract import LabelFunction, MetricFunction, Unscored
+from assay.metrics.labels import LABEL_ACCURACY, labelled, labels_of
+from assay.metrics.table import Selection, select, unavailable
+from assay.metrics.task import TaskSettings, check_choices, check_pattern
 from assay.metrics.totals import CorpusSums, make_totals, sum_counts, totals_path
 from assay.metrics.workers import cores, ordered_map
 from assay.progress import Listener
-from assay.records import Case, MetricSpec, Score
+from assay.records import Case, Labelled, MetricSpec, Score
 
 CHUNK = 32
 """Samples that a process takes at once."""
+_OF_LABELS = {
+    name
+    for name, metric in CATALOGUE.items()
+    if isinstance(metric.function, LabelFunction) or name == LABEL_ACCURACY.name
+}
 OF_ANY_OUTPUT = ("empty", "truncated")
 """The metrics that need no answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricsSettings:
-    """Which metrics to compute, by name, and on how many processes (0: one a core)."""
+    """Which metrics to compute, by name, and on how many processes (0: one a core); what the
+    `task` is that the task metrics measure."""
 
     metrics: Annotated[tuple[str, ...], MinLen(1)] = DEFAULT
     processes: Annotated[int, Ge(0)] = 0
+    task: TaskSettings = field(default_factory=TaskSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    """What is read of a sample for its label."""
+
+    target: str
+
+
+class _Scored(NamedTuple):
+    """What is said of some cases."""
+
+    scores: list[Score]
+    sums: CorpusSums
+    labels: list[Labelled]
 
 
 def check(settings: MetricsSettings) -> None:
-    """Raise SettingsError for a metric that does not exist, before anything is computed."""
-    select(settings.metrics)
+    """Raise SettingsError for a metric that does not exist or lacks a setting of the task, before
+    anything is computed."""
+    check_pattern(settings.task)
+    check_choices(settings.task)
+    select(settings.metrics, settings.task)
+
+
+def check_samples(settings: MetricsSettings, samples: Path) -> None:
+    """Raise InputError where the targets of `samples` are no set of labels, and a metric needs
+    one."""
+    _with_labels(settings, samples)
 
 
 def missing(settings: MetricsSettings) -> dict[str, str]:
@@ -49,7 +83,7 @@ def missing(settings: MetricsSettings) -> dict[str, str]:
 
 def specs(settings: MetricsSettings) -> tuple[MetricSpec, ...]:
     """Return what each wanted metric is. Raises SettingsError for one that does not exist."""
-    return select(settings.metrics).specs
+    return select(settings.metrics, settings.task).specs
 
 
 def compute_sides(
@@ -86,20 +120,23 @@ def compute_metrics(
 
     Raises InputError where the ids do not match, SettingsError for an unknown metric,
     MissingExtraError where a package that a metric needs is not installed, StageError where a
-    user's own metric fails.
+    user's own metric fails. Where the labels of the targets are measured, what is read of them goes
+    to labels.jsonl, one `Labelled` a row.
     """
-    names = tuple(dict.fromkeys(settings.metrics))
-    selection = select(names)
+    settings = _with_labels(settings, samples)
+    selection = select(settings.metrics, settings.task)
     signatures = {name: metric.signature() for name, metric in selection.corpus.items()}
     total = cases.count(samples, predictions)
     sums = CorpusSums()
 
     def rows(tracker: progress.Tracker) -> Iterator[Score]:
         joined = cases.read(samples, predictions)
-        for scores, counts in _score_all(joined, names, settings.processes or cores()):
-            yield from scores
-            sums.add(counts)
-            tracker.advance(len(scores))
+        with _label_file(out, selection) as labels:
+            for scored in _score_all(joined, settings):
+                yield from scored.scores
+                sums.add(scored.sums)
+                labels.writelines(store.to_json(row) + b"\n" for row in scored.labels)
+                tracker.advance(len(scored.scores))
 
     note = "; ".join(f"no {name}: {remedy}" for name, remedy in missing(settings).items())
     with progress.track(
@@ -144,18 +181,39 @@ def _call(name: str, function: MetricFunction, case: Case) -> float:
         ) from error
 
 
-def _score_all(
-    joined: Iterator[Case], names: tuple[str, ...], processes: int
-) -> Iterator[tuple[list[Score], CorpusSums]]:
-    """Yield the scores and sums of chunks, in order. The first case is scored here, so that what
-    metrics load is loaded before processes fork, and shared."""
+def _with_labels(settings: MetricsSettings, samples: Path) -> MetricsSettings:
+    """Return the settings with the labels of the targets, where these are needed and not set."""
+    if settings.task.labels or not _OF_LABELS & set(settings.metrics):
+        return settings
+    targets = (row.target for row in store.read_rows(samples, _Row))
+    return replace(settings, task=replace(settings.task, labels=labels_of(settings.task, targets)))
+
+
+@contextmanager
+def _label_file(scores: Path, selection: Selection) -> Iterator[IO[bytes]]:
+    """Open labels.jsonl beside `scores`; a metric of the labels has it written, and without one
+    there is none."""
+    path = scores.with_name(LABELS)
+    with store.replacing(path) as file:
+        yield file
+    if not selection.labels:
+        path.unlink()
+
+
+def _score_all(joined: Iterator[Case], settings: MetricsSettings) -> Iterator[_Scored]:
+    """Yield what is said of chunks, in order. The first case is scored here, so that what metrics
+    load is loaded before processes fork, and shared."""
     first = list(islice(joined, 1))
-    yield _score_chunk(names, first)
+    yield _score_chunk(settings, first)
     chunks = iter(lambda: list(islice(joined, CHUNK)), [])
-    yield from ordered_map(functools.partial(_score_chunk, names), chunks, processes)
+    processes = settings.processes or cores()
+    yield from ordered_map(functools.partial(_score_chunk, settings), chunks, processes)
 
 
-def _score_chunk(names: tuple[str, ...], chunk: Sequence[Case]) -> tuple[list[Score], CorpusSums]:
-    selection = select(names)
-    scores = [score(selection.functions, case) for case in chunk]
-    return scores, sum_counts(selection.corpus, chunk)
+def _score_chunk(settings: MetricsSettings, chunk: Sequence[Case]) -> _Scored:
+    selection = select(settings.metrics, settings.task)
+    return _Scored(
+        scores=[score(selection.functions, case) for case in chunk],
+        sums=sum_counts(selection.corpus, chunk),
+        labels=labelled(settings.task, chunk) if selection.labels else [],
+    )

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 from assay.metrics import own
 from assay.metrics.catalogue import CATALOGUE
-from assay.metrics.contract import AutoMetric, CorpusFunction, MetricFunction
+from assay.metrics.contract import (
+    AutoMetric,
+    CorpusFunction,
+    LabelFunction,
+    MetricFunction,
+    TaskFunction,
+)
+from assay.metrics.task import TaskSettings
 from assay.records import MetricSpec
 
 _EXTRA = "'assay[metrics]'"
@@ -16,9 +23,16 @@ _EXTRA = "'assay[metrics]'"
 METRICS: Mapping[str, MetricFunction] = {
     name: metric.function
     for name, metric in CATALOGUE.items()
-    if not isinstance(metric.function, CorpusFunction)
+    if not isinstance(metric.function, CorpusFunction | TaskFunction | LabelFunction)
 }
-"""The built-in metrics that have a score for each sample."""
+"""The built-in metrics that have a score for each sample, whatever the task is."""
+
+TASK_METRICS: Mapping[str, TaskFunction] = {
+    name: metric.function
+    for name, metric in CATALOGUE.items()
+    if isinstance(metric.function, TaskFunction)
+}
+"""The built-in metrics that have a score for each sample by the settings of the task."""
 
 CORPUS_METRICS: Mapping[str, CorpusFunction] = {
     name: metric.function
@@ -31,26 +45,30 @@ CORPUS_METRICS: Mapping[str, CorpusFunction] = {
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """The metrics of one run by name: what they are, the functions of those with a score for each
-    sample, and those of the corpus'."""
+    sample, those of the corpus', and whether some are of the labels."""
 
     specs: tuple[MetricSpec, ...]
     functions: Mapping[str, MetricFunction]
     corpus: Mapping[str, CorpusFunction]
+    labels: bool
 
 
-def select(names: tuple[str, ...]) -> Selection:
-    """Return the named metrics, built-in or from the entry point group "assay.metrics".
-    Raises SettingsError for an unknown name."""
+def select(names: Iterable[str], task: TaskSettings) -> Selection:
+    """Return the named metrics for a task, built-in or from the entry point group "assay.metrics".
+    Raises SettingsError for an unknown name, and for one that needs more settings of the task."""
     functions: dict[str, MetricFunction] = {}
     corpus: dict[str, CorpusFunction] = {}
-    metrics = _metrics(names)
+    metrics = _metrics(dict.fromkeys(names))
     for metric in metrics:
         if isinstance(metric.function, CorpusFunction):
             corpus[metric.name] = metric.function
-        else:
+        elif isinstance(metric.function, TaskFunction):
+            functions[metric.name] = metric.function.bind(task)
+        elif not isinstance(metric.function, LabelFunction):
             functions[metric.name] = metric.function
     specs = tuple(metric.spec for metric in metrics)
-    return Selection(specs=specs, functions=functions, corpus=corpus)
+    labels = any(isinstance(metric.function, LabelFunction) for metric in metrics)
+    return Selection(specs=specs, functions=functions, corpus=corpus, labels=labels)
 
 
 def unavailable(names: Iterable[str] = CATALOGUE) -> dict[str, str]:
@@ -65,6 +83,6 @@ def _metrics(names: Iterable[str]) -> list[AutoMetric]:
 
 
 def _remedy(metric: AutoMetric) -> str:
-    if not all(importlib.util.find_spec(name) for name in metric.package.split()):
-        return f"pip install {_EXTRA if metric.name in CATALOGUE else metric.package}"
-    return metric.lacks()
+    if all(importlib.util.find_spec(name) for name in metric.package.split()):
+        return ""
+    return f"pip install {_EXTRA if metric.name in CATALOGUE else metric.package}"

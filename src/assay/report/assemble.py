@@ -19,6 +19,7 @@ from assay.report.distributions import histograms, points_of, training
 from assay.report.findings import conclude
 from assay.report.glossary import rank, specs_of
 from assay.report.history import identity
+from assay.report.labels import confusions, macro_comparisons, macros
 from assay.report.likelihood import perplexities, perplexity
 from assay.report.outcomes import settle
 from assay.report.panel import opinions
@@ -43,7 +44,7 @@ def metrics(run: EvaluatedRun) -> list[Metric]:
     for side in run.sides:
         summaries += summarise(side.side, side.verdicts, (), specs)
         summaries += summarise(side.side, side.scores, side.totals, specs)
-        summaries += perplexity(side, specs)
+        summaries += perplexity(side, specs) + macros(side, specs)
     if run.pairs:
         summaries += summarise("candidate", run.pairs, (), specs)
     return sorted(summaries, key=lambda metric: rank(metric.name))
@@ -60,7 +61,7 @@ def comparisons(run: EvaluatedRun) -> list[Comparison]:
     ]
     specs = specs_of(run)
     differences = [comparison for pair in pairs for comparison in compare(*pair, specs)]
-    differences += perplexities(run, differences, specs)
+    differences += perplexities(run, differences, specs) + macro_comparisons(run, specs)
     differences += compare_with(EVEN, specs[WIN_RATE], run.pairs) if run.pairs else []
     return sorted(differences, key=lambda comparison: rank(comparison.name))
 
@@ -127,6 +128,7 @@ def assemble(
         histograms=histograms(run),
         points=tuple(points for side in run.sides for points in points_of(side, focus)),
         training=training(run),
+        confusion=confusions(run),
         identical_outputs=same,
         counts=counts(run),
         focus=focus,

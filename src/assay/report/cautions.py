@@ -14,7 +14,7 @@ from assay.report.run import EvaluatedRun
 FEW_PAIRS = 100
 FEW_CLUSTERS = 10
 _CUT = 0.05
-_COUNTED: tuple[Group, ...] = ("judge", "pairwise", "similarity", "own")
+_COUNTED: tuple[Group, ...] = ("judge", "pairwise", "task", "similarity", "own")
 
 
 def cautions(

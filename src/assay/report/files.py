@@ -12,14 +12,14 @@ from assay import settings, store
 from assay.cases import cluster_numbers
 from assay.errors import InputError
 from assay.judge import PanelScore
-from assay.records import Likelihood, Prediction, Sample, Score, Verdict
+from assay.records import Labelled, Likelihood, Prediction, Sample, Score, Verdict
 from assay.stats import SideScores, collect, joined
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-R = TypeVar("R", Prediction, Score, Verdict, PanelScore, Likelihood)
+R = TypeVar("R", Prediction, Score, Verdict, PanelScore, Likelihood, Labelled)
 S = TypeVar("S", bound=Score)
 T = TypeVar("T")
 
@@ -45,6 +45,25 @@ class Likelihoods:
 
     scores: SideScores
     tokens: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """The labels of a side: their `names`, and the number of the one in each target and answer, in
+    the samples' order; an answer without one has the number behind the last. Those `compared` have
+    both, or count as wrong; `causes` says why others have not."""
+
+    names: tuple[str, ...]
+    wanted: NDArray[np.int64]
+    given: NDArray[np.int64]
+    compared: NDArray[np.bool_]
+    causes: Mapping[int, str]
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Where the two are the same."""
+        same: NDArray[np.bool_] = self.wanted == self.given
+        return same & self.compared
 
 
 @dataclass(kw_only=True)
@@ -192,6 +211,25 @@ def read_likelihood(path: Path, samples: Samples) -> Likelihoods | None:
     for row in rows:
         tokens[positions[row.id]] = row.tokens
     return Likelihoods(scores=collect(positions, rows, samples.clusters), tokens=tokens)
+
+
+def read_labels(path: Path, positions: Mapping[str, int]) -> Labels | None:
+    """Return the labels by the rows of `path`, None without it. Raises InputError."""
+    import numpy as np
+
+    if not path.is_file():
+        return None
+    rows = {positions[row.id]: row for row in rows_of(path, Labelled, positions)}
+    held = {row.wanted for row in rows.values()} | {row.given for row in rows.values()}
+    names = tuple(sorted(held - {""}))
+    numbers = {name: at for at, name in enumerate([*names, ""])}
+    wanted, given = np.full((2, len(positions)), len(names))
+    compared = np.zeros(len(positions), dtype=np.bool_)
+    for at, row in rows.items():
+        wanted[at], given[at] = numbers[row.wanted], numbers[row.given]
+        compared[at] = bool(row.wanted) and not row.cause
+    causes = {at: row.cause for at, row in rows.items() if row.cause}
+    return Labels(names=names, wanted=wanted, given=given, compared=compared, causes=causes)
 
 
 def optional(path: Path, cls: type[T]) -> T | None:

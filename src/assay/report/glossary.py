@@ -15,7 +15,7 @@ _BUILT_IN: tuple[MetricSpec, ...] = (
     *(metric.spec for metric in measuring.CATALOGUE.values()),
     *LIKELIHOOD,
 )
-_ORDER: tuple[Group, ...] = ("pairwise", "similarity", "likelihood", "diagnostic")
+_ORDER: tuple[Group, ...] = ("pairwise", "task", "similarity", "likelihood", "diagnostic")
 _SORTED = sorted(_BUILT_IN, key=lambda spec: _ORDER.index(spec.group))
 _RANKS = {
     name: place

@@ -11,7 +11,7 @@ from assay.report.contents import MetricRow
 from assay.report.run import EvaluatedRun
 from assay.report.self_test import advisory, passed
 
-ORDER: tuple[Group, ...] = ("judge", "pairwise", "similarity", "own")
+ORDER: tuple[Group, ...] = ("judge", "pairwise", "task", "similarity", "own")
 _OVERALL = "overall"
 _FAILED = "the judge failed its self-test"
 _UNTESTED = "the judge has not passed all of its self-test"

@@ -15,6 +15,7 @@ from assay.folder import (
     CONFIG,
     GENERATION,
     JUDGE,
+    LABELS,
     LIKELIHOOD,
     LOSSES,
     MANIFEST,
@@ -43,6 +44,7 @@ from assay.records import (
 from assay.report.files import (
     Answers,
     Judging,
+    Labels,
     Likelihoods,
     Samples,
     answered,
@@ -52,6 +54,7 @@ from assay.report.files import (
     read_answers,
     read_config,
     read_dataset,
+    read_labels,
     read_likelihood,
     read_losses,
     read_scores,
@@ -71,7 +74,8 @@ PANEL_SCORES = f"{PANEL}/{SCORES}"
 @dataclass(frozen=True, kw_only=True)
 class SideRun:
     """One side of a run: its folder's contents without the texts. `scores` holds those of the
-    `likelihood` too, which is None where it was not kept for each sample."""
+    `likelihood` too, which is None where it was not kept for each sample; `labels` is None where no
+    metric is of labels."""
 
     side: Side
     folder: Path
@@ -81,6 +85,7 @@ class SideRun:
     totals: tuple[Total, ...]
     specs: tuple[MetricSpec, ...]
     likelihood: Likelihoods | None
+    labels: Labels | None
     verdicts: SideScores
     judging: Judging
     judge: JudgeSummary | None
@@ -184,6 +189,7 @@ def _side(folder: Path, side: Side, samples: Samples) -> SideRun:
         totals=tuple(totals),
         specs=tuple(spec for path in _files(folder) for spec in _specs(path)),
         likelihood=likelihood,
+        labels=read_labels(folder / LABELS, positions),
         verdicts=collect(
             positions,
             tally(answered(verdicts, Verdict, positions, answers), positions, judging),

@@ -20,7 +20,7 @@ from assay.report.run import EvaluatedRun
 from assay.report.shifts import shifts
 from assay.report.sides import name_of
 
-KINDS: tuple[Group, ...] = ("judge", "pairwise", "similarity", "own", "likelihood")
+KINDS: tuple[Group, ...] = ("judge", "pairwise", "task", "similarity", "own", "likelihood")
 _APART = "Its scores are not compared with those before."
 
 

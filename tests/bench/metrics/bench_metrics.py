@@ -26,7 +26,7 @@ from typing import Any
 from assay import progress, store
 from assay.metrics import METRICS, MetricsSettings, compute_metrics
 from assay.metrics.stage import score
-from assay.metrics.wordnet import find_wordnet
+from assay.metrics.wordnet import wordnet as own_wordnet
 from assay.metrics.workers import cores
 from assay.records import Message, Prediction, Sample, Score
 from tests.bench.metrics import answers, peers
@@ -213,7 +213,7 @@ def _warm_up() -> None:
     with tempfile.TemporaryDirectory() as name:
         write(Path(name), [WARM_UP])
         run_stage(Path(name), tuple(METRICS), processes=1)
-    find_wordnet.cache_clear()
+    own_wordnet.cache_clear()
 
 
 def _megabytes(pid: int) -> int:

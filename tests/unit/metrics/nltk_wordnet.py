@@ -9,8 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from assay.metrics import wordnet
+from assay.metrics.wordnet import PARTS_OF_SPEECH
+from tests.data.make_wordnet import DEBIAN
 
+FILES = [
+    name for part in PARTS_OF_SPEECH for name in (f"index.{part}", f"data.{part}", f"{part}.exc")
+]
 LEXNAMES = 45
 """How many names lexnames(5WN) lists: nltk insists on the file, Debian leaves it out, and METEOR
 does not use it."""
@@ -21,7 +25,7 @@ def find_files() -> Path | None:
     import nltk.data
 
     folders = [Path(path) / "corpora" / "wordnet" for path in nltk.data.path]
-    held = [folder for folder in [*folders, wordnet.SYSTEM_DIRECTORY] if folder.is_dir()]
+    held = [folder for folder in [*folders, DEBIAN] if folder.is_dir()]
     return held[0] if held else None
 
 
@@ -37,7 +41,7 @@ def read_with_nltk(files: Path, data: Path) -> Iterator[Any]:
 
     folder = data / "corpora" / "wordnet"
     folder.mkdir(parents=True)
-    for name in wordnet.file_names():
+    for name in FILES:
         shutil.copy(files / name, folder)
     (folder / "lexnames").write_text("".join(f"{at:02}\tname\t1\n" for at in range(LEXNAMES)))
     nltk.data.path.append(str(data))

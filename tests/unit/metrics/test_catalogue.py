@@ -11,8 +11,16 @@ import pytest
 from assay import store
 from assay.folder import SPECS
 from assay.llamafactory.totals import LIKELIHOOD
-from assay.metrics import CATALOGUE, CORPUS_METRICS, METRICS, MetricsSettings, compute_sides
-from assay.metrics.contract import CorpusFunction
+from assay.metrics import (
+    CATALOGUE,
+    CORPUS_METRICS,
+    METRICS,
+    TASK_METRICS,
+    MetricsSettings,
+    TaskSettings,
+    compute_sides,
+)
+from assay.metrics.contract import CorpusFunction, LabelFunction
 from assay.records import MetricSpec
 from assay.report import report
 from assay.run import answered
@@ -30,7 +38,7 @@ def test_a_metric_says_all_about_itself(name: str) -> None:
     assert metric.kind in ("mean", "rate", "total")
     assert metric.scale == ((0.0, 100.0) if name != "length-ratio" else None)
     assert re.fullmatch(r"[^.]\S.*\.", metric.meaning)
-    assert metric.group in ("similarity", "diagnostic")
+    assert metric.group in ("task", "similarity", "diagnostic")
     assert (metric.reference != "") == (metric.group == "similarity")
 
 
@@ -67,7 +75,11 @@ def test_a_metric_needs_each_of_its_packages(
 
 
 def test_every_metric_has_one_way_to_be_computed() -> None:
-    assert [*METRICS, *CORPUS_METRICS] == list(CATALOGUE)
+    of_labels = [
+        name for name, metric in CATALOGUE.items() if isinstance(metric.function, LabelFunction)
+    ]
+    every = [*METRICS, *TASK_METRICS, *of_labels, *CORPUS_METRICS]
+    assert sorted(every) == sorted(CATALOGUE)
 
 
 @pytest.mark.parametrize("spec", [*CATALOGUE.values(), *LIKELIHOOD], ids=lambda spec: spec.name)
@@ -84,7 +96,8 @@ def make_run(tmp_path: Path) -> Path:
     """A run folder with every metric of the catalogue."""
     run = Path(shutil.copytree(DATA, tmp_path / "run"))
     predictions = answered({side: run / side for side in ("baseline", "candidate")})
-    settings = MetricsSettings(metrics=tuple(CATALOGUE), processes=1)
+    task = TaskSettings(pattern=".+", schema={"type": "object"})
+    settings = MetricsSettings(metrics=tuple(CATALOGUE), processes=1, task=task)
     compute_sides(run / "dataset.jsonl", predictions, run, settings)
     return run
 

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-import zipfile
+import functools
+import random
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.metrics import (
-    METRICS,
-    MetricsSettings,
-    Unscored,
-    meteor,
-    missing,
-    stemmer,
-    unavailable,
-    wordnet,
-)
+from assay.metrics import METRICS, stemmer, unavailable, wordnet
 from assay.metrics.meteor import meteor_score
 from assay.metrics.words import lower_words, words
+from tests.data import make_wordnet
 from tests.needs import need
 from tests.unit.metrics.nltk_wordnet import find_files, read_with_nltk
 from tests.unit.metrics.pairs import WORDS, pair, texts
@@ -33,7 +27,7 @@ from tests.unit.metrics.pairs import WORDS, pair, texts
 def files() -> Path:
     """Return the directory of WordNet's files."""
     found = find_files()
-    need(found is not None, f"needs WordNet 3.0: {wordnet.REMEDY}")
+    need(found is not None, "needs WordNet 3.0: apt-get install wordnet-base")
     assert found
     return found
 
@@ -45,14 +39,35 @@ def nltk_wordnet(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield reader
 
 
-def test_synonyms_are_nltks(files: Path, nltk_wordnet: Any) -> None:
-    ours = wordnet.open_wordnet(files)
-    assert ours
+def test_meteor_is_there_without_any_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    import nltk.data
+
+    monkeypatch.setattr(nltk.data, "path", [])
+    assert unavailable() == {}
+    assert METRICS["meteor"](*pair("the auto stops", "the car stopped")) == pytest.approx(
+        100 * (1 - 0.5 / 3**3)
+    )
+
+
+def test_the_table_is_made_of_wordnets_files(files: Path) -> None:
+    text = zlib.decompress((make_wordnet.TARGET / wordnet.TABLE).read_bytes()).decode()
+    assert text == make_wordnet.make_table(files)
+    assert (make_wordnet.TARGET / "LICENSE").read_text() == make_wordnet.make_licence(files)
+
+
+def test_wordnets_licence_is_whole() -> None:
+    licence = (make_wordnet.TARGET / "LICENSE").read_text()
+    assert licence.startswith("This software and database is being provided to you")
+    assert "WordNet 3.0 Copyright 2006 by Princeton University.  All rights reserved." in licence
+    assert licence.endswith("Princeton University and LICENSEE agrees to preserve same.\n")
+
+
+def test_synonyms_are_nltks(nltk_wordnet: Any) -> None:
     known = sorted(set(nltk_wordnet.all_lemma_names()))
     chosen = known[:: len(known) // 4000]
     endings = ("s", "es", "ies", "ed", "ing", "er", "est", "ves", "men")
     forms = [word + endings[number % len(endings)] for number, word in enumerate(chosen)]
-    irregular = [word for part in ours for word in list(part.exceptions)[::5]]
+    irregular = [word for part in wordnet.wordnet() for word in list(part.exceptions)[::5]]
     for word in [*chosen, *forms, *irregular, known[0], known[-1], "", "zzzz", "é", "\ud800"]:
         wanted = {
             lemma.name()
@@ -60,7 +75,7 @@ def test_synonyms_are_nltks(files: Path, nltk_wordnet: Any) -> None:
             for lemma in synset.lemmas()
             if "_" not in lemma.name()
         }
-        assert wordnet.synonyms(ours, word) == wanted, word
+        assert wordnet.synonyms(word) == wanted, word
 
 
 ENGLISH = [
@@ -82,6 +97,27 @@ def test_meteor_is_nltks(nltk_wordnet: Any, output: str, target: str) -> None:
         return  # nltk's stemmer recurses over a run of the letter y
     wanted = single_meteor_score(words(target), words(output), wordnet=nltk_wordnet)
     assert meteor_score(lower_words(output), lower_words(target)) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_ten_thousand_pairs_are_nltks(nltk_wordnet: Any) -> None:
+    from nltk.translate.meteor_score import single_meteor_score
+
+    theirs = SimpleNamespace(synsets=functools.cache(nltk_wordnet.synsets))
+    chance = random.Random(0)
+    known = sorted(name for name in nltk_wordnet.all_lemma_names() if "-" not in name)
+    names = chance.sample(known, 700)
+    for _ in range(10_000):
+        target = chance.choices(names, k=4)
+        output = [_synonym(theirs, name, chance) for name in target]
+        wanted = single_meteor_score(target, output, wordnet=theirs)
+        given, lowered = ([word.lower() for word in text] for text in (output, target))
+        assert meteor_score(given, lowered) == pytest.approx(wanted, abs=1e-9), (output, target)
+
+
+def _synonym(theirs: Any, name: str, chance: random.Random) -> str:
+    """Return a word of the first synset of `name`, or another form of it."""
+    word: str = chance.choice(theirs.synsets(name)[0].lemma_names())
+    return word + chance.choice(("", "", "", "s", "ed"))
 
 
 def test_stems_are_nltks(nltk_wordnet: Any) -> None:
@@ -113,60 +149,7 @@ def test_words_are_nltks_but_for_ideographs() -> None:
     assert words("今天ok。") == ("今", "天", "ok", "。")
 
 
-def test_the_zip_file_of_nltks_downloader_serves(files: Path, tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "wordnet.zip", "w") as archive:
-        for name in wordnet.file_names():
-            archive.write(files / name, f"wordnet/{name}")
-    zipped = wordnet.open_wordnet(tmp_path / "wordnet")
-    plain = wordnet.open_wordnet(files)
-    assert zipped
-    assert plain
-    assert wordnet.synonyms(zipped, "car") == wordnet.synonyms(plain, "car") > {"auto"}
-
-
-def test_files_that_are_not_wordnet_3_0_are_none(files: Path, tmp_path: Path) -> None:
-    assert wordnet.open_wordnet(tmp_path) is None
-    for name in ("data.adj", "index.adj", "adj.exc"):
-        shutil.copy(files / name, tmp_path)
-    assert wordnet.open_wordnet(tmp_path) is None
-    (tmp_path / "data.adj").write_text("WordNet 3.1 Copyright\n")
-    assert wordnet.open_wordnet(tmp_path) is None
-
-
-@pytest.mark.parametrize("name", ["index.noun", "data.noun"])
-def test_a_file_that_is_cut_off_is_none(files: Path, tmp_path: Path, name: str) -> None:
-    for whole in wordnet.file_names():
-        shutil.copy(files / whole, tmp_path)
-    assert wordnet.open_wordnet(tmp_path)
-    (tmp_path / name).write_bytes((files / name).read_bytes()[:1_000_003])
-    assert wordnet.open_wordnet(tmp_path) is None
-    (tmp_path / name).write_bytes(b"")
-    assert wordnet.open_wordnet(tmp_path) is None
-    (tmp_path / name).unlink()
-    (tmp_path.with_suffix(".zip")).write_bytes(b"PK, cut off")
-    assert wordnet.open_wordnet(tmp_path) is None
-
-
-def test_a_text_is_no_word(files: Path) -> None:
-    found = wordnet.open_wordnet(files)
-    assert found
-    assert not wordnet.synonyms(found, "car n 5")
-    assert not wordnet.synonyms(found, "car n 5 5 @ ~ #p %p + 5 4")
-    assert not wordnet.synonyms(found, "carack\n")
-
-
-def test_without_wordnet_meteor_is_unavailable_not_approximate(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    import nltk.data
-
-    monkeypatch.setattr(wordnet, "SYSTEM_DIRECTORY", Path("/nowhere"))
-    monkeypatch.setattr(nltk.data, "path", [])
-    wordnet.find_wordnet.cache_clear()
-    with pytest.raises(Unscored, match="wordnet_missing"):
-        METRICS["meteor"](*pair("the cat", "the cat"))
-    assert unavailable() == {"meteor": wordnet.REMEDY}
-    assert missing(MetricsSettings()) == {"meteor": wordnet.REMEDY}
-    assert missing(MetricsSettings(metrics=("bleu-4",))) == {}
-    wordnet.find_wordnet.cache_clear()
-    meteor._synonyms.cache_clear()
+def test_a_text_is_no_word() -> None:
+    assert wordnet.synonyms("car") > {"auto"}
+    for text in ("car auto", "car auto automobile", "carack\n", "\ncar", "", " ", "!"):
+        assert not wordnet.synonyms(text), text

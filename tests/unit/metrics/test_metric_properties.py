@@ -11,7 +11,7 @@ from assay.metrics import METRICS
 from assay.metrics.stage import score
 from tests.unit.metrics.pairs import pair, texts
 
-REFERENCE_FREE = {"empty", "truncated", "distinct-1", "distinct-2"}
+REFERENCE_FREE = {"empty", "truncated", "distinct-1", "distinct-2", "json-valid", "code-compiles"}
 SYMMETRIC = {
     *("rouge-1", "rouge-2", "rouge-l", "rouge1", "rouge2", "rougeL", "rouge1-stem"),
     *("rouge2-stem", "rougeL-stem", "exact-match", "token-f1", "language-mismatch"),

@@ -16,14 +16,13 @@ from assay.metrics import (
     METRICS,
     AutoMetric,
     MetricsSettings,
+    TaskSettings,
     compute_metrics,
     own,
     totals,
-    unavailable,
 )
 from assay.metrics.table import select
 from assay.records import Prediction, Sample, Score
-from tests.needs import need
 from tests.unit.metrics import packages
 from tests.unit.metrics.pairs import pair
 
@@ -51,7 +50,6 @@ def test_the_page_names_every_metric() -> None:
 
 @pytest.mark.parametrize("row", [line for line in COMPARED.splitlines() if line.startswith("| `")])
 def test_the_numbers_that_differ_are_the_programs(row: str) -> None:
-    need("meteor" not in row or not unavailable(), "needs WordNet 3.0: see docs/metrics.md")
     output, target, *numbers = (cell.strip() for cell in row.split("|")[1:5])
     texts = (text.strip("`").replace("\\n", "\n") for text in (output, target))
     sample, prediction = pair(*texts)
@@ -117,12 +115,12 @@ def test_the_pages_own_metric_is_found_and_used(installed: Path, processes: int)
 @pytest.mark.parametrize("name", ["missing", "gone"])
 def test_an_entry_point_that_leads_nowhere_is_named(installed: Path, name: str) -> None:
     with pytest.raises(SettingsError, match=rf"'{name}' cannot be loaded from .*install"):
-        select((name,))
+        select((name,), TaskSettings())
 
 
 def test_an_own_metrics_name_is_suggested(installed: Path) -> None:
     with pytest.raises(SettingsError, match="Did you mean polite"):
-        select(("polit",))
+        select(("polit",), TaskSettings())
 
 
 def test_a_killed_process_is_named(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:

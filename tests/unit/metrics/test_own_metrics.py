@@ -16,6 +16,7 @@ from assay.cli.main import main
 from assay.errors import SettingsError, StageError
 from assay.metrics import AutoMetric, MetricsSettings, compute_metrics, own, unavailable
 from assay.metrics.table import select
+from assay.metrics.task import TaskSettings
 from assay.records import Prediction
 from assay.report import report
 from tests.unit.metrics import packages
@@ -180,7 +181,7 @@ def test_a_record_that_cannot_be_used_is_refused_in_one_line(
 ) -> None:
     install(expression)
     with pytest.raises(SettingsError, match=fault) as refused:
-        select(("toxicity",))
+        select(("toxicity",), TaskSettings())
     assert "toxicity" in refused.value.what
     assert "\n" not in refused.value.what
     assert refused.value.remedy

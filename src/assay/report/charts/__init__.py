@@ -15,6 +15,7 @@ def figures(report: Report) -> list[Figure]:
     """Return the report's figures: name, title, caption, and Plotly's data and layout."""
     charts = [
         means(report, "judge"),
+        means(report, "task"),
         means(report, "similarity"),
     ]
     charts += [histogram(report), lengths(report), loss(report)]

@@ -11,6 +11,7 @@ from assay.report.plain import label
 
 _TITLES = {
     "judge": "Judge scores",
+    "task": "The task",
     "similarity": "Similarity to the target",
 }
 # the part of the scale that is shown at least, and the room around what is shown

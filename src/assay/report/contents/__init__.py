@@ -21,7 +21,7 @@ from assay.report.contents.history import (
     Record,
     Trend,
 )
-from assay.report.contents.sides import Data, SideSummary, Source, Training
+from assay.report.contents.sides import Confusion, Data, SideSummary, Source, Training
 
 __all__ = [
     "Acceptance",
@@ -29,6 +29,7 @@ __all__ = [
     "Admission",
     "Caution",
     "Conclusion",
+    "Confusion",
     "Data",
     "Example",
     "MetricRow",
@@ -63,7 +64,8 @@ class Report:
     judging, where they have a price; `waited` is how many seconds the run's stages have waited, by
     what for, such as the store; `calibration` is what people's labels say of each
     dimension, `admissions` whether they admit the judge on it; `trend` is None without a history,
-    `accepted` where it has accepted no model; `counts` are the samples of the whole run by the
+    `accepted` where it has accepted no model; `confusion` has the labels of each side, where a
+    metric is of labels; `counts` are the samples of the whole run by the
     page's filters, of which `examples` may be a draw."""
 
     schema: int
@@ -96,6 +98,7 @@ class Report:
     histograms: Mapping[str, Mapping[str, tuple[int, ...]]]
     points: tuple[Points, ...]
     training: Training | None
+    confusion: Mapping[str, Confusion]
     identical_outputs: int
     counts: Mapping[str, int]
     focus: str

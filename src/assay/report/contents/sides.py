@@ -69,6 +69,19 @@ class Data:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Confusion:
+    """Which of the `labels` a side's answers have: `counts` has a row for the label of the target
+    and a column for that of the answer, the last one for answers without any. `precision`, `recall`
+    and `f1` are those of each label in percent, None where nothing has it."""
+
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    precision: tuple[float | None, ...]
+    recall: tuple[float | None, ...]
+    f1: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Training:
     """The loss curve, thinned to at most 1,000 steps, and what was trained."""
 

@@ -21,6 +21,7 @@ from assay.report.section import (
 _GROUPS: tuple[tuple[Group, str], ...] = (
     ("judge", "Judge, {low} to {high}"),
     ("pairwise", "Judge, pairwise, 0 to 100"),
+    ("task", "The task, 0 to 100"),
     ("similarity", "Similarity to the target, 0 to 100"),
     ("own", "Metrics of your own"),
     ("likelihood", "Likelihood of the target"),

@@ -1,0 +1,67 @@
+"""What the task is that the task metrics measure: settings, and what they share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, MinLen
+
+from assay.errors import SettingsError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSettings:
+    """What the task metrics take an answer for.
+
+    `labels` are those that there are, none for those of the targets. `pattern` is a regular
+    expression whose last match in an output (its group, where it has one) is the answer, and the
+    same in a target that it matches. Numbers are equal within `tolerance` and within
+    `relative_tolerance` times the target. `choices` are the letters to choose from. `schema` is a
+    JSON Schema. `call_order` says that the order of function calls counts. An output in which no
+    answer can be read is `unread`: unscored, or wrong.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  a misspelt setting is refused
+
+    labels: tuple[Annotated[str, MinLen(1)], ...] = ()
+    pattern: str = ""
+    tolerance: Annotated[float, Ge(0)] = 0.0
+    relative_tolerance: Annotated[float, Ge(0)] = 0.0
+    choices: Annotated[str, MinLen(2)] = "ABCDEFGH"
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    call_order: bool = True
+    unread: Literal["unscored", "wrong"] = "unscored"
+
+
+def check_pattern(task: TaskSettings) -> None:
+    """Raise SettingsError for a pattern that is no regular expression or has several groups."""
+    where = f"metrics.task.pattern = {task.pattern}"
+    try:
+        groups = re.compile(task.pattern).groups
+    except (re.error, RecursionError, OverflowError) as error:
+        raise SettingsError(f"{where} is no regular expression: {error}", "Correct it") from None
+    if groups > 1:
+        raise SettingsError(f"{where} has {groups} groups", "Write (?:...) but for the answer's")
+
+
+def check_choices(task: TaskSettings) -> None:
+    """Raise SettingsError for choices that are not different letters or digits."""
+    if not task.choices.isalnum() or len(set(task.choices.upper())) < len(task.choices):
+        raise SettingsError(
+            f"metrics.task.choices = {task.choices} are not different letters",
+            "Write the letters in a row, such as ABCD",
+        )
+
+
+def answer_in(task: TaskSettings, text: str) -> str | None:
+    """Return the part of a text that is the answer: what the pattern matches last, None where it
+    does not; all of it without a pattern."""
+    if not task.pattern:
+        return text
+    match = None
+    for match in re.finditer(task.pattern, text):  # noqa: B007  the last one counts
+        pass
+    return match[match.re.groups] if match else None
