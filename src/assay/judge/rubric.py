@@ -35,6 +35,9 @@ class Rubric:
     dimensions: Mapping[str, Mapping[int, str]]
     directions: Mapping[str, Literal["higher", "lower", "neither"]] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash((self.name, self.version, *self.dimensions))
+
     @property
     def low(self) -> int:
         """The lowest score."""

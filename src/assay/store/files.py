@@ -7,6 +7,7 @@ the next append.
 
 from __future__ import annotations
 
+import codecs
 import functools
 import hashlib
 import json
@@ -109,8 +110,11 @@ def append(file: IO[bytes], row: Any) -> None:
 def to_json(value: Any, indent: int | None = None) -> bytes:
     """Return a record or JSON value as JSON bytes; a lone surrogate becomes U+FFFD, NaN and
     infinity are refused (ValueError)."""
-    text = json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False, indent=indent)
-    return whole(text).encode()
+    text = _encoder(indent).encode(value)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return whole(text).encode()
 
 
 def hash_rows(rows: Iterable[Any]) -> str:
@@ -156,6 +160,11 @@ def _plain(value: Any) -> Any:
     if fields is None:
         raise TypeError(f"{type(value).__name__} is no record")
     return {name: getattr(value, name) for name in fields}
+
+
+@functools.cache
+def _encoder(indent: int | None) -> json.JSONEncoder:
+    return json.JSONEncoder(default=_plain, ensure_ascii=False, allow_nan=False, indent=indent)
 
 
 @functools.cache
@@ -205,7 +214,7 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
 def _loaded(content: bytes) -> Any:
     """Return the JSON value in UTF-8 `content`; a lone surrogate, which can only be an escape in
     it, becomes U+FFFD as in `to_json`. Raises ValueError and RecursionError."""
-    value = json.loads(content.decode("utf-8-sig"))
+    value = json.loads(content.removeprefix(codecs.BOM_UTF8).decode())  # as utf-8-sig, but fast
     if b"\\ud" not in content and b"\\uD" not in content:
         return value
     return json.loads(whole(json.dumps(value, ensure_ascii=False)))
