@@ -56,8 +56,8 @@ def running(
     for what is said of it."""
     if judge_secret:
         os.environ[judging.SECRET] = judge_secret
-    for name in ("httpx", "httpx2"):  # KFP's executor would have each request of the judge logged
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # KFP's executor would have each request to a model hub logged
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     path = os.environ.get(PROGRESS, "")
     listen = progress.to_lines()
     if path:

@@ -39,7 +39,7 @@ CAUSES = {
 JUDGES = """
 import os, sys
 from pathlib import Path
-import openai
+import aiohttp
 from assay.judge import JudgeSettings, judge_sides
 from assay.settings import build
 for line in sys.stdin:

@@ -10,7 +10,7 @@ import pytest
 
 from tests import layers
 
-HEAVY = ("torch", "transformers", "llamafactory", "kfp", "kubernetes", "plotly", "pandas", "openai")
+HEAVY = ("torch", "transformers", "llamafactory", "kfp", "kubernetes", "plotly", "pandas", "aiohttp")
 MODULES = layers.modules()
 
 

@@ -1,71 +1,158 @@
-"""The connection to a judge's endpoint: the openai SDK's client, with whom it trusts."""
+"""The connections to a judge's endpoint: what goes with each request, and who is trusted."""
 
 from __future__ import annotations
 
 import functools
+import ssl
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from assay import store
+from assay import __version__, store
 from assay.errors import JudgeError, MissingExtraError
 from assay.judge.access import Access
+from assay.judge.outcome import CallError, no_answer
+from assay.judge.refusal import MOST_TOLD
 from assay.judge.settings import JudgeSettings
 
 if TYPE_CHECKING:
-    import ssl
+    import aiohttp
 
-    import openai
-    from openai._types import RequestOptions
-
-
-def client(settings: JudgeSettings, access: Access) -> openai.AsyncOpenAI:
-    """Return the client that asks the endpoint. Raises JudgeError where `ca_file` is none."""
-    try:
-        import aiohttp  # noqa: F401
-        import openai
-    except ImportError:
-        raise MissingExtraError("openai[aiohttp]", "judge") from None
-    return openai.AsyncOpenAI(
-        base_url=access.url,
-        api_key=access.key or "none",
-        max_retries=0,
-        timeout=settings.timeout_s,
-        default_query=dict(settings.query),
-        # a third of the processor time of the default client, whose pool does not scale
-        http_client=openai.DefaultAioHttpClient(
-            timeout=settings.timeout_s,
-            verify=_trusted(settings.ca_file),
-            follow_redirects=not access.headers,  # they would take these headers to any server
-        ),
-    )
+KEPT_S = 5.0  # without a request; many servers close a connection soon after
+_JSON = {"Content-Type": "application/json"}
 
 
-def options(access: Access) -> RequestOptions:
-    """Return what goes with each request beside its body."""
-    import openai
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What an endpoint answered: the HTTP status, the headers, the body without its encoding."""
 
-    headers: dict[str, Any] = dict(access.headers)
-    named = {name.lower() for name in headers}
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def failed(self) -> bool:
+        """Whether its status says that it is no success."""
+        return self.status >= HTTPStatus.MULTIPLE_CHOICES
+
+
+class Connections:
+    """The connections to one endpoint within one event loop, as many as requests are in flight.
+
+    Not those of the openai SDK: what it does with each request takes several times as much of a
+    processor as all else that a verdict needs."""
+
+    def __init__(self, settings: JudgeSettings, access: Access) -> None:
+        """Raises JudgeError where `ca_file` holds no certificates."""
+        try:
+            import aiohttp  # noqa: F401
+        except ImportError:
+            raise MissingExtraError("aiohttp", "judge") from None
+        self._query = dict(settings.query)
+        self._access = access
+        self._timeout_s = settings.timeout_s
+        self._trusted = _trusted(settings.ca_file)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(
+        self,
+        method: str,
+        address: str,
+        body: Mapping[str, Any] | None = None,
+        file: bytes = b"",
+        timeout_s: float = 0.0,
+    ) -> Answer:
+        """Return what comes of a request: whatever status it has. The `body` goes as JSON, or as a
+        form with the `file`; `timeout_s`, 0 for that of the settings, bounds how long nothing at
+        all may come. Raises CallError where no answer comes, or none that can be read."""
+        import aiohttp
+
+        # where there are headers with secrets, a redirect would take them to any server
+        more: dict[str, Any] = {"params": self._query, "allow_redirects": not self._access.headers}
+        if timeout_s:
+            more["timeout"] = _within(timeout_s)
+        if file:
+            more["data"] = _form(body or {}, file)
+        elif body is not None:
+            more |= {"data": store.to_json(body), "headers": _JSON}
+        try:
+            async with self._opened().request(method, address, **more) as answer:
+                return Answer(
+                    status=answer.status, headers=answer.headers, content=await answer.read()
+                )
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
+            raise no_answer(error) from None
+        except (aiohttp.ClientError, *_UNREADABLE) as error:
+            detail = f"its answer cannot be read: {type(error).__name__}: {str(error)[:MOST_TOLD]}"
+            raise CallError("server_error", detail, transient=True, answered=True) from None
+
+    async def close(self) -> None:
+        """Close them."""
+        if self._session:
+            await self._session.close()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        import aiohttp
+
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=0, keepalive_timeout=KEPT_S, ssl=self._trusted
+                ),
+                headers=_headers(self._access),
+                timeout=_within(self._timeout_s),
+                proxy=_proxy(self._access.url),
+            )
+        return self._session
+
+
+# what is raised on a header out of bounds, an encoding that is none, an address to go on to
+_UNREADABLE = (AssertionError, LookupError, RecursionError, TypeError, ValueError)
+
+
+def _within(seconds: float) -> aiohttp.ClientTimeout:
+    import aiohttp
+
+    return aiohttp.ClientTimeout(connect=seconds, sock_connect=seconds, sock_read=seconds)
+
+
+def _headers(access: Access) -> Mapping[str, str]:
+    from multidict import CIMultiDict
+
+    headers = CIMultiDict({"Accept": "application/json", "User-Agent": f"assay/{__version__}"})
     # an endpoint with a key header of its own takes "Bearer none" for a wrong token
-    if named and not access.key and "authorization" not in named:
-        headers["Authorization"] = openai.Omit()
-    return {"headers": headers} if headers else {}
+    if access.key or not access.headers:
+        headers["Authorization"] = f"Bearer {access.key or 'none'}"
+    headers.update(access.headers)
+    return headers
 
 
-def with_file(options: RequestOptions, file: bytes, timeout_s: float) -> RequestOptions:
-    """Return the options of a request that takes longer, such as one that sends a file along."""
-    headers = dict(options.get("headers", {}))
-    if file:
-        headers["Content-Type"] = "multipart/form-data"
-    return {**options, "headers": headers, "timeout": timeout_s}
+def _form(fields: Mapping[str, str], file: bytes) -> aiohttp.FormData:
+    import aiohttp
+
+    form = aiohttp.FormData(fields)
+    form.add_field("file", file, filename="requests.jsonl", content_type="application/jsonl")
+    return form
+
+
+def _proxy(url: str) -> str | None:
+    """Return the proxy that the environment names for an address, None for none."""
+    parts = urlsplit(url)
+    proxies = urllib.request.getproxies()
+    if urllib.request.proxy_bypass(parts.netloc):
+        return None
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
 
 
 @functools.cache
 def _trusted(ca_file: str) -> ssl.SSLContext:
     """Return the certificates that this machine trusts and those in `ca_file`, read once for all
     sessions."""
-    import httpx2
-
-    context = httpx2.create_ssl_context()
+    context = ssl.create_default_context()
     if ca_file:
         with store.fetched(ca_file) as path:
             try:
