@@ -10,7 +10,16 @@ import pytest
 
 from tests import layers
 
-HEAVY = ("torch", "transformers", "llamafactory", "kfp", "kubernetes", "plotly", "pandas", "aiohttp")
+HEAVY = (
+    "torch",
+    "transformers",
+    "llamafactory",
+    "kfp",
+    "kubernetes",
+    "plotly",
+    "pandas",
+    "aiohttp",
+)
 MODULES = layers.modules()
 
 

@@ -46,9 +46,16 @@ def read_record(path: Path, cls: type[T]) -> T:
 
 def read_rows(path: Path, cls: type[T]) -> Iterator[T]:
     """Yield the `cls` records of a JSONL file. Raises InputError with file and line number."""
-    record = _records(cls, path)
-    for number, row in _json_lines(path):
-        yield record(row, number)
+    from pydantic import ValidationError
+
+    kind: Any = cls
+    record, quickly = _records(cls, path), _adapter(kind).validate_json
+    for number, line in _lines(path):
+        try:
+            row = quickly(line)
+        except ValidationError:  # what is wrong with it, or half a character, is read step by step
+            row = record(_json_in(line, path, number), number)
+        yield row
 
 
 def tail(path: Path) -> Callable[[], list[dict[str, Any]]]:
@@ -194,7 +201,7 @@ def _records(cls: type[T], path: Path) -> Callable[[object, int], T]:
     return record
 
 
-def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -203,12 +210,16 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return
-            try:
-                yield number, _loaded(line)
-            except (ValueError, RecursionError) as error:
-                raise DatasetError(
-                    f"{path}:{number} is not JSON: {error}", "Correct or remove the line"
-                ) from None
+            yield number, line
+
+
+def _json_in(line: bytes, path: Path, number: int) -> Any:
+    try:
+        return _loaded(line)
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(
+            f"{path}:{number} is not JSON: {error}", "Correct or remove the line"
+        ) from None
 
 
 def _loaded(content: bytes) -> Any:
