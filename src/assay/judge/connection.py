@@ -1,62 +1,125 @@
-"""The connection to a judge's endpoint: the openai SDK's client, with whom it trusts."""
+"""The connections to a judge's endpoint: what goes with each request, and who is trusted."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from assay import store
+from assay import __version__, store
 from assay.errors import JudgeError, MissingExtraError
 from assay.judge.access import Access
+from assay.judge.outcome import CallError, no_answer
+from assay.judge.refusal import MOST_TOLD
 from assay.judge.settings import JudgeSettings
 
 if TYPE_CHECKING:
     import ssl
 
-    import openai
-    from openai._types import RequestOptions
+_JSON = {"Content-Type": "application/json"}
+_LINES = "application/jsonl"
 
 
-def client(settings: JudgeSettings, access: Access) -> openai.AsyncOpenAI:
-    """Return the client that asks the endpoint. Raises JudgeError where `ca_file` is none."""
-    try:
-        import aiohttp  # noqa: F401
-        import openai
-    except ImportError:
-        raise MissingExtraError("openai[aiohttp]", "judge") from None
-    return openai.AsyncOpenAI(
-        base_url=access.url,
-        api_key=access.key or "none",
-        max_retries=0,
-        timeout=settings.timeout_s,
-        default_query=dict(settings.query),
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What an endpoint answered: the HTTP status, the headers, the body without its encoding."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def failed(self) -> bool:
+        """Whether its status says that it is no success."""
+        return self.status >= HTTPStatus.MULTIPLE_CHOICES
+
+
+class Connections:
+    """The connections to one endpoint within one event loop, as many as requests are in flight.
+
+    They are those of the openai SDK's client. Requests are not made with its methods: what these do
+    with each takes as much of a processor as all else that a verdict needs."""
+
+    def __init__(self, settings: JudgeSettings, access: Access) -> None:
+        """Raises JudgeError where `ca_file` holds no certificates."""
+        try:
+            import aiohttp  # noqa: F401
+            import openai
+        except ImportError:
+            raise MissingExtraError("openai[aiohttp]", "judge") from None
         # a third of the processor time of the default client, whose pool does not scale
-        http_client=openai.DefaultAioHttpClient(
+        self._pool = openai.DefaultAioHttpClient(
             timeout=settings.timeout_s,
             verify=_trusted(settings.ca_file),
             follow_redirects=not access.headers,  # they would take these headers to any server
-        ),
-    )
+        )
+        self._client = openai.AsyncOpenAI(
+            base_url=access.url,
+            api_key=access.key or "none",
+            max_retries=0,
+            http_client=self._pool,
+        )
+        self._headers = _headers(self._client.auth_headers, access)
+        self._query = dict(settings.query)
+
+    async def send(
+        self,
+        method: str,
+        address: str,
+        body: Mapping[str, Any] | None = None,
+        file: bytes = b"",
+        timeout_s: float = 0.0,
+    ) -> Answer:
+        """Return what comes of a request: whatever status it has. The `body` goes as JSON, or as a
+        form with the `file`; `timeout_s`, 0 for that of the settings, bounds how long nothing at
+        all may come. Raises CallError where no answer comes, or none that can be read."""
+        import aiohttp
+        import httpx2
+
+        more: dict[str, Any] = {"params": self._query} if self._query else {}
+        headers = self._headers
+        if timeout_s:
+            more["timeout"] = timeout_s
+        if file:
+            more |= {"data": body, "files": {"file": ("requests.jsonl", file, _LINES)}}
+        elif body is not None:
+            more["content"] = store.to_json(body)
+            headers = {**headers, **_JSON}
+        try:
+            answer = await self._pool.request(method, address, headers=headers, **more)
+        except httpx2.DecodingError as error:
+            raise _unreadable(error) from None
+        except (httpx2.TransportError, aiohttp.ClientConnectionError, OSError) as error:
+            raise no_answer(error) from None
+        except (httpx2.HTTPError, httpx2.InvalidURL, aiohttp.ClientError, *_UNREADABLE) as error:
+            raise _unreadable(error) from None
+        return Answer(status=answer.status_code, headers=answer.headers, content=answer.content)
+
+    async def close(self) -> None:
+        """Close them."""
+        await self._client.close()
 
 
-def options(access: Access) -> RequestOptions:
-    """Return what goes with each request beside its body."""
-    import openai
+# what is raised on a header out of bounds, an encoding that is none, an address to go on to
+_UNREADABLE = (AssertionError, LookupError, RecursionError, TypeError, ValueError)
 
-    headers: dict[str, Any] = dict(access.headers)
-    named = {name.lower() for name in headers}
+
+def _unreadable(error: Exception) -> CallError:
+    detail = f"its answer cannot be read: {type(error).__name__}: {str(error)[:MOST_TOLD]}"
+    return CallError("server_error", detail, transient=True, answered=True)
+
+
+def _headers(authorization: Mapping[str, str], access: Access) -> dict[str, str]:
+    """Return what goes with each request; an own header wins, however it is written."""
+    named = {name.lower() for name in access.headers}
+    usual = {"Accept": "application/json", "User-Agent": f"assay/{__version__}"}
     # an endpoint with a key header of its own takes "Bearer none" for a wrong token
-    if named and not access.key and "authorization" not in named:
-        headers["Authorization"] = openai.Omit()
-    return {"headers": headers} if headers else {}
-
-
-def with_file(options: RequestOptions, file: bytes, timeout_s: float) -> RequestOptions:
-    """Return the options of a request that takes longer, such as one that sends a file along."""
-    headers = dict(options.get("headers", {}))
-    if file:
-        headers["Content-Type"] = "multipart/form-data"
-    return {**options, "headers": headers, "timeout": timeout_s}
+    if access.key or not named:
+        usual |= authorization
+    own = {name: value for name, value in usual.items() if name.lower() not in named}
+    return own | dict(access.headers)
 
 
 @functools.cache

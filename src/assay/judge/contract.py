@@ -8,6 +8,7 @@ nowhere inside. The judge is not told which model wrote the answer.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import secrets
@@ -97,6 +98,7 @@ def repair(rubric: Rubric, chat: Chat, reply: str, error: ReplyError, form: str)
     ]
 
 
+@functools.lru_cache
 def constant(rubric: Rubric) -> str:
     """Return the part of the prompt that is the same for every prediction."""
     frame = FRAMES[rubric.language]
@@ -113,7 +115,8 @@ def levels_of(rubric: Rubric) -> str:
     )
 
 
-def schema(rubric: Rubric) -> dict[str, Any]:
+@functools.lru_cache
+def schema(rubric: Rubric) -> Mapping[str, Any]:
     """Return the JSON schema of a verdict: the commentary first, so that reasons come before
     scores, then the dimensions in the rubric's order."""
     scores = list(range(rubric.low, rubric.high + 1))
@@ -147,7 +150,7 @@ def fence(*texts: str) -> str:
     """Return a random word that occurs in none of the `texts`."""
     inside = "\n".join(texts).lower()
     while True:
-        word = "".join(secrets.choice(string.ascii_lowercase) for _ in range(6))
+        word = "".join(string.ascii_lowercase[byte % 26] for byte in secrets.token_bytes(6))
         if word not in inside:
             return word
 

@@ -74,6 +74,8 @@ def dropped(dialect: Dialect, wanted: Dialect) -> tuple[str, ...]:
     """Return what a verdict depends on and the endpoint refused, of what was `wanted`: the form
     that is left, and the names of the other things. The limit on the output, and whether the
     answer is streamed, change no verdict that is finished."""
+    if dialect == wanted:
+        return ()
     names = [dialect.form] if dialect.form != wanted.form else []
     for name in ("temperature", "system", "thinking"):
         names += [name] if getattr(wanted, name) and not getattr(dialect, name) else []

@@ -1,26 +1,24 @@
-"""One request to the judge's endpoint: sent by the openai SDK, answered by text or by a cause."""
+"""One request to the judge's endpoint, answered by text or by a cause."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from assay.judge import dialect as dialects
 from assay.judge import learned, refusal
 from assay.judge.access import Access
 from assay.judge.body import body_of
 from assay.judge.causes import CONTENT_FILTER, OVERFLOW, TRUNCATED, UNPARSED, cause_of
-from assay.judge.connection import client, options, with_file
+from assay.judge.connection import Answer, Connections
 from assay.judge.contract import Chat
 from assay.judge.dialect import Dialect
 from assay.judge.outcome import (
     CallError,
     Reply,
     call_error,
-    no_answer,
     refusal_in,
     reply_in,
 )
@@ -28,13 +26,9 @@ from assay.judge.refusal import MOST_TOLD, Refusal
 from assay.judge.settings import JudgeSettings
 from assay.judge.wordings import unquoted
 
-if TYPE_CHECKING:
-    import httpx2
-
 # a refusal comes at once, a reply does not: so long the first request to an endpoint is alone
 ALONE_S = 0.25
 HINT_S = 5.0
-_LEAST_ERROR = 400
 
 
 class Endpoint:
@@ -46,10 +40,8 @@ class Endpoint:
         self.dialect = dialect or self.wanted
         self._kept: Dialect | None = dialect
         self._access = Access.of(settings)
-        # whole: the SDK would put it together again for each request
         self._address = f"{self._access.url}/chat/completions"
-        self._client = client(settings, self._access)
-        self._options = options(self._access)
+        self._connections = Connections(settings, self._access)
         self._leading = False
         self._open = asyncio.Event()
 
@@ -91,14 +83,11 @@ class Endpoint:
     ) -> Reply | None:
         """Return the reply in an answer that came by batch to a request in the dialect `asked`;
         None where that is refused: the next request leaves out more. Raises CallError."""
-        content = self._access.without(content)
-        parsed, hide = body_of(content), self._access.hide
-        refused = refusal.read(status, content, {}, hide) if status >= _LEAST_ERROR else None
-        refused = refused or refusal_in(parsed, hide)
+        answer = Answer(status=status, headers={}, content=self._access.without(content))
+        parsed = body_of(answer.content)
+        refused = self._refusal(answer, parsed)
         if refused is None:
-            self._learn(asked)
-            reply = reply_in(parsed, content, hide)
-            return replace(reply, text=self._access.bare(reply.text))
+            return self._reply(answer, parsed, asked)
         lower = self._lower(asked, refused, self.body(asked, chat, schema))
         if lower is None:
             raise call_error(refused, {})
@@ -116,47 +105,52 @@ class Endpoint:
         """Return what the endpoint answers to a request for anything but a reply, which may send a
         `file` along; `timeout_s` is for its transport, 0 for the usual one. Raises CallError."""
         answer = await self._send(method, address, body, file, timeout_s)
-        if isinstance(answer, tuple):
-            raise call_error(*answer)
-        return self._access.without(answer.content)
+        if answer.failed:
+            raise call_error(self._error(answer), answer.headers)
+        return answer.content
 
     async def models(self) -> list[str]:
         """Return the ids of the models served, [] where the endpoint does not list them: a hint."""
         try:
             async with asyncio.timeout(HINT_S):
-                answer = await self._send("get", f"{self._access.url}/models", None)
+                answer = await self._send("get", f"{self._access.url}/models")
         except (CallError, TimeoutError):
             return []
-        return [] if isinstance(answer, tuple) else _ids(body_of(answer.content))
+        return [] if answer.failed else _ids(body_of(answer.content))
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.close()
+        await self._connections.close()
 
     async def _ask(
         self, chat: Chat, schema: Mapping[str, Any], alone: asyncio.TimerHandle | None = None
     ) -> Reply:
         tried = self.dialect
-        refused: Refusal | None
         while True:
             body = self.body(tried, chat, schema)
             answer = await self._send("post", self._address, body)
-            if isinstance(answer, tuple):
-                (refused, headers), parsed, content = answer, None, b""
-            else:
-                content, headers = self._access.without(answer.content), answer.headers
-                parsed = body_of(content)
-                refused = refusal_in(parsed, self._access.hide)
+            parsed = body_of(answer.content)
+            refused = self._refusal(answer, parsed)
             if refused is None:
-                self._learn(tried)
-                reply = reply_in(parsed, content, self._access.hide)
-                return replace(reply, text=self._access.bare(reply.text))
+                return self._reply(answer, parsed, tried)
             lower = self._lower(tried, refused, body)
             if lower is None:
-                raise call_error(refused, headers)
+                raise call_error(refused, answer.headers)
             tried = lower
             if alone:
                 alone.cancel()  # the others wait for what comes of it
+
+    def _refusal(self, answer: Answer, parsed: Any) -> Refusal | None:
+        return self._error(answer) if answer.failed else refusal_in(parsed, self._access.hide)
+
+    def _error(self, answer: Answer) -> Refusal:
+        return refusal.read(answer.status, answer.content, answer.headers, self._access.hide)
+
+    def _reply(self, answer: Answer, parsed: Any, accepted: Dialect) -> Reply:
+        self._learn(accepted)
+        reply = reply_in(parsed, answer.content, self._access.hide)
+        text = self._access.bare(reply.text)
+        return reply if text == reply.text else replace(reply, text=text)
 
     def _lower(self, tried: Dialect, refused: Refusal, body: Mapping[str, Any]) -> Dialect | None:
         """Return how to ask after a refusal: as others have learned meanwhile, or by a rung less;
@@ -169,6 +163,8 @@ class Endpoint:
         return met if met != tried else tried.without(own, body)
 
     def _learn(self, accepted: Dialect) -> None:
+        if accepted == self.dialect == self._kept:
+            return
         self.dialect = self.dialect.joined(accepted)
         if self.dialect != self._kept:
             self._kept = self.dialect
@@ -195,36 +191,17 @@ class Endpoint:
         self,
         method: str,
         address: str,
-        body: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | None = None,
         file: bytes = b"",
         timeout_s: float = 0.0,
-    ) -> httpx2.Response | tuple[Refusal, Mapping[str, str]]:
-        """Return the answer of HTTP 200, or the error and its headers. Raises CallError where
-        neither came."""
-        import httpx2
-        import openai
-
-        how = with_file(self._options, file, timeout_s) if file or timeout_s else self._options
-        files = {"file": ("requests.jsonl", file, "application/jsonl")} if file else None
+    ) -> Answer:
+        """Return the answer without the secrets. Raises CallError where none came."""
         try:
-            with _readable():
-                # not chat.completions.create: its checks of the body cost as much again
-                if method == "get":
-                    return await self._client.get(address, cast_to=httpx2.Response, options=how)
-                if method == "delete":
-                    return await self._client.delete(address, cast_to=httpx2.Response, options=how)
-                return await self._client.post(
-                    address, body=body, files=files, cast_to=httpx2.Response, options=how
-                )
-        except openai.APIStatusError as error:
-            answer = error.response
-            content = self._access.without(answer.content)
-            read = refusal.read(answer.status_code, content, answer.headers, self._access.hide)
-            return read, answer.headers
-        except openai.APIConnectionError as error:
-            raise self._hidden(no_answer(error)) from None
-        except openai.APIError as error:
-            raise self._hidden(CallError("server_error", str(error), transient=True)) from None
+            answer = await self._connections.send(method, address, body, file, timeout_s)
+        except CallError as failure:
+            raise self._hidden(failure) from None
+        content = self._access.without(answer.content)
+        return answer if content is answer.content else replace(answer, content=content)
 
     def _hidden(self, failure: CallError) -> CallError:
         failure.args = (self._access.hide(str(failure))[:MOST_TOLD],)
@@ -238,18 +215,3 @@ def _ids(listed: Any) -> list[str]:
     rows = listed if isinstance(listed, list) else []
     names = [row.get("id") or row.get("name") if isinstance(row, Mapping) else row for row in rows]
     return [name for name in names if isinstance(name, str)]
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    """Turn what the SDK and the libraries below it raise on an answer that they cannot read (a
-    header out of bounds, an encoding that is none, deep nesting) into a CallError."""
-    import aiohttp
-    import httpx2
-
-    unreadable = (AssertionError, LookupError, RecursionError, TypeError, ValueError)
-    try:
-        yield
-    except (aiohttp.ClientError, httpx2.InvalidURL, *unreadable) as error:
-        detail = f"its answer cannot be read: {type(error).__name__}: {str(error)[:MOST_TOLD]}"
-        raise CallError("server_error", detail, transient=True, answered=True) from None

@@ -70,6 +70,8 @@ class Hearing:
         self.give, self.expected, self.key_of = give, expected, key_of
         self.settings, self._was = settings, was or settings
         self.rubric = rubric.load(settings.rubric)
+        self._wanted = learned.wanted(settings)
+        self._whole = identity(settings, self.rubric)  # where nothing is dropped
         self.price = price_of(settings.model, settings.prices, settings.max_cost)
         self._start = learned.recall(settings)
         self.names = tuple(names or self.rubric.dimensions)
@@ -97,13 +99,12 @@ class Hearing:
     @property
     def dropped(self) -> tuple[str, ...]:
         """What the endpoint is known to refuse of what a verdict depends on."""
-        wanted = learned.wanted(self.settings)
-        return dropped(self.asked or self._start or wanted, wanted)
+        return dropped(self.asked or self._start or self._wanted, self._wanted)
 
     @property
     def identity(self) -> str:
         """The identity of the verdicts as the endpoint is asked for them now."""
-        return identity(self.settings, self.rubric, self.dropped)
+        return as_asked(self._whole, self.dropped)
 
     def keyed(self, cases: Iterable[Case]) -> Iterator[Keyed]:
         """Yield the `cases`, each with the key of its verdict."""
@@ -116,7 +117,7 @@ class Hearing:
         if self._start is None:
             names = dropped_in(log, (name for name, _ in keyed()))
             if names:
-                self._start = with_dropped(learned.wanted(self.settings), names)
+                self._start = with_dropped(self._wanted, names)
 
     def adopt(
         self, log: Path, keyed: Callable[[], Iterable[Keyed]], own: Callable[[str], str] = str
@@ -250,8 +251,8 @@ class Hearing:
 
 @contextmanager
 def _little_garbage_collection() -> Iterator[None]:
-    """Leave what is already loaded out of the search for garbage: the SDK's many objects would be
-    gone through again and again, for a third of the time that the first requests take."""
+    """Leave what is already loaded out of the search for garbage: its many objects would be gone
+    through again and again, while the first requests are sent."""
     gc.freeze()
     try:
         yield

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from assay.judge import waits
 from assay.judge.body import body_of, filters
@@ -14,9 +14,6 @@ from assay.judge.causes import LIMITED, TIMEOUT, UNPARSED, cause_of, no_balance,
 from assay.judge.refusal import Hide, Refusal, within
 from assay.settings import redacted
 from assay.text import one_line, whole
-
-if TYPE_CHECKING:
-    import openai
 
 Away = Literal["gone", "silent", "busy"]
 
@@ -246,11 +243,11 @@ def no_answer_in_time() -> CallError:
     return CallError(TIMEOUT, "it did not answer in time", transient=True, away="silent")
 
 
-def no_answer(error: openai.APIConnectionError) -> CallError:
+def no_answer(error: BaseException) -> CallError:
     """Return what a connection that failed means."""
     root = _root(error)
     refused = isinstance(root, OSError) and not isinstance(root, TimeoutError)
-    # the SDK also calls a refused connection a timeout
+    # a library may also call a refused connection a timeout
     if "Timeout" in type(root).__name__ and not refused:
         return no_answer_in_time()
     detail = str(root) or type(root).__name__

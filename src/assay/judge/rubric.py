@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +36,9 @@ class Rubric:
     scale: tuple[int, ...]
     dimensions: Mapping[str, Mapping[int, str]]
     directions: Mapping[str, Literal["higher", "lower", "neither"]] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.version, *self.dimensions))
 
     @property
     def low(self) -> int:
@@ -66,6 +71,15 @@ def load(name: str) -> Rubric:
     Raises JudgeError for a file that is missing, not YAML, or not a rubric: an unknown key, a
     scale that does not rise, a level without description; StoreError for a store that does not
     give it."""
+    return _builtin(name) if name in builtin_names() else _read(name)
+
+
+@functools.cache
+def _builtin(name: str) -> Rubric:
+    return _read(name)
+
+
+def _read(name: str) -> Rubric:
     try:
         content = settings.from_yaml(_text(name))
     except (FileNotFoundError, IsADirectoryError):
@@ -80,9 +94,8 @@ def load(name: str) -> Rubric:
 
 
 def _text(name: str) -> str:
-    builtin = resources.files("assay.judge") / "rubrics" / f"{name}.yaml"
-    if "/" not in name and builtin.is_file():
-        return builtin.read_text(encoding="utf-8")
+    if name in builtin_names():
+        return (_folder() / f"{name}.yaml").read_text(encoding="utf-8")
     if not store.is_remote(name):
         return Path(name).read_text(encoding="utf-8")
     with store.fetched(name) as path:
@@ -102,8 +115,11 @@ def specs_of(name: str) -> tuple[MetricSpec, ...]:
 
 def builtin_names() -> list[str]:
     """Return the names of the rubrics that come with Assay."""
-    folder = resources.files("assay.judge") / "rubrics"
-    return sorted(file.name.removesuffix(".yaml") for file in folder.iterdir())
+    return sorted(file.name.removesuffix(".yaml") for file in _folder().iterdir())
+
+
+def _folder() -> Traversable:
+    return resources.files("assay.judge") / "rubrics"
 
 
 def parse(content: object, where: str) -> Rubric:

@@ -216,10 +216,11 @@ class Session:
         cut = isinstance(brought, CallError) and brought.cause == "truncated"
         most = self.settings.max_tokens if cut else 0
         usage = usage_of(brought.tokens, prompt_tokens(chat), brought.written, most)
-        usage = replace(usage, by_batch=by_batch)
-        bill.add(usage)
-        if not by_batch:  # how much a reply takes a minute, they do not say
+        if by_batch:
+            usage = replace(usage, by_batch=True)
+        else:  # how much a reply takes a minute, a batch does not say
             self.bill.add(usage)
+        bill.add(usage)
         if self.purse:
             self.purse.pay(usage)
         return usage

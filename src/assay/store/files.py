@@ -7,6 +7,7 @@ the next append.
 
 from __future__ import annotations
 
+import codecs
 import functools
 import hashlib
 import json
@@ -45,9 +46,16 @@ def read_record(path: Path, cls: type[T]) -> T:
 
 def read_rows(path: Path, cls: type[T]) -> Iterator[T]:
     """Yield the `cls` records of a JSONL file. Raises InputError with file and line number."""
-    record = _records(cls, path)
-    for number, row in _json_lines(path):
-        yield record(row, number)
+    from pydantic import ValidationError
+
+    kind: Any = cls
+    record, quickly = _records(cls, path), _adapter(kind).validate_json
+    for number, line in _lines(path):
+        try:
+            row = quickly(line)
+        except ValidationError:  # what is wrong with it, or half a character, is read step by step
+            row = record(_json_in(line, path, number), number)
+        yield row
 
 
 def tail(path: Path) -> Callable[[], list[dict[str, Any]]]:
@@ -109,8 +117,11 @@ def append(file: IO[bytes], row: Any) -> None:
 def to_json(value: Any, indent: int | None = None) -> bytes:
     """Return a record or JSON value as JSON bytes; a lone surrogate becomes U+FFFD, NaN and
     infinity are refused (ValueError)."""
-    text = json.dumps(value, default=_plain, ensure_ascii=False, allow_nan=False, indent=indent)
-    return whole(text).encode()
+    text = _encoder(indent).encode(value)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return whole(text).encode()
 
 
 def hash_rows(rows: Iterable[Any]) -> str:
@@ -159,6 +170,11 @@ def _plain(value: Any) -> Any:
 
 
 @functools.cache
+def _encoder(indent: int | None) -> json.JSONEncoder:
+    return json.JSONEncoder(default=_plain, ensure_ascii=False, allow_nan=False, indent=indent)
+
+
+@functools.cache
 def _adapter(cls: Any) -> TypeAdapter[Any]:
     """Return what validates `cls`, made once: it takes longer than a small file."""
     from pydantic import TypeAdapter
@@ -185,7 +201,7 @@ def _records(cls: type[T], path: Path) -> Callable[[object, int], T]:
     return record
 
 
-def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -194,18 +210,22 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
                 return
-            try:
-                yield number, _loaded(line)
-            except (ValueError, RecursionError) as error:
-                raise DatasetError(
-                    f"{path}:{number} is not JSON: {error}", "Correct or remove the line"
-                ) from None
+            yield number, line
+
+
+def _json_in(line: bytes, path: Path, number: int) -> Any:
+    try:
+        return _loaded(line)
+    except (ValueError, RecursionError) as error:
+        raise DatasetError(
+            f"{path}:{number} is not JSON: {error}", "Correct or remove the line"
+        ) from None
 
 
 def _loaded(content: bytes) -> Any:
     """Return the JSON value in UTF-8 `content`; a lone surrogate, which can only be an escape in
     it, becomes U+FFFD as in `to_json`. Raises ValueError and RecursionError."""
-    value = json.loads(content.decode("utf-8-sig"))
+    value = json.loads(content.removeprefix(codecs.BOM_UTF8).decode())  # as utf-8-sig, but fast
     if b"\\ud" not in content and b"\\uD" not in content:
         return value
     return json.loads(whole(json.dumps(value, ensure_ascii=False)))
