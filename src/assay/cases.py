@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Target:
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Row:
     """What samples and predictions have in common."""
 
@@ -83,3 +88,8 @@ def _ids(path: Path) -> dict[str, int]:
             )
         numbers[row.id] = number
     return numbers
+
+
+def targets(samples: Path) -> Iterator[str]:
+    """Yield what the samples in a file are compared with, without the rest of them."""
+    return (row.target for row in store.read_rows(samples, _Target))

@@ -5,7 +5,7 @@
     likelihood.jsonl   Likelihood     how likely the model finds the target of one sample
     scores.jsonl       Score          what the auto-metrics say of one prediction
     totals.jsonl       Total          what they say of all predictions of a side at once
-    labels.jsonl       Labelled       which labels they read in target and output of one sample
+    labels.jsonl       LabelPair       which labels they read in target and output of one sample
     verdicts.jsonl     Verdict        what the judge says of one prediction
     specs.jsonl        MetricSpec     what each of the auto-metrics is
     metrics.json       Metric, Comparison   aggregates over one side, and between the two
@@ -142,7 +142,7 @@ class Total:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelled:
+class LabelPair:
     """The labels that are read in the target of one sample, `wanted`, and in the output, `given`:
     "" where there is none. `cause` is why the two are not compared, "" where they are."""
 

@@ -10,11 +10,11 @@ from assay.metrics.json_text import Leaf, leaves, overlap, parse
 from assay.metrics.reading import compared, rate, task_metric
 from assay.metrics.task import TaskSettings
 
-Calls = tuple[tuple[str, Any], ...]
+CallList = tuple[tuple[str, Any], ...]
 """The names of calls, each with its arguments."""
 
 
-def read_calls(text: str) -> Calls:
+def read_calls(text: str) -> CallList:
     """Return the calls that a text is, the JSON of one or a list of them: a `name` and `arguments`,
     which may be JSON in a text again. Raises Unscored("no_call")."""
     try:
@@ -35,16 +35,16 @@ def _call(value: Any) -> tuple[str, Any]:
     return value["name"], arguments
 
 
-def _same_names(task: TaskSettings, given: Calls, wanted: Calls) -> float:
+def _same_names(task: TaskSettings, given: CallList, wanted: CallList) -> float:
     names, right = [name for name, _ in given], [name for name, _ in wanted]
     return float(names == right if task.call_order else Counter(names) == Counter(right))
 
 
-def _shared_arguments(task: TaskSettings, given: Calls, wanted: Calls) -> float:
+def _shared_arguments(task: TaskSettings, given: CallList, wanted: CallList) -> float:
     return overlap(_arguments(task, given), _arguments(task, wanted))
 
 
-def _arguments(task: TaskSettings, calls: Calls) -> Counter[Leaf]:
+def _arguments(task: TaskSettings, calls: CallList) -> Counter[Leaf]:
     """Return each argument with the call that it is of: the first, second, ... of all or, where the
     order does not count, of that name."""
     seen: Counter[str] = Counter()
@@ -56,12 +56,12 @@ def _arguments(task: TaskSettings, calls: Calls) -> Counter[Leaf]:
     return found
 
 
-def _same_calls(task: TaskSettings, given: Calls, wanted: Calls) -> float:
+def _same_calls(task: TaskSettings, given: CallList, wanted: CallList) -> float:
     ours, right = _whole(given), _whole(wanted)
     return float(ours == right if task.call_order else Counter(ours) == Counter(right))
 
 
-def _whole(calls: Calls) -> list[tuple[str, frozenset[Leaf]]]:
+def _whole(calls: CallList) -> list[tuple[str, frozenset[Leaf]]]:
     return [(name, frozenset(leaves(arguments))) for name, arguments in calls]
 
 

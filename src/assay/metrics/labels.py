@@ -12,7 +12,7 @@ from assay.metrics.contract import PERCENT, AutoMetric, LabelFunction, Unscored
 from assay.metrics.reading import compared, equal, given_in, rate, wanted_in
 from assay.metrics.task import TaskSettings, answer_in
 from assay.metrics.words import IDEOGRAPHS
-from assay.records import Case, Labelled
+from assay.records import Case, LabelPair
 
 MOST_LABELS = 100
 _MARKS = " \t\r\n\"'`*.,;:!?()[]<>\u201c\u201d\u2018\u2019\u3002\uff0c\uff01\uff1f"
@@ -93,13 +93,13 @@ def labels_of(task: TaskSettings, targets: Iterable[str]) -> tuple[str, ...]:
     return tuple(names[name] for name in sorted(names))
 
 
-def labelled(task: TaskSettings, cases: Iterable[Case]) -> list[Labelled]:
+def labelled(task: TaskSettings, cases: Iterable[Case]) -> list[LabelPair]:
     """Return the labels of some cases."""
     read = read_label(task)
     return [_labelled(task, read, case) for case in cases]
 
 
-def _labelled(task: TaskSettings, read: Callable[[str], str], case: Case) -> Labelled:
+def _labelled(task: TaskSettings, read: Callable[[str], str], case: Case) -> LabelPair:
     sample, prediction = case
     wanted, given, cause = "", "", str(prediction.unanswered)
     try:
@@ -109,7 +109,7 @@ def _labelled(task: TaskSettings, read: Callable[[str], str], case: Case) -> Lab
         cause = cause or outcome.cause
     if wanted and task.unread == "wrong" and not prediction.unanswered:
         cause = ""
-    return Labelled(id=sample.id, wanted=wanted, given=given, cause=cause)
+    return LabelPair(id=sample.id, wanted=wanted, given=given, cause=cause)
 
 
 def _word(label: str) -> str:

@@ -19,13 +19,13 @@ from assay.records import Kind, Prediction, Sample
 
 T = TypeVar("T")
 
-Reader = Callable[[TaskSettings], Callable[[str], T]]
+Extractor = Callable[[TaskSettings], Callable[[str], T]]
 """reader(task)(text): the answer in a text. Raises Unscored with what the text lacks."""
-Agreement = Callable[[TaskSettings, T, T], float]
+Comparator = Callable[[TaskSettings, T, T], float]
 """agreement(task, given, wanted): how far an answer is the one that is wanted, 0 to 1."""
 
 
-def compared(reader: Reader[T], agreement: Agreement[T]) -> TaskFunction:
+def compared(reader: Extractor[T], agreement: Comparator[T]) -> TaskFunction:
     """Return the metric that reads an answer in target and output and compares the two. An output
     without one is unscored, or 0 where the settings call it wrong."""
 

@@ -24,7 +24,7 @@ from assay.metrics.task import TaskSettings, check_choices, check_pattern
 from assay.metrics.totals import CorpusSums, make_totals, sum_counts, totals_path
 from assay.metrics.workers import cores, ordered_map
 from assay.progress import Listener
-from assay.records import Case, Labelled, MetricSpec, Score
+from assay.records import Case, LabelPair, MetricSpec, Score
 
 CHUNK = 32
 """Samples that a process takes at once."""
@@ -47,19 +47,12 @@ class MetricsSettings:
     task: TaskSettings = field(default_factory=TaskSettings)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Row:
-    """What is read of a sample for its label."""
-
-    target: str
-
-
 class _Scored(NamedTuple):
     """What is said of some cases."""
 
     scores: list[Score]
     sums: CorpusSums
-    labels: list[Labelled]
+    labels: list[LabelPair]
 
 
 def check(settings: MetricsSettings) -> None:
@@ -121,7 +114,7 @@ def compute_metrics(
     Raises InputError where the ids do not match, SettingsError for an unknown metric,
     MissingExtraError where a package that a metric needs is not installed, StageError where a
     user's own metric fails. Where the labels of the targets are measured, what is read of them goes
-    to labels.jsonl, one `Labelled` a row.
+    to labels.jsonl, one `LabelPair` a row.
     """
     settings = _with_labels(settings, samples)
     selection = select(settings.metrics, settings.task)
@@ -185,8 +178,8 @@ def _with_labels(settings: MetricsSettings, samples: Path) -> MetricsSettings:
     """Return the settings with the labels of the targets, where these are needed and not set."""
     if settings.task.labels or not _OF_LABELS & set(settings.metrics):
         return settings
-    targets = (row.target for row in store.read_rows(samples, _Row))
-    return replace(settings, task=replace(settings.task, labels=labels_of(settings.task, targets)))
+    labels = labels_of(settings.task, cases.targets(samples))
+    return replace(settings, task=replace(settings.task, labels=labels))
 
 
 @contextmanager

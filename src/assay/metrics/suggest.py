@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from assay import store
+from assay import cases
 from assay.metrics.calls import read_calls
 from assay.metrics.catalogue import CATALOGUE
 from assay.metrics.contract import Unscored
@@ -22,20 +21,13 @@ _NUMBER = re.compile(r"(?:.*####)?\s*[^\w\s]?\s?[-+]?(?:[0-9][0-9,]*)?\.?[0-9]+\
 _CHOICE = re.compile(r"\s*\(?[A-H]\)?\.?\s*")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Row:
-    """What is looked at of a sample."""
-
-    target: str
-
-
 def suggest(metrics: Iterable[str], samples: Path) -> str:
     """Return which metrics the targets of `samples` look made for, as a sentence; "" where a task
     metric is among the `metrics` already, and where they look like text."""
     if any(CATALOGUE[name].group == "task" for name in metrics if name in CATALOGUE):
         return ""
-    rows = (row.target for row in store.read_rows(samples, _Row) if row.target.strip())
-    targets = list(islice(rows, _LOOKED_AT))
+    told = (target for target in cases.targets(samples) if target.strip())
+    targets = list(islice(told, _LOOKED_AT))
     for kind, names, looks in _KINDS:
         if len(targets) >= _LEAST and looks(targets):
             return (

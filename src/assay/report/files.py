@@ -12,14 +12,14 @@ from assay import settings, store
 from assay.cases import cluster_numbers
 from assay.errors import InputError
 from assay.judge import PanelScore
-from assay.records import Labelled, Likelihood, Prediction, Sample, Score, Verdict
+from assay.records import LabelPair, Likelihood, Prediction, Sample, Score, Verdict
 from assay.stats import SideScores, collect, joined
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-R = TypeVar("R", Prediction, Score, Verdict, PanelScore, Likelihood, Labelled)
+R = TypeVar("R", Prediction, Score, Verdict, PanelScore, Likelihood, LabelPair)
 S = TypeVar("S", bound=Score)
 T = TypeVar("T")
 
@@ -219,7 +219,7 @@ def read_labels(path: Path, positions: Mapping[str, int]) -> Labels | None:
 
     if not path.is_file():
         return None
-    rows = {positions[row.id]: row for row in rows_of(path, Labelled, positions)}
+    rows = {positions[row.id]: row for row in rows_of(path, LabelPair, positions)}
     held = {row.wanted for row in rows.values()} | {row.given for row in rows.values()}
     names = tuple(sorted(held - {""}))
     numbers = {name: at for at, name in enumerate([*names, ""])}

@@ -16,7 +16,7 @@ from assay import store
 from assay.errors import InputError
 from assay.folder import LABELS
 from assay.metrics import MetricsSettings, TaskSettings, compute_metrics, compute_sides, suggest
-from assay.records import Labelled, Prediction, Sample
+from assay.records import LabelPair, Prediction, Sample
 from assay.report import report
 from assay.report.files import Labels
 from assay.report.labels import _FUNCTIONS, _linear
@@ -167,10 +167,10 @@ def test_the_labels_are_kept_for_each_sample(tmp_path: Path, processes: int) -> 
         side / "scores.jsonl",
         MetricsSettings(metrics=MACROS, processes=processes),
     )
-    rows = list(store.read_rows(side / LABELS, Labelled))
+    rows = list(store.read_rows(side / LABELS, LabelPair))
     assert [row.id for row in rows] == [str(at) for at in range(80)]
-    assert rows[0] == Labelled(id="0", wanted="label a", given="label a")
-    assert rows[1] == Labelled(id="1", wanted="label b", given="", cause="no_label")
+    assert rows[0] == LabelPair(id="0", wanted="label a", given="label a")
+    assert rows[1] == LabelPair(id="1", wanted="label b", given="", cause="no_label")
 
 
 def test_targets_that_are_no_set_of_labels_are_refused(tmp_path: Path) -> None:
