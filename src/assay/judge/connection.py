@@ -46,6 +46,7 @@ class Connections:
         """Raises JudgeError where `ca_file` holds no certificates."""
         try:
             import aiohttp  # noqa: F401
+            import httpx2
             import openai
         except ImportError:
             raise MissingExtraError("openai[aiohttp]", "judge") from None
@@ -61,7 +62,10 @@ class Connections:
             max_retries=0,
             http_client=self._pool,
         )
-        self._headers = _headers(self._client.auth_headers, access)
+        # read once, not for each request
+        usual = _headers(self._client.auth_headers, access)
+        self._headers, self._json = httpx2.Headers(usual), httpx2.Headers(usual | _JSON)
+        self._url = functools.cache(httpx2.URL)
         self._query = dict(settings.query)
 
     async def send(
@@ -86,9 +90,9 @@ class Connections:
             more |= {"data": body, "files": {"file": ("requests.jsonl", file, _LINES)}}
         elif body is not None:
             more["content"] = store.to_json(body)
-            headers = {**headers, **_JSON}
+            headers = self._json
         try:
-            answer = await self._pool.request(method, address, headers=headers, **more)
+            answer = await self._pool.request(method, self._url(address), headers=headers, **more)
         except httpx2.DecodingError as error:
             raise _unreadable(error) from None
         except (httpx2.TransportError, aiohttp.ClientConnectionError, OSError) as error:
