@@ -254,9 +254,9 @@ def _with_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
             holder[name] = _resolved(holder[name], folder)
     history = values.get("history")
     if isinstance(history, str) and history and not store.is_remote(history):
-        there = any((base / history).exists() for base in (folder, Path()))
-        place = Path(_resolved(history, folder)) if there else folder / history
-        values["history"] = str(place.resolve())  # where there is none, the first run makes it
+        there = (base for base in (folder, Path()) if (base / history).exists())
+        # where there is none, the first run makes it
+        values["history"] = str((next(there, folder) / history).resolve())
     return values
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from assay.errors import SettingsError
@@ -52,11 +52,7 @@ def choose(asked: str, job: GenerateJob, samples: int) -> Choice:
     """Return who answers `samples` of a job: whom the setting asks for, or of auto the first that
     can and that so many are worth. Raises SettingsError where who is asked for cannot."""
     if asked != AUTO:
-        if isinstance(why_not := _module(asked).find(job), str):
-            raise SettingsError(
-                f"generate.engine = {asked} cannot answer here: {why_not}",
-                "Set generate.engine: auto, or give it what it needs",
-            )
+        find(replace(job, engine=asked))
         return Choice(name=asked, why="generate.engine asks for it")
     others = []
     for name in ENGINES:
@@ -69,8 +65,12 @@ def choose(asked: str, job: GenerateJob, samples: int) -> Choice:
 
 def find(job: GenerateJob) -> Engine:
     """Return the engine that the job names. Raises SettingsError where it cannot do it."""
-    choose(job.engine, job, 0)
-    engine: Engine = _module(job.engine).find(job)
+    engine: Engine | str = _module(job.engine).find(job)
+    if isinstance(engine, str):
+        raise SettingsError(
+            f"generate.engine = {job.engine} cannot answer here: {engine}",
+            "Set generate.engine: auto, or give it what it needs",
+        )
     return engine
 
 

@@ -39,8 +39,8 @@ class Answer:
 class Connections:
     """The connections to one endpoint within one event loop, as many as requests are in flight.
 
-    They are those of the openai SDK's client. Requests are not made with its methods: what these do
-    with each takes as much of a processor as all else that a verdict needs."""
+    They are those of the openai SDK. Requests are not made with its methods: what these do with
+    each takes as much of a processor as all else that a verdict needs."""
 
     def __init__(self, settings: JudgeSettings, access: Access) -> None:
         """Raises JudgeError where `ca_file` holds no certificates."""
@@ -56,14 +56,9 @@ class Connections:
             verify=_trusted(settings.ca_file),
             follow_redirects=not access.headers,  # they would take these headers to any server
         )
-        self._client = openai.AsyncOpenAI(
-            base_url=access.url,
-            api_key=access.key or "none",
-            max_retries=0,
-            http_client=self._pool,
-        )
+        self._access = access
         # read once, not for each request
-        usual = _headers(self._client.auth_headers, access)
+        usual = _headers(access)
         self._headers, self._json = httpx2.Headers(usual), httpx2.Headers(usual | _JSON)
         self._url = functools.cache(httpx2.URL)
         self._query = dict(settings.query)
@@ -76,9 +71,10 @@ class Connections:
         file: bytes = b"",
         timeout_s: float = 0.0,
     ) -> Answer:
-        """Return what comes of a request: whatever status it has. The `body` goes as JSON, or as a
-        form with the `file`; `timeout_s`, 0 for that of the settings, bounds how long nothing at
-        all may come. Raises CallError where no answer comes, or none that can be read."""
+        """Return what comes of a request without the secrets, whatever status it has. The `body`
+        goes as JSON, or as a form with the `file`; `timeout_s`, 0 for that of the settings, bounds
+        how long nothing at all may come. Raises CallError where no answer comes, or none that can
+        be read."""
         import aiohttp
         import httpx2
 
@@ -94,16 +90,21 @@ class Connections:
         try:
             answer = await self._pool.request(method, self._url(address), headers=headers, **more)
         except httpx2.DecodingError as error:
-            raise _unreadable(error) from None
+            raise self._hidden(_unreadable(error)) from None
         except (httpx2.TransportError, aiohttp.ClientConnectionError, OSError) as error:
-            raise no_answer(error) from None
+            raise self._hidden(no_answer(error)) from None
         except (httpx2.HTTPError, httpx2.InvalidURL, aiohttp.ClientError, *_UNREADABLE) as error:
-            raise _unreadable(error) from None
-        return Answer(status=answer.status_code, headers=answer.headers, content=answer.content)
+            raise self._hidden(_unreadable(error)) from None
+        content = self._access.without(answer.content)
+        return Answer(status=answer.status_code, headers=answer.headers, content=content)
 
     async def close(self) -> None:
         """Close them."""
-        await self._client.close()
+        await self._pool.aclose()
+
+    def _hidden(self, failure: CallError) -> CallError:
+        failure.args = (self._access.hide(str(failure))[:MOST_TOLD],)
+        return failure
 
 
 # what is raised on a header out of bounds, an encoding that is none, an address to go on to
@@ -111,17 +112,17 @@ _UNREADABLE = (AssertionError, LookupError, RecursionError, TypeError, ValueErro
 
 
 def _unreadable(error: Exception) -> CallError:
-    detail = f"its answer cannot be read: {type(error).__name__}: {str(error)[:MOST_TOLD]}"
+    detail = f"its answer cannot be read: {type(error).__name__}: {error}"
     return CallError("server_error", detail, transient=True, answered=True)
 
 
-def _headers(authorization: Mapping[str, str], access: Access) -> dict[str, str]:
+def _headers(access: Access) -> dict[str, str]:
     """Return what goes with each request; an own header wins, however it is written."""
     named = {name.lower() for name in access.headers}
     usual = {"Accept": "application/json", "User-Agent": f"assay/{__version__}"}
     # an endpoint with a key header of its own takes "Bearer none" for a wrong token
     if access.key or not named:
-        usual |= authorization
+        usual["Authorization"] = f"Bearer {access.key or 'none'}"
     own = {name: value for name, value in usual.items() if name.lower() not in named}
     return own | dict(access.headers)
 

@@ -22,7 +22,7 @@ from assay.judge.outcome import (
     refusal_in,
     reply_in,
 )
-from assay.judge.refusal import MOST_TOLD, Refusal
+from assay.judge.refusal import Refusal
 from assay.judge.settings import JudgeSettings
 from assay.judge.wordings import unquoted
 
@@ -104,7 +104,7 @@ class Endpoint:
     ) -> bytes:
         """Return what the endpoint answers to a request for anything but a reply, which may send a
         `file` along; `timeout_s` is for its transport, 0 for the usual one. Raises CallError."""
-        answer = await self._send(method, address, body, file, timeout_s)
+        answer = await self._connections.send(method, address, body, file, timeout_s)
         if answer.failed:
             raise call_error(self._error(answer), answer.headers)
         return answer.content
@@ -113,7 +113,7 @@ class Endpoint:
         """Return the ids of the models served, [] where the endpoint does not list them: a hint."""
         try:
             async with asyncio.timeout(HINT_S):
-                answer = await self._send("get", f"{self._access.url}/models")
+                answer = await self._connections.send("get", f"{self._access.url}/models")
         except (CallError, TimeoutError):
             return []
         return [] if answer.failed else _ids(body_of(answer.content))
@@ -128,7 +128,7 @@ class Endpoint:
         tried = self.dialect
         while True:
             body = self.body(tried, chat, schema)
-            answer = await self._send("post", self._address, body)
+            answer = await self._connections.send("post", self._address, body)
             parsed = body_of(answer.content)
             refused = self._refusal(answer, parsed)
             if refused is None:
@@ -186,26 +186,6 @@ class Endpoint:
         if not dialect.thinking:
             body["enable_thinking"] = False
         return body | dialects.response_format(dialect, schema) | dict(self.settings.extra_body)
-
-    async def _send(
-        self,
-        method: str,
-        address: str,
-        body: Mapping[str, Any] | None = None,
-        file: bytes = b"",
-        timeout_s: float = 0.0,
-    ) -> Answer:
-        """Return the answer without the secrets. Raises CallError where none came."""
-        try:
-            answer = await self._connections.send(method, address, body, file, timeout_s)
-        except CallError as failure:
-            raise self._hidden(failure) from None
-        content = self._access.without(answer.content)
-        return answer if content is answer.content else replace(answer, content=content)
-
-    def _hidden(self, failure: CallError) -> CallError:
-        failure.args = (self._access.hide(str(failure))[:MOST_TOLD],)
-        return failure
 
 
 def _ids(listed: Any) -> list[str]:

@@ -21,10 +21,11 @@ from assay.judge.dialect import Dialect
 from assay.judge.endpoint import Endpoint
 from assay.judge.outcome import CallError, Reply, no_answer_in_time
 from assay.judge.purse import Expected, Purse
+from assay.judge.retries import ask_again
 from assay.judge.rubric import Rubric
 from assay.judge.settings import JudgeSettings
 from assay.judge.standstill import Asking, Standstill, to_nobody
-from assay.judge.throttle import Epoch, Meter, Throttle, wait_s
+from assay.judge.throttle import Epoch, Meter, Throttle
 from assay.records import Case
 
 ONCE = 1  # so often is asked again what an endpoint may have been paid for
@@ -106,19 +107,8 @@ class Session:
         """Return the judge's reply of the JSON schema `form`, after as many retries as are
         allowed; what the endpoint as a whole has to be waited for is none of them. Raises
         CallError."""
-        attempt, answered, asking = 0, 0, Asking()
-        while True:
-            asking.last = attempt == self.settings.retries
-            try:
-                return await self._request(chat, form, bill, asking)
-            except CallError as error:
-                answered += error.answered
-                own = self.standstill.is_own(error, asking)
-                if not error.transient or answered > ONCE or (asking.last and own):
-                    raise
-                # where all wait, those go first that were not asked yet: they may well pass
-                await asyncio.sleep(0 if error.held else wait_s(attempt, error.wait))
-                attempt += own
+        ask = partial(self._request, chat, form, bill)
+        return await ask_again(ask, self.standstill, self.settings.retries, most_answered=ONCE)
 
     async def _request(
         self, chat: Chat, form: Mapping[str, Any], bill: Bill, asking: Asking

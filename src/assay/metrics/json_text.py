@@ -11,7 +11,7 @@ from typing import Any
 
 from assay.errors import MissingExtraError, SettingsError
 from assay.metrics.contract import MetricFunction, TaskFunction, Unscored
-from assay.metrics.reading import compared, rate, task_metric
+from assay.metrics.reading import compared, rate, scored, task_metric
 from assay.metrics.task import TaskSettings
 from assay.records import Prediction, Sample
 
@@ -94,13 +94,11 @@ def _bind_schema(task: TaskSettings) -> MetricFunction:
     validator = _validator(task)
 
     def function(sample: Sample, prediction: Prediction) -> float:  # noqa: ARG001
-        try:
-            value = read_json(prediction.output)
-        except Unscored:
-            if task.unread == "wrong":
-                return 0.0
-            raise
-        return 100.0 * bool(validator.is_valid(_plain(value)))
+        return scored(
+            task,
+            lambda: read_json(prediction.output),
+            lambda value: bool(validator.is_valid(_plain(value))),
+        )
 
     return function
 

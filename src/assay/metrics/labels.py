@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from assay.errors import InputError, SettingsError
 from assay.metrics.contract import PERCENT, AutoMetric, LabelFunction, Unscored
 from assay.metrics.reading import compared, equal, given_in, rate, wanted_in
-from assay.metrics.task import TaskSettings, answer_in
+from assay.metrics.task import TaskSettings, answer_wanted
 from assay.metrics.words import IDEOGRAPHS
 from assay.records import Case, LabelPair
 
@@ -80,8 +80,7 @@ def labels_of(task: TaskSettings, targets: Iterable[str]) -> tuple[str, ...]:
     """
     names: dict[str, str] = {}
     for target in targets:
-        part = answer_in(task, target)
-        text = target if part is None else part
+        text = answer_wanted(task, target)
         if name := plain(text):
             names.setdefault(name, text.strip(_MARKS))
         if len(names) > MOST_LABELS:

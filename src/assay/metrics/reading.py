@@ -14,7 +14,7 @@ from assay.metrics.contract import (
     Unscored,
     target_of,
 )
-from assay.metrics.task import TaskSettings, answer_in
+from assay.metrics.task import TaskSettings, answer_in, answer_wanted
 from assay.records import Kind, Prediction, Sample
 
 T = TypeVar("T")
@@ -34,26 +34,35 @@ def compared(reader: Extractor[T], agreement: Comparator[T]) -> TaskFunction:
 
         def function(sample: Sample, prediction: Prediction) -> float:
             wanted = wanted_in(task, read, sample)
-            try:
-                given = given_in(task, read, prediction)
-            except Unscored:
-                if task.unread == "wrong":
-                    return 0.0
-                raise
-            return 100.0 * agreement(task, given, wanted)
+            return scored(
+                task,
+                lambda: given_in(task, read, prediction),
+                lambda given: agreement(task, given, wanted),
+            )
 
         return function
 
     return TaskFunction(bind=bind)
 
 
+def scored(task: TaskSettings, read: Callable[[], T], score: Callable[[T], float]) -> float:
+    """Return the `score`, 0 to 1, of the answer that `read` returns, in percent; 0 for an output
+    without one where the settings call it wrong. Raises Unscored where they do not."""
+    try:
+        given = read()
+    except Unscored:
+        if task.unread == "wrong":
+            return 0.0
+        raise
+    return 100.0 * score(given)
+
+
 def wanted_in(task: TaskSettings, read: Callable[[str], T], sample: Sample) -> T:
     """Return the answer in the target. Raises Unscored, the cause of a target that cannot be read
     with "target_" before it."""
     target = target_of(sample)
-    part = answer_in(task, target)
     try:
-        return read(target if part is None else part)
+        return read(answer_wanted(task, target))
     except Unscored as outcome:
         raise Unscored(f"target_{outcome.cause}") from None
 

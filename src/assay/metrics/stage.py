@@ -89,6 +89,7 @@ def compute_sides(
 ) -> None:
     """Score each side's predictions into `out`/<side>/scores.jsonl. Raises as `compute_metrics`
     does."""
+    settings = _with_labels(settings, samples)  # the same for all sides, and read once
     for side, answers in predictions.items():
         scores = out / side / SCORES
         compute_metrics(samples, answers, scores, settings, side=side, listen=listen)

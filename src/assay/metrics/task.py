@@ -65,3 +65,9 @@ def answer_in(task: TaskSettings, text: str) -> str | None:
     for match in re.finditer(task.pattern, text):  # noqa: B007  the last one counts
         pass
     return match[match.re.groups] if match else None
+
+
+def answer_wanted(task: TaskSettings, target: str) -> str:
+    """Return the part of a target that is the answer, all of it where the pattern finds none."""
+    part = answer_in(task, target)
+    return target if part is None else part

@@ -54,10 +54,9 @@ def _fitting(ending: Ending, names: Sequence[str]) -> Ending:
     """Return `ending` with its texts `names` cut, the first one first, until it fits as JSON, which
     writes a quote as two bytes and a control character as six."""
     for name in names:
-        text = getattr(ending, name)
-        lengths = range(len(text) + 1)
         if _fits(ending):
             break
+        lengths = range(len(getattr(ending, name)) + 1)
         most = bisect_left(lengths, True, key=lambda n: not _fits(_with_cut(ending, name, n))) - 1
         ending = _with_cut(ending, name, max(most, 0))
     return ending

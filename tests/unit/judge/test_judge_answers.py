@@ -356,7 +356,7 @@ def test_what_is_no_verdict_has_its_cause_and_the_endpoints_words(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("assay.judge.session.wait_s", lambda *_: 0.0)
+    monkeypatch.setattr("assay.judge.retries.wait_s", lambda *_: 0.0)
     row, sent = judged(answer, files, tmp_path)
     assert set(row.unscored.values()) == {cause}
     assert told in row.commentary

@@ -57,8 +57,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(under_way, "FIRST_LOOK_S", 0.01)
     monkeypatch.setattr(under_way, "LONGEST_LOOK_S", 0.05)
     monkeypatch.setattr(standstill, "FIRST_PAUSE_S", 0.0001)
-    for place in ("assay.judge.session.wait_s", "assay.judge.batch.api.wait_s"):
-        monkeypatch.setattr(place, lambda *_: 0.01)
+    monkeypatch.setattr("assay.judge.retries.wait_s", lambda *_: 0.01)
 
 
 @pytest.fixture
@@ -534,7 +533,7 @@ def test_no_wait_of_the_batch_api_is_longer_than_the_bound(
     daily = error(429, "slow down", headers={"Retry-After": "86400"})
     with batching(answers={step: [daily]}) as endpoint:
         with monkeypatch.context() as patch:
-            patch.setattr("assay.judge.batch.api.wait_s", lambda *_: pytest.fail("it waits"))
+            patch.setattr("assay.judge.retries.wait_s", lambda *_: pytest.fail("it waits"))
             with pytest.raises(
                 StageError, match=r"rate_limited: it asks to wait 24:00:00, until .*: HTTP"
             ):

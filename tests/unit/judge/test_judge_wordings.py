@@ -119,7 +119,7 @@ PASSING = {
 def test_an_endpoint_that_fails_for_a_moment_is_asked_as_before(
     answer: Answer, files: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assay.judge.session.wait_s", lambda *_: 0.0)
+    monkeypatch.setattr("assay.judge.retries.wait_s", lambda *_: 0.0)
     left = [answer]
     with serving(lambda _: left.pop() if left else chat(scores())) as endpoint:
         settings = fake.settings_for(endpoint.url, retries=1, concurrency=1)
@@ -146,7 +146,7 @@ def test_a_router_that_names_nothing_is_asked_for_less(files: Make, tmp_path: Pa
 def test_a_reply_that_the_endpoint_finds_to_be_no_json_is_asked_for_once_more(
     files: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assay.judge.session.wait_s", lambda *_: 0.0)
+    monkeypatch.setattr("assay.judge.retries.wait_s", lambda *_: 0.0)
     words = "Generated JSON does not match the expected schema. See 'failed_generation'"
     said = partial(error, 400, words, code="json_validate_failed")
     with serving(lambda _: said()) as endpoint:

@@ -15,8 +15,8 @@ from assay.judge.batch.objects import Batch, batch_of, id_of, object_of
 from assay.judge.endpoint import Endpoint
 from assay.judge.outcome import CallError
 from assay.judge.refusal import MOST_TOLD
+from assay.judge.retries import ask_again
 from assay.judge.standstill import Asking, Standstill, TellText, to_nobody
-from assay.judge.throttle import wait_s
 from assay.settings import redacted
 
 T = TypeVar("T")
@@ -128,28 +128,19 @@ class BatchApi:
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Return what is asked for: asked again as often as `retries` says, and where the endpoint
         is away or at its limit, when the standstill is over."""
-        standstill, attempt, asking = self.standstill, 0, Asking()
-        while True:
-            asking.last = attempt >= self._retries
-            try:
-                async with standstill.turn():
-                    return await self._told_of(ask, asking)
-            except CallError as error:
-                own = standstill.is_own(error, asking)
-                if not error.transient or (asking.last and own):
-                    raise
-                await asyncio.sleep(0 if error.held else wait_s(attempt, error.wait))
-                attempt += own
 
-    async def _told_of(self, ask: Callable[[], Awaitable[T]], asking: Asking) -> T:
-        sent = self.standstill.sent(asking)
-        try:
-            answer = await ask()
-        except CallError as error:
-            error.held = self.standstill.failed(error, sent, asking, flying=1)
-            raise
-        self.standstill.passed(sent)
-        return answer
+        async def in_turn(asking: Asking) -> T:
+            async with self.standstill.turn():
+                sent = self.standstill.sent(asking)
+                try:
+                    answer = await ask()
+                except CallError as error:
+                    error.held = self.standstill.failed(error, sent, asking, flying=1)
+                    raise
+                self.standstill.passed(sent)
+                return answer
+
+        return await ask_again(in_turn, self.standstill, self._retries)
 
     async def _once(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, file: bytes = b""
