@@ -26,6 +26,7 @@ Direction = Literal["higher", "lower", "neither", "unknown"]
 Kind = Literal["mean", "rate", "total"]
 Group = Literal["judge", "pairwise", "similarity", "own", "likelihood", "diagnostic"]
 SIDES: tuple[Side, Side] = ("baseline", "candidate")
+NO_ANSWER = "no_answer_"
 THOUGHT_UNENDED: Literal["thought_unended"] = "thought_unended"
 
 
@@ -60,7 +61,8 @@ class Prediction:
 
     `output` is the answer alone, the `thought` before it apart. Of a function call it is the JSON
     of name and arguments that the template reads in what was `written`. `unanswered` is the cause
-    where there is no answer to score: thought_unended. `wanted` is the target in the same form,
+    where there is no answer to score: thought_unended, or no_answer_CAUSE where an endpoint gave
+    none (see `is_unanswered`). `wanted` is the target in the same form,
     None where that is the sample's own text.
     """
 
@@ -72,8 +74,13 @@ class Prediction:
     prompt_truncated: bool = False
     thought: str = ""
     written: str = ""
-    unanswered: Literal["", "thought_unended"] = ""
+    unanswered: str = ""
     wanted: str | None = None
+
+
+def is_unanswered(cause: str) -> bool:
+    """Whether the `cause` of a missing score is that there is no answer to score."""
+    return cause == THOUGHT_UNENDED or cause.startswith(NO_ANSWER)
 
 
 def as_wanted(sample: Sample, prediction: Prediction) -> Sample:
@@ -299,14 +306,38 @@ class Origin:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Served:
+    """How an endpoint answered for a model: its base URL, what it refused of what was asked for
+    (`dropped`), how many samples it gave no answer to, by cause, and the `requests` and tokens that
+    it took, `estimated` where it counted none; `cost` is None without a price.
+
+    `cut` are the ids of prompts of which it counted far fewer tokens than they have, at most 20 of
+    `cut_count`. Of `repeated` samples asked a second time, `repeated_same` had the same answer.
+    """
+
+    endpoint: str
+    dropped: tuple[str, ...] = ()
+    failed: Mapping[str, int] = field(default_factory=dict)
+    requests: int = 0
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    estimated: bool = False
+    cost: float | None = None
+    cut: tuple[str, ...] = ()
+    cut_count: int = 0
+    repeated: int = 0
+    repeated_same: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Generation:
     """How one side's predictions came to be: written last by generate, so its presence means
     complete. `results` is all_results.json: LLaMA-Factory's, and eval_token_loss, but for what is
     not finite; `runner` says
     where it was made: inline, or in which Volcano Job; `finished` is when (UTC, to the second), ""
     in a run from before it was kept. `device` is what the answers were computed on, "" where that
-    is not known. `origin` is None unless they were taken from an earlier run's; the `seconds` are
-    then those that taking them took."""
+    is not known. `served` is None unless an endpoint answered. `origin` is None unless they were
+    taken from an earlier run's; the `seconds` are then those that taking them took."""
 
     model: str
     base_model: str
@@ -322,3 +353,4 @@ class Generation:
     finished: str = ""
     device: str = ""
     origin: Origin | None = None
+    served: Served | None = None

@@ -14,7 +14,7 @@ from typing import Any
 from assay import config as configuration
 from assay import finetune as finetuning
 from assay import generate as generating
-from assay import plan, preflight, progress, report, scoring, store
+from assay import plan, preflight, progress, report, scoring, served, store
 from assay.config import Config
 from assay.errors import InputError, SettingsError
 from assay.folder import CONFIG, MODEL, PREDICTIONS, PROGRESS, REPORT_HTML, SAMPLES, TRAINING
@@ -94,8 +94,14 @@ def generate_sides(
 def generate(wanted: Plan, folder: Path, side: Side, listen: progress.Listener) -> None:
     """Answer the run's evaluation samples with one side's model, both in the same way."""
     candidate = side == "candidate"
+    model = (wanted.candidate or str(folder / MODEL)) if candidate else wanted.baseline
+    if isinstance(model, served.ServedModel):
+        where = "model" if candidate else side
+        answered = folder / SAMPLES, folder / side, wanted.generate
+        served.generate(model, *answered, side=side, where=where, listen=listen)
+        return
     generating.generate(
-        (wanted.candidate or str(folder / MODEL)) if candidate else wanted.baseline,
+        model,
         folder / SAMPLES,
         folder / side,
         wanted.generate,

@@ -24,7 +24,7 @@ from assay.judge.outcome import (
     refusal_in,
     reply_in,
 )
-from assay.judge.refusal import MOST_TOLD, Refusal
+from assay.judge.refusal import MOST_TOLD, Hide, Refusal
 from assay.judge.settings import JudgeSettings
 from assay.judge.wordings import unquoted
 
@@ -149,7 +149,7 @@ class Endpoint:
                 refused = refusal_in(parsed, self._access.hide)
             if refused is None:
                 self._learn(tried)
-                reply = reply_in(parsed, content, self._access.hide)
+                reply = self.read(parsed, content, self._access.hide)
                 return replace(reply, text=self._access.bare(reply.text))
             lower = self._lower(tried, refused, body)
             if lower is None:
@@ -173,6 +173,10 @@ class Endpoint:
         if self.dialect != self._kept:
             self._kept = self.dialect
             learned.remember(self.settings, self.dialect)
+
+    def read(self, body: Any, content: bytes, hide: Hide) -> Reply:
+        """Return the reply in a body without an error, which was `content`. Raises CallError."""
+        return reply_in(body, content, hide)
 
     def body(self, dialect: Dialect, chat: Chat, schema: Mapping[str, Any]) -> dict[str, Any]:
         """Return the body of a request for a reply of this JSON schema."""

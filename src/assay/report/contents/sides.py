@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from assay.dataset import Clusters
-from assay.records import Origin, Side
+from assay.records import Origin, Served, Side
 
 
 @dataclass(frozen=True, kw_only=True)
 class SideSummary:
     """How one side answered: the model, and its predictions over the dataset's `samples`.
     `name` is what to call the model, `proof` says what the digest of its weights proves; `origin`
-    is where the answers come from that an earlier run gave.
+    is where the answers come from that an earlier run gave; `served` is how an endpoint answered,
+    None where Assay loaded the weights.
 
     The judge's tokens and seconds are summed over every request, retries included.
     """
@@ -33,6 +34,7 @@ class SideSummary:
     mean_length: float
     seconds: float
     origin: Origin | None
+    served: Served | None
     commentaries: int
     judge_attempts: int
     judge_prompt_tokens: int
