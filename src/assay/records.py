@@ -336,8 +336,9 @@ class Generation:
     not finite; `runner` says
     where it was made: inline, or in which Volcano Job; `finished` is when (UTC, to the second), ""
     in a run from before it was kept. `device` is what the answers were computed on, "" where that
-    is not known. `served` is None unless an endpoint answered. `origin` is None unless they were
-    taken from an earlier run's; the `seconds` are then those that taking them took."""
+    is not known, and `engine` who gave them; `served` is None unless that is an endpoint. `origin`
+    is None unless they were taken from an earlier run's; the `seconds` are then those that taking
+    them took."""
 
     model: str
     base_model: str
@@ -352,5 +353,6 @@ class Generation:
     runner: str = "inline"
     finished: str = ""
     device: str = ""
+    engine: str = "transformers"
     origin: Origin | None = None
     served: Served | None = None

@@ -29,6 +29,7 @@ from assay.served.log import LOG, Answered, cut_prompts, read, sum_up
 from assay.served.settings import ServedModel
 from assay.served.sitting import answer_all
 
+ENGINE = "endpoint"
 NO_LIKELIHOOD = "no_weights"
 _DECODING = ("max_new_tokens", "do_sample", "temperature", "top_p", "seed", "evaluate_loss")
 _ASKED = ("endpoint", "name", "query", "extra_body")
@@ -74,6 +75,7 @@ def _job(model: ServedModel, rows: Sequence[Sample], settings: GenerateSettings)
         digest="",
         load_seed=settings.seed,
         dataset_hash=dataset.hash_samples(list(rows)),
+        engine=ENGINE,
         settings={
             **{name: decoding[name] for name in _DECODING},
             "served": {name: asked[name] for name in _ASKED},
@@ -134,6 +136,7 @@ def _finish(
         versions={},
         runner=placement.runner(),
         finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        engine=ENGINE,
         served=sum_up(model, answered, store.read_json(work / _DROPPED), cut),
     )
     store.write_json(out / GENERATION, generation)
