@@ -68,6 +68,13 @@ class Plan:
         return {name: each for name, model in named.items() for each in served(model)}
 
     @property
+    def parity(self) -> Side | None:
+        """Return the side that is behind an endpoint, where the other one has weights."""
+        sides: dict[str, Side] = {"model": "candidate", "baseline": "baseline"}
+        behind = list(self.served)
+        return sides[behind[0]] if len(behind) == 1 and len(self.sides) == 2 else None
+
+    @property
     def weights(self) -> tuple[str, ...]:
         """Return the models whose weights the run loads, as it names them."""
         named = (self.candidate, self.baseline)

@@ -153,7 +153,7 @@ def _checks_here(plan: Plan, artifacts: str) -> Iterator[Callable[[], object]]:
         yield partial(scoring.named(name).check, own)
     if plan.config.history:
         yield partial(report.check_history, plan.config.history)
-    if artifacts:
+    if artifacts and (plan.finetune or plan.weights):  # an endpoint is asked without a queue
         yield partial(check_cluster, plan, artifacts)
 
 

@@ -330,6 +330,22 @@ class Served:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Likeness:
+    """How one answer of an endpoint looks to weights that are given its sample by their own
+    template, token by token: of so many `tokens` (its end among them where it ended) the weights'
+    first choice were `first`. `regret` is the sum over them, in nats, of how much likelier the
+    first choice was; `surprise` that of -log p less the entropy, which for tokens that the weights
+    would draw themselves is 0 on average. `prompt_tokens` is what their template makes of it."""
+
+    id: str
+    prompt_tokens: int
+    tokens: int
+    first: int
+    regret: float
+    surprise: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Generation:
     """How one side's predictions came to be: written last by generate, so its presence means
     complete. `results` is all_results.json: LLaMA-Factory's, and eval_token_loss, but for what is

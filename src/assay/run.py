@@ -54,6 +54,8 @@ def _stages(wanted: Plan, folder: Path, listen: progress.Listener) -> list[Calla
         stages.append(lambda: finetune(config, folder, listen))
     for side in wanted.sides:
         stages.append(partial(generate, wanted, folder, side, listen))
+    if wanted.parity:
+        stages.append(partial(compare_served, wanted, folder, listen))
     for name, own in wanted.scoring.items():
         stages.append(partial(score, scoring.named(name), own, folder, listen))
     return [*stages, lambda: report.report_in(config.history, folder)]
@@ -109,6 +111,17 @@ def generate(wanted: Plan, folder: Path, side: Side, listen: progress.Listener) 
         side=side,
         listen=listen,
     )
+
+
+def compare_served(wanted: Plan, folder: Path, listen: progress.Listener) -> None:
+    """Have the weights of one side read what the endpoint of the other answered."""
+    if parity := wanted.parity:
+        base_model = "" if parity == "candidate" else wanted.base_model
+        weights = wanted.baseline if parity == "candidate" else wanted.candidate or folder / MODEL
+        settings = folder / SAMPLES, wanted.generate
+        served.compare(
+            folder, parity, str(weights), *settings, base_model=base_model, listen=listen
+        )
 
 
 def score(

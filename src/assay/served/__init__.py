@@ -2,6 +2,7 @@
 
 from assay.judge.access import MODEL_VARIABLES
 from assay.served.client import check_settings, in_pods, variables
+from assay.served.parity import compare
 from assay.served.preflight import check
 from assay.served.settings import Named, ServedModel, read, served, text
 from assay.served.stage import NO_LIKELIHOOD, generate
@@ -13,6 +14,7 @@ __all__ = [
     "ServedModel",
     "check",
     "check_settings",
+    "compare",
     "generate",
     "in_pods",
     "read",

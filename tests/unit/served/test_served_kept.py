@@ -14,7 +14,7 @@ import pytest
 from assay import store
 from assay.errors import ModelError, StageError
 from assay.generate import GenerateSettings
-from assay.served import generate
+from assay.served import generate, log
 from tests.faults.endpoint import Answer, Body, chat, error, serving
 from tests.unit.served.conftest import answered, model_at, sample
 
@@ -113,8 +113,8 @@ def test_an_endpoint_that_goes_away_keeps_what_it_gave(tmp_path: Path) -> None:
             answered(model, ROWS, tmp_path)
     assert "model.outage_s" in str(told.value)
     assert "judge" not in str(told.value)
-    kept = (tmp_path / "candidate" / "partial" / "asked.jsonl").read_text().count('"output":"4"')
-    assert kept == 10
+    kept = log.read(tmp_path / "candidate" / "partial" / log.LOG).rows.values()
+    assert sum(row.prediction.output == "4" for row in kept) == 10
 
 
 def test_other_decoding_or_another_model_begins_anew(tmp_path: Path) -> None:

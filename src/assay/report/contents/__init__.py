@@ -21,7 +21,7 @@ from assay.report.contents.history import (
     Record,
     Trend,
 )
-from assay.report.contents.sides import Data, SideSummary, Source, Training
+from assay.report.contents.sides import Data, Parity, ParityCause, SideSummary, Source, Training
 
 __all__ = [
     "Acceptance",
@@ -36,6 +36,8 @@ __all__ = [
     "Opinion",
     "Outcome",
     "PairVerdict",
+    "Parity",
+    "ParityCause",
     "Points",
     "Reading",
     "Record",
@@ -63,7 +65,8 @@ class Report:
     judging, where they have a price; `waited` is how many seconds the run's stages have waited, by
     what for, such as the store; `calibration` is what people's labels say of each
     dimension, `admissions` whether they admit the judge on it; `trend` is None without a history,
-    `accepted` where it has accepted no model; `counts` are the samples of the whole run by the
+    `accepted` where it has accepted no model; `parity` is None unless one side of two is
+    behind an endpoint; `counts` are the samples of the whole run by the
     page's filters, of which `examples` may be a draw."""
 
     schema: int
@@ -91,6 +94,7 @@ class Report:
     trend: Trend | None
     accepted: Accepted | None
     sides: tuple[SideSummary, ...]
+    parity: Parity | None
     summary: tuple[MetricRow, ...]
     judge_scale: tuple[int, int]
     histograms: Mapping[str, Mapping[str, tuple[int, ...]]]
