@@ -14,7 +14,7 @@ from statistics import fmean, median, stdev
 
 from assay import store
 from assay.folder import PARITY, PREDICTIONS
-from assay.records import Likeness, Prediction
+from assay.records import Likeness, Prediction, Served, Side
 from assay.report.contents import Parity, ParityCause
 from assay.report.run import EvaluatedRun, SideRun
 
@@ -36,7 +36,8 @@ def read(run: EvaluatedRun) -> Parity | None:
         return None
     path = run.folder / PARITY
     rows = list(store.read_rows(path, Likeness)) if path.is_file() else []
-    return _sum_up(served[0], list(_pairs(served[0], weights[0])), rows)
+    side, how = served[0], served[0].generation.served
+    return sum_up(side.side, how, list(_pairs(side, weights[0])), rows) if how else None
 
 
 def _pairs(served: SideRun, weights: SideRun) -> Iterator[Pair]:
@@ -48,17 +49,17 @@ def _pairs(served: SideRun, weights: SideRun) -> Iterator[Pair]:
             yield row, other
 
 
-def _sum_up(side: SideRun, pairs: Sequence[Pair], rows: Sequence[Likeness]) -> Parity:
+def sum_up(side: Side, served: Served, pairs: Sequence[Pair], rows: Sequence[Likeness]) -> Parity:
+    """Return what the `pairs` of answers (the endpoint's, the weights') and the `rows` come to."""
     made = {row.id: row.prompt_tokens for row in rows}
     counts = [
         row.prompt_tokens - made.get(row.id, other.prompt_tokens)
         for row, other in pairs
         if row.prompt_tokens and (row.id in made or not other.prompt_truncated)
     ]
-    tokens, served = sum(row.tokens for row in rows), side.generation.served
-    assert served  # noqa: S101  it is the side that is
+    tokens = sum(row.tokens for row in rows)
     parity = Parity(
-        side=side.side,
+        side=side,
         answered=len(pairs),
         same=sum(_said(row) == _said(other) for row, other in pairs),
         counted=len(counts),
