@@ -11,7 +11,7 @@ import yaml
 
 from assay.cli.main import main
 from assay.errors import InputError
-from assay.kubeflow import client, schedule
+from assay.kubeflow import client, recurring, schedule
 from assay.kubeflow.client import Kfp
 from assay.kubeflow.connection import Connection
 from tests.kfp.kfp_server import KfpServer
@@ -99,15 +99,15 @@ def test_of_two_that_apply_different_ones_at_once_the_last_created_stays(
     """Each creates its own before either looks what else there is."""
     mine = schedule.load(Path(write()))
     theirs = schedule.load(Path(write(cron="0 4 * * *")))
-    create = schedule._create
+    create = recurring.create
 
     def meanwhile(*args: Any, **named: Any) -> Any:
         made = create(*args, **named)
-        monkeypatch.setattr(schedule, "_create", create)
+        monkeypatch.setattr(recurring, "create", create)
         assert schedule.apply(kfp, *theirs)[1] == "replaced"
         return made
 
-    monkeypatch.setattr(schedule, "_create", meanwhile)
+    monkeypatch.setattr(recurring, "create", meanwhile)
     with pytest.raises(InputError, match="changed by someone else"):
         schedule.apply(kfp, *mine)
     assert only(server)["trigger"]["cron_schedule"]["cron"] == "0 0 4 * * *"
