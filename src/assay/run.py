@@ -14,7 +14,7 @@ from typing import Any
 from assay import config as configuration
 from assay import finetune as finetuning
 from assay import generate as generating
-from assay import plan, preflight, progress, report, scoring, store
+from assay import plan, preflight, progress, report, scoring, served, store
 from assay.config import Config
 from assay.errors import InputError, SettingsError
 from assay.folder import CONFIG, MODEL, PREDICTIONS, PROGRESS, REPORT_HTML, SAMPLES, TRAINING
@@ -54,6 +54,8 @@ def _stages(wanted: Plan, folder: Path, listen: progress.Listener) -> list[Calla
         stages.append(lambda: finetune(config, folder, listen))
     for side in wanted.sides:
         stages.append(partial(generate, wanted, folder, side, listen))
+    if wanted.parity:
+        stages.append(partial(compare_served, wanted, folder, listen))
     for name, own in wanted.scoring.items():
         stages.append(partial(score, scoring.named(name), own, folder, listen))
     return [*stages, lambda: report.report_in(config.history, folder)]
@@ -94,8 +96,14 @@ def generate_sides(
 def generate(wanted: Plan, folder: Path, side: Side, listen: progress.Listener) -> None:
     """Answer the run's evaluation samples with one side's model, both in the same way."""
     candidate = side == "candidate"
+    model = (wanted.candidate or str(folder / MODEL)) if candidate else wanted.baseline
+    if isinstance(model, served.ServedModel):
+        where = "model" if candidate else side
+        answered = folder / SAMPLES, folder / side, wanted.generate
+        served.generate(model, *answered, side=side, where=where, listen=listen)
+        return
     generating.generate(
-        (wanted.candidate or str(folder / MODEL)) if candidate else wanted.baseline,
+        model,
         folder / SAMPLES,
         folder / side,
         wanted.generate,
@@ -103,6 +111,17 @@ def generate(wanted: Plan, folder: Path, side: Side, listen: progress.Listener) 
         side=side,
         listen=listen,
     )
+
+
+def compare_served(wanted: Plan, folder: Path, listen: progress.Listener) -> None:
+    """Have the weights of one side read what the endpoint of the other answered."""
+    if parity := wanted.parity:
+        base_model = "" if parity == "candidate" else wanted.base_model
+        weights = wanted.baseline if parity == "candidate" else wanted.candidate or folder / MODEL
+        settings = folder / SAMPLES, wanted.generate
+        served.compare(
+            folder, parity, str(weights), *settings, base_model=base_model, listen=listen
+        )
 
 
 def score(

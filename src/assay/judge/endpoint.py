@@ -148,9 +148,11 @@ class Endpoint:
 
     def _reply(self, answer: Answer, parsed: Any, accepted: Dialect) -> Reply:
         self._learn(accepted)
-        reply = reply_in(parsed, answer.content, self._access.hide)
-        text = self._access.bare(reply.text)
-        return reply if text == reply.text else replace(reply, text=text)
+        return self.read(parsed, answer.content).without(self._access.bare)
+
+    def read(self, body: Any, content: bytes) -> Reply:
+        """Return the reply in a body without an error, which was `content`. Raises CallError."""
+        return reply_in(body, content, self._access.hide)
 
     def _lower(self, tried: Dialect, refused: Refusal, body: Mapping[str, Any]) -> Dialect | None:
         """Return how to ask after a refusal: as others have learned meanwhile, or by a rung less;

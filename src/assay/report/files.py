@@ -12,7 +12,7 @@ from assay import settings, store
 from assay.cases import cluster_numbers
 from assay.errors import InputError
 from assay.judge import PanelScore
-from assay.records import LabelPair, Likelihood, Prediction, Sample, Score, Verdict
+from assay.records import NO_ANSWER, LabelPair, Likelihood, Prediction, Sample, Score, Verdict
 from assay.stats import SideScores, collect, joined
 
 if TYPE_CHECKING:
@@ -138,6 +138,8 @@ def read_answers(path: Path, positions: Mapping[str, int]) -> Answers:
         at = positions[row.id]
         if answers.length[at] >= 0:
             raise InputError(f"{path}:{number}: id={row.id} is there twice", "Generate again")
+        if row.unanswered.startswith(NO_ANSWER):
+            continue
         answers.length[at] = len(row.output)
         answers.thought[at] = len(row.thought)
         answers.tokens[at] = row.output_tokens

@@ -1,0 +1,155 @@
+"""Answer the samples with a model behind an endpoint: the stage generate without any weights.
+
+Each answer is appended to partial/asked.jsonl as it comes, so that a killed stage goes on where it
+was and pays for nothing twice; what failed is asked again. The files at the end are those that
+weights leave, generation.json last; the endpoint gives no likelihood, which they say. Nothing is
+taken from generate.cache or put there: what an endpoint serves under a name may change at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from assay import dataset, placement, progress, resume, store
+from assay.errors import StageError
+from assay.folder import GENERATION, LIKELIHOOD, PREDICTIONS, RESULTS
+from assay.generate import GenerateSettings
+from assay.llamafactory.job import JOB, GenerateJob
+from assay.records import Generation, Likelihood, Prediction, Sample
+from assay.served.client import check_settings
+from assay.served.log import LOG, Answered, cut_prompts, read, sum_up
+from assay.served.settings import ServedModel
+from assay.served.sitting import answer_all
+
+ENGINE = "endpoint"
+NO_LIKELIHOOD = "no_weights"
+_DECODING = ("max_new_tokens", "do_sample", "temperature", "top_p", "seed", "evaluate_loss")
+_ASKED = ("endpoint", "name", "query", "extra_body")
+_DROPPED = "dropped.json"
+
+
+def generate(
+    model: ServedModel,
+    samples: Path,
+    out: Path,
+    settings: GenerateSettings,
+    *,
+    side: str = "",
+    where: str = "model",
+    listen: progress.Listener = progress.ignore,
+) -> Generation:
+    """Answer the samples in a JSONL file with a served model, as generate.generate does with
+    weights; `where` is the setting that names the model.
+
+    Raises InputError for what was not to work, and StageError where more than model.max_failed of
+    the samples got no answer, or the endpoint was waited for in vain: what is done is kept.
+    """
+    check_settings(model, settings, where)
+    rows = list(store.read_rows(samples, Sample))
+    job = _job(model, rows, settings)
+    if done := _finished(out, job):
+        return done
+    work, started = out / "partial", time.monotonic()
+    resume.take_up(work / JOB, job)
+    dropped = asyncio.run(answer_all(model, settings, rows, work / LOG, side, where, listen))
+    store.write_json(work / _DROPPED, dropped)
+    answered = read(work / LOG)
+    _check_failed(model, answered, len(rows))
+    return _finish(work, out, job, model, rows, answered, time.monotonic() - started)
+
+
+def _job(model: ServedModel, rows: Sequence[Sample], settings: GenerateSettings) -> GenerateJob:
+    decoding, asked = asdict(settings), asdict(model)
+    return GenerateJob(
+        base=model.name,
+        base_name="",
+        adapter="",
+        digest="",
+        load_seed=settings.seed,
+        dataset_hash=dataset.hash_samples(list(rows)),
+        engine=ENGINE,
+        settings={
+            **{name: decoding[name] for name in _DECODING},
+            "served": {name: asked[name] for name in _ASKED},
+        },
+    )
+
+
+def _finished(out: Path, job: GenerateJob) -> Generation | None:
+    path = out / GENERATION
+    if not path.is_file():
+        return None
+    done = store.read_record(path, Generation)
+    wanted = json.loads(store.to_json(job.settings))
+    same = done.dataset_hash == job.dataset_hash and dict(done.settings) == wanted
+    return done if same else None
+
+
+def _check_failed(model: ServedModel, answered: Answered, total: int) -> None:
+    failed = answered.failed
+    if failed.total() <= model.max_failed * total:
+        return
+    first = next(row for row in answered.rows.values() if row.failed)
+    causes = ", ".join(f"{count} {cause}" for cause, count in sorted(failed.items()))
+    raise StageError(
+        f"{model} gave no answer to {failed.total()} of {total} samples ({causes}), such as "
+        f"id={first.prediction.id}: {first.failed}: {first.detail}",
+        "Correct the cause and run the same command again: only these are asked again, all others "
+        "are kept",
+    )
+
+
+def _finish(
+    work: Path,
+    out: Path,
+    job: GenerateJob,
+    model: ServedModel,
+    rows: Sequence[Sample],
+    answered: Answered,
+    seconds: float,
+) -> Generation:
+    cut = cut_prompts(rows, answered)
+    store.write_rows(out / PREDICTIONS, (_row(answered, row.id, cut) for row in rows))
+    for name in (RESULTS, LIKELIHOOD):
+        (out / name).unlink(missing_ok=True)
+    if job.settings["evaluate_loss"]:
+        store.write_rows(out / LIKELIHOOD, (_no_likelihood(row) for row in rows))
+    store.write_rows(out / LOG, store.read_rows(work / LOG, dict))
+    generation = Generation(
+        model=model.name,
+        base_model="",
+        digest="",
+        template="",
+        dataset_hash=job.dataset_hash,
+        samples=len(rows),
+        seconds=seconds,
+        settings=job.settings,
+        results={},
+        versions={},
+        runner=placement.runner(),
+        finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        engine=ENGINE,
+        served=sum_up(model, answered, store.read_json(work / _DROPPED), cut),
+    )
+    store.write_json(out / GENERATION, generation)
+    shutil.rmtree(work)
+    return generation
+
+
+def _row(answered: Answered, id_: str, cut: Sequence[str]) -> Prediction:
+    prediction = answered.rows[id_].prediction
+    return replace(prediction, prompt_truncated=True) if id_ in cut else prediction
+
+
+def _no_likelihood(row: Sample) -> Likelihood:
+    names = ("eval_loss", "accuracy")
+    unscored: dict[str, Any] = dict.fromkeys(names, NO_LIKELIHOOD)
+    return Likelihood(id=row.id, values={}, unscored=unscored, tokens=0)
