@@ -8,7 +8,6 @@ of the samples, and generation.json after it says how it came to be.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -19,13 +18,17 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt, Le
 
 from assay import dataset, llamafactory, model, placement, process, progress, resume, reuse, store
-from assay.errors import SettingsError
+from assay.engine import ending
+from assay.engine.answering import answered
+from assay.errors import SettingsError, StageError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
-from assay.llamafactory.job import DEVICE, JOB, SECONDS, GenerateJob
+from assay.llamafactory.evaluate import in_order
+from assay.llamafactory.job import DEVICE, ERROR, JOB, MEANS, SECONDS, GenerateJob, Means
 from assay.model import Model
-from assay.records import Generation, Likelihood, ModelManifest, Prediction, Sample
+from assay.records import Generation, Likelihood, ModelManifest, Sample
 
-_KEEPING = ("cache", "cache_gb")  # where answers are kept, and how many, changes none of them
+# where answers are kept, and on what they are given, changes none of them
+_KEEPING = ("cache", "cache_gb", "devices", "devices_each", "max_unanswered")
 UNFINISHED = store.Contents(identity=JOB, without=("data", PROGRESS))
 """What of `partial` a later try on another machine needs."""
 
@@ -34,7 +37,10 @@ UNFINISHED = store.Contents(identity=JOB, without=("data", PROGRESS))
 class GenerateSettings:
     """Decoding: greedy and seeded unless `do_sample`. `batch_size` counts samples, `cutoff_len`
     and `max_new_tokens` tokens. `template` is inherited from the fine-tune where it is "".
-    `evaluate_loss` adds the likelihood of the targets. `llamafactory` takes
+    `evaluate_loss` adds the likelihood of the targets. Of the devices in sight `devices` are used
+    (0: all), by each copy of the model `devices_each` (0: as many as its weights need); without an
+    accelerator they are processes. Where more than a share of `max_unanswered` of the samples
+    cannot be answered, the stage ends. `llamafactory` takes
     LLaMA-Factory's settings for loading a model and reading a prompt. `cache` is the folder or URI
     that keeps answers, so that no run gives them again: none for none, and "" for none on one
     machine, and for a place beside the artifacts in a pipeline whose artifacts lie in a store. More
@@ -51,6 +57,9 @@ class GenerateSettings:
     repetition_penalty: Annotated[float, Gt(0)] = 1.0
     seed: int = 42
     evaluate_loss: bool = True
+    devices: Annotated[int, Ge(0)] = 0
+    devices_each: Annotated[int, Ge(0)] = 0
+    max_unanswered: Annotated[float, Ge(0), Le(1)] = 0.5
     cache: str = ""
     cache_gb: Annotated[float, Ge(0)] = 10.0
     llamafactory: Mapping[str, Any] = field(default_factory=dict)
@@ -77,6 +86,7 @@ def inherit_from(settings: GenerateSettings, manifest: ModelManifest) -> Generat
     """Return `settings` with what is not set taken from a model folder, which may have come from
     anywhere: as `inherit`, but for what only the user may ask for."""
     tuned, refused = _tuned(manifest), withheld(settings, manifest)
+    refused.update(dict.fromkeys(llamafactory.SPREAD))  # a file that the folder would name
     safe = {name: value for name, value in tuned.items() if name not in refused}
     return inherit(settings, manifest.template, safe)
 
@@ -122,8 +132,9 @@ def generate(
     work = out / "partial"
     resume.take_up(work / JOB, job)
     (work / PROGRESS).unlink(missing_ok=True)
-    dataset.to_llamafactory(rows, work / "data", "eval")
-    _predict(samples, work, side, settings, listen)
+    dataset.to_llamafactory(in_order(rows), work / "data", "eval")
+    store.write_json(work / MEANS, _means(settings))
+    _predict(samples, work, side, listen)
     done = _finish(work, out, resolved, job, rows)
     if entry:
         reuse.keep(entry, out, done, place or str(out.resolve()), side, settings.cache_gb)
@@ -184,6 +195,8 @@ def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> Gen
     asked = asdict(settings)
     for name in _KEEPING:
         del asked[name]
+    given = settings.llamafactory
+    asked["llamafactory"] = {name: given[name] for name in given if name not in llamafactory.SPREAD}
     return GenerateJob(
         base=resolved.base,
         base_name=resolved.base_name,
@@ -192,6 +205,15 @@ def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> Gen
         load_seed=settings.seed if resolved.seed is None else resolved.seed,
         dataset_hash=dataset.hash_samples(rows),
         settings=asked,
+        spread={name: given[name] for name in given if name in llamafactory.SPREAD},
+    )
+
+
+def _means(settings: GenerateSettings) -> Means:
+    return Means(
+        devices=settings.devices,
+        devices_each=settings.devices_each,
+        max_unanswered=settings.max_unanswered,
     )
 
 
@@ -214,9 +236,7 @@ def _finished(out: Path, job: GenerateJob) -> Generation | None:
     return done if same else None
 
 
-def _predict(
-    samples: Path, work: Path, side: str, settings: GenerateSettings, listen: progress.Listener
-) -> None:
+def _predict(samples: Path, work: Path, side: str, listen: progress.Listener) -> None:
     latest = progress.Progress(stage="generate", side=side, note="loading the model")
     listen(latest)
     rows = store.tail(work / PROGRESS)
@@ -232,10 +252,12 @@ def _predict(
             process.python("assay.engine.child", str(samples), str(work), side),
             log=work / GENERATE_LOG,
             what="Generation",
-            # a model that is only asked for answers may lie on several devices
-            environment=llamafactory.one_device(os.environ) if settings.evaluate_loss else None,
             on_tick=relay,
         )
+    except StageError as error:
+        ended = ending.read(work / ERROR) or error
+        listen(replace(latest, state="failed", note=str(ended)))
+        raise ended from None
     except BaseException as error:
         listen(replace(latest, state="failed", note=str(error) or type(error).__name__))
         raise
@@ -244,7 +266,7 @@ def _predict(
 def _finish(
     work: Path, out: Path, resolved: Model, job: GenerateJob, rows: list[Sample]
 ) -> Generation:
-    by_id = {row.id: row for row in store.read_rows(work / PREDICTIONS, Prediction)}
+    by_id = answered(work)
     store.write_rows(out / PREDICTIONS, (by_id[row.id] for row in rows))
     results = store.read_json(work / RESULTS) if (work / RESULTS).is_file() else {}
     (out / RESULTS).unlink(missing_ok=True)

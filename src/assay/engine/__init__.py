@@ -12,6 +12,7 @@ from typing import Protocol
 
 from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Coder, Prompt
+from assay.records import Failure
 
 # An engine by its name -> the module whose `find` returns it, or None for a job that it cannot do
 # or where it is not installed. The first that can answers; the last one always can.
@@ -23,10 +24,11 @@ class Engine(Protocol):
 
     def answer(
         self, coder: Coder, prompts: Sequence[Prompt]
-    ) -> Iterator[list[tuple[Prompt, list[int]]]]:
+    ) -> Iterator[Sequence[tuple[Prompt, list[int] | Failure]]]:
         """Yield each prompt, in any order, with the ids that the model wrote after it, up to and
-        with the first that ends an answer; whatever stands after that is not looked at. What is
-        yielded together is stored together, and never asked again."""
+        with the first that ends an answer; whatever stands after that is not looked at. A prompt
+        that could not be answered has the cause instead. What is yielded together is stored
+        together, and never asked again."""
 
 
 def find(job: GenerateJob) -> Engine:

@@ -9,7 +9,7 @@ from typing import Any
 from assay.errors import InputError
 from assay.llamafactory.answer import Reader, read, reader, until_end
 from assay.llamafactory.job import GenerateJob, decoding, loading
-from assay.records import Prediction, Sample
+from assay.records import Failure, Prediction, Sample
 
 # What a template raises on a function call that it has no form for, such as arguments that are no
 # object.
@@ -26,13 +26,14 @@ ROLES = {
 class Coder:
     """How one model's prompts are written and its answers read: `reading`, and the ids that `ends`
     an answer, the tokenizer's own first. `model`, `finetuning` and `generating` are the arguments
-    that LLaMA-Factory loads it with."""
+    that LLaMA-Factory loads it with, and `loaded` its weights where this process has them."""
 
     reading: Reader
     ends: tuple[int, ...]
     model: Any
     finetuning: Any
     generating: Any
+    loaded: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +121,20 @@ def prediction(prompt: Prompt, ids: list[int], reading: Reader) -> Prediction:
         thought=answer.thought,
         written=answer.written,
         unanswered=answer.unanswered,
+        wanted=prompt.wanted,
+    )
+
+
+def failed(prompt: Prompt, cause: Failure) -> Prediction:
+    """Return the row of a prompt that has no answer, because of `cause`."""
+    return Prediction(
+        id=prompt.id,
+        output="",
+        finish="stop",
+        prompt_tokens=len(prompt.tokens),
+        output_tokens=0,
+        prompt_truncated=prompt.truncated,
+        unanswered=cause,
         wanted=prompt.wanted,
     )
 
