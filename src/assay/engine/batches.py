@@ -13,14 +13,19 @@ from assay.llamafactory.prompts import Prompt
 
 def batches(prompts: Sequence[Prompt], size: int, new_tokens: int) -> list[list[Prompt]]:
     """Return the prompts in batches, the longest first: `size` of the longest, and of shorter ones
-    as many as take no more memory with their answers, of at most `new_tokens` tokens each."""
+    as many as take no more memory with their answers, of at most `new_tokens` tokens each. None has
+    more padding than tokens."""
     longest_first = sorted(prompts, key=lambda prompt: (-len(prompt.tokens), prompt.id))
     made: list[list[Prompt]] = []
     start, room = 0, 0
     while start < len(longest_first):
         each = len(longest_first[start].tokens) + new_tokens
         room = room or size * each
-        count = room // each
-        made.append(longest_first[start : start + count])
-        start += count
+        batch = [
+            prompt
+            for prompt in longest_first[start : start + room // each]
+            if 2 * (len(prompt.tokens) + new_tokens) >= each
+        ]
+        made.append(batch)
+        start += len(batch)
     return made

@@ -23,11 +23,13 @@ from assay.records import Likelihood, Sample
 
 PARTS = "likelihood-*.jsonl"
 # Only the last turn counts, and is the last to be cut; a row of the data stays a row.
-_THE_TARGET = {
+_ROW_BY_ROW = {
     "mask_history": True,
     "train_on_prompt": False,
     "packing": False,
     "neat_packing": False,
+    # each process's loss is of its own tokens, as that of one would be
+    "average_tokens_across_devices": False,
 }
 
 
@@ -112,7 +114,7 @@ def _measured(
             {
                 **loading(job),
                 **spread,
-                **_THE_TARGET,
+                **_ROW_BY_ROW,
                 "stage": "sft",
                 "do_eval": True,
                 "compute_accuracy": True,
