@@ -16,7 +16,7 @@ from pathlib import Path
 
 from assay import engine, process, store
 from assay.engine import asked as asking
-from assay.engine import device, devices, ending, several
+from assay.engine import device, devices, ending, several, weights
 from assay.engine.answering import answer
 from assay.engine.asked import Asked
 from assay.engine.transformers import Transformers
@@ -39,6 +39,8 @@ def main(samples: Path, work: Path, side: str) -> None:
 
 
 def _do(asked: Asked) -> None:
+    for folder in filter(None, (asked.job.base, asked.job.adapter)):
+        weights.check(folder)
     groups = devices.groups(asked.job, asked.means)
     shares = isinstance(engine.find(asked.job), Transformers)
     if devices.size(groups[0]) > 1 and asking.wants_loss(asked):
