@@ -22,9 +22,10 @@ from annotated_types import Ge, Gt, Le
 from assay import dataset, llamafactory, model, placement, process, progress, resume, reuse, store
 from assay import engine as engines
 from assay.engine import AUTO
+from assay.engine.vllm import arguments
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
-from assay.llamafactory.job import DEVICE, JOB, SECONDS, GenerateJob
+from assay.llamafactory.job import DEVICE, JOB, SECONDS, TRANSFORMERS, GenerateJob
 from assay.model import Model
 from assay.records import Generation, Likelihood, ModelManifest, Prediction, Sample
 from assay.text import flat
@@ -41,7 +42,8 @@ class GenerateSettings:
     and that the samples are worth. Decoding is greedy and seeded unless `do_sample`. `batch_size`
     counts samples, `cutoff_len` and `max_new_tokens` tokens. `template` is inherited from the
     fine-tune where it is "". `evaluate_loss` adds the likelihood of the targets. `llamafactory`
-    takes LLaMA-Factory's settings for loading a model and reading a prompt. `cache` is the folder
+    takes LLaMA-Factory's settings for loading a model and reading a prompt, `vllm` those of vLLM's
+    server by their names there. `cache` is the folder
     or URI that keeps answers, so that no run gives them again: none for none, and "" for none on
     one machine, and for a place beside the artifacts in a pipeline whose artifacts lie in a store.
     More than `cache_gb` (10**9 bytes, 0: any number) are not kept: what is least recently used
@@ -62,6 +64,7 @@ class GenerateSettings:
     cache: str = ""
     cache_gb: Annotated[float, Ge(0)] = 10.0
     llamafactory: Mapping[str, Any] = field(default_factory=dict)
+    vllm: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check(settings: GenerateSettings) -> None:
@@ -71,6 +74,7 @@ def check(settings: GenerateSettings) -> None:
     if settings.template:
         llamafactory.check_template(settings.template, "generate")
     llamafactory.check_settings(settings.llamafactory, "generate.llamafactory")
+    arguments.check(settings.vllm)
 
 
 def inherit(
@@ -132,7 +136,7 @@ def generate(
     resume.take_up(work / JOB, job)
     (work / PROGRESS).unlink(missing_ok=True)
     dataset.to_llamafactory(rows, work / "data", "eval")
-    _predict(samples, work, side, settings, listen)
+    _predict(samples, work, side, job, listen)
     done = _finish(work, out, resolved, job, rows)
     if entry:
         reuse.keep(entry, out, done, place or str(out.resolve()), side, settings.cache_gb)
@@ -219,7 +223,14 @@ def _by_engine(job: GenerateJob, asked: str, samples: int, side: str | None = No
             file=sys.stderr,
             flush=True,
         )
-    return replace(job, engine=choice.name)
+    return _of_engine(job, choice.name)
+
+
+def _of_engine(job: GenerateJob, name: str) -> GenerateJob:
+    """Return the job as one of the engine `name`, without what is another's to know."""
+    others = {"vllm"} - {name}
+    asked = {setting: value for setting, value in job.settings.items() if setting not in others}
+    return replace(job, engine=name, settings=asked)
 
 
 def _begun(work: Path, job: GenerateJob, asked: str) -> str:
@@ -228,7 +239,7 @@ def _begun(work: Path, job: GenerateJob, asked: str) -> str:
     if not ((work / JOB).is_file() and (work / PREDICTIONS).is_file()):
         return asked
     earlier = store.read_record(work / JOB, GenerateJob)
-    same = replace(earlier, versions=job.versions, engine=job.engine) == job
+    same = replace(earlier, versions=job.versions) == _of_engine(job, earlier.engine)
     answers = sum(1 for _ in store.read_rows(work / PREDICTIONS, Prediction)) if same else 0
     if answers and asked not in (AUTO, earlier.engine):
         raise SettingsError(
@@ -248,18 +259,19 @@ def _finished(out: Path, job: GenerateJob, asked: str) -> Generation | None:
         done.digest == job.digest
         and done.base_model == job.base_name
         and done.dataset_hash == job.dataset_hash
-        and dict(done.settings) == json.loads(store.to_json(job.settings))
+        and dict(done.settings) == json.loads(store.to_json(_of_engine(job, done.engine).settings))
         and asked in (AUTO, done.engine)
     )
     return done if same else None
 
 
 def _predict(
-    samples: Path, work: Path, side: str, settings: GenerateSettings, listen: progress.Listener
+    samples: Path, work: Path, side: str, job: GenerateJob, listen: progress.Listener
 ) -> None:
     latest = progress.Progress(stage="generate", side=side, note="loading the model")
     listen(latest)
     rows = store.tail(work / PROGRESS)
+    alone = job.settings["evaluate_loss"] and job.engine == TRANSFORMERS
 
     def relay() -> None:
         nonlocal latest
@@ -273,7 +285,7 @@ def _predict(
             log=work / GENERATE_LOG,
             what="Generation",
             # a model that is only asked for answers may lie on several devices
-            environment=llamafactory.one_device(os.environ) if settings.evaluate_loss else None,
+            environment=llamafactory.one_device(os.environ) if alone else None,
             on_tick=relay,
         )
     except BaseException as error:

@@ -139,7 +139,8 @@ finetune: {base_model: org/base, template: qwen3, finetuning_type: full, learnin
 generate: {engine: transformers, template: llama3, batch_size: 4, cutoff_len: 98,
   max_new_tokens: 97, do_sample: true,
   temperature: 0.5, top_p: 0.5, top_k: 3, repetition_penalty: 1.5, seed: 9, evaluate_loss: false,
-  cache: "s3://b/kept", cache_gb: 3, llamafactory: {infer_dtype: bfloat16}}
+  cache: "s3://b/kept", cache_gb: 3, llamafactory: {infer_dtype: bfloat16},
+  vllm: {max_num_seqs: 8}}
 metrics: {metrics: [bleu-4], processes: 2}
 judge: {endpoint: "https://judge.example/v1", model: big, api_key_env: "", temperature: 0.5,
   headers: {api-key: ASSAY_JUDGE_API_KEY, x-sub: ASSAY_JUDGE_HEADER_1},

@@ -9,14 +9,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from assay import engine, process, progress, store
-from assay.engine import device
+from assay.engine import device, loss
 from assay.folder import LIKELIHOOD, PREDICTIONS, PROGRESS
 from assay.llamafactory.evaluate import evaluate
-from assay.llamafactory.job import DEVICE, JOB, SECONDS, GenerateJob
-from assay.llamafactory.prompts import coder, encode, prediction
+from assay.llamafactory.job import DEVICE, JOB, SECONDS, TRANSFORMERS, GenerateJob
+from assay.llamafactory.prompts import coder, encode, failed, prediction
 from assay.records import Prediction, Sample
 
 
@@ -28,7 +29,10 @@ def main(samples: Path, work: Path, side: str) -> None:
     rows = list(store.read_rows(samples, Sample))
     listen = progress.to_file(work / PROGRESS)
     if job.settings["evaluate_loss"] and not (work / LIKELIHOOD).is_file():
-        evaluate(job, rows, work, side, listen)
+        if job.engine == TRANSFORMERS:
+            evaluate(job, rows, work, side, listen)
+        else:  # whose memory is needed for another process of its own
+            loss.apart(samples, work, side)
     answer(job, rows, work, side, listen)
     store.write_json(work / DEVICE, device.name())
     store.write_json(work / SECONDS, time.monotonic() - started)
@@ -44,7 +48,7 @@ def answer(
     ) as tracker:
         todo = [row for row in rows if row.id not in done]
         with store.appending(work / PREDICTIONS) as file:
-            for predictions in _predictions(job, todo) if todo else ():
+            for predictions in _predictions(job, todo, work) if todo else ():
                 for answered in predictions:
                     store.append(file, answered)
                 tracker.advance(len(predictions))
@@ -54,11 +58,18 @@ def _already_done(path: Path) -> set[str]:
     return {row.id for row in store.read_rows(path, Prediction)} if path.is_file() else set()
 
 
-def _predictions(job: GenerateJob, rows: Sequence[Sample]) -> Iterator[list[Prediction]]:
-    coding = coder(job)
+def _predictions(
+    job: GenerateJob, rows: Sequence[Sample], work: Path
+) -> Iterator[list[Prediction]]:
+    coding = replace(coder(job), folder=work)
     prompts = [encode(row, coding.reading, job.settings["cutoff_len"]) for row in rows]
     for batch in engine.find(job).answer(coding, prompts):
-        yield [prediction(prompt, ids, coding.reading) for prompt, ids in batch]
+        yield [
+            prediction(prompt, ids, coding.reading)
+            if isinstance(ids, list)
+            else failed(prompt, ids)
+            for prompt, ids in batch
+        ]
 
 
 if __name__ == "__main__":

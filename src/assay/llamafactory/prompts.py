@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from assay.errors import InputError
 from assay.llamafactory.answer import Reader, read, reader, until_end
 from assay.llamafactory.job import GenerateJob, decoding, loading
-from assay.records import Prediction, Sample
+from assay.records import Failure, Prediction, Sample
 
 # What a template raises on a function call that it has no form for, such as arguments that are no
 # object.
@@ -22,17 +23,23 @@ ROLES = {
 }
 
 
+Answer = list[int] | Failure
+"""The ids that a model wrote after a prompt, or why it could not be asked."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Coder:
     """How one model's prompts are written and its answers read: `reading`, and the ids that `ends`
     an answer, the tokenizer's own first. `model`, `finetuning` and `generating` are the arguments
-    that LLaMA-Factory loads it with."""
+    that LLaMA-Factory loads it with; `folder` is where an engine may keep what it needs meanwhile,
+    None for a temporary place."""
 
     reading: Reader
     ends: tuple[int, ...]
     model: Any
     finetuning: Any
     generating: Any
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +127,20 @@ def prediction(prompt: Prompt, ids: list[int], reading: Reader) -> Prediction:
         thought=answer.thought,
         written=answer.written,
         unanswered=answer.unanswered,
+        wanted=prompt.wanted,
+    )
+
+
+def failed(prompt: Prompt, cause: Failure) -> Prediction:
+    """Return the row of a prompt that has no answer, because of `cause`."""
+    return Prediction(
+        id=prompt.id,
+        output="",
+        finish="stop",
+        prompt_tokens=len(prompt.tokens),
+        output_tokens=0,
+        prompt_truncated=prompt.truncated,
+        unanswered=cause,
         wanted=prompt.wanted,
     )
 
