@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,34 +19,42 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt, Le
 
 from assay import dataset, llamafactory, model, placement, process, progress, resume, reuse, store
-from assay.engine import ending
+from assay import engine as engines
+from assay.engine import AUTO, ending
 from assay.engine.answering import answered
+from assay.engine.vllm import arguments
 from assay.errors import SettingsError, StageError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
 from assay.llamafactory.evaluate import in_order
 from assay.llamafactory.job import DEVICE, ERROR, JOB, MEANS, SECONDS, GenerateJob, Means
 from assay.model import Model
 from assay.records import Generation, Likelihood, ModelManifest, Sample
+from assay.text import flat
 
-# where answers are kept, and on what they are given, changes none of them
-_KEEPING = ("cache", "cache_gb", "devices", "devices_each", "max_unanswered")
+# where answers are kept, and on what they are given, changes none of them; who gives them is said
+# apart
+_NO_QUESTION = ("cache", "cache_gb", "devices", "devices_each", "max_unanswered", "engine")
 UNFINISHED = store.Contents(identity=JOB, without=("data", PROGRESS))
 """What of `partial` a later try on another machine needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateSettings:
-    """Decoding: greedy and seeded unless `do_sample`. `batch_size` counts samples, `cutoff_len`
-    and `max_new_tokens` tokens. `template` is inherited from the fine-tune where it is "".
-    `evaluate_loss` adds the likelihood of the targets. Of the devices in sight `devices` are used
-    (0: all), by each copy of the model `devices_each` (0: as many as its weights need); without an
-    accelerator they are processes. Where more than a share of `max_unanswered` of the samples
-    cannot be answered, the stage ends. `llamafactory` takes
-    LLaMA-Factory's settings for loading a model and reading a prompt. `cache` is the folder or URI
-    that keeps answers, so that no run gives them again: none for none, and "" for none on one
-    machine, and for a place beside the artifacts in a pipeline whose artifacts lie in a store. More
-    than `cache_gb` (10**9 bytes, 0: any number) are not kept: what is least recently used goes."""
+    """Who answers, and how. `engine` is one of assay.engine.ENGINES, or auto: the first that can
+    and that the samples are worth. Decoding is greedy and seeded unless `do_sample`. `batch_size`
+    counts samples, `cutoff_len` and `max_new_tokens` tokens. `template` is inherited from the
+    fine-tune where it is "". `evaluate_loss` adds the likelihood of the targets. Of the devices in
+    sight `devices` are used (0: all), by each copy of the model `devices_each` (0: as many as its
+    weights need); without an accelerator they are processes. Where more than a share of
+    `max_unanswered` of the samples cannot be answered, the stage ends. `llamafactory`
+    takes LLaMA-Factory's settings for loading a model and reading a prompt, `vllm` those of vLLM's
+    server by their names there. `cache` is the folder
+    or URI that keeps answers, so that no run gives them again: none for none, and "" for none on
+    one machine, and for a place beside the artifacts in a pipeline whose artifacts lie in a store.
+    More than `cache_gb` (10**9 bytes, 0: any number) are not kept: what is least recently used
+    goes."""
 
+    engine: str = AUTO
     template: str = ""
     batch_size: Annotated[int, Ge(1)] = 16
     cutoff_len: Annotated[int, Ge(16)] = 2048
@@ -63,14 +72,17 @@ class GenerateSettings:
     cache: str = ""
     cache_gb: Annotated[float, Ge(0)] = 10.0
     llamafactory: Mapping[str, Any] = field(default_factory=dict)
+    vllm: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check(settings: GenerateSettings) -> None:
     """Raise InputError for what cannot work and can be known before a GPU is asked for."""
+    engines.check(settings.engine)
     reuse.check(settings.cache)
     if settings.template:
         llamafactory.check_template(settings.template, "generate")
     llamafactory.check_settings(settings.llamafactory, "generate.llamafactory")
+    arguments.check(settings.vllm)
 
 
 def inherit(
@@ -125,11 +137,11 @@ def generate(
         return taken
     model.local(model_name, listen)
     resolved, job, rows = _asked(model_name, samples, settings, base_model)
-    if done := _finished(out, job):
+    if done := _finished(out, job, settings.engine):
         return done
-    job = _versioned(job)
-    entry = reuse.find(settings.cache, resolved, job)
     work = out / "partial"
+    job = _versioned(_by_engine(job, _begun(work, job, settings.engine), len(rows), side))
+    entry = reuse.find(settings.cache, resolved, job)
     resume.take_up(work / JOB, job)
     (work / PROGRESS).unlink(missing_ok=True)
     dataset.to_llamafactory(in_order(rows), work / "data", "eval")
@@ -160,7 +172,8 @@ def take(
     if settings.cache in ("", reuse.NONE):
         return None
     resolved, job, rows = _asked(model_name, samples, settings, base_model, weights=False)
-    entry = reuse.find(settings.cache, resolved, _versioned(job))
+    job = _versioned(_by_engine(job, settings.engine, len(rows)))
+    entry = reuse.find(settings.cache, resolved, job)
     taken = reuse.take(entry, rows, out, side, accelerated) if entry else None
     if taken and taken.origin:
         made = taken.origin.made[:16].replace("T", " ")
@@ -193,7 +206,7 @@ def _asked(
 
 def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> GenerateJob:
     asked = asdict(settings)
-    for name in _KEEPING:
+    for name in _NO_QUESTION:
         del asked[name]
     given = settings.llamafactory
     asked["llamafactory"] = {name: given[name] for name in given if name not in llamafactory.SPREAD}
@@ -219,10 +232,46 @@ def _means(settings: GenerateSettings) -> Means:
 
 def _versioned(job: GenerateJob) -> GenerateJob:
     """Return the job as this machine would do it: one that only reads results lacks what would."""
-    return replace(job, versions=llamafactory.versions())
+    return replace(job, versions=llamafactory.versions() | engines.versions(job.engine))
 
 
-def _finished(out: Path, job: GenerateJob) -> Generation | None:
+def _by_engine(job: GenerateJob, asked: str, samples: int, side: str | None = None) -> GenerateJob:
+    """Return the job with who answers, which is told where there is a `side`."""
+    choice = engines.choose(asked, job, samples)
+    if side is not None:
+        print(
+            flat(f"{side or 'generate'}: {choice.name} answers ({choice.why})"),
+            file=sys.stderr,
+            flush=True,
+        )
+    return _of_engine(job, choice.name)
+
+
+def _of_engine(job: GenerateJob, name: str) -> GenerateJob:
+    """Return the job as one of the engine `name`, without what is another's to know."""
+    others = {"vllm"} - {name}
+    asked = {setting: value for setting, value in job.settings.items() if setting not in others}
+    return replace(job, engine=name, settings=asked)
+
+
+def _begun(work: Path, job: GenerateJob, asked: str) -> str:
+    """Return who answers where an earlier try may have begun with the same in `work`: auto goes on
+    with who did. Raises SettingsError where another is asked for: their answers would mix."""
+    if not (work / JOB).is_file():
+        return asked
+    earlier = store.read_record(work / JOB, GenerateJob)
+    same = replace(earlier, versions=job.versions) == _of_engine(job, earlier.engine)
+    answers = len(answered(work)) if same else 0
+    if answers and asked not in (AUTO, earlier.engine):
+        raise SettingsError(
+            f"{work.parent} holds {answers} answers of {earlier.engine}, and generate.engine is "
+            f"{asked}: answers of two engines would mix",
+            f"Set generate.engine: {earlier.engine}, or remove {work}",
+        )
+    return earlier.engine if answers else asked
+
+
+def _finished(out: Path, job: GenerateJob, asked: str) -> Generation | None:
     path = out / GENERATION
     if not path.is_file():
         return None
@@ -231,7 +280,8 @@ def _finished(out: Path, job: GenerateJob) -> Generation | None:
         done.digest == job.digest
         and done.base_model == job.base_name
         and done.dataset_hash == job.dataset_hash
-        and dict(done.settings) == json.loads(store.to_json(job.settings))
+        and dict(done.settings) == json.loads(store.to_json(_of_engine(job, done.engine).settings))
+        and asked in (AUTO, done.engine)
     )
     return done if same else None
 
@@ -289,6 +339,7 @@ def _finish(
         runner=placement.runner(),
         finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         device=store.read_json(work / DEVICE),
+        engine=job.engine,
     )
     store.write_json(out / GENERATION, generation)
     (work / GENERATE_LOG).replace(out / GENERATE_LOG)

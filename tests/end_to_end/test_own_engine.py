@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -39,7 +39,7 @@ def test_any_engines_ids_become_the_predictions(
     earlier = Prediction(id="a", output="Kept.", finish="stop", prompt_tokens=9, output_tokens=2)
     store.write_rows(tmp_path / PREDICTIONS, [earlier])
 
-    job, file = job_of(smollm2), tmp_path / PREDICTIONS
+    job, file = replace(job_of(smollm2), engine="echo"), tmp_path / PREDICTIONS
     answer(job, coder(job), rows, tmp_path, file, lambda _rows: None)
 
     kept, *answered = store.read_rows(tmp_path / PREDICTIONS, Prediction)

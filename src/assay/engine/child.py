@@ -12,17 +12,17 @@ import gc
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from assay import engine, process, store
+from assay import process, store
 from assay.engine import asked as asking
 from assay.engine import device, devices, ending, several, weights
 from assay.engine.answering import answer
 from assay.engine.asked import Asked
-from assay.engine.transformers import Transformers
 from assay.folder import PREDICTIONS
 from assay.llamafactory.evaluate import evaluate
-from assay.llamafactory.job import DEVICE, ERROR, SECONDS
+from assay.llamafactory.job import DEVICE, ERROR, SECONDS, TRANSFORMERS
 from assay.llamafactory.prompts import Coder, coder
 
 
@@ -42,20 +42,20 @@ def _do(asked: Asked) -> None:
     for folder in filter(None, (asked.job.base, asked.job.adapter)):
         weights.check(folder)
     groups = devices.groups(asked.job, asked.means)
-    shares = isinstance(engine.find(asked.job), Transformers)
+    own = asked.job.engine == TRANSFORMERS
     if devices.size(groups[0]) > 1 and asking.wants_loss(asked):
         several.evaluate_spread(asked)
-    if len(groups) > 1:
-        several.do(asked, groups, answers=shares)
-    if len(groups) == 1 or not shares:
-        if shares:  # another engine has all devices in sight
-            os.environ.update(groups[0])
+    if len(groups) > 1 or not own:  # another engine needs the memory, which these then free
+        several.do(asked, groups, answers=own)
+    if len(groups) == 1 and own:
+        os.environ.update(groups[0])
+    if len(groups) == 1 or not own:
         _here(asked)
 
 
 def _here(asked: Asked) -> None:
     """Evaluate and answer in this process."""
-    coding = coder(asked.job)
+    coding = replace(coder(asked.job), folder=asked.work)
     if asking.wants_loss(asked):
         coding = _evaluated(asked, coding)
         asking.wants_loss(asked)  # gathers it

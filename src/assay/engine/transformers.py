@@ -12,10 +12,9 @@ from typing import Any
 from assay.engine.batches import batches
 from assay.engine.finite import watch_numbers
 from assay.llamafactory.job import GenerateJob
-from assay.llamafactory.prompts import Coder, Prompt
+from assay.llamafactory.prompts import Answer, Coder, Prompt
 from assay.records import Failure
 
-Answer = list[int] | Failure
 Answered = list[tuple[Prompt, Answer]]
 
 

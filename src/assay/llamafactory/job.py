@@ -8,14 +8,15 @@ from typing import Any
 
 JOB, SECONDS, DEVICE = "job.json", "seconds.json", "device.json"
 MEANS, ERROR = "means.json", "error.json"
+TRANSFORMERS = "transformers"  # the engine that can do whatever LLaMA-Factory trains
 
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateJob:
     """A model (`base` and `adapter` as in model.Model, `digest` of its weights), the seed that it
-    is loaded with, the samples by their hash, GenerateSettings as plain `settings`, and the
-    `versions` that answer: all that the answers depend on. `spread` are LLaMA-Factory's settings
-    that spread a model over all devices, where it needs several, to be evaluated."""
+    is loaded with, the samples by their hash, GenerateSettings as plain `settings`, the `versions`
+    and the `engine` that answer: all that the answers depend on. `spread` are LLaMA-Factory's
+    settings that spread a model over all devices, where it needs several, to be evaluated."""
 
     base: str
     base_name: str
@@ -26,6 +27,7 @@ class GenerateJob:
     settings: Mapping[str, Any]
     versions: Mapping[str, str] = field(default_factory=dict)
     spread: Mapping[str, Any] = field(default_factory=dict)
+    engine: str = TRANSFORMERS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from assay.errors import InputError, SettingsError
@@ -22,11 +23,16 @@ ROLES = {
 }
 
 
+Answer = list[int] | Failure
+"""The ids that a model wrote after a prompt, or why it could not be asked."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Coder:
     """How one model's prompts are written and its answers read: `reading`, and the ids that `ends`
     an answer, the tokenizer's own first. `model`, `finetuning` and `generating` are the arguments
-    that LLaMA-Factory loads it with, and `loaded` its weights where this process has them."""
+    that LLaMA-Factory loads it with, and `loaded` its weights where this process has them;
+    `folder` is where an engine may keep what it needs meanwhile, None for a temporary place."""
 
     reading: Reader
     ends: tuple[int, ...]
@@ -34,6 +40,7 @@ class Coder:
     finetuning: Any
     generating: Any
     loaded: Any = None
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
