@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,22 +17,21 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le
 
-from assay import dataset, llamafactory, model, placement, process, progress, resume, reuse, store
+from assay import dataset, llamafactory, model, placement, progress, resume, reuse, store
 from assay import engine as engines
-from assay.engine import AUTO, ending
+from assay.engine import AUTO, choice, parent
 from assay.engine.answering import answered
 from assay.engine.vllm import arguments
-from assay.errors import SettingsError, StageError
+from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
 from assay.llamafactory.evaluate import in_order
-from assay.llamafactory.job import DEVICE, ERROR, JOB, MEANS, SECONDS, GenerateJob, Means
+from assay.llamafactory.job import DEVICE, JOB, MEANS, SECONDS, GenerateJob, Means
 from assay.model import Model
 from assay.records import Generation, Likelihood, ModelManifest, Sample
-from assay.text import flat
 
 # where answers are kept, and on what they are given, changes none of them; who gives them is said
 # apart
-_NO_QUESTION = ("cache", "cache_gb", "devices", "devices_each", "max_unanswered", "engine")
+NO_QUESTION = ("cache", "cache_gb", "devices", "devices_each", "max_unanswered", "engine")
 UNFINISHED = store.Contents(identity=JOB, without=("data", PROGRESS))
 """What of `partial` a later try on another machine needs."""
 
@@ -140,13 +138,14 @@ def generate(
     if done := _finished(out, job, settings.engine):
         return done
     work = out / "partial"
-    job = _versioned(_by_engine(job, _begun(work, job, settings.engine), len(rows), side))
+    who = choice.begun(work, job, settings.engine)
+    job = _versioned(choice.by_engine(job, who, len(rows), side))
     entry = reuse.find(settings.cache, resolved, job)
     resume.take_up(work / JOB, job)
     (work / PROGRESS).unlink(missing_ok=True)
     dataset.to_llamafactory(in_order(rows), work / "data", "eval")
     store.write_json(work / MEANS, _means(settings))
-    _predict(samples, work, side, listen)
+    parent.predict(samples, work, side, listen)
     done = _finish(work, out, resolved, job, rows)
     if entry:
         reuse.keep(entry, out, done, place or str(out.resolve()), side, settings.cache_gb)
@@ -172,7 +171,7 @@ def take(
     if settings.cache in ("", reuse.NONE):
         return None
     resolved, job, rows = _asked(model_name, samples, settings, base_model, weights=False)
-    job = _versioned(_by_engine(job, settings.engine, len(rows)))
+    job = _versioned(choice.by_engine(job, settings.engine, len(rows)))
     entry = reuse.find(settings.cache, resolved, job)
     taken = reuse.take(entry, rows, out, side, accelerated) if entry else None
     if taken and taken.origin:
@@ -206,7 +205,7 @@ def _asked(
 
 def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> GenerateJob:
     asked = asdict(settings)
-    for name in _NO_QUESTION:
+    for name in NO_QUESTION:
         del asked[name]
     given = settings.llamafactory
     asked["llamafactory"] = {name: given[name] for name in given if name not in llamafactory.SPREAD}
@@ -235,82 +234,20 @@ def _versioned(job: GenerateJob) -> GenerateJob:
     return replace(job, versions=llamafactory.versions() | engines.versions(job.engine))
 
 
-def _by_engine(job: GenerateJob, asked: str, samples: int, side: str | None = None) -> GenerateJob:
-    """Return the job with who answers, which is told where there is a `side`."""
-    choice = engines.choose(asked, job, samples)
-    if side is not None:
-        print(
-            flat(f"{side or 'generate'}: {choice.name} answers ({choice.why})"),
-            file=sys.stderr,
-            flush=True,
-        )
-    return _of_engine(job, choice.name)
-
-
-def _of_engine(job: GenerateJob, name: str) -> GenerateJob:
-    """Return the job as one of the engine `name`, without what is another's to know."""
-    others = {"vllm"} - {name}
-    asked = {setting: value for setting, value in job.settings.items() if setting not in others}
-    return replace(job, engine=name, settings=asked)
-
-
-def _begun(work: Path, job: GenerateJob, asked: str) -> str:
-    """Return who answers where an earlier try may have begun with the same in `work`: auto goes on
-    with who did. Raises SettingsError where another is asked for: their answers would mix."""
-    if not (work / JOB).is_file():
-        return asked
-    earlier = store.read_record(work / JOB, GenerateJob)
-    same = replace(earlier, versions=job.versions) == _of_engine(job, earlier.engine)
-    answers = len(answered(work)) if same else 0
-    if answers and asked not in (AUTO, earlier.engine):
-        raise SettingsError(
-            f"{work.parent} holds {answers} answers of {earlier.engine}, and generate.engine is "
-            f"{asked}: answers of two engines would mix",
-            f"Set generate.engine: {earlier.engine}, or remove {work}",
-        )
-    return earlier.engine if answers else asked
-
-
 def _finished(out: Path, job: GenerateJob, asked: str) -> Generation | None:
     path = out / GENERATION
     if not path.is_file():
         return None
     done = store.read_record(path, Generation)
+    asked_of = choice.of_engine(job, done.engine)
     same = (
         done.digest == job.digest
         and done.base_model == job.base_name
         and done.dataset_hash == job.dataset_hash
-        and dict(done.settings) == json.loads(store.to_json(_of_engine(job, done.engine).settings))
+        and dict(done.settings) == json.loads(store.to_json(asked_of.settings))
         and asked in (AUTO, done.engine)
     )
     return done if same else None
-
-
-def _predict(samples: Path, work: Path, side: str, listen: progress.Listener) -> None:
-    latest = progress.Progress(stage="generate", side=side, note="loading the model")
-    listen(latest)
-    rows = store.tail(work / PROGRESS)
-
-    def relay() -> None:
-        nonlocal latest
-        for row in rows():
-            latest = progress.Progress(**row)
-            listen(latest)
-
-    try:
-        process.run(
-            process.python("assay.engine.child", str(samples), str(work), side),
-            log=work / GENERATE_LOG,
-            what="Generation",
-            on_tick=relay,
-        )
-    except StageError as error:
-        ended = ending.read(work / ERROR) or error
-        listen(replace(latest, state="failed", note=str(ended)))
-        raise ended from None
-    except BaseException as error:
-        listen(replace(latest, state="failed", note=str(error) or type(error).__name__))
-        raise
 
 
 def _finish(
