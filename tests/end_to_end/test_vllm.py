@@ -1,5 +1,5 @@
-"""The real vLLM answers as transformers does: the base, an adapter beside it, and one that is merged
-first; its settings are the ones that we know."""
+"""The real vLLM answers as transformers does: the base, an adapter beside it, and one that is
+merged first; its settings are the ones that we know."""
 
 from __future__ import annotations
 
