@@ -224,7 +224,9 @@ def test_who_answers_is_said_and_recorded(
     assert other.versions == {**VERSIONS, "another": "7"}
     assert usual.settings == other.settings, "who answers is no part of what is asked"
     first, second = capsys.readouterr().err.splitlines()
-    assert first == "baseline: transformers answers (it is here, and can)"
+    assert first == (
+        "baseline: transformers answers (not vllm, it is not installed: make setup-vllm)"
+    )
     assert second == "baseline: another answers (generate.engine asks for it)"
     assert len(asked) == 2, "an engine's answers are not another's, in the cache either"
     assert answer(base, "third", engine="another").origin

@@ -63,7 +63,7 @@ def choose(asked: str, job: GenerateJob, samples: int) -> Choice:
     others = []
     for name in ENGINES:
         if why_not := _why_not(name, job, samples):
-            others.append(f"{name} cannot: {why_not}")
+            others.append(f"not {name}, {why_not}")
         else:
             why = "; ".join(others) or "it is here, and can"
             return Choice(name=name, why=_with_note(name, job, why))

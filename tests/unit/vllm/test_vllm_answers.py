@@ -166,10 +166,7 @@ def test_where_it_is_and_of_which_versions(lines: Lines, monkeypatch: pytest.Mon
     assert environment.variables(0)["VLLM_CPU_KVCACHE_SPACE"] == "3"
     monkeypatch.setenv(environment.VARIABLE, "/nowhere")
     assert vllm.versions() == {}
-    assert (
-        vllm.find(job()) == "it is not installed (make setup-vllm, or name its environment in "
-        "ASSAY_VLLM)"
-    )
+    assert vllm.find(job()) == "it is not installed: make setup-vllm"
 
 
 def test_few_tokens_are_not_worth_its_start() -> None:

@@ -104,7 +104,7 @@ def test_a_request_that_it_refuses_is_told(
     lines: Lines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_VLLM", "refuse")
-    with pytest.raises(StageError, match=r"vLLM refused a request of 8 tokens: .*out of vocabular"):
+    with pytest.raises(StageError, match=r"id=p\d: vLLM refused its \d tokens: .*out of vocab"):
         answered(job(), tmp_path, *PROMPTS)
     assert processes.using(tmp_path) == []
 

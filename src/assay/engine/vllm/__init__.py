@@ -69,7 +69,7 @@ class Vllm:
 def find(job: GenerateJob) -> Vllm | str:
     """Return the engine, or why it cannot do the job."""
     if not environment.python():
-        return f"it is not installed ({environment.REMEDY})"
+        return "it is not installed: make setup-vllm"
     return weights.unservable(job) or Vllm(job=job)
 
 

@@ -36,5 +36,5 @@ def _said(server: Server, name: str, prompt: Prompt) -> Any:
         "logprobs": 1,
         "return_token_ids": True,
     }
-    choice = ask(server, request)
+    choice = ask(server, prompt, request)
     return choice["token_ids"], choice["logprobs"]["token_logprobs"]

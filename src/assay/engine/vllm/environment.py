@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 
 VARIABLE = "ASSAY_VLLM"
-REMEDY = f"make setup-vllm, or name its environment in {VARIABLE}"
 KEEPER = Path(__file__).with_name("keeper.py")
 _CACHE_SHARE = 0.25  # of a CPU's memory, for what vLLM keeps of the prompts and answers it works on
 _CACHE_MOST = 16

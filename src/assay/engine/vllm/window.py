@@ -56,7 +56,7 @@ def answers(
 
         def submit(count: int) -> dict[Future[Answer], Prompt]:
             return {
-                pool.submit(_ids, connections, request): prompt
+                pool.submit(_ids, connections, prompt.id, request): prompt
                 for prompt, request in itertools.islice(rest, count)
             }
 
@@ -71,11 +71,12 @@ def answers(
             waiting |= submit(len(done))
 
 
-def ask(server: Server, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the first choice of what the server answers to one request. Raises as `answers`."""
+def ask(server: Server, prompt: Prompt, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the first choice of what the server answers to the request of one prompt. Raises as
+    `answers`."""
     connections = Connections(server.port)
     try:
-        return _choice(connections, request)
+        return _choice(connections, prompt.id, request)
     except _FAILURES as error:
         raise server.lost(error) from error
     finally:
@@ -100,12 +101,12 @@ def _result(server: Server, done: Future[Answer]) -> Answer:
         raise server.lost(error) from error
 
 
-def _ids(connections: Connections, request: Mapping[str, Any]) -> Answer:
-    ids: list[int] = _choice(connections, request)["token_ids"]
+def _ids(connections: Connections, id_: str, request: Mapping[str, Any]) -> Answer:
+    ids: list[int] = _choice(connections, id_, request)["token_ids"]
     return ids
 
 
-def _choice(connections: Connections, request: Mapping[str, Any]) -> dict[str, Any]:
+def _choice(connections: Connections, id_: str, request: Mapping[str, Any]) -> dict[str, Any]:
     connection = connections.here()
     headers = {"content-type": "application/json"}
     connection.request("POST", "/v1/completions", json.dumps(request), headers)
@@ -115,8 +116,8 @@ def _choice(connections: Connections, request: Mapping[str, Any]) -> dict[str, A
         raise http.client.HTTPException(f"{response.status}: {_said(text)}")
     if response.status != http.client.OK:
         raise StageError(
-            f"vLLM refused a request of {len(request['prompt'])} tokens: {_said(text)}",
-            "Correct generate.vllm, or set generate.engine: transformers",
+            f"id={id_}: vLLM refused its {len(request['prompt'])} tokens: {_said(text)}",
+            "Correct generate.vllm, leave it out, or set generate.engine: transformers",
         )
     choice: dict[str, Any] = json.loads(text)["choices"][0]
     return choice
