@@ -14,6 +14,7 @@ import pytest
 
 from assay import engine, llamafactory, progress, store
 from assay import generate as generating
+from assay.engine import parent
 from assay.errors import MissingExtraError, SettingsError
 from assay.folder import GENERATE_LOG, LIKELIHOOD, PREDICTIONS, RESULTS, SAMPLES
 from assay.generate import GenerateSettings
@@ -42,7 +43,7 @@ def count_questions(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         store.write_json(work / DEVICE, "cpu")
         (work / GENERATE_LOG).write_text("")
 
-    monkeypatch.setattr(generating, "_predict", predict)
+    monkeypatch.setattr(parent, "predict", predict)
     monkeypatch.setattr(exchange, "_device", lambda: "cpu")
     monkeypatch.setattr(llamafactory, "versions", lambda: VERSIONS)
     return asked
@@ -187,7 +188,7 @@ def test_answers_of_other_versions_are_not_gone_on_with(
         (work / "half").touch()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(generating, "_predict", die)
+    monkeypatch.setattr(parent, "predict", die)
     for torch in ("3", "3", "3.1", "3.1"):
         monkeypatch.setattr(llamafactory, "versions", lambda torch=torch: {"torch": torch})
         with pytest.raises(KeyboardInterrupt):
@@ -223,7 +224,9 @@ def test_who_answers_is_said_and_recorded(
     assert other.versions == {**VERSIONS, "another": "7"}
     assert usual.settings == other.settings, "who answers is no part of what is asked"
     first, second = capsys.readouterr().err.splitlines()
-    assert first == "baseline: transformers answers (it is here, and can)"
+    assert first == (
+        "baseline: transformers answers (not vllm, it is not installed: make setup-vllm)"
+    )
     assert second == "baseline: another answers (generate.engine asks for it)"
     assert len(asked) == 2, "an engine's answers are not another's, in the cache either"
     assert answer(base, "third", engine="another").origin
@@ -244,7 +247,7 @@ def test_answers_of_two_engines_do_not_mix(
             store.write_rows(work / PREDICTIONS, [prediction("a", "One.")])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(generating, "_predict", die)
+    monkeypatch.setattr(parent, "predict", die)
     # nothing is answered after the first, something by another after the second
     for name in ("transformers", "another", "another", "auto"):
         with pytest.raises(KeyboardInterrupt):
