@@ -53,7 +53,7 @@ def adapter(base: Path, folder: Path, **more: Any) -> Path:
     for name, weights in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(weights, std=0.05)
-    model.save_pretrained(folder)
+    model.save_pretrained(str(folder))
     return folder
 
 
