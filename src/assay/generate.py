@@ -22,7 +22,7 @@ from annotated_types import Ge, Gt, Le
 from assay import dataset, llamafactory, model, placement, process, progress, resume, reuse, store
 from assay import engine as engines
 from assay.engine import AUTO
-from assay.engine.vllm import arguments
+from assay.engine.vllm import arguments, weights
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
 from assay.llamafactory.job import DEVICE, JOB, SECONDS, TRANSFORMERS, GenerateJob
@@ -32,7 +32,7 @@ from assay.text import flat
 
 # where answers are kept, and how many, changes none of them; who gives them is said apart
 _NO_QUESTION = ("cache", "cache_gb", "engine")
-UNFINISHED = store.Contents(identity=JOB, without=("data", PROGRESS))
+UNFINISHED = store.Contents(identity=JOB, without=("data", weights.FOLDER, PROGRESS))
 """What of `partial` a later try on another machine needs."""
 
 
