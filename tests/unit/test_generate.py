@@ -15,6 +15,7 @@ import pytest
 from assay import engine, llamafactory, progress, store
 from assay import generate as generating
 from assay.engine import parent
+from assay.engine.vllm.weights import FOLDER
 from assay.errors import MissingExtraError, SettingsError
 from assay.folder import GENERATE_LOG, LIKELIHOOD, PREDICTIONS, RESULTS, SAMPLES
 from assay.generate import GenerateSettings
@@ -271,3 +272,8 @@ def test_a_place_that_can_be_none_is_refused_before_anything_is_asked(
     with pytest.raises(SettingsError, match=r"generate\.cache = .*file is a file"):
         answer(write_model(tmp_path / "base"), "run", cache=str(tmp_path / "file"))
     assert asked == []
+
+
+def test_what_is_written_for_a_server_is_no_unfinished_work() -> None:
+    """It may be as large as the model, and the next try writes it anew."""
+    assert FOLDER in generating.UNFINISHED.without

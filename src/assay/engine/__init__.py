@@ -19,9 +19,9 @@ from assay.settings import check_names
 AUTO = "auto"
 # An engine by its name -> its module. `find` there returns the engine, or why it cannot do a job
 # or is not here. Where it has them, `unasked` says why it should not do a number of samples that
-# nobody asked it for ("": it should), and `versions` of which packages its answers depend on
-# beside LLaMA-Factory's; an engine's `note` is what has to be known of how it does the job. The
-# first that can answers; the last one always can.
+# nobody asked it for ("": it should), `missing` what it lacks on this machine, and `versions` of
+# which packages its answers depend on beside LLaMA-Factory's; an engine's `note` is what has to be
+# known of how it does the job. The first that can answers; the last one always can.
 ENGINES = {"vllm": "assay.engine.vllm", "transformers": "assay.engine.transformers"}
 
 
@@ -50,6 +50,13 @@ def check(name: str) -> None:
     check_names({name: None}, (AUTO, *ENGINES), "generate.engine")
 
 
+def check_here(name: str) -> None:
+    """Raise SettingsError where the engine of this name is not on this machine."""
+    missing = getattr(_module(name), "missing", str)() if name in ENGINES else ""
+    if missing:
+        raise _unable(name, missing)
+
+
 def choose(asked: str, job: GenerateJob, samples: int) -> Choice:
     """Return who answers `samples` of a job: whom the setting asks for, or of auto the first that
     can and that so many are worth. Raises SettingsError where who is asked for cannot."""
@@ -70,10 +77,7 @@ def find(job: GenerateJob) -> Engine:
     """Return the engine that the job names. Raises SettingsError where it cannot do it."""
     engine: Engine | str = _module(job.engine).find(job)
     if isinstance(engine, str):
-        raise SettingsError(
-            f"generate.engine = {job.engine} cannot answer here: {engine}",
-            "Set generate.engine: auto, or give it what it needs",
-        )
+        raise _unable(job.engine, engine)
     return engine
 
 
@@ -81,6 +85,13 @@ def versions(name: str) -> dict[str, str]:
     """Return the versions that an engine's answers depend on beside LLaMA-Factory's."""
     own = getattr(_module(name), "versions", dict)
     return dict(own())
+
+
+def _unable(name: str, why_not: str) -> SettingsError:
+    return SettingsError(
+        f"generate.engine = {name} cannot answer here: {why_not}",
+        "Set generate.engine: auto, or give it what it needs",
+    )
 
 
 def _why_not(name: str, job: GenerateJob, samples: int) -> str:

@@ -68,9 +68,12 @@ class Vllm:
 
 def find(job: GenerateJob) -> Vllm | str:
     """Return the engine, or why it cannot do the job."""
-    if not environment.python():
-        return "it is not installed: make setup-vllm"
-    return weights.unservable(job) or Vllm(job=job)
+    return missing() or weights.unservable(job) or Vllm(job=job)
+
+
+def missing() -> str:
+    """Return what it lacks on this machine, "" for nothing."""
+    return "" if environment.python() else "it is not installed: make setup-vllm"
 
 
 def unasked(job: GenerateJob, samples: int) -> str:

@@ -17,6 +17,8 @@ from assay.llamafactory.job import JOB, GenerateJob
 from assay.llamafactory.prompts import Coder
 
 BASE, TUNED = "base", "tuned"
+FOLDER = "vllm"
+"""In a stage's folder: what is written for the server, which may be as large as the model."""
 MOST_RANK = 512
 # how a LoRA's matrices begin without a part of the base in them
 _PLAIN_STARTS = ("gaussian", "eva", "orthogonal", "mica", "lora_ga", "true", "false", "none")
@@ -105,7 +107,7 @@ def _folder(place: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="assay-vllm-") as name:
             yield Path(name)
         return
-    folder = place / "vllm"
+    folder = place / FOLDER
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     yield folder  # the log stays where the server failed, and goes with the rest where not
