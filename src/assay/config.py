@@ -219,6 +219,9 @@ def _check_consistent(config: Config) -> None:
     for name in MODELS:
         for model in served.served(getattr(config, name)):
             served.check_settings(model, config.generate, name)
+    taken = {each for each in (config.model, config.baseline) if isinstance(each, str)}
+    weights = bool(config.finetune or taken - {"", NO_BASELINE})
+    served.check_engine(config.generate.engine, weights=weights)
     if config.gate:
         check_policy(config.gate)
         if config.baseline == NO_BASELINE:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 Role = Literal["system", "user", "assistant", "function_call", "observation"]
 Side = Literal["baseline", "candidate"]
@@ -27,8 +27,18 @@ Direction = Literal["higher", "lower", "neither", "unknown"]
 Kind = Literal["mean", "rate", "total"]
 Group = Literal["judge", "pairwise", "task", "similarity", "own", "likelihood", "diagnostic"]
 SIDES: tuple[Side, Side] = ("baseline", "candidate")
-NO_ANSWER = "no_answer_"
 THOUGHT_UNENDED: Literal["thought_unended"] = "thought_unended"
+Failure = Literal[
+    "empty_prompt",
+    "prompt_too_long",
+    "out_of_memory",
+    "not_finite",
+    "answer_filtered",  # these by an endpoint
+    "answer_refused",
+    "no_answer",
+]
+FAILURES: tuple[Failure, ...] = get_args(Failure)
+UNANSWERED = (THOUGHT_UNENDED, *FAILURES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +72,9 @@ class Prediction:
 
     `output` is the answer alone, the `thought` before it apart. Of a function call it is the JSON
     of name and arguments that the template reads in what was `written`. `unanswered` is the cause
-    where there is no answer to score: thought_unended, or no_answer_CAUSE where an endpoint gave
-    none (see `is_unanswered`). `wanted` is the target in the same form,
-    None where that is the sample's own text.
+    where there is no answer to score: thought_unended, or one of FAILURES, where the model could
+    not be asked, said no numbers, or answered nothing behind its endpoint. `wanted` is the target
+    in the same form, None where that is the sample's own text.
     """
 
     id: str
@@ -75,13 +85,8 @@ class Prediction:
     prompt_truncated: bool = False
     thought: str = ""
     written: str = ""
-    unanswered: str = ""
+    unanswered: Literal["", "thought_unended"] | Failure = ""
     wanted: str | None = None
-
-
-def is_unanswered(cause: str) -> bool:
-    """Whether the `cause` of a missing score is that there is no answer to score."""
-    return cause == THOUGHT_UNENDED or cause.startswith(NO_ANSWER)
 
 
 def as_wanted(sample: Sample, prediction: Prediction) -> Sample:

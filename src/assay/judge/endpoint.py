@@ -160,7 +160,8 @@ class Endpoint:
         if cause_of(refused) in (CONTENT_FILTER, OVERFLOW, UNPARSED, TRUNCATED):
             return None
         met = tried.joined(self.dialect)
-        asked = " ".join(" ".join(turn["content"] for turn in body["messages"][1:]).split())
+        turns = [turn["content"] for turn in body["messages"] if turn["role"] != "system"]
+        asked = " ".join(" ".join(turns).split())
         own = replace(refused, text=unquoted(refused.text, asked))
         return met if met != tried else tried.without(own, body)
 

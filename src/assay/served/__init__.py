@@ -1,7 +1,7 @@
 """A model under test behind an OpenAI-compatible endpoint: asked as a judge is, by its client."""
 
 from assay.judge.access import MODEL_VARIABLES
-from assay.served.client import check_settings, in_pods, variables
+from assay.served.client import check_engine, check_settings, in_pods, variables
 from assay.served.parity import compare
 from assay.served.preflight import check
 from assay.served.settings import Named, ServedModel, read, served, text
@@ -13,6 +13,7 @@ __all__ = [
     "Named",
     "ServedModel",
     "check",
+    "check_engine",
     "check_settings",
     "compare",
     "generate",

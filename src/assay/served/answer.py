@@ -6,14 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from assay.judge.causes import CONTENT_FILTER, OVERFLOW
 from assay.judge.outcome import ELSEWHERE, THOUGHTS, CallError, Reply, is_cut, reply_in, text_of
 from assay.judge.refusal import Hide
 from assay.llamafactory.answer import canonical
-from assay.records import NO_ANSWER, THOUGHT_UNENDED, Prediction, Sample
+from assay.records import THOUGHT_UNENDED, Failure, Prediction, Sample
 from assay.served.chat import wanted
 
 # what servers leave in the text of a model that thinks, where they do not take it apart
 _OPENING, _CLOSING = "<think>", "</think>"
+_FAILURES: Mapping[str, Failure] = {
+    OVERFLOW: "prompt_too_long",
+    CONTENT_FILTER: "answer_filtered",
+    "refused": "answer_refused",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +71,14 @@ def prediction(sample: Sample, answer: ModelReply) -> Prediction:
 
 
 def unanswered(sample: Sample, error: CallError) -> Prediction:
-    """Return the row of a sample that got no answer, with the cause."""
+    """Return the row of a sample that got no answer."""
     return Prediction(
         id=sample.id,
         output="",
         finish="stop",
         prompt_tokens=0,
         output_tokens=0,
-        unanswered=f"{NO_ANSWER}{error.cause}",
+        unanswered=_FAILURES.get(error.cause, "no_answer"),
         wanted=wanted(sample),
     )
 

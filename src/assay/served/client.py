@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from assay.engine import AUTO
+from assay.engine.endpoint import NAME
 from assay.errors import SettingsError
 from assay.generate import GenerateSettings
 from assay.judge import JudgeSettings, check_access, learned
@@ -94,6 +96,20 @@ def check_settings(served: ServedModel, decoding: GenerateSettings, where: str) 
                 f"generate.{name} is no parameter that every endpoint takes, and {where} is one",
                 f"Set it to {usual:g}, and give the endpoint's own parameter in {where}.extra_body",
             )
+
+
+def check_engine(asked: str, *, weights: bool) -> None:
+    """Raise SettingsError where generate.engine does not fit whether a run has `weights`."""
+    if asked == NAME and weights:
+        raise SettingsError(
+            f"generate.engine is {NAME}, and this run also has a model of weights",
+            "Set generate.engine: auto. Each model behind an endpoint is asked there all the same",
+        )
+    if asked not in (AUTO, NAME) and not weights:
+        raise SettingsError(
+            f"generate.engine is {asked}, and no model of this run has weights",
+            f"Set generate.engine: {NAME}, or auto",
+        )
 
 
 def variables(served: ServedModel) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay import store
-from assay.records import NO_ANSWER, Prediction, Sample, Served
+from assay.records import Prediction, Sample, Served
 from assay.served.cut import silently_cut
 from assay.served.settings import ServedModel
 
@@ -19,9 +19,11 @@ MOST_NAMED = 20
 @dataclass(frozen=True, kw_only=True)
 class AskedRow:
     """One sample's answer and what it took: so many `attempts`, and tokens over all of them,
-    `estimated` where the endpoint counted none. `detail` says why there is no answer; `sent` is the
-    size of the prompt in bytes; `again` says that the sample was asked a second time, only to see
-    whether the answer is the same."""
+    `estimated` where the endpoint counted none. `dropped` is what the endpoint
+    had refused of what was asked for. `failed` is the cause why there is no answer, ""
+    where there is one, and `detail` what was said of it; `sent` is the size of the prompt in bytes;
+    `again` says that the sample was asked a second time, only to see whether the answer is the
+    same."""
 
     prediction: Prediction
     attempts: int
@@ -29,25 +31,22 @@ class AskedRow:
     output_tokens: int
     estimated: bool
     sent: int
+    dropped: Sequence[str] = ()
+    failed: str = ""
     detail: str = ""
     again: bool = False
 
-    @property
-    def failed(self) -> str:
-        """The cause why the endpoint gave no answer, "" where it gave one."""
-        cause = self.prediction.unanswered
-        return cause.removeprefix(NO_ANSWER) if cause.startswith(NO_ANSWER) else ""
-
 
 @dataclass(frozen=True, kw_only=True)
-class Answered:
+class AskedLog:
     """What a log holds: the last row of each sample, the same of those asked again, and all that
-    was paid for, over every row."""
+    was paid for, and `dropped`, over every row."""
 
     rows: dict[str, AskedRow]
     again: dict[str, AskedRow]
     paid: Sequence[int]
     estimated: bool
+    dropped: Sequence[str]
 
     @property
     def failed(self) -> Counter[str]:
@@ -55,20 +54,22 @@ class Answered:
         return Counter(row.failed for row in self.rows.values() if row.failed)
 
 
-def read(path: Path) -> Answered:
+def read(path: Path) -> AskedLog:
     """Return what the log at `path` holds, nothing where there is none."""
     rows: dict[str, AskedRow] = {}
     again: dict[str, AskedRow] = {}
     paid, estimated = [0, 0, 0], False
+    dropped: set[str] = set()
     for row in store.read_rows(path, AskedRow) if path.is_file() else ():
         (again if row.again else rows)[row.prediction.id] = row
         taken = (row.attempts, row.prompt_tokens, row.output_tokens)
         paid = [before + more for before, more in zip(paid, taken, strict=True)]
         estimated |= row.estimated
-    return Answered(rows=rows, again=again, paid=paid, estimated=estimated)
+        dropped.update(row.dropped)
+    return AskedLog(rows=rows, again=again, paid=paid, estimated=estimated, dropped=sorted(dropped))
 
 
-def cut_prompts(samples: Iterable[Sample], answered: Answered) -> list[str]:
+def cut_prompts(samples: Iterable[Sample], answered: AskedLog) -> list[str]:
     """Return the ids of the samples whose prompt the endpoint seems to have cut without a word."""
     rows = [answered.rows[sample.id] for sample in samples]
     sizes = [(row.sent, row.prediction.prompt_tokens) for row in rows]
@@ -76,15 +77,13 @@ def cut_prompts(samples: Iterable[Sample], answered: Answered) -> list[str]:
     return [row.prediction.id for row, flag in zip(rows, flags, strict=True) if flag]
 
 
-def sum_up(
-    model: ServedModel, answered: Answered, dropped: Sequence[str], cut: Sequence[str]
-) -> Served:
+def sum_up(model: ServedModel, answered: AskedLog, cut: Sequence[str]) -> Served:
     """Return how the endpoint answered."""
     requests, prompt, output = answered.paid
     same = sum(_same(row, answered.rows[id_]) for id_, row in answered.again.items())
     return Served(
         endpoint=model.endpoint.rstrip("/"),
-        dropped=tuple(dropped),
+        dropped=tuple(answered.dropped),
         failed=dict(sorted(answered.failed.items())),
         requests=requests,
         prompt_tokens=prompt,

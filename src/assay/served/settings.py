@@ -23,8 +23,7 @@ class ServedModel:
     `api_key_env`; "" says that the endpoint needs none. `headers`, `query`, `extra_body`, `stream`,
     `ca_file`, `concurrency`, both limits a minute, `timeout_s`, `retries`, `max_wait_s` and
     `outage_s` are as of a judge. `price` says what a million tokens cost. `repeat_sample` has so
-    many samples answered twice, to see whether the same prompt gets the same answer. The stage
-    fails where more than the share `max_failed` of the samples gets no answer.
+    many samples answered twice, to see whether the same prompt gets the same answer.
     """
 
     endpoint: Annotated[str, MinLen(1)]
@@ -44,7 +43,6 @@ class ServedModel:
     outage_s: Annotated[float, Ge(0), Le(WEEK_S)] = 1800.0
     price: Price | None = None
     repeat_sample: Annotated[int, Ge(0)] = 5
-    max_failed: Annotated[float, Ge(0), Le(1)] = 0.1
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  a misspelt setting is refused
 

@@ -35,9 +35,9 @@ async def answer_all(
     side: str,
     where: str,
     listen: progress.Listener,
-) -> list[str]:
-    """Append the answers that `log` lacks, and then those of the samples that are asked again, and
-    return what the endpoint refused of what was asked for. Raises StageError."""
+) -> None:
+    """Append the answers that `log` lacks, and then those of the samples that are asked again.
+    Raises StageError."""
     before = read(log).rows
     done = {id_ for id_, row in before.items() if not row.failed}
     with progress.track(
@@ -48,21 +48,21 @@ async def answer_all(
         async with Caller(endpoint, tell=telling(tracker.wait, where)) as caller:
             with store.appending(log) as file:
                 todo = [row for row in rows if row.id not in done]
-                await _ask_all(caller, todo, file, model, where, tracker)
+                hopeless = settings.max_unanswered < 1
+                await _ask_all(caller, todo, file, model, where, tracker, hopeless=hopeless)
                 await _ask_again(caller, rows, log, file, model)
-        return list(endpoint.dropped)
 
 
 async def ask(caller: Caller, sample: Sample, *, again: bool = False) -> AskedRow:
     """Return what comes of one sample."""
     bill, messages, beside = Bill(), chat.messages(sample), chat.tools(sample)
-    detail = ""
+    failed, detail = "", ""
     try:
         reply = await caller.reply(messages, beside, bill)
         assert isinstance(reply, ModelReply)  # noqa: S101  what this endpoint reads
         given = prediction(sample, reply)
     except CallError as error:
-        given, detail = unanswered(sample, error), str(error)
+        given, failed, detail = unanswered(sample, error), error.cause, str(error)
     return AskedRow(
         prediction=given,
         attempts=bill.attempts,
@@ -70,6 +70,8 @@ async def ask(caller: Caller, sample: Sample, *, again: bool = False) -> AskedRo
         output_tokens=bill.output_tokens,
         estimated=bill.estimated,
         sent=chat.size(messages, beside),
+        dropped=caller.endpoint.dropped,
+        failed=failed,
         detail=detail,
         again=again,
     )
@@ -82,25 +84,28 @@ async def _ask_all(
     model: ServedModel,
     where: str,
     tracker: Tracker,
+    *,
+    hopeless: bool,
 ) -> None:
-    left, causes, given = iter(todo), Counter[str](), 0
+    left, causes, given, waiting = iter(todo), Counter[str](), 0, ""
 
     async def work() -> None:
-        nonlocal given
+        nonlocal given, waiting
         for sample in left:
             row = await ask(caller, sample)
             if caller.ended and row.failed:
+                waiting = sample.id
                 return  # not by its own fault
             store.append(file, row)
             given += 1
             causes.update([row.failed] if row.failed else [])
             tracker.advance(1, note=_note(causes))
-            if given == causes.total() == HOPELESS and model.max_failed < 1:
+            if given == causes.total() == HOPELESS and hopeless:
                 raise _hopeless(caller, model, where, row)
 
     await _side_by_side(caller, work)
     if caller.ended:
-        raise _given_up(model, where, caller.ended)
+        raise _given_up(model, where, caller.ended, waiting)
 
 
 async def _ask_again(
@@ -150,10 +155,11 @@ def _hopeless(caller: Caller, model: ServedModel, where: str, last: AskedRow) ->
     )
 
 
-def _given_up(model: ServedModel, where: str, ended: CallError) -> StageError:
+def _given_up(model: ServedModel, where: str, ended: CallError, waiting: str) -> StageError:
     bound = "max_wait_s" if ended.cause == LIMITED else "outage_s"
     return StageError(
-        f"{model} answers no more: {ended.cause}: {told(str(ended), where)}",
+        f"{model} answers no more, such as to id={waiting}: {ended.cause}: "
+        f"{told(str(ended), where)}",
         f"Run the same command again once it does: only what is missing is asked. Or raise "
         f"{where}.{bound}",
     )

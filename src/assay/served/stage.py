@@ -19,21 +19,21 @@ from pathlib import Path
 from typing import Any
 
 from assay import dataset, placement, progress, resume, store
+from assay.engine.endpoint import NAME as ENGINE
 from assay.errors import StageError
 from assay.folder import GENERATION, LIKELIHOOD, PREDICTIONS, RESULTS
 from assay.generate import GenerateSettings
 from assay.llamafactory.job import JOB, GenerateJob
 from assay.records import Generation, Likelihood, Prediction, Sample
-from assay.served.client import check_settings
-from assay.served.log import LOG, Answered, cut_prompts, read, sum_up
+from assay.served.client import asked_as, check_settings
+from assay.served.log import LOG, AskedLog, cut_prompts, read, sum_up
 from assay.served.settings import ServedModel
 from assay.served.sitting import answer_all
+from assay.served.wording import remedy, told
 
-ENGINE = "endpoint"
 NO_LIKELIHOOD = "no_weights"
 _DECODING = ("max_new_tokens", "do_sample", "temperature", "top_p", "seed", "evaluate_loss")
 _ASKED = ("endpoint", "name", "query", "extra_body")
-_DROPPED = "dropped.json"
 
 
 def generate(
@@ -49,8 +49,9 @@ def generate(
     """Answer the samples in a JSONL file with a served model, as generate.generate does with
     weights; `where` is the setting that names the model.
 
-    Raises InputError for what was not to work, and StageError where more than model.max_failed of
-    the samples got no answer, or the endpoint was waited for in vain: what is done is kept.
+    Raises InputError for what was not to work, and StageError where more than
+    generate.max_unanswered of the samples got no answer, or the endpoint was waited for in vain:
+    what is done is kept.
     """
     check_settings(model, settings, where)
     rows = list(store.read_rows(samples, Sample))
@@ -59,10 +60,9 @@ def generate(
         return done
     work, started = out / "partial", time.monotonic()
     resume.take_up(work / JOB, job)
-    dropped = asyncio.run(answer_all(model, settings, rows, work / LOG, side, where, listen))
-    store.write_json(work / _DROPPED, dropped)
+    asyncio.run(answer_all(model, settings, rows, work / LOG, side, where, listen))
     answered = read(work / LOG)
-    _check_failed(model, answered, len(rows))
+    _check_failed(model, answered, len(rows), settings, where)
     return _finish(work, out, job, model, rows, answered, time.monotonic() - started)
 
 
@@ -93,17 +93,21 @@ def _finished(out: Path, job: GenerateJob) -> Generation | None:
     return done if same else None
 
 
-def _check_failed(model: ServedModel, answered: Answered, total: int) -> None:
+def _check_failed(
+    model: ServedModel, answered: AskedLog, total: int, settings: GenerateSettings, where: str
+) -> None:
     failed = answered.failed
-    if failed.total() <= model.max_failed * total:
+    if failed.total() <= settings.max_unanswered * total:
         return
-    first = next(row for row in answered.rows.values() if row.failed)
+    [(cause, _)] = failed.most_common(1)
+    first = next(row for row in answered.rows.values() if row.failed == cause)
+    what = remedy(asked_as(model, settings), where, cause, first.detail)
     causes = ", ".join(f"{count} {cause}" for cause, count in sorted(failed.items()))
     raise StageError(
         f"{model} gave no answer to {failed.total()} of {total} samples ({causes}), such as "
-        f"id={first.prediction.id}: {first.failed}: {first.detail}",
-        "Correct the cause and run the same command again: only these are asked again, all others "
-        "are kept",
+        f"id={first.prediction.id}: {cause}: {told(first.detail, where)}, and "
+        f"generate.max_unanswered is {settings.max_unanswered:g}",
+        f"{what}. What was answered is kept: the same again asks only the rest",
     )
 
 
@@ -113,7 +117,7 @@ def _finish(
     job: GenerateJob,
     model: ServedModel,
     rows: Sequence[Sample],
-    answered: Answered,
+    answered: AskedLog,
     seconds: float,
 ) -> Generation:
     cut = cut_prompts(rows, answered)
@@ -137,14 +141,14 @@ def _finish(
         runner=placement.runner(),
         finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         engine=ENGINE,
-        served=sum_up(model, answered, store.read_json(work / _DROPPED), cut),
+        served=sum_up(model, answered, cut),
     )
     store.write_json(out / GENERATION, generation)
     shutil.rmtree(work)
     return generation
 
 
-def _row(answered: Answered, id_: str, cut: Sequence[str]) -> Prediction:
+def _row(answered: AskedLog, id_: str, cut: Sequence[str]) -> Prediction:
     prediction = answered.rows[id_].prediction
     return replace(prediction, prompt_truncated=True) if id_ in cut else prediction
 

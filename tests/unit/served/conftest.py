@@ -20,7 +20,7 @@ def sample(id: str, question: str = "", target: str = "4") -> Sample:  # noqa: A
 
 def model_at(url: str, **changed: Any) -> ServedModel:
     """Return a model that is asked once for each sample, and not waited for where it is away."""
-    usual: dict[str, Any] = {"repeat_sample": 0, "outage_s": 0.0, "max_failed": 1.0}
+    usual: dict[str, Any] = {"repeat_sample": 0, "outage_s": 0.0}
     return ServedModel(endpoint=url, name="fake", **{**usual, **changed})
 
 
@@ -30,6 +30,11 @@ def answered(
     """Return what the stage made of `rows`, by id."""
     samples = folder / "dataset.jsonl"
     store.write_rows(samples, rows)
-    done = generate(model, samples, folder / "candidate", GenerateSettings(**decoding))
+    done = generate(
+        model,
+        samples,
+        folder / "candidate",
+        GenerateSettings(**{"max_unanswered": 1.0, **decoding}),
+    )
     found = store.read_rows(folder / "candidate" / PREDICTIONS, Prediction)
     return done, {row.id: row for row in found}

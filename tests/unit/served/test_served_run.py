@@ -62,7 +62,7 @@ def test_two_endpoints_are_compared_from_a_yaml(tmp_path: Path) -> None:
     rows = {row["name"]: row for row in report["summary"]}
     assert rows["eval_loss"]["candidate"]["value"] is None
     assert rows["eval_loss"]["candidate"]["unscored"] == {"no_weights": 12}
-    assert rows["exact-match"]["baseline"]["unscored"] == {"no_answer_context_overflow": 1}
+    assert rows["exact-match"]["baseline"]["unscored"] == {"prompt_too_long": 1}
     assert rows["empty"]["baseline"]["value"] == 0  # a failed row is no empty answer
     assert rows["exact-match"]["candidate"]["value"] == 100
     assert report["parity"] is None
