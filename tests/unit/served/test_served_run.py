@@ -135,6 +135,34 @@ def test_a_model_that_is_none_is_refused_by_name(model: Any, message: str, tmp_p
     assert message in str(told.value)
 
 
+ENDPOINT = served("http://h/v1")
+
+
+@pytest.mark.parametrize(
+    ("engine", "models", "message"),
+    [
+        ("auto", {"model": ENDPOINT}, ""),
+        ("endpoint", {"model": ENDPOINT}, ""),
+        ("endpoint", {"model": ENDPOINT, "baseline": ENDPOINT}, ""),
+        ("endpoint", {"model": ENDPOINT, "baseline": "none"}, ""),
+        ("vllm", {"model": ENDPOINT, "baseline": "org/base"}, ""),
+        ("vllm", {"model": ENDPOINT}, "engine is vllm, and no model of this run has weights"),
+        ("endpoint", {"model": ENDPOINT, "baseline": "org/base"}, "also has a model of weights"),
+        ("endpoint", {"model": "org/tuned"}, "also has a model of weights"),
+        ("endpoints", {"model": ENDPOINT}, "endpoint"),
+    ],
+)
+def test_the_engine_of_a_model_behind_an_endpoint_is_endpoint(
+    engine: str, models: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    values = {**asked(tmp_path, ENDPOINT), **models, "generate": {"engine": engine}}
+    if not message:
+        config.parse(values)
+        return
+    with pytest.raises(SettingsError, match=message):
+        preflight.check_settings(config.parse(values))
+
+
 def test_a_repetition_penalty_is_no_parameter_of_every_endpoint(tmp_path: Path) -> None:
     values = asked(tmp_path, served("http://h/v1"), generate={"repetition_penalty": 1.1})
     with pytest.raises(SettingsError, match=r"generate.repetition_penalty.*model.extra_body"):
