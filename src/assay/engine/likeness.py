@@ -20,6 +20,7 @@ from assay.records import Likeness, Prediction, Sample
 
 ANSWERS = "answers.jsonl"
 PENALTIES = (1.02, 1.05, 1.1, 1.15, 1.2, 1.3)  # what models' own generation_config.json have
+_TORN = "\ufffd"  # what is left of a character in whose middle an answer was cut
 _AT_ONCE = 64  # tokens of an answer, as each has a number for every word of the vocabulary
 
 
@@ -41,7 +42,8 @@ def likeness(model: Any, coding: Coder, sample: Sample, answer: Prediction) -> L
     import torch
 
     prompt, _ = pair(sample, coding.reading)
-    written = coding.reading.tokenizer.encode(answer.output, add_special_tokens=False)
+    text = answer.output.rstrip(_TORN)
+    written = coding.reading.tokenizer.encode(text, add_special_tokens=False)
     ended = answer.finish == "stop"
     ids = torch.tensor([[*prompt, *written, *coding.ends[:ended]]], device=model.device)
     with torch.inference_mode():
