@@ -50,15 +50,18 @@ def renewed(work: Work, seconds: float) -> Iterator[float]:
     if not seconds:
         yield 0.0
         return
-    uri, stop = place(work), threading.Event()
+    uri, stop, written = place(work), threading.Event(), threading.Event()
 
     def renew() -> None:
         while not stop.wait(seconds / SHARES):
-            _write(uri)
+            if not _write(uri):
+                written.set()
 
     with store.relied_on(False):  # a Job is not kept waiting for it
         problem = _write(uri)
-    if problem:
+    if not problem:
+        written.set()
+    else:
         print(
             flat(f"{work.stage}: its Job would work on without a launcher: {problem}"), flush=True
         )
@@ -68,9 +71,10 @@ def renewed(work: Work, seconds: float) -> Iterator[float]:
         yield 0.0 if problem else seconds
     finally:
         stop.set()
-        if not problem and sys.exc_info()[0] is not KeyboardInterrupt:  # for which time is short
+        if sys.exc_info()[0] is not KeyboardInterrupt:  # for which time is short
             renewing.join(JOIN_SECONDS)
-            _remove(uri)
+            if written.is_set():  # perhaps later than at first: the store was away, and is back
+                _remove(uri)
 
 
 def _write(uri: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from assay import store
+from assay.errors import StoreError
 from assay.queues import Work
 from assay.records import Generation, ModelManifest
 from assay.volcano import lease, published
@@ -86,6 +87,27 @@ def test_without_a_store_for_it_there_is_no_lease(
     with lease.renewed(work(bucket), 0.0) as seconds:
         assert seconds == 0.0
     assert not store.exists(lease.place(work(bucket)))
+
+
+def test_a_lease_that_the_store_takes_later_is_removed_too(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is away when a launcher begins, which goes on with the Job of the one before."""
+    asked, publish, away = work(bucket), store.publish, [True]
+
+    def or_refuse(*given: Any) -> object:
+        if away.pop() if away else False:
+            raise StoreError("the store is away", "Wait")
+        return publish(*given)
+
+    monkeypatch.setattr(store, "publish", or_refuse)
+    with lease.renewed(asked, 0.5) as seconds:
+        assert seconds == 0.0
+        end = time.monotonic() + 30
+        while not store.exists(lease.place(asked)) and time.monotonic() < end:
+            time.sleep(0.01)
+        assert store.exists(lease.place(asked))
+    assert not store.exists(lease.place(asked))
 
 
 def test_a_worker_that_nobody_follows_is_told(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
