@@ -17,6 +17,7 @@ from tests.cluster.kube import Object, Space
 
 BETWEEN_SECONDS = (3.0, 9.0)
 AWAY_SECONDS = (4.0, 25.0)
+KILLS = ("launcher", "drain", "worker", "worker", "judging", "judging", "process")
 CHILDREN = (b"tests.chaos.training", b"tests.chaos.answering")
 
 
@@ -34,14 +35,11 @@ class Faults:
         """Go on until a time by time.monotonic."""
         while time.monotonic() < end:
             time.sleep(self.choice.uniform(*BETWEEN_SECONDS))
-            kind = self.choice.choice((*self._kinds(), *self._kinds()[:2], *self.gates))
+            kind = self.choice.choice((*KILLS, *self.gates))
             done = self._outage(kind) if kind in self.gates else self._kill(kind)
             if done:
                 self.did.append((time.time(), done))
                 print(f"{time.strftime('%H:%M:%S')} {done}", flush=True)
-
-    def _kinds(self) -> tuple[str, ...]:
-        return ("launcher", "worker", "drain", "judging", "process")
 
     def _outage(self, name: str) -> str:
         seconds, silent = self.choice.uniform(*AWAY_SECONDS), self.choice.random() < 0.3
@@ -75,7 +73,7 @@ class Faults:
 
     def _kill_process(self) -> str:
         """Kill what stands in for the model, as the kernel does where memory is short."""
-        found = sorted(_children())
+        found = sorted(_children([life.tasks.folder for life in self.lives]))
         if not found:
             return ""
         with suppress(ProcessLookupError):
@@ -83,11 +81,14 @@ class Faults:
         return "process: a worker's child is killed"
 
 
-def _children() -> list[int]:
+def _children(folders: list[Path]) -> list[int]:
+    """Return the processes that stand in for a model, and write to one of the folders."""
     pids = []
     for path in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if any(name in (path / "cmdline").read_bytes() for name in CHILDREN):
+            given, around = (path / "cmdline").read_bytes(), (path / "environ").read_bytes()
+            ours = any(f"{folder}/".encode() in around for folder in folders)
+            if ours and any(name in given for name in CHILDREN):
                 pids.append(int(path.name))
     return pids
 

@@ -63,7 +63,7 @@ class Life:
             phase = self.run.phase(self.pod(stage))
             if not phase:
                 self._make(stage)
-            if phase in ("Succeeded", "Failed"):
+            if phase in ("Succeeded", "Failed") and not self.run.is_going(self.pod(stage)):
                 self.keep_log(self.pod(stage))
                 return phase == "Succeeded"
             time.sleep(LOOK_SECONDS)
@@ -79,7 +79,8 @@ class Life:
         self.run.launch(work, pod, **self.tasks.worker(stage), **self.settings)
 
     def _remove(self, stage: str) -> None:
-        self.run.space.cluster.run("delete", "pod", self.pod(stage), "-n", self.run.space.name)
+        command = ("delete", "pod", self.pod(stage), "-n", self.run.space.name)
+        self.run.space.cluster.run(*command, "--ignore-not-found")
 
 
 def _cause(log: str) -> str:

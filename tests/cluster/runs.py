@@ -85,8 +85,16 @@ class Run:
 
     def phase(self, pod: str = "launcher") -> str:
         """Return the phase of a launcher's pod, "" where there is none."""
-        phases = {one["metadata"]["name"]: one["status"]["phase"] for one in self.space.pods()}
-        return str(phases.get(pod, ""))
+        found = self._found(pod)
+        return str(found["status"]["phase"]) if found else ""
+
+    def is_going(self, pod: str) -> bool:
+        """Return whether a pod is gone, or is being deleted."""
+        found = self._found(pod)
+        return found is None or "deletionTimestamp" in found["metadata"]
+
+    def _found(self, pod: str) -> Object | None:
+        return next((one for one in self.space.pods() if one["metadata"]["name"] == pod), None)
 
     def end(self) -> None:
         """Delete the Workflow, as KFP does some time after its run."""

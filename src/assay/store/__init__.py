@@ -35,7 +35,15 @@ from assay.store.folders import INDEX
 from assay.store.lock import held
 from assay.store.mirror import Mirror, mirrored
 from assay.store.newest import newest
-from assay.store.outage import StoreSettings, Wait, relied_on, telling, waited, waiting
+from assay.store.outage import (
+    StoreSettings,
+    Wait,
+    impatient,
+    relied_on,
+    telling,
+    waited,
+    waiting,
+)
 from assay.store.s3 import locate
 from assay.store.used import mark_used, remove, stored
 
@@ -59,6 +67,7 @@ __all__ = [
     "fetched",
     "hash_rows",
     "held",
+    "impatient",
     "is_remote",
     "kept",
     "listed",

@@ -28,7 +28,7 @@ from assay.text import flat
 
 LEASE = "ASSAY_LEASE_S"  # how long a worker works without a launcher, seconds; 0: for ever
 SHARES = 10  # a lease is renewed, and looked at, so many times in its term
-JOIN_SECONDS = 5.0
+JOIN_SECONDS = 300.0  # a request that gets no answer takes so long
 _LOST = signal.SIGUSR1
 
 
@@ -54,8 +54,9 @@ def renewed(work: Work, seconds: float) -> Iterator[float]:
 
     def renew() -> None:
         while not stop.wait(seconds / SHARES):
-            if not _write(uri):
-                written.set()
+            with store.impatient():  # or one that waits for the store would come after the removal
+                if not _write(uri):
+                    written.set()
 
     with store.relied_on(False):  # a Job is not kept waiting for it
         problem = _write(uri)
