@@ -26,7 +26,8 @@ from assay.model import Model
 from assay.records import Generation, Likelihood, ModelManifest, Prediction, Sample
 
 _KEEPING = ("cache", "cache_gb")  # where answers are kept, and how many, changes none of them
-UNFINISHED = store.Contents(identity=JOB, without=("data", PROGRESS))
+IDENTITY = "identity.json"
+UNFINISHED = store.Contents(identity=IDENTITY, without=("data", PROGRESS, JOB))
 """What of `partial` a later try on another machine needs."""
 
 
@@ -119,8 +120,9 @@ def generate(
         return done
     job = _versioned(job)
     entry = reuse.find(settings.cache, resolved, job)
-    work = out / "partial"
-    resume.take_up(work / JOB, job)
+    work = work_folder(out)
+    resume.take_up(work / IDENTITY, _identity(job))
+    store.write_json(work / JOB, job)
     (work / PROGRESS).unlink(missing_ok=True)
     dataset.to_llamafactory(rows, work / "data", "eval")
     _predict(samples, work, side, settings, listen)
@@ -128,6 +130,16 @@ def generate(
     if entry:
         reuse.keep(entry, out, done, place or str(out.resolve()), side, settings.cache_gb)
     return done
+
+
+def work_folder(out: Path) -> Path:
+    """Return where the answers come in that go to `out` when they are complete."""
+    return out / "partial"
+
+
+def _identity(job: GenerateJob) -> GenerateJob:
+    """Return the job as any machine would have it: one may keep its copies elsewhere."""
+    return replace(job, base=store.in_cache(job.base), adapter=store.in_cache(job.adapter))
 
 
 def take(

@@ -12,7 +12,7 @@ from assay.store.artifacts import (
     size,
     version,
 )
-from assay.store.cache import cache_folder, cached
+from assay.store.cache import cache_folder, cached, in_cache
 from assay.store.deliver import deliver
 from assay.store.files import (
     WEIGHT_SUFFIXES,
@@ -68,6 +68,7 @@ __all__ = [
     "hash_rows",
     "held",
     "impatient",
+    "in_cache",
     "is_remote",
     "kept",
     "listed",
