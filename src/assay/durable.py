@@ -119,4 +119,5 @@ def _fill(out: Path, uri: str) -> None:
 def forget(uri: str) -> None:
     """Remove the unfinished work beside `uri`, whose result is whole: a try that was killed after
     it had sent it leaves its work behind."""
-    store.Area(Path(), area_of(uri), store.Contents()).remove()
+    with tempfile.TemporaryDirectory(prefix="assay-") as nothing:
+        store.Area(Path(nothing), area_of(uri), store.Contents()).remove()
