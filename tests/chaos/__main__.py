@@ -56,7 +56,8 @@ class Chaos:
         name = f"run-{len(self.lives)}"
         place = self.folder / name
         place.mkdir()
-        tasks = Tasks(root=f"{kube.STORE}/{self.space.name}/{name}", folder=place)
+        root = f"{kube.STORE}/{self.space.name}/{name}"
+        tasks = Tasks(root=root, folder=place, timeout_s=10.0)
         tasks.publish(samples=30)
         api = {
             "KUBERNETES_SERVICE_HOST": places.address(),

@@ -16,7 +16,7 @@ GIVEN = "JUDGING"
 
 def main(given: dict[str, Any]) -> None:
     """Judge the predictions in the store."""
-    with task.running(given["store"]) as listen, tempfile.TemporaryDirectory() as temporary:
+    with task.running() as listen, tempfile.TemporaryDirectory() as temporary:
         here = Path(temporary)
         samples, predictions = (
             store.fetch(given[name], here) for name in ("samples", "predictions")

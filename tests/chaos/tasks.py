@@ -22,14 +22,14 @@ KEY = "ASSAY_JUDGE_API_KEY"
 @dataclass(frozen=True, kw_only=True)
 class Tasks:
     """The tasks of a run whose artifacts go under `root`, in a store; `folder` is one of the node's
-    that the stand-ins may write to."""
+    that the stand-ins may write to. `timeout_s` is how long a request to the judge waits."""
 
     root: str
     folder: Path
     steps: int = 40
     every: int = 5
     step_seconds: float = 0.4
-    settings: Any = None
+    timeout_s: float = 60.0
 
     @property
     def tuning(self) -> Work:
@@ -45,7 +45,6 @@ class Tasks:
             samples=f"{self.root}/samples",
             outputs=outputs,
             arguments={"settings": settings},
-            store=self.settings or {},
         )
 
     @property
@@ -58,18 +57,16 @@ class Tasks:
             samples=f"{self.root}/samples",
             outputs={"predictions": f"{self.root}/predictions"},
             arguments={**asked, "base_model": f"{self.root}/base"},
-            store=self.settings or {},
         )
 
     def judging(self, endpoint: str) -> Object:
         """What tests.chaos.judging is told."""
         asked = {"endpoint": endpoint, "model": "fake", "api_key_env": KEY, "self_test": False}
         return {
-            "judge": {**asked, "flip_sample": 0, "concurrency": 2, "timeout_s": 10.0},
+            "judge": {**asked, "flip_sample": 0, "concurrency": 2, "timeout_s": self.timeout_s},
             "samples": f"{self.root}/samples",
             "predictions": f"{self.root}/predictions",
             "out": f"{self.root}/scores",
-            "store": self.settings or {},
         }
 
     def publish(self, samples: int) -> None:

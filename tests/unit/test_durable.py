@@ -9,6 +9,8 @@ import pytest
 from assay import durable, store
 from assay.errors import StageError
 
+VERDICTS = "candidate/verdicts.jsonl"
+
 
 def test_what_a_try_left_that_was_killed_after_its_publication_is_forgotten(
     bucket: str, tmp_path: Path
@@ -28,35 +30,40 @@ def write(path: Path, text: str) -> None:
         file.write(text)
 
 
+PAID = store.Contents(only=("verdicts.jsonl",))
+
+
+def judge(uri: str, row: str, ends: BaseException | None = None) -> list[str]:
+    """Add a verdict to those that there are of the run, and return all."""
+    with store.mirrored(uri) as run, durable.kept_of(run, "judge", run.folder, PAID):
+        write(run.folder / VERDICTS, f"{row}\n")
+        write(run.folder / "candidate" / "scores.jsonl", "{}\n")
+        if ends:
+            raise ends
+        return (run.folder / VERDICTS).read_text().splitlines()
+
+
 def test_what_a_run_in_a_store_has_done_is_there_for_another_machine(
     bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a machine that is lost nothing is sent at the end; here it only fails to send that."""
-    uri, paid = f"{bucket}/run", store.Contents(only=("verdicts.jsonl",))
+    uri = f"{bucket}/run"
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "one"))
-    with pytest.raises(KeyboardInterrupt), store.mirrored(uri) as one:
-        with durable.kept_of(one, "judge", one.folder, paid):
-            write(one.folder / "candidate" / "verdicts.jsonl", '{"id": "1"}\n')
-            write(one.folder / "candidate" / "scores.jsonl", "{}\n")
-            raise KeyboardInterrupt
-    left = store.listed(uri)
-    assert left == ["judge.partial/logs/candidate/verdicts.jsonl/0000000000000000"]
+    with pytest.raises(KeyboardInterrupt):
+        judge(uri, '{"id": "1"}', KeyboardInterrupt())
+    assert store.listed(uri) == [f"judge.partial/logs/{VERDICTS}/{0:016}"]
+    (here,) = (tmp_path / "one").rglob(VERDICTS)
+    write(here, '{"id": "of one"}\n')  # not sent before it died
 
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "two"))
     with store.mirrored(uri) as two:
-        assert list(two.folder.iterdir()) == []
-        with pytest.raises(StageError), durable.kept_of(two, "judge", two.folder, paid):
-            verdicts = two.folder / "candidate" / "verdicts.jsonl"
-            assert verdicts.read_text() == '{"id": "1"}\n'
-            write(verdicts, '{"id": "2"}\n')
-            raise StageError("the judge is away", "Wait")
+        assert list(two.folder.iterdir()) == [], "what is unfinished is no result"
+    with pytest.raises(StageError):
+        judge(uri, '{"id": "2"}', StageError("the judge is away", "Wait"))
 
     monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "one"))
-    write(one.folder / "candidate" / "verdicts.jsonl", '{"id": "3"}\n')  # not sent before it died
-    with store.mirrored(uri) as three, durable.kept_of(three, "judge", three.folder, paid):
-        rows = (three.folder / "candidate" / "verdicts.jsonl").read_text().splitlines()
-        assert rows == ['{"id": "1"}', '{"id": "2"}', '{"id": "3"}']
-    assert "candidate/verdicts.jsonl" in store.listed(uri)
+    names = ("1", "2", "of one", "3")
+    assert judge(uri, '{"id": "3"}') == [f'{{"id": "{name}"}}' for name in names]
+    assert VERDICTS in store.listed(uri)
     assert not [name for name in store.listed(uri) if ".partial" in name]
 
 
