@@ -127,7 +127,7 @@ def go(chaos: Chaos, seconds: float, at_a_time: int, seed: int) -> Faults:
 def broken(chaos: Chaos, faults: Faults) -> dict[str, list[str]]:
     """Return each promise with what breaks it."""
     away = chaos.gates["the store"].away
-    kills = [(at, at) for at, what in faults.did if what.startswith("judging")]
+    kills = [(begun, over) for begun, over, what in faults.did if what.startswith("judging")]
     cut = [*kills, *chaos.gates["the judge"].away]
     lives = chaos.lives
     secrets = (places.STORE_PASSWORD, JUDGE_KEY)

@@ -16,6 +16,7 @@ from tests.chaos.outages import Gate
 from tests.cluster.kube import Object, Space
 
 BETWEEN_SECONDS = (3.0, 9.0)
+DEATH_SECONDS = 5.0  # a container outlives its pod's deletion a moment
 AWAY_SECONDS = (4.0, 25.0)
 KILLS = ("launcher", "drain", "worker", "worker", "judging", "judging", "process")
 CHILDREN = (b"tests.chaos.training", b"tests.chaos.answering")
@@ -23,22 +24,23 @@ CHILDREN = (b"tests.chaos.training", b"tests.chaos.answering")
 
 @dataclass(kw_only=True)
 class Faults:
-    """Does something to the runs in `space` every few seconds; what it `did`, and when."""
+    """Does something to the runs in `space` every few seconds; what it `did`, from when to when."""
 
     space: Space
     lives: list[Life]
     gates: dict[str, Gate]
     choice: random.Random
-    did: list[tuple[float, str]] = field(default_factory=list)
+    did: list[tuple[float, float, str]] = field(default_factory=list)
 
     def until(self, end: float) -> None:
         """Go on until a time by time.monotonic."""
         while time.monotonic() < end:
             time.sleep(self.choice.uniform(*BETWEEN_SECONDS))
             kind = self.choice.choice((*KILLS, *self.gates))
+            begun = time.time()
             done = self._outage(kind) if kind in self.gates else self._kill(kind)
             if done:
-                self.did.append((time.time(), done))
+                self.did.append((begun, time.time() + DEATH_SECONDS, done))
                 print(f"{time.strftime('%H:%M:%S')} {done}", flush=True)
 
     def _outage(self, name: str) -> str:

@@ -21,7 +21,7 @@ Away = Sequence[tuple[float, float]]
 def each_succeeded_or_says_why(lives: Iterable[Life]) -> list[str]:
     """Return the runs that failed without a word."""
     return [
-        f"{life.run.name} failed and does not say why: {life.causes}"
+        f"{life.run.name} has not succeeded and does not say why: {life.causes}"
         for life in lives
         if not life.succeeded and not (life.causes and all(life.causes))
     ]
