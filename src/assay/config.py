@@ -252,6 +252,11 @@ def _with_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
         holder = values.get(section) if section else values
         if isinstance(holder, dict) and isinstance(holder.get(name), str) and holder[name]:
             holder[name] = _resolved(holder[name], folder)
+    history = values.get("history")
+    if isinstance(history, str) and history and not store.is_remote(history):
+        there = any((base / history).exists() for base in (folder, Path()))
+        place = Path(_resolved(history, folder)) if there else folder / history
+        values["history"] = str(place.resolve())  # where there is none, the first run makes it
     return values
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,13 +20,17 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt, Le
 
 from assay import dataset, llamafactory, model, placement, process, progress, resume, reuse, store
+from assay import engine as engines
+from assay.engine import AUTO
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
 from assay.llamafactory.job import DEVICE, JOB, SECONDS, GenerateJob
 from assay.model import Model
 from assay.records import Generation, Likelihood, ModelManifest, Prediction, Sample
+from assay.text import flat
 
-_KEEPING = ("cache", "cache_gb")  # where answers are kept, and how many, changes none of them
+# where answers are kept, and how many, changes none of them; who gives them is said apart
+_NO_QUESTION = ("cache", "cache_gb", "engine")
 IDENTITY = "identity.json"
 UNFINISHED = store.Contents(identity=IDENTITY, without=("data", PROGRESS, JOB))
 """What of `partial` a later try on another machine needs."""
@@ -33,14 +38,17 @@ UNFINISHED = store.Contents(identity=IDENTITY, without=("data", PROGRESS, JOB))
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateSettings:
-    """Decoding: greedy and seeded unless `do_sample`. `batch_size` counts samples, `cutoff_len`
-    and `max_new_tokens` tokens. `template` is inherited from the fine-tune where it is "".
-    `evaluate_loss` adds the likelihood of the targets. `llamafactory` takes
-    LLaMA-Factory's settings for loading a model and reading a prompt. `cache` is the folder or URI
-    that keeps answers, so that no run gives them again: none for none, and "" for none on one
-    machine, and for a place beside the artifacts in a pipeline whose artifacts lie in a store. More
-    than `cache_gb` (10**9 bytes, 0: any number) are not kept: what is least recently used goes."""
+    """Who answers, and how. `engine` is one of assay.engine.ENGINES, or auto: the first that can
+    and that the samples are worth. Decoding is greedy and seeded unless `do_sample`. `batch_size`
+    counts samples, `cutoff_len` and `max_new_tokens` tokens. `template` is inherited from the
+    fine-tune where it is "". `evaluate_loss` adds the likelihood of the targets. `llamafactory`
+    takes LLaMA-Factory's settings for loading a model and reading a prompt. `cache` is the folder
+    or URI that keeps answers, so that no run gives them again: none for none, and "" for none on
+    one machine, and for a place beside the artifacts in a pipeline whose artifacts lie in a store.
+    More than `cache_gb` (10**9 bytes, 0: any number) are not kept: what is least recently used
+    goes."""
 
+    engine: str = AUTO
     template: str = ""
     batch_size: Annotated[int, Ge(1)] = 16
     cutoff_len: Annotated[int, Ge(16)] = 2048
@@ -59,6 +67,7 @@ class GenerateSettings:
 
 def check(settings: GenerateSettings) -> None:
     """Raise InputError for what cannot work and can be known before a GPU is asked for."""
+    engines.check(settings.engine)
     reuse.check(settings.cache)
     if settings.template:
         llamafactory.check_template(settings.template, "generate")
@@ -116,11 +125,11 @@ def generate(
         return taken
     model.local(model_name, listen)
     resolved, job, rows = _asked(model_name, samples, settings, base_model)
-    if done := _finished(out, job):
+    if done := _finished(out, job, settings.engine):
         return done
-    job = _versioned(job)
-    entry = reuse.find(settings.cache, resolved, job)
     work = work_folder(out)
+    job = _versioned(_by_engine(job, _begun(work, job, settings.engine), len(rows), side))
+    entry = reuse.find(settings.cache, resolved, job)
     resume.take_up(work / IDENTITY, _identity(job))
     store.write_json(work / JOB, job)
     (work / PROGRESS).unlink(missing_ok=True)
@@ -161,7 +170,8 @@ def take(
     if settings.cache in ("", reuse.NONE):
         return None
     resolved, job, rows = _asked(model_name, samples, settings, base_model, weights=False)
-    entry = reuse.find(settings.cache, resolved, _versioned(job))
+    job = _versioned(_by_engine(job, settings.engine, len(rows)))
+    entry = reuse.find(settings.cache, resolved, job)
     taken = reuse.take(entry, rows, out, side, accelerated) if entry else None
     if taken and taken.origin:
         made = taken.origin.made[:16].replace("T", " ")
@@ -194,7 +204,7 @@ def _asked(
 
 def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> GenerateJob:
     asked = asdict(settings)
-    for name in _KEEPING:
+    for name in _NO_QUESTION:
         del asked[name]
     return GenerateJob(
         base=resolved.base,
@@ -209,10 +219,39 @@ def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> Gen
 
 def _versioned(job: GenerateJob) -> GenerateJob:
     """Return the job as this machine would do it: one that only reads results lacks what would."""
-    return replace(job, versions=llamafactory.versions())
+    return replace(job, versions=llamafactory.versions() | engines.versions(job.engine))
 
 
-def _finished(out: Path, job: GenerateJob) -> Generation | None:
+def _by_engine(job: GenerateJob, asked: str, samples: int, side: str | None = None) -> GenerateJob:
+    """Return the job with who answers, which is told where there is a `side`."""
+    choice = engines.choose(asked, job, samples)
+    if side is not None:
+        print(
+            flat(f"{side or 'generate'}: {choice.name} answers ({choice.why})"),
+            file=sys.stderr,
+            flush=True,
+        )
+    return replace(job, engine=choice.name)
+
+
+def _begun(work: Path, job: GenerateJob, asked: str) -> str:
+    """Return who answers where an earlier try may have begun with the same in `work`: auto goes on
+    with who did. Raises SettingsError where another is asked for: their answers would mix."""
+    if not ((work / IDENTITY).is_file() and (work / PREDICTIONS).is_file()):
+        return asked
+    earlier = store.read_record(work / IDENTITY, GenerateJob)
+    same = replace(earlier, versions=job.versions, engine=job.engine) == _identity(job)
+    answers = sum(1 for _ in store.read_rows(work / PREDICTIONS, Prediction)) if same else 0
+    if answers and asked not in (AUTO, earlier.engine):
+        raise SettingsError(
+            f"{work.parent} holds {answers} answers of {earlier.engine}, and generate.engine is "
+            f"{asked}: answers of two engines would mix",
+            f"Set generate.engine: {earlier.engine}, or remove {work}",
+        )
+    return earlier.engine if answers else asked
+
+
+def _finished(out: Path, job: GenerateJob, asked: str) -> Generation | None:
     path = out / GENERATION
     if not path.is_file():
         return None
@@ -222,6 +261,7 @@ def _finished(out: Path, job: GenerateJob) -> Generation | None:
         and done.base_model == job.base_name
         and done.dataset_hash == job.dataset_hash
         and dict(done.settings) == json.loads(store.to_json(job.settings))
+        and asked in (AUTO, done.engine)
     )
     return done if same else None
 
@@ -279,6 +319,7 @@ def _finish(
         runner=placement.runner(),
         finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         device=store.read_json(work / DEVICE),
+        engine=job.engine,
     )
     store.write_json(out / GENERATION, generation)
     (work / GENERATE_LOG).replace(out / GENERATE_LOG)

@@ -305,8 +305,8 @@ class Generation:
     not finite; `runner` says
     where it was made: inline, or in which Volcano Job; `finished` is when (UTC, to the second), ""
     in a run from before it was kept. `device` is what the answers were computed on, "" where that
-    is not known. `origin` is None unless they were taken from an earlier run's; the `seconds` are
-    then those that taking them took."""
+    is not known, and `engine` who gave them. `origin` is None unless they were taken from an
+    earlier run's; the `seconds` are then those that taking them took."""
 
     model: str
     base_model: str
@@ -321,4 +321,5 @@ class Generation:
     runner: str = "inline"
     finished: str = ""
     device: str = ""
+    engine: str = "transformers"
     origin: Origin | None = None

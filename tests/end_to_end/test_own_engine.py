@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -38,7 +38,7 @@ def test_any_engines_ids_become_the_predictions(
     earlier = Prediction(id="a", output="Kept.", finish="stop", prompt_tokens=9, output_tokens=2)
     store.write_rows(tmp_path / PREDICTIONS, [earlier])
 
-    child.answer(job_of(smollm2), rows, tmp_path, "", progress.ignore)
+    child.answer(replace(job_of(smollm2), engine="echo"), rows, tmp_path, "", progress.ignore)
 
     kept, *answered = store.read_rows(tmp_path / PREDICTIONS, Prediction)
     assert kept == earlier

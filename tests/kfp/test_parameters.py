@@ -55,6 +55,7 @@ def back(config: Config, arguments: dict[str, Any]) -> Config:
 generate = st.fixed_dictionaries(
     {},
     optional={
+        "engine": st.sampled_from(["auto", "transformers"]),
         "template": st.sampled_from(["", "qwen3"]),
         "batch_size": st.integers(1, 64),
         "cutoff_len": st.integers(16, 4096),
@@ -135,7 +136,8 @@ dataset: {train: "s3://b/train.json", eval: "s3://b/eval.json", format: sharegpt
   near_prompts: false}
 finetune: {base_model: org/base, template: qwen3, finetuning_type: full, learning_rate: 0.5,
   epochs: 1.5, batch_size: 3, lora_rank: 4, cutoff_len: 99, seed: 8, llamafactory: {bf16: true}}
-generate: {template: llama3, batch_size: 4, cutoff_len: 98, max_new_tokens: 97, do_sample: true,
+generate: {engine: transformers, template: llama3, batch_size: 4, cutoff_len: 98,
+  max_new_tokens: 97, do_sample: true,
   temperature: 0.5, top_p: 0.5, top_k: 3, repetition_penalty: 1.5, seed: 9, evaluate_loss: false,
   cache: "s3://b/kept", cache_gb: 3, llamafactory: {infer_dtype: bfloat16}}
 metrics: {metrics: [bleu-4], processes: 2}

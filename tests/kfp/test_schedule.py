@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from assay.cli.main import main
-from assay.kubeflow import client, schedule
+from assay.errors import InputError
+from assay.kubeflow import client, recurring, schedule
 from assay.kubeflow.client import Kfp
 from assay.kubeflow.connection import Connection
 from tests.kfp.kfp_server import KfpServer
@@ -30,7 +31,7 @@ def write(tmp_path: Path, config_file: Path) -> Any:
 
 def only(server: KfpServer) -> dict[str, Any]:
     (one,) = server.recurring.values()
-    return dict(one)
+    return one
 
 
 def test_a_schedule_is_created_with_what_a_recurring_evaluation_needs(
@@ -90,6 +91,42 @@ def test_applied_ten_times_in_parallel_it_exists_once(server: KfpServer, write: 
     assert schedule.apply(client.connect(Connection(endpoint=server.url)), wanted, config)[1] == (
         "unchanged"
     )
+
+
+def test_of_two_that_apply_different_ones_at_once_the_last_created_stays(
+    kfp: Kfp, server: KfpServer, write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each creates its own before either looks what else there is."""
+    mine = schedule.load(Path(write()))
+    theirs = schedule.load(Path(write(cron="0 4 * * *")))
+    create = recurring.create
+
+    def meanwhile(*args: Any, **named: Any) -> Any:
+        made = create(*args, **named)
+        monkeypatch.setattr(recurring, "create", create)
+        assert schedule.apply(kfp, *theirs)[1] == "replaced"
+        return made
+
+    monkeypatch.setattr(recurring, "create", meanwhile)
+    with pytest.raises(InputError, match="changed by someone else"):
+        schedule.apply(kfp, *mine)
+    assert only(server)["trigger"]["cron_schedule"]["cron"] == "0 0 4 * * *"
+
+
+def test_different_schedules_applied_in_parallel_leave_one_that_an_apply_reports(
+    server: KfpServer, write: Any
+) -> None:
+    wanted = [schedule.load(Path(write(cron=f"{minute} 4 * * *"))) for minute in range(8)]
+
+    def apply(one: Any) -> str:
+        try:
+            return schedule.apply(client.connect(Connection(endpoint=server.url)), *one)[0].id
+        except InputError as error:
+            return error.what
+
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(apply, wanted))
+    assert only(server)["recurring_run_id"] in told
 
 
 def test_pause_resume_and_a_paused_one_that_is_changed_stays_paused(

@@ -30,6 +30,20 @@ def test_a_file_is_read_and_its_paths_are_its_neighbours(tmp_path: Path) -> None
     assert [scorer.name for scorer in loaded.wanted] == ["metrics"]
 
 
+@pytest.mark.parametrize("name", ["hist", "./hist", "runs/hist"])
+@pytest.mark.parametrize("there", [False, True])
+def test_a_history_is_in_the_files_folder_whether_it_exists_yet_or_not(
+    name: str, there: bool, tmp_path: Path
+) -> None:
+    wanted = tmp_path / name
+    if there:
+        wanted.mkdir(parents=True)
+    loaded = config.load(write(tmp_path, FULL | {"history": name}))
+    assert loaded.history == str(wanted.resolve())
+    uri = "s3://bucket/hist"
+    assert config.load(write(tmp_path, FULL | {"history": uri})).history == uri
+
+
 def test_what_is_saved_is_read_back_the_same(tmp_path: Path) -> None:
     loaded = config.load(write(tmp_path, FULL))
     config.save(loaded, tmp_path / "saved.yaml")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from assay import engine
+from assay.engine import Choice
 from assay.engine.transformers import Transformers
+from assay.errors import SettingsError
 from assay.llamafactory.job import GenerateJob
 
 JOB = GenerateJob(
@@ -21,24 +26,63 @@ JOB = GenerateJob(
 )
 OWN = """
 def find(job):
-    return "own" if job.adapter else None
+    return ["own"] if job.adapter else "it has no adapter"
 """
 
 
 @pytest.fixture(name="own")
-def register_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def register_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Put an engine that can only do adapters before the others."""
     (tmp_path / "own_engine_of_adapters.py").write_text(OWN)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(engine, "ENGINES", {"own": "own_engine_of_adapters", **engine.ENGINES})
+    yield
+    sys.modules.pop("own_engine_of_adapters", None)
 
 
 def test_transformers_answers_whatever_else_there_is_not() -> None:
     assert engine.find(JOB) == Transformers(job=JOB)
 
 
+WITH_ADAPTER = replace(JOB, adapter="adapter")
+
+
 @pytest.mark.usefixtures("own")
 def test_the_first_engine_that_can_do_the_job_answers() -> None:
-    assert engine.find(JOB) == Transformers(job=JOB)
-    with_adapter = GenerateJob(**{**vars(JOB), "adapter": "adapter"})
-    assert engine.find(with_adapter) == "own"  # type: ignore[comparison-overlap]
+    refused = engine.choose("auto", JOB, 9)
+    assert refused == Choice(name="transformers", why="own cannot: it has no adapter")
+    assert engine.choose("auto", WITH_ADAPTER, 9).name == "own"
+    assert engine.find(replace(WITH_ADAPTER, engine="own")) == ["own"]  # type: ignore[comparison-overlap]
+
+
+@pytest.mark.usefixtures("own")
+def test_an_engine_that_is_asked_for_answers_or_says_why_not() -> None:
+    assert engine.choose("transformers", WITH_ADAPTER, 9).name == "transformers"
+    assert engine.choose("own", WITH_ADAPTER, 9) == Choice(
+        name="own", why="generate.engine asks for it"
+    )
+    for attempt in (engine.choose, lambda _name, job, _samples: engine.find(job)):
+        with pytest.raises(SettingsError, match="engine = own cannot answer here: it has no adap"):
+            attempt("own", replace(JOB, engine="own"), 9)
+
+
+def test_an_engine_is_taken_unasked_where_so_many_samples_are_worth_it(
+    own: None, tmp_path: Path
+) -> None:
+    few = "\ndef unasked(job, samples):\n    return '' if samples > 9 else 'too few'\n"
+    versions = "\ndef versions():\n    return {'own': '1'}\n"
+    (tmp_path / "own_engine_of_adapters.py").write_text(OWN + few + versions)
+    sys.modules.pop("own_engine_of_adapters", None)
+    assert engine.choose("auto", WITH_ADAPTER, 9).why == "own cannot: too few"
+    assert [engine.choose("auto", WITH_ADAPTER, 10).name, engine.versions("own")] == [
+        "own",
+        {"own": "1"},
+    ]
+    assert engine.choose("own", WITH_ADAPTER, 9).name == "own"
+    assert engine.versions("transformers") == {}
+
+
+def test_a_name_of_none_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"generate\.engine\.transformer is not .*transformers"):
+        engine.check("transformer")
+    engine.check("auto")

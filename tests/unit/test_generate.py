@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from assay import engine, llamafactory, progress, store
 from assay import generate as generating
-from assay import llamafactory, progress, store
 from assay.errors import MissingExtraError, SettingsError
 from assay.folder import GENERATE_LOG, LIKELIHOOD, PREDICTIONS, RESULTS, SAMPLES
 from assay.generate import GenerateSettings
-from assay.llamafactory.job import DEVICE, SECONDS
+from assay.llamafactory.job import DEVICE, JOB, SECONDS, GenerateJob
 from assay.progress import Progress
 from assay.records import Generation
 from assay.report.history import identity
@@ -147,7 +147,7 @@ def test_a_hub_id_is_asked_each_time(
     for number in range(2):
         assert answer("org/base", f"run {number}").origin is None
     assert len(asked) == 2
-    first, second = capsys.readouterr().err.splitlines()
+    first, second = [line for line in capsys.readouterr().err.splitlines() if "kept" in line]
     assert first == second
     assert "baseline: the answers are not kept for other runs: org/base is a hub id" in first
 
@@ -193,6 +193,72 @@ def test_answers_of_other_versions_are_not_gone_on_with(
         with pytest.raises(KeyboardInterrupt):
             answer(base, "run")
     assert found == [False, True, False, True]
+
+
+ANOTHER = """
+def find(job):
+    return [] if job.base_name else "it is away"
+
+def versions():
+    return {"another": "7"}
+"""
+
+
+@pytest.fixture(name="another")
+def register_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine behind the usual one, which stands in for all."""
+    (tmp_path / "another_engine.py").write_text(ANOTHER)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(engine, "ENGINES", {**engine.ENGINES, "another": "another_engine"})
+
+
+@pytest.mark.usefixtures("another")
+def test_who_answers_is_said_and_recorded(
+    tmp_path: Path, answer: Answer, asked: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = write_model(tmp_path / "base")
+    usual = answer(base, "usual")
+    other = answer(base, "other", engine="another")
+    assert (usual.engine, other.engine) == ("transformers", "another")
+    assert other.versions == {**VERSIONS, "another": "7"}
+    assert usual.settings == other.settings, "who answers is no part of what is asked"
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "baseline: transformers answers (it is here, and can)"
+    assert second == "baseline: another answers (generate.engine asks for it)"
+    assert len(asked) == 2, "an engine's answers are not another's, in the cache either"
+    assert answer(base, "third", engine="another").origin
+    # auto is whoever it was; another that is asked for answers anew
+    assert answer(base, "other").engine == "another"
+    assert answer(base, "other", engine="transformers").engine == "transformers"
+
+
+@pytest.mark.usefixtures("another")
+def test_answers_of_two_engines_do_not_mix(
+    tmp_path: Path, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, jobs = write_model(tmp_path / "base"), list[str]()
+
+    def die(_samples: Path, work: Path, *_: object) -> None:
+        jobs.append(store.read_record(work / JOB, GenerateJob).engine)
+        if len(jobs) > 1:
+            store.write_rows(work / PREDICTIONS, [prediction("a", "One.")])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(generating, "_predict", die)
+    # nothing is answered after the first, something by another after the second
+    for name in ("transformers", "another", "another", "auto"):
+        with pytest.raises(KeyboardInterrupt):
+            answer(base, "run", engine=name)
+    with pytest.raises(
+        SettingsError, match=r"run holds 1 answers of another.* would mix"
+    ) as refused:
+        answer(base, "run", engine="transformers")
+    assert refused.value.remedy.startswith("Set generate.engine: another, or remove ")
+    assert jobs == ["transformers", "another", "another", "another"]
+    # another question begins anew, whoever answers
+    with pytest.raises(KeyboardInterrupt):
+        answer(base, "run", engine="transformers", seed=7)
+    assert jobs[-1] == "transformers"
 
 
 def test_a_place_that_can_be_none_is_refused_before_anything_is_asked(

@@ -88,8 +88,7 @@ def check_unlabelled(source: str) -> None:
         return
     with store.fetched(source) as path:
         text = path.read_text(encoding="utf-8-sig", errors="replace")
-    rows = csv.DictReader(io.StringIO(text, newline=""))
-    if any(value for row in rows for name, value in row.items() if name not in SHOWN):
+    if any(value for row in _table(text) for name, value in row.items() if name not in SHOWN):
         raise InputError(f"{source} has labels, which would be lost", "Give another --out")
 
 
@@ -130,10 +129,15 @@ def read_labels(
     return labels
 
 
+def _table(text: str) -> csv.DictReader[str]:
+    csv.field_size_limit(max(len(text), csv.field_size_limit()))  # an answer may be of any length
+    return csv.DictReader(io.StringIO(text, newline=""))
+
+
 def _rows(source: str, rubric: Rubric) -> list[dict[str, str]]:
     try:
         with store.fetched(source) as path:
-            reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
+            reader = _table(path.read_text(encoding="utf-8-sig"))
             rows = list(reader)
             columns = list(reader.fieldnames or ())
     except IsADirectoryError:

@@ -11,7 +11,7 @@ from assay.cli.kubeflow import add_connection, connected
 from assay.text import flat
 
 if TYPE_CHECKING:
-    from assay.kubeflow.schedule import Applied
+    from assay.kubeflow.recurring import Applied
 
 
 def add_parsers(commands: Any) -> None:

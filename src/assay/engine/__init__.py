@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
+from assay.errors import SettingsError
 from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Coder, Prompt
+from assay.settings import check_names
 
-# An engine by its name -> the module whose `find` returns it, or None for a job that it cannot do
-# or where it is not installed. The first that can answers; the last one always can.
+AUTO = "auto"
+# An engine by its name -> its module. `find` there returns the engine, or why it cannot do a job
+# or is not here. Where it has them, `unasked` says why it should not do a number of samples that
+# nobody asked it for ("": it should), and `versions` of which packages its answers depend on
+# beside LLaMA-Factory's. The first that can answers; the last one always can.
 ENGINES = {"transformers": "assay.engine.transformers"}
 
 
@@ -29,16 +35,58 @@ class Engine(Protocol):
         yielded together is stored together, and never asked again."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The engine that answers, by its `name`, and `why` it is this one."""
+
+    name: str
+    why: str
+
+
+def check(name: str) -> None:
+    """Raise SettingsError where `name` is no engine's, nor auto."""
+    check_names({name: None}, (AUTO, *ENGINES), "generate.engine")
+
+
+def choose(asked: str, job: GenerateJob, samples: int) -> Choice:
+    """Return who answers `samples` of a job: whom the setting asks for, or of auto the first that
+    can and that so many are worth. Raises SettingsError where who is asked for cannot."""
+    if asked != AUTO:
+        if isinstance(why_not := _module(asked).find(job), str):
+            raise SettingsError(
+                f"generate.engine = {asked} cannot answer here: {why_not}",
+                "Set generate.engine: auto, or give it what it needs",
+            )
+        return Choice(name=asked, why="generate.engine asks for it")
+    others = []
+    for name in ENGINES:
+        if why_not := _why_not(name, job, samples):
+            others.append(f"{name} cannot: {why_not}")
+        else:
+            return Choice(name=name, why="; ".join(others) or "it is here, and can")
+    raise SettingsError(f"nobody can answer: {'; '.join(others)}", "Set generate.engine")
+
+
 def find(job: GenerateJob) -> Engine:
-    """Return the first engine that can do `job`."""
-    return _first(job)[1]
+    """Return the engine that the job names. Raises SettingsError where it cannot do it."""
+    choose(job.engine, job, 0)
+    engine: Engine = _module(job.engine).find(job)
+    return engine
 
 
-def name(job: GenerateJob) -> str:
-    """Return the name of the first engine that can do `job`."""
-    return _first(job)[0]
+def versions(name: str) -> dict[str, str]:
+    """Return the versions that an engine's answers depend on beside LLaMA-Factory's."""
+    own = getattr(_module(name), "versions", dict)
+    return dict(own())
 
 
-def _first(job: GenerateJob) -> tuple[str, Engine]:
-    able = ((name, importlib.import_module(module).find(job)) for name, module in ENGINES.items())
-    return next((name, engine) for name, engine in able if engine)
+def _why_not(name: str, job: GenerateJob, samples: int) -> str:
+    found = _module(name).find(job)
+    if isinstance(found, str):
+        return found
+    unasked = getattr(_module(name), "unasked", None)
+    return str(unasked(job, samples)) if unasked else ""
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(ENGINES[name])

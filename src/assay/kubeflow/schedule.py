@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,12 +21,11 @@ from assay import settings
 from assay.config import Config
 from assay.errors import InputError, KfpError, SettingsError
 from assay.kubeflow import cron as crons
-from assay.kubeflow import parameters, pipelines, runs, zones
+from assay.kubeflow import parameters, pipelines, recurring, runs, zones
 from assay.kubeflow.client import Kfp
-from assay.kubeflow.submit import experiment_id
+from assay.kubeflow.recurring import Applied
 
 Change = Literal["created", "unchanged", "replaced"]
-_MARKED = re.compile(r"Assay schedule (?P<cron>.*) \((?P<zone>[^()]*)\), content (?P<hash>\w+)\.")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?")
 
 
@@ -42,26 +42,6 @@ class Schedule:
     config: str | Mapping[str, Any]
     time_zone: str = "UTC"
     parameters: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Applied:
-    """A schedule on the server; `cron` is as its file says it."""
-
-    id: str
-    name: str
-    cron: str
-    time_zone: str
-    content: str
-    enabled: bool
-    created: datetime
-
-    def upcoming(self, after: datetime, count: int = 3) -> list[datetime]:
-        """Return its next firings, in its own zone; none while it is paused."""
-        if not self.enabled:
-            return []
-        zone = zones.zone(self.time_zone, "time_zone")
-        return crons.upcoming(crons.parse(self.cron), zone, after, count)
 
 
 def load(path: Path) -> tuple[Schedule, Config]:
@@ -86,18 +66,23 @@ def apply(kfp: Kfp, schedule: Schedule, config: Config) -> tuple[Applied, Change
     stays paused. Raises InputError before anything is created.
     """
     wanted = _wanted(kfp, schedule, config)
-    before = _named(kfp, schedule.name)
-    same = [applied for applied in before if applied.content == wanted["content"]]
+    before = recurring.named(kfp, schedule.name)
+    same = bool(before) and before[-1].content == wanted["content"]
     if not same:
-        paused = bool(before) and not any(applied.enabled for applied in before)
-        _create(kfp, schedule, wanted, enabled=not paused)
-    kept = _settle(kfp, schedule.name, wanted["content"])
+        _create_last(kfp, schedule, wanted, before)
+    kept = _settle(kfp, schedule.name)
+    if kept is None or kept.content != wanted["content"]:
+        raise InputError(
+            f"schedule {schedule.name} was changed by someone else meanwhile", "Apply it again"
+        )
     return kept, "unchanged" if same else "replaced" if before else "created"
 
 
 def list_all(kfp: Kfp) -> list[Applied]:
     """Return the schedules on the server, by name."""
-    return sorted(_applied(kfp), key=lambda applied: (applied.name, applied.created, applied.id))
+    return sorted(
+        recurring.every(kfp), key=lambda applied: (applied.name, applied.created, applied.id)
+    )
 
 
 def last_run(kfp: Kfp, applied: Applied) -> runs.Run | None:
@@ -115,10 +100,10 @@ def last_run(kfp: Kfp, applied: Applied) -> runs.Run | None:
 
 def get(kfp: Kfp, name: str) -> Applied:
     """Return a schedule by its name. Raises KfpError where there is none."""
-    applied = _named(kfp, name)
+    applied = recurring.named(kfp, name)
     if not applied:
         raise KfpError(f"there is no schedule {name}", "See: assay schedule list", runs.NOT_FOUND)
-    return applied[0]
+    return applied[-1]
 
 
 def pause(kfp: Kfp, name: str) -> None:
@@ -134,25 +119,25 @@ def resume(kfp: Kfp, name: str) -> None:
 def delete(kfp: Kfp, name: str) -> None:
     """Remove a schedule; its runs go on."""
     get(kfp, name)
-    for applied in _named(kfp, name):
-        _delete(kfp, applied)
+    for applied in recurring.named(kfp, name):
+        recurring.delete(kfp, applied)
 
 
 def trigger(kfp: Kfp, name: str) -> runs.Run:
     """Start a run of a schedule now, paused or not, and return it."""
     applied = get(kfp, name)
     service = kfp.client.recurring_runs
-    recurring = kfp.call(
+    known = kfp.call(
         f"schedule {name}", service.recurring_run_service_get_recurring_run, applied.id
     )
     models = kfp.client.api_models
     run = models.V2beta1Run(
-        experiment_id=recurring.experiment_id,
+        experiment_id=known.experiment_id,
         display_name=f"{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}",
         description=f"Schedule {name}, triggered by hand.",
-        pipeline_spec=recurring.pipeline_spec,
-        runtime_config=recurring.runtime_config,
-        service_account=recurring.service_account,
+        pipeline_spec=known.pipeline_spec,
+        runtime_config=known.runtime_config,
+        service_account=known.service_account,
         recurring_run_id=applied.id,
     )
     made = kfp.call(f"a run of {name}", kfp.client.runs.run_service_create_run, run=run)
@@ -189,89 +174,30 @@ def _without_caching(spec: dict[str, Any]) -> None:
             task["cachingOptions"] = {}
 
 
-def _create(kfp: Kfp, schedule: Schedule, wanted: Mapping[str, Any], *, enabled: bool) -> None:
-    models = kfp.client.api_models
-    note = f"Assay schedule {schedule.cron} ({schedule.time_zone}), content {wanted['content']}."
-    recurring = models.V2beta1RecurringRun(
-        experiment_id=experiment_id(kfp),
-        display_name=schedule.name,
-        description=note,
-        mode=models.RecurringRunMode.ENABLE if enabled else models.RecurringRunMode.DISABLE,
-        pipeline_spec=wanted["spec"],
-        runtime_config=models.V2beta1RuntimeConfig(parameters=wanted["arguments"]),
-        trigger=models.V2beta1Trigger(
-            cron_schedule=models.V2beta1CronSchedule(cron=wanted["cron"])
-        ),
-        max_concurrency="1",
-        no_catchup=True,
-        service_account=kfp.connection.service_account or None,
-        namespace=kfp.namespace,
-    )
-    kfp.call(
-        f"schedule {schedule.name}",
-        kfp.client.recurring_runs.recurring_run_service_create_recurring_run,
-        recurring_run=recurring,
-    )
+def _create_last(
+    kfp: Kfp, schedule: Schedule, wanted: Mapping[str, Any], before: Sequence[Applied]
+) -> None:
+    """Create a schedule that is seen to be later than those `before`: KFP counts whole seconds."""
+    enabled = not before or any(applied.enabled for applied in before)
+    mark = {"cron": schedule.cron, "zone": schedule.time_zone, "hash": wanted["content"]}
+    made = recurring.create(kfp, schedule.name, mark, wanted, enabled=enabled)
+    while before and made.created <= before[-1].created:
+        recurring.delete(kfp, made)
+        time.sleep(1)
+        made = recurring.create(kfp, schedule.name, mark, wanted, enabled=enabled)
 
 
-def _settle(kfp: Kfp, name: str, content: str) -> Applied:
-    """Remove all but one of this name and return that one: the first with the wanted content.
+def _settle(kfp: Kfp, name: str) -> Applied | None:
+    """Remove all but the last created of this name and return that one, None where all are gone.
 
-    All who apply at the same time keep the same one, since each looks after it has created.
+    All who apply at the same time keep the same one, whatever each of them wanted: who looks last
+    has seen all of them, and nobody removes the last.
     """
-    same_name = _named(kfp, name)
-    kept = next((applied for applied in same_name if applied.content == content), None)
-    if kept is None:
-        raise InputError(f"schedule {name} was changed by someone else meanwhile", "Apply it again")
-    for applied in same_name:
-        if applied.id != kept.id:
-            _delete(kfp, applied)
-    return kept
-
-
-def _delete(kfp: Kfp, applied: Applied) -> None:
-    """Remove a recurring run and leave its runs: KFP would otherwise end them with it."""
-    service, orphan = kfp.client.recurring_runs, "ORPHAN"
-    try:
-        kfp.call(
-            f"schedule {applied.name}",
-            service.recurring_run_service_delete_recurring_run,
-            applied.id,
-            propagation_policy=orphan,
-        )
-    except KfpError as error:
-        if error.status != runs.NOT_FOUND:  # another apply was faster
-            raise
+    same_name = recurring.named(kfp, name)
+    for older in same_name[:-1]:
+        recurring.delete(kfp, older)
+    return same_name[-1] if same_name else None
 
 
 def _switch(kfp: Kfp, name: str, function: Any) -> None:
     kfp.call(f"schedule {name}", function, get(kfp, name).id)
-
-
-def _named(kfp: Kfp, name: str) -> list[Applied]:
-    """Return the schedules of this name, the first created first."""
-    applied = _applied(kfp, filter=pipelines.equals("display_name", name))
-    return sorted(applied, key=lambda schedule: (schedule.created, schedule.id))
-
-
-def _applied(kfp: Kfp, **filters: str) -> list[Applied]:
-    recurring = kfp.every(
-        "schedules",
-        kfp.client.recurring_runs.recurring_run_service_list_recurring_runs,
-        "recurring_runs",
-        **filters,
-        **runs.space(kfp),
-    )
-    return [
-        Applied(
-            id=run.recurring_run_id,
-            name=run.display_name,
-            cron=marked["cron"],
-            time_zone=marked["zone"],
-            content=marked["hash"],
-            enabled=run.status == "ENABLED",
-            created=run.created_at,
-        )
-        for run in recurring
-        if (marked := _MARKED.fullmatch(run.description or ""))
-    ]

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 JOB, SECONDS, DEVICE = "job.json", "seconds.json", "device.json"
+TRANSFORMERS = "transformers"  # the engine that can do whatever LLaMA-Factory trains
 
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateJob:
     """A model (`base` and `adapter` as in model.Model, `digest` of its weights), the seed that it
-    is loaded with, the samples by their hash, GenerateSettings as plain `settings`, and the
-    `versions` that answer: all that the answers depend on."""
+    is loaded with, the samples by their hash, GenerateSettings as plain `settings`, the `versions`
+    and the `engine` that answer: all that the answers depend on."""
 
     base: str
     base_name: str
@@ -23,6 +24,7 @@ class GenerateJob:
     dataset_hash: str
     settings: Mapping[str, Any]
     versions: Mapping[str, str] = field(default_factory=dict)
+    engine: str = TRANSFORMERS
 
 
 def loading(job: GenerateJob) -> dict[str, Any]:

@@ -70,6 +70,12 @@ def _identity(run: EvaluatedRun, same: int) -> Iterator[Caution]:
             text=f"The devices differ, which may change an answer: {baseline.device} (baseline), "
             f"{candidate.device} (candidate).",
         )
+    if baseline.engine != candidate.engine:
+        yield Caution(
+            severe=False,
+            text=f"The engines differ, which may change an answer: {baseline.engine} (baseline), "
+            f"{candidate.engine} (candidate).",
+        )
     if baseline.template != candidate.template:
         yield Caution(
             severe=False,

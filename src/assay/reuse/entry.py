@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay import engine, model, store
+from assay import model, store
 from assay.engine.device import CPU
 from assay.errors import SettingsError
 from assay.llamafactory.job import GenerateJob
@@ -18,7 +18,7 @@ from assay.model import Model
 NONE = "none"
 ACCELERATOR = "accelerator"
 FORM = 1  # raise it where the same question comes to other answers, or an entry to other files
-_MODELS_PLACE = ("base", "base_name", "adapter", "digest")
+_SAID_APART = ("base", "base_name", "adapter", "digest", "engine")
 _COMMIT = re.compile("[0-9a-f]{40}")
 
 
@@ -88,10 +88,10 @@ def _revision(job: GenerateJob) -> str:
 def key_of(of: Model, job: GenerateJob) -> str:
     """Return the sha256 of all that the answers depend on: what the models hold, wherever they lie,
     and everything else of the job; what files its settings name; which engine answers."""
-    asked = {name: value for name, value in vars(job).items() if name not in _MODELS_PLACE}
+    asked = {name: value for name, value in vars(job).items() if name not in _SAID_APART}
     everything = {
         "form": FORM,
-        "engine": engine.name(job),
+        "engine": job.engine,
         "models": {
             part: model.content(name) or f"{name}@{_revision(job)}"
             for part, name in _named(of).items()

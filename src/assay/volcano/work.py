@@ -7,8 +7,9 @@ message of the first worker's container, which Kubernetes keeps with the pod.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from assay.queues import Work
 
 WORK = "ASSAY_WORK"
 MESSAGE = Path("/dev/termination-log")
-MESSAGE_BYTES = 3_500  # Kubernetes cuts it at 4,096
+MESSAGE_BYTES = 4_096  # Kubernetes cuts it there
+_CUT = " ..."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +45,30 @@ def from_text(text: str) -> Work:
 
 def failure(error: AssayError) -> Ending:
     """Return the ending of a worker whose stage failed, cut to what Kubernetes keeps."""
-    what = error.what.encode()[:MESSAGE_BYTES].decode(errors="ignore")
-    return Ending(exit_code=error.exit_code, what=what, remedy=error.remedy)
+    return _fitting(
+        Ending(exit_code=error.exit_code, what=error.what, remedy=error.remedy), ("what", "remedy")
+    )
+
+
+def _fitting(ending: Ending, names: Sequence[str]) -> Ending:
+    """Return `ending` with its texts `names` cut, the first one first, until it fits as JSON, which
+    writes a quote as two bytes and a control character as six."""
+    for name in names:
+        text = getattr(ending, name)
+        lengths = range(len(text) + 1)
+        if _fits(ending):
+            break
+        most = bisect_left(lengths, True, key=lambda n: not _fits(_with_cut(ending, name, n))) - 1
+        ending = _with_cut(ending, name, max(most, 0))
+    return ending
+
+
+def _with_cut(ending: Ending, name: str, length: int) -> Ending:
+    return replace(ending, **{name: getattr(ending, name)[:length] + _CUT})
+
+
+def _fits(ending: Ending) -> bool:
+    return len(store.to_json(ending)) <= MESSAGE_BYTES
 
 
 def read_ending(message: str) -> Ending | None:

@@ -157,6 +157,23 @@ def test_no_items_are_refused(
     assert not out.exists()
 
 
+def test_an_answer_of_any_length_is_labelled(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = run / "candidate/predictions.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    long = "long " * 100_000
+    path.write_text("".join(json.dumps(row | {"output": long}) + "\n" for row in rows))
+    csv.field_size_limit(131_072)  # what it is where nothing has raised it
+    again = ["calibrate", "export", str(run), "--n", "46", "--out", str(run / "out")]
+    assert main(again) == 0
+    assert main(again) == 0
+    csv.field_size_limit(1_000_000)
+    with (run / "out/items.csv").open(encoding="utf-8-sig", newline="") as file:
+        items = [row | {"overall": "5"} for row in csv.DictReader(file)]
+    csv.field_size_limit(131_072)
+    assert main(["calibrate", "import", str(run), str(fill(run / "l.csv", items))]) == 0
+    assert "overall: 46 labels" in capsys.readouterr().out
+
+
 def test_labels_are_not_exported_over(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows, path = export(run), run / "out" / "items.csv"
     assert export(run) == rows  # nothing was labelled yet

@@ -153,6 +153,20 @@ def test_each_repeat_is_asked_in_both_orders_and_the_majority_counts(
     assert store.read_record(tmp_path / "pairs.json", PairSummary).repeats == len(outcomes)
 
 
+def test_the_summary_is_of_the_first_pairs_where_fewer_are_asked_for(
+    both: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "pairs.jsonl"
+    with serving(repeating(NEW)) as endpoint:
+        judge_pairs(*both, out, settings_for(endpoint.url))
+        asked = len(endpoint.requests)
+        for most in (2, 1, 0):
+            judge_pairs(*both, out, settings_for(endpoint.url, max_samples=most))
+            summary = store.read_record(tmp_path / "pairs.json", PairSummary)
+            assert (summary.pairs, summary.requests) == (most or 3, 2 * (most or 3))
+        assert len(endpoint.requests) == asked
+
+
 def test_a_pair_needs_the_majority_of_its_repeats(
     both: tuple[Path, Path, Path], tmp_path: Path
 ) -> None:

@@ -251,7 +251,7 @@ def test_the_gate_is_junit_with_a_case_for_each_rule(run: Path) -> None:
     fail_self_test(run)
     rules = {"overall": {"max_drop": 1}, "bleu-4": {"max_drop": -90}, "rouge-l": {"max_drop": 1}}
     gated(run, rules=rules | {"meteor": {"max_drop": -30}}, min_pairs=20)
-    report(run, title="Nightly\x00 <b>")
+    report(run, title="Nightly\x00\ufffe\uffff\ud800 <b>")
     suite = ElementTree.parse(run / "report.junit.xml").getroot()  # noqa: S314  our own file
     assert {key: suite.get(key) for key in ("tests", "failures", "errors")} == {
         "tests": "4",

@@ -64,3 +64,11 @@ def test_answers_of_two_devices_are_a_caution(
     told = " ".join(caution.text for caution in report(run).cautions if not caution.severe)
     text = f"The devices differ, which may change an answer: {baseline} (baseline), {candidate}"
     assert (text in told) == differ
+
+
+@pytest.mark.parametrize("engine", ["vllm", "transformers"])
+def test_answers_of_two_engines_are_a_caution(run: Path, engine: str) -> None:
+    edit(run / "candidate/generation.json", engine=engine)  # the other is from before it was said
+    told = " ".join(caution.text for caution in report(run).cautions if not caution.severe)
+    text = "The engines differ, which may change an answer: transformers (baseline), vllm"
+    assert (text in told) == (engine == "vllm")

@@ -39,7 +39,7 @@ def job_of(name: str, **settings: object) -> tuple[model.Model, GenerateJob]:
     """Return the model `name`, and the job of answering with it."""
     resolved = model.resolve(name, weights=False)
     asked = asdict(generate.GenerateSettings(template="qwen3")) | settings
-    del asked["cache"], asked["cache_gb"]
+    del asked["cache"], asked["cache_gb"], asked["engine"]
     job = GenerateJob(
         base=resolved.base,
         base_name=resolved.base_name,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from assay import engine, reuse, store
+from assay import reuse, store
 from assay.errors import InputError
 from assay.generate import GenerateSettings
 from assay.llamafactory.job import GenerateJob
@@ -29,7 +29,7 @@ def another(value: object) -> object:
 SETTINGS = {
     field.name: OTHERS.get(field.name) or another(field.default)
     for field in fields(GenerateSettings)
-    if field.name not in ("cache", "cache_gb")
+    if field.name not in ("cache", "cache_gb", "engine")
 }
 
 
@@ -66,9 +66,10 @@ def test_the_samples_and_the_versions_change_it(
 
 
 def test_every_part_of_the_job_is_in_it_or_known_by_the_models_files() -> None:
-    """What is added to the job is in the key by itself; what is left out says where a model is."""
-    left_out = {"base", "base_name", "adapter", "digest"}
-    assert set(entries._MODELS_PLACE) == left_out < {field.name for field in fields(GenerateJob)}
+    """What is added to the job is in the key by itself; what is left out says where a model is, or
+    is in it elsewhere."""
+    left_out = {"base", "base_name", "adapter", "digest", "engine"}
+    assert set(entries._SAID_APART) == left_out < {field.name for field in fields(GenerateJob)}
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json", "new.json"])
@@ -87,10 +88,10 @@ def test_the_engine_and_the_form_change_it(tmp_path: Path, monkeypatch: pytest.M
     with monkeypatch.context() as changed:
         changed.setattr(entries, "FORM", entries.FORM + 1)
         assert key(base) != before
-    (tmp_path / "engine_of_all.py").write_text("find = bool")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(engine, "ENGINES", {"own": "engine_of_all", **engine.ENGINES})
-    assert key(base) != before
+    resolved, job = job_of(str(base))
+    other = reuse.find("kept", resolved, replace(job, engine="own"))
+    assert other
+    assert other.key != before
 
 
 @pytest.mark.parametrize("named", ["words", "words/a.yaml", "{}/words/a.yaml"])

@@ -162,13 +162,21 @@ def test_what_the_worker_says_is_the_cause(code: int, kind: type[Exception]) -> 
     assert error.remedy == "Correct it"
 
 
-def test_a_long_error_fits_into_a_termination_message() -> None:
-    error = StageError("ü" * 5000, "Do it again")
-    written = to_json(failure(error))
-    assert MESSAGE_BYTES - 1 < len(written) < 4096
+@pytest.mark.parametrize("letter", ["x", "ü", "界", "\n", '"', "\\", "\x01", "😀"])
+@pytest.mark.parametrize("remedy", ["Do it again", "Do it again " * 500])
+def test_a_long_error_fits_into_a_termination_message(letter: str, remedy: str) -> None:
+    short = StageError("no such template" + letter, "Do it again")
+    assert failure(short) == Ending(exit_code=1, what=short.what, remedy=short.remedy)
+    written = to_json(failure(StageError(letter * 5000, remedy)))
+    assert MESSAGE_BYTES - 12 < len(written) <= MESSAGE_BYTES
     answer = read_ending(written.decode())
     assert answer is not None
-    assert (answer.exit_code, answer.remedy) == (1, "Do it again")
+    assert answer.exit_code == 1
+    assert answer.what.endswith(" ...")
+    assert answer.remedy.startswith("Do it again")
+
+
+def test_what_is_no_ending_is_none() -> None:
     assert read_ending("Traceback (most recent call last)") is None
     assert read_ending('{"loss": 1}') is None
 

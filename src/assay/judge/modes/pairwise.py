@@ -83,6 +83,9 @@ def judge_pairs(
         rows = cases.read(samples, candidate)
         return hearing.keyed(case for case in rows if case[0].id in others)
 
+    def first() -> Iterator[Keyed]:
+        return islice(keyed(), settings.max_samples or None)
+
     async def ask(session: Session, case: Case, key: str) -> Verdict:
         other = others[case[0].id]
         if other.unanswered:
@@ -123,11 +126,12 @@ def judge_pairs(
         hearing.tell_to(tracker)
         hearing.fill(out, todo, keyed(), tracker)
         logged = verdicts(out)
-        given = {case[0].id: logged[case[0].id] for _, case in keyed() if case[0].id in logged}
+        asked = [case[0].id for _, case in first()]
+        given = {name: logged[name] for name in asked if name in logged}
         second = judge_again(
             hearing,
             out.with_name(SECOND_PAIRS),
-            lambda: islice(keyed(), settings.max_samples or None),
+            first,
             given,
             only_failed=only_failed,
         )
