@@ -43,6 +43,7 @@ def test_what_is_served_wrongly_is_named(way: Any, weights: tuple[Any, Coder]) -
     read = [
         likeness.likeness(model, coding, row, answer)
         for row, answer in zip(rows, given, strict=True)
+        if likeness.is_as_written(coding, answer)
     ]
     served = replace(REPEATS, repeated_same=0) if way.decoding.get("do_sample") else REPEATS
     parity = sum_up("candidate", served, list(zip(given, own, strict=True)), read)

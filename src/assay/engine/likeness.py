@@ -20,7 +20,6 @@ from assay.records import Likeness, Prediction, Sample
 
 ANSWERS = "answers.jsonl"
 PENALTIES = (1.02, 1.05, 1.1, 1.15, 1.2, 1.3)  # what models' own generation_config.json have
-_TORN = "\ufffd"  # what is left of a character in whose middle an answer was cut
 _AT_ONCE = 64  # tokens of an answer, as each has a number for every word of the vocabulary
 
 
@@ -33,8 +32,17 @@ def main(samples: Path, work: Path) -> None:
     model = _load(job, coding)
     with store.appending(work / PARITY) as file:
         for sample in store.read_rows(samples, Sample):
-            if sample.id in answers:
-                store.append(file, likeness(model, coding, sample, answers[sample.id]))
+            answer = answers.get(sample.id)
+            if answer and is_as_written(coding, answer):
+                store.append(file, likeness(model, coding, sample, answer))
+
+
+def is_as_written(coding: Coder, answer: Prediction) -> bool:
+    """Return whether an answer's text has as many tokens as the endpoint counted, its end among
+    them or not: a model may write a text by other tokens than its tokenizer does, which it then
+    finds unlikely. One whose tokens were not counted is taken to be so."""
+    beyond = answer.output_tokens - len(_tokens(coding, answer))
+    return not answer.output_tokens or beyond == 0 or (answer.finish == "stop" and beyond == 1)
 
 
 def likeness(model: Any, coding: Coder, sample: Sample, answer: Prediction) -> Likeness:
@@ -42,8 +50,7 @@ def likeness(model: Any, coding: Coder, sample: Sample, answer: Prediction) -> L
     import torch
 
     prompt, _ = pair(sample, coding.reading)
-    text = answer.output.rstrip(_TORN)
-    written = coding.reading.tokenizer.encode(text, add_special_tokens=False)
+    written = _tokens(coding, answer)
     ended = answer.finish == "stop"
     ids = torch.tensor([[*prompt, *written, *coding.ends[:ended]]], device=model.device)
     with torch.inference_mode():
@@ -63,6 +70,11 @@ def likeness(model: Any, coding: Coder, sample: Sample, answer: Prediction) -> L
         surprise=float((-said - entropy).sum()),
         penalised=_penalised(logits, chosen, prompt),
     )
+
+
+def _tokens(coding: Coder, answer: Prediction) -> list[int]:
+    ids: list[int] = coding.reading.tokenizer.encode(answer.output, add_special_tokens=False)
+    return ids
 
 
 def _regret(logits: Any, chosen: Any) -> float:

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from assay.demo.base_model import base_model
-from assay.engine.likeness import likeness
+from assay.engine.likeness import is_as_written, likeness
 from assay.llamafactory.prompts import Coder
-from assay.records import Likeness, Prediction, Served
+from assay.records import Likeness, Prediction, Sample, Served
 from assay.report.contents import Parity
 from assay.report.parity import sum_up
 from tests.end_to_end.ways_of_serving import WAYS, Way, answers, loaded, samples
@@ -31,11 +31,17 @@ def rows(model: Any, coding: Coder) -> Iterator[str]:
     for way in WAYS.values():
         given = answers(way, way.change(model), coding, asked, LIMIT)
         own = own or given
-        read = [likeness(model, coding, *pair) for pair in zip(asked, given, strict=True)]
-        yield _row(way.name, _parity(way, given, own, read))
+        yield _row(way.name, _parity(way, given, own, _read(model, coding, asked, given)))
         if way.name in READERS:
-            again = [likeness(reader, coding, *pair) for pair in zip(asked, given, strict=True)]
+            again = _read(reader, coding, asked, given)
             yield _row(f"{way.name}, read in bfloat16", _parity(way, given, own, again))
+
+
+def _read(
+    model: Any, coding: Coder, asked: Sequence[Sample], given: Sequence[Prediction]
+) -> list[Likeness]:
+    pairs = zip(asked, given, strict=True)
+    return [likeness(model, coding, *pair) for pair in pairs if is_as_written(coding, pair[1])]
 
 
 def _parity(
