@@ -22,23 +22,31 @@ _FAILURES = (OSError, http.client.HTTPException)
 
 
 class ServerConnections:
-    """A connection to the server for each thread that asks."""
+    """A connection to the server for each thread that asks, until they are ended."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._own = threading.local()
         self._all: list[http.client.HTTPConnection] = []
+        self._ended = False
 
     def here(self) -> http.client.HTTPConnection:
-        """Return the connection of this thread."""
+        """Return the connection of this thread. Raises OSError where there is none any more."""
         if not hasattr(self._own, "connection"):
             self._own.connection = http.client.HTTPConnection(HOST, self._port)
+            self._own.connection.auto_open = 0  # one that was ended meanwhile stays so
             self._all.append(self._own.connection)
         connection: http.client.HTTPConnection = self._own.connection
+        if not connection.sock:
+            connection.connect()
+        if self._ended:  # looked at last: what is opened later than the end nobody else closes
+            connection.close()
+            raise ConnectionAbortedError("nobody waits for the answer")
         return connection
 
     def close(self) -> None:
         """End them all, those too on which a thread still waits."""
+        self._ended = True
         for connection in self._all:
             if connection.sock:
                 with suppress(OSError):
