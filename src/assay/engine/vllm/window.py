@@ -19,6 +19,12 @@ from assay.llamafactory.prompts import Prompt, Written
 AskedPrompt = tuple[Prompt, Mapping[str, Any]]
 _LOOK_SECONDS = 1.0
 _FAILURES = (OSError, http.client.HTTPException)
+# what it says where likelihoods are asked for, and are none
+_NO_NUMBERS = b"Out of range float values are not JSON compliant"
+
+
+class NotFiniteError(Exception):
+    """The model's logits are NaN."""
 
 
 class ServerConnections:
@@ -81,7 +87,7 @@ def answers(
 
 def ask(server: Server, prompt: Prompt, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return the first choice of what the server answers to the request of one prompt. Raises as
-    `answers`."""
+    `answers`, and NotFiniteError where the request is of likelihoods."""
     connections = ServerConnections(server.port)
     try:
         return _choice(connections, prompt.id, request)
@@ -120,6 +126,8 @@ def _choice(connections: ServerConnections, id_: str, request: Mapping[str, Any]
     connection.request("POST", "/v1/completions", json.dumps(request), headers)
     with connection.getresponse() as response:
         text = response.read()
+    if _NO_NUMBERS in text:
+        raise NotFiniteError
     if response.status >= http.client.INTERNAL_SERVER_ERROR:
         raise http.client.HTTPException(f"{response.status}: {_said(text)}")
     if response.status != http.client.OK:
