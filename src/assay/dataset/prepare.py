@@ -15,6 +15,7 @@ from assay.dataset.overlap import Overlap, compare
 from assay.dataset.reading import SourceReading, read
 from assay.dataset.selection import draw, held_out_count, hold_out
 from assay.dataset.settings import DatasetSettings
+from assay.dataset.turns import every_turn
 from assay.errors import SettingsError
 from assay.folder import SAMPLES, SUMMARY, TRAINING
 from assay.records import Sample
@@ -100,9 +101,7 @@ def _given(settings: DatasetSettings) -> tuple[_Side | None, _Side]:
     if settings.train:
         reading = _read(settings, settings.train)
         training = _Side(settings.train, reading, reading.samples)
-    reading = _read(
-        settings, settings.eval, every_turn=settings.every_turn, cluster=settings.cluster
-    )
+    reading = _read(settings, settings.eval, turns=settings.every_turn, cluster=settings.cluster)
     return training, _evaluation(settings, settings.eval, reading, reading.samples)
 
 
@@ -112,6 +111,9 @@ def _held_out(settings: DatasetSettings) -> tuple[_Side, _Side]:
     count = held_out_count(len(reading.samples), settings.eval_fraction, settings.max_samples)
     belongs = [reading.origins[sample.id].group for sample in reading.samples]
     training, held = hold_out(reading.samples, count, settings.seed, belongs)
+    if settings.every_turn:  # of what is held out: a conversation is trained on as a whole
+        held, origins = every_turn(held, reading.origins)
+        reading = replace(reading, origins={**reading.origins, **origins})
     return _Side(source, reading, training), _evaluation(settings, source, reading, held)
 
 
@@ -129,12 +131,12 @@ def _evaluation(
 
 
 def _read(
-    settings: DatasetSettings, source: str, *, every_turn: bool = False, cluster: str = ""
+    settings: DatasetSettings, source: str, *, turns: bool = False, cluster: str = ""
 ) -> SourceReading:
     return read(
         source,
         format=settings.format,
-        every_turn=every_turn,
+        every_turn=turns,
         skip_invalid=settings.skip_invalid,
         seed=settings.seed,
         cluster=cluster,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.folder import LOGS
-from assay.store.files import disk, replacing
+from assay.store.files import disk, is_whole, replacing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,4 +55,4 @@ def join(log: Path, other: Path) -> None:
 def _lines(log: Path) -> list[bytes]:
     """Return a log's rows: one that a kill has torn is none."""
     with log.open("rb") as file:
-        return [line for line in file if line.endswith(b"\n")]
+        return [line.rstrip(b"\n") + b"\n" for line in file if is_whole(line)]
