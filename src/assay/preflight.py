@@ -109,6 +109,7 @@ def write_samples(plan: Plan, folder: Path, *, tokens: bool = True) -> dataset.D
         folder,
         train_tokens=_train_tokens(plan) if tokens else None,
         eval_tokens=_eval_tokens(plan) if tokens else None,
+        needs_target=_needs_target(plan),
     )
 
 
@@ -225,6 +226,12 @@ def _check_samples(config: Config, samples: int | None) -> None:
     gating.check_pairs(config.gate, most, judged, names)
     if samples:
         gating.check_coverage(config.gate, samples, int(judged), names)
+
+
+def _needs_target(plan: Plan) -> bool:
+    """Return whether an answer is compared with the sample's own: a judge can do without."""
+    names = plan.metrics.metrics if plan.metrics else ()
+    return plan.generate.evaluate_loss or measuring.need_targets(names)
 
 
 def _train_tokens(plan: Plan) -> dataset.Tokens | None:

@@ -71,15 +71,17 @@ def prepare(
     *,
     train_tokens: Tokens | None = None,
     eval_tokens: Tokens | None = None,
+    needs_target: bool = True,
 ) -> DatasetSummary:
     """Write the run's dataset.jsonl, train.jsonl where there is training data, and, last, the
     dataset.json that is also returned; `train_tokens` and `eval_tokens` say how to measure the
-    samples' lengths, if they are wanted. Raises DatasetError and SettingsError."""
+    samples' lengths, if they are wanted. Rows of `settings.eval` may lack an answer unless
+    evaluation `needs_target`. Raises DatasetError and SettingsError."""
     if not settings.train and not settings.eval:
         raise SettingsError(
             "dataset.train and dataset.eval are both empty", "Name a dataset in one of them"
         )
-    training, evaluation = _given(settings) if settings.eval else _held_out(settings)
+    training, evaluation = _given(settings, needs_target) if settings.eval else _held_out(settings)
     eval_lengths, train_lengths = _lengths((evaluation, eval_tokens), (training, train_tokens))
     summary = DatasetSummary(
         eval=_used(evaluation, eval_lengths),
@@ -96,12 +98,18 @@ def prepare(
     return summary
 
 
-def _given(settings: DatasetSettings) -> tuple[_Side | None, _Side]:
+def _given(settings: DatasetSettings, needs_target: bool) -> tuple[_Side | None, _Side]:
     training = None
     if settings.train:
         reading = _read(settings, settings.train)
         training = _Side(settings.train, reading, reading.samples)
-    reading = _read(settings, settings.eval, turns=settings.every_turn, cluster=settings.cluster)
+    reading = _read(
+        settings,
+        settings.eval,
+        turns=settings.every_turn,
+        cluster=settings.cluster,
+        needs_target=needs_target,
+    )
     return training, _evaluation(settings, settings.eval, reading, reading.samples)
 
 
@@ -131,7 +139,12 @@ def _evaluation(
 
 
 def _read(
-    settings: DatasetSettings, source: str, *, turns: bool = False, cluster: str = ""
+    settings: DatasetSettings,
+    source: str,
+    *,
+    turns: bool = False,
+    cluster: str = "",
+    needs_target: bool = True,
 ) -> SourceReading:
     return read(
         source,
@@ -140,6 +153,7 @@ def _read(
         skip_invalid=settings.skip_invalid,
         seed=settings.seed,
         cluster=cluster,
+        needs_target=needs_target,
     )
 
 
