@@ -45,7 +45,7 @@ def test_a_last_row_that_is_whole_is_kept_without_its_newline(
     path.write_text(f'{{"a": 1}}\n{{"a": 2}}\n{end}')
     other.write_text('{"a": 1}\n{"a": 9}\n')
     assert len(list(store.read_rows(path, dict))) == kept
-    join(other, path)
+    join(other, path.read_bytes())
     assert len(list(store.read_rows(other, dict))) == kept + 1
     with store.appending(path) as file:
         store.append(file, {"a": 4})
