@@ -28,6 +28,7 @@ from assay.records import ModelManifest
 
 _SET = "Set base_model to the model that it was tuned from"
 _LAYER = re.compile(r"(?:base_model\.model\.)?(.+)\.lora_([AB])(?:\.\w+)?\.weight")
+_BLOCK = re.compile(r".*?\.\d+\.")  # in it a file may name parts otherwise than the model does
 _FLOATS = ("F64", "F32", "F16", "BF16")
 
 
@@ -122,8 +123,10 @@ def _misfit(directory: Path, base: str) -> str:
     tuned = dict(_layers(tensors(files.look(str(directory)), adapter=True)))
     model = tensors(files.look(local(base)))
     here = {layer: model[f"{layer}.weight"] for layer in tuned if f"{layer}.weight" in model}
+    blocks = {match[0] for name in model if (match := _BLOCK.match(name))}
     for layer, wanted in tuned.items():
-        if layer not in here and here and ".layers." in layer:
+        block = _BLOCK.match(layer)
+        if here and block and block[0] not in blocks:
             return f"it has no layer {layer}"
         tensor = here.get(layer)
         if tensor and tensor.dtype in _FLOATS and sorted(tensor.shape) != sorted(wanted):
