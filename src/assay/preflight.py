@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from assay import dataset, engine, measured, model, progress, queues, report, scoring, store
+from assay import dataset, engine, measured, model, progress, queues, report, scoring, served, store
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating
@@ -67,6 +67,9 @@ def prepare(
         summary = write_samples(draft, folder, tokens=not problems.any)
     with problems.noted():
         _check_samples(draft.config, summary.eval.samples if summary else None)
+    for name, behind in draft.served.items():
+        with problems.noted():
+            _ask_model(draft, name, behind, folder if summary else None)
     with problems.noted():
         if summary and draft.metrics:
             measuring.check_samples(draft.metrics, folder / SAMPLES)
@@ -136,10 +139,11 @@ def _remarks(plan: Plan, resolved: Model) -> Iterator[str]:
 
 
 def _models(plan: Plan) -> dict[str, str]:
-    """Return the models that are there before the run, and the base that is set for each."""
-    tuned = {plan.candidate: plan.base_model} if plan.candidate else {}
-    bases = (plan.finetune.base_model if plan.finetune else "", plan.baseline)
-    return {**dict.fromkeys(filter(None, bases), ""), **tuned}
+    """Return the models whose weights are there before the run, and the base that is set for
+    each."""
+    tuned = [plan.finetune.base_model] if plan.finetune else []
+    names = [*tuned, *plan.weights]
+    return {name: plan.base_model if name == plan.candidate else "" for name in names}
 
 
 def _check_model(plan: Plan, name: str, base: str) -> None:
@@ -194,7 +198,7 @@ def _checks_here(plan: Plan, artifacts: str) -> Iterator[Callable[[], object]]:
         yield partial(scoring.named(name).check, own)
     if plan.config.history:
         yield partial(report.check_history, plan.config.history)
-    if artifacts:
+    if artifacts and (plan.finetune or plan.weights):  # an endpoint is asked without a queue
         yield partial(check_cluster, plan, artifacts)
     else:  # on a cluster other images answer
         yield partial(engine.check_here, plan.config.generate.engine)
@@ -245,12 +249,21 @@ def _train_tokens(plan: Plan) -> dataset.Tokens | None:
     )
 
 
-def _eval_tokens(plan: Plan) -> dataset.Tokens:
+def _eval_tokens(plan: Plan) -> dataset.Tokens | None:
+    models = [plan.finetune.base_model] if plan.finetune else plan.weights
+    if not models:
+        return None  # an endpoint has a tokenizer of its own
     return dataset.Tokens(
-        model=plan.finetune.base_model if plan.finetune else plan.candidate,
+        model=models[0],
         template=plan.generate.template,
         cutoff_len=plan.generate.cutoff_len,
     )
+
+
+def _ask_model(plan: Plan, name: str, model: served.ServedModel, folder: Path | None) -> None:
+    """Have the endpoint of a model answer, unless this run has begun: then it has answered."""
+    if folder is None or not _begun(folder):
+        served.check(model, plan.generate, name, folder and folder / SAMPLES)
 
 
 def _ask_judge(plan: Plan, folder: Path | None) -> Estimate | None:
