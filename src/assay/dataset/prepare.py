@@ -15,6 +15,7 @@ from assay.dataset.overlap import Overlap, compare
 from assay.dataset.reading import SourceReading, read
 from assay.dataset.selection import draw, held_out_count, hold_out
 from assay.dataset.settings import DatasetSettings
+from assay.dataset.tags import tagged
 from assay.errors import SettingsError
 from assay.folder import SAMPLES, SUMMARY, TRAINING
 from assay.records import Sample
@@ -100,15 +101,13 @@ def _given(settings: DatasetSettings) -> tuple[_Side | None, _Side]:
     if settings.train:
         reading = _read(settings, settings.train)
         training = _Side(settings.train, reading, reading.samples)
-    reading = _read(
-        settings, settings.eval, every_turn=settings.every_turn, cluster=settings.cluster
-    )
+    reading = _read(settings, settings.eval, every_turn=settings.every_turn, evaluated=True)
     return training, _evaluation(settings, settings.eval, reading, reading.samples)
 
 
 def _held_out(settings: DatasetSettings) -> tuple[_Side, _Side]:
     source = settings.train
-    reading = _read(settings, source, cluster=settings.cluster)
+    reading = _read(settings, source, evaluated=True)
     count = held_out_count(len(reading.samples), settings.eval_fraction, settings.max_samples)
     belongs = [reading.origins[sample.id].group for sample in reading.samples]
     training, held = hold_out(reading.samples, count, settings.seed, belongs)
@@ -125,19 +124,21 @@ def _evaluation(
         settings.cluster,
         near=settings.near_prompts,
     )
-    return _Side(source, reading, drawn, clusters)
+    return _Side(source, reading, tagged(drawn, reading.origins, settings.tags), clusters)
 
 
 def _read(
-    settings: DatasetSettings, source: str, *, every_turn: bool = False, cluster: str = ""
+    settings: DatasetSettings, source: str, *, every_turn: bool = False, evaluated: bool = False
 ) -> SourceReading:
+    """Return what a source holds; the columns that the user names are of what is evaluated."""
     return read(
         source,
         format=settings.format,
         every_turn=every_turn,
         skip_invalid=settings.skip_invalid,
         seed=settings.seed,
-        cluster=cluster,
+        cluster=settings.cluster if evaluated else "",
+        tags=settings.tags if evaluated else (),
     )
 
 

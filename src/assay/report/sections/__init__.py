@@ -19,6 +19,7 @@ from assay.report.sections import (
     provenance,
     regressions,
     samples,
+    subsets,
     trend,
 )
 
@@ -26,6 +27,7 @@ _BUILDERS = (
     gate.section,
     compared.section,
     metrics.section,
+    subsets.section,
     labels.section,
     judge.section,
     accepted.section,
