@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     ClusterNumbers = NDArray[np.int64]
-    Positions = NDArray[np.int64]
+    Positions = NDArray[np.intp]
 
 Specs = Mapping[str, MetricSpec]
 """What each metric is, by name; one without a spec is a mean without a direction or a scale."""

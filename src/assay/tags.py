@@ -31,7 +31,7 @@ class Tag:
     values: tuple[str, ...]
     numbers: NDArray[np.int32]
 
-    def positions(self, number: int) -> NDArray[np.int64]:
+    def positions(self, number: int) -> NDArray[np.intp]:
         """Return where the samples of a value are."""
         import numpy as np
 

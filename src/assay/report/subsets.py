@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Groups = Sequence[NDArray[np.int64]]
+    Groups = Sequence[NDArray[np.intp]]
 
 MOST_VALUES = 50
 """The values of a tag that are compared: those of the most samples."""
