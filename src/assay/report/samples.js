@@ -265,12 +265,18 @@
     return report.counts[name] ?? metricOf.get(view.metric)?.[name] ?? null;
   }
 
+  // Of what is chosen, the same; of a category the filters are not counted.
+  function wholeRun() {
+    if (!view.tag) return inRun(view.filter);
+    return report.counts.all && view.filter === "all" ? report.tags[view.tag].samples : null;
+  }
+
   function show(changed) {
     Object.assign(view, { page: 0 }, changed);
     const examples = found();
     const first = view.page * PAGE;
     const shown = examples.slice(first, first + PAGE);
-    const whole = view.query || view.tag ? null : inRun(view.filter);
+    const whole = view.query ? null : wholeRun();
     const drawn = whole === null || whole === examples.length ? "samples" : `samples on this page, ${many(whole)} in the run`;
     document.getElementById("status").textContent = examples.length
       ? `${many(first + 1)}–${many(first + shown.length)} of ${many(examples.length)} ${drawn}`

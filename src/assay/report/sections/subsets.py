@@ -9,7 +9,7 @@ from assay.report.outcomes import WORDS
 from assay.report.plain import label, number, signed
 from assay.report.section import Block, Cell, Column, Note, Phrase, Section, Table, note
 
-_TITLES = ("n", "Baseline", "Candidate", "Difference", "95% interval")
+_TITLES = ("n", "Baseline", "Candidate", "Difference (95%)")
 _LEAD = (
     "Both sides over the samples of each tag. Of one tag and metric the differences of all values "
     "are tested together by Holm's procedure."
@@ -23,7 +23,7 @@ def section(report: Report) -> Section | None:
     names = _metrics(report, subsets)
     if not names:
         return None
-    blocks: list[Block] = [note(_LEAD, "quiet")]
+    blocks: list[Block] = [note(_LEAD)]
     blocks += (_table(name, subsets, first=name == names[0]) for name in names)
     return Section(
         name="tags", title="Categories", button="Categories", blocks=(*blocks, *_notes(report))
@@ -57,14 +57,13 @@ def _row(subset: Subset, row: MetricRow) -> Phrase:
     compared, kind = row.comparison, row.kind
     last = row.candidate or row.baseline
     n = compared.n if compared else last.n if last else 0
-    interval = ""
+    difference = signed(row.difference, kind)
     if compared:
-        interval = f"{signed(compared.low, kind)} to {signed(compared.high, kind)}"
+        difference += f" ({signed(compared.low, kind)} to {signed(compared.high, kind)})"
     sides = (number(side.value if side else None, kind) for side in (row.baseline, row.candidate))
     return (
         Cell(text=f"{subset.tag}={subset.value}"),
-        *(Cell(text=text) for text in (f"{n:,}{_lacking(row)}", *sides)),
-        *(Cell(text=text) for text in (signed(row.difference, kind), interval)),
+        *(Cell(text=text) for text in (f"{n:,}{_lacking(row)}", *sides, difference)),
         Cell(text=WORDS[row.outcome], look="worse" if row.outcome == "worse" else ""),
     )
 
