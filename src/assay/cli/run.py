@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.cli import gate
+from assay.engine import AUTO, ENGINES
 from assay.folder import CONFIG, REPORT_HTML
 from assay.scoring import SCORERS, Scorer
 
@@ -51,6 +52,9 @@ def _add_demo(commands: Any) -> None:
     demo.add_argument(
         "--store", default="", help="keep the artifacts in a store: a URI, or minio to start one"
     )
+    demo.add_argument(
+        "--engine", default=AUTO, choices=(AUTO, *ENGINES), help="who answers; auto: chosen"
+    )
     demo.set_defaults(command=_demo)
 
 
@@ -84,7 +88,7 @@ def _run(arguments: argparse.Namespace) -> int:
     out = arguments.out or f"runs/{arguments.config.stem}"
     config = configuration.load(arguments.config, read_assignments("--set", arguments.set))
     with terminal.live() as listen, _run_folder(out, listen) as mirror:
-        run.run(config, mirror.folder, listen, mirror.send)
+        run.run(config, mirror, listen)
     _print_report(out, mirror.folder)
     return gate.say(mirror.folder)
 
@@ -102,7 +106,7 @@ def _make(arguments: argparse.Namespace) -> None:
 
     make = run.finetune if arguments.stage == "finetune" else run.generate_sides
     with terminal.live() as listen, _run_folder(arguments.folder, listen) as mirror:
-        make(_config(arguments, mirror.folder, {}), mirror.folder, listen)
+        make(_config(arguments, mirror.folder, {}), mirror, listen)
 
 
 def _score(arguments: argparse.Namespace) -> None:
@@ -117,7 +121,7 @@ def _score(arguments: argparse.Namespace) -> None:
         _run_folder(arguments.folder, listen, weights=False) as mirror,
     ):
         config = _config(arguments, mirror.folder, overrides)
-        run.score(scorer, config.of(scorer), mirror.folder, listen, **flags)
+        run.score(scorer, config.of(scorer), mirror, listen, **flags)
 
 
 def _config(arguments: argparse.Namespace, folder: Path, overrides: Mapping[str, str]) -> Config:
@@ -151,4 +155,4 @@ def _print_report(out: str, folder: Path) -> None:
 def _demo(arguments: argparse.Namespace) -> None:
     from assay.demo.run import run_demo
 
-    run_demo(arguments.out, arguments.store)
+    run_demo(arguments.out, arguments.store, arguments.engine)
