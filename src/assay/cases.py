@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-CaseLines = tuple[store.Line, store.Line]
+CaseLines = tuple[store.NumberedLine, store.NumberedLine]
 """The line of a sample and that of its prediction."""
 
 
@@ -67,7 +67,7 @@ def lines(samples: Path, predictions: Path) -> Iterator[CaseLines]:
     """
     answers = store.read_lines(predictions)
     sample_id, answer_id = store.parser(samples, _Row), store.parser(predictions, _Row)
-    waiting: dict[str, store.Line] = {}
+    waiting: dict[str, store.NumberedLine] = {}
     for line in store.read_lines(samples):
         name = sample_id(line).id
         while name not in waiting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
@@ -76,18 +77,21 @@ class TagColumn(NamedColumn):
     remedy = "Write one value in each of them, or leave the column out of dataset.tags"
 
     def _text(self, value: object, place: str) -> str:
-        if is_blank(value):
-            return ""
-        text = " ".join(_text(value).split())
-        if not text or len(text) > MAX_TAG or plain(text) != text:
-            return self._fault(place, show(value))
-        return text
+        tag = None
+        if value is None or isinstance(value, str | int | float | Decimal):
+            tag = _tag(value)
+        return self._fault(place, show(value)) if tag is None else tag
 
 
-def is_blank(value: object) -> bool:
-    """Return whether a cell is empty: null, not a number, or text without a character to see."""
+@functools.lru_cache(maxsize=1 << 12, typed=True)
+def _tag(value: str | float | Decimal | None) -> str | None:
+    """Return the tag that a cell holds, "" for null, what is no number and a blank text, and None
+    for what is none."""
     blank = isinstance(value, str) and not value.strip()
-    return blank or value is None or (isinstance(value, float | Decimal) and math.isnan(value))
+    if blank or value is None or (isinstance(value, float | Decimal) and math.isnan(value)):
+        return ""
+    text = " ".join(_text(value).split())
+    return text if text and len(text) <= MAX_TAG and plain(text) == text else None
 
 
 def _text(value: object) -> str:

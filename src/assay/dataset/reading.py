@@ -22,7 +22,7 @@ from assay.records import Message, Sample
 _SKIP = "or pass skip_invalid to leave such rows out"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RowOrigin:
     """The `row` that a sample is of, counted over the whole source, what that row belongs to by
     the column that the user named ("" without one), its `tags` by theirs, and the `entry` of a

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 from assay.dataset.column import MAX_TAG
 from assay.dataset.reading import RowOrigin
@@ -20,21 +20,21 @@ def tagged(
     samples: Sequence[Sample], origins: Mapping[str, RowOrigin], columns: Sequence[str]
 ) -> list[Sample]:
     """Return the samples with their tags: what the user's `columns` hold, then what is known
-    anyway. A column of the same name counts alone."""
-    same: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
-    tagged_samples = []
-    for sample in samples:
-        origin = origins[sample.id]
-        own = (tag for tag in _own(sample, origin) if tag[1] and tag[0] not in columns)
-        tags = (*origin.tags, *own)
-        tagged_samples.append(replace(sample, tags=same.setdefault(tags, dict(tags))))
-    return tagged_samples
+    anyway: the entry of a dataset_info.json, the script of what is asked last, the characters of
+    the prompt as a band. A column of such a name counts alone."""
 
+    @functools.cache  # many samples have the same
+    def tags(row: tuple[tuple[str, str], ...], *own_tags: str) -> Mapping[str, str]:
+        own = zip((ENTRY, SCRIPT, PROMPT_LENGTH), own_tags, strict=True)
+        told = {name: tag for name, tag in own if tag and name not in columns}
+        return {**dict(row), **told}
 
-def _own(sample: Sample, origin: RowOrigin) -> Iterator[tuple[str, str]]:
-    """Yield the entry of a dataset_info.json, the script of what is asked last, and the characters
-    of the whole prompt as a band."""
-    yield ENTRY, one_line(origin.entry)[:MAX_TAG]
-    yield SCRIPT, script_of(sample.messages[-1].content).lower()
-    length = sum(len(message.content) for message in sample.messages)
-    yield PROMPT_LENGTH, _BANDS[bisect_right(_BOUNDS, length)]
+    def tagged_one(sample: Sample) -> Sample:
+        origin, last = origins[sample.id], sample.messages[-1].content
+        length = sum(len(message.content) for message in sample.messages)
+        band = _BANDS[bisect_right(_BOUNDS, length)]
+        entry = one_line(origin.entry)[:MAX_TAG] if origin.entry else ""
+        held = tags(origin.tags, entry, script_of(last).lower(), band)
+        return Sample(**{**vars(sample), "tags": held})
+
+    return list(map(tagged_one, samples))

@@ -39,23 +39,23 @@ def by_tag(run: EvaluatedRun, *, distrusted: bool) -> tuple[TagSummary, ...]:
 
 
 def restricted(run: EvaluatedRun, groups: Groups) -> list[EvaluatedRun]:
-    """Return the run over each group of samples, without what is one number over all (totals, the
-    panel); a group is given by the positions of its samples, and has none of another's."""
-    ids = list(run.positions)
+    """Return the run over each group of samples, as far as metrics and comparisons look at it:
+    without totals, panel, answers and ids. A group is given by the positions of its samples, and
+    has none of another's."""
     sides = [_sides(side, groups) for side in run.sides]
     pairs = split(run.pairs, groups) if run.pairs else [None] * len(groups)
     return [
         replace(
             run,
-            positions={ids[old]: new for new, old in enumerate(at.tolist())},
-            lengths=run.lengths[at],
-            clusters=None if run.clusters is None else run.clusters[at],
-            tags={name: replace(tag, numbers=tag.numbers[at]) for name, tag in run.tags.items()},
+            positions={},
+            lengths=run.lengths[:0],
+            clusters=None,
+            tags={},
             baseline=of_side[0] if run.baseline else None,
             candidate=of_side[-1],
             pairs=pair,
         )
-        for at, of_side, pair in zip(groups, zip(*sides, strict=True), pairs, strict=True)
+        for of_side, pair in zip(zip(*sides, strict=True), pairs, strict=True)
     ]
 
 
@@ -116,7 +116,7 @@ def _sides(side: SideRun, groups: Groups) -> list[SideRun]:
         replace(
             side,
             answers=replace(
-                side.answers, **{name: held[at] for name, held in vars(side.answers).items()}
+                side.answers, **{name: held[:0] for name, held in vars(side.answers).items()}
             ),
             scores=scores[number],
             totals=(),
@@ -126,7 +126,7 @@ def _sides(side: SideRun, groups: Groups) -> list[SideRun]:
             panel=(),
             combined=None,
         )
-        for number, at in enumerate(groups)
+        for number in range(len(groups))
     ]
 
 

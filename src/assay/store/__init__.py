@@ -16,7 +16,7 @@ from assay.store.cache import cache_folder, cached, in_cache
 from assay.store.deliver import deliver
 from assay.store.files import (
     WEIGHT_SUFFIXES,
-    Line,
+    NumberedLine,
     append,
     appending,
     digest_files,
@@ -56,8 +56,8 @@ __all__ = [
     "WEIGHT_SUFFIXES",
     "Area",
     "Contents",
-    "Line",
     "Mirror",
+    "NumberedLine",
     "StoreSettings",
     "Wait",
     "append",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Line = tuple[int, bytes]
+NumberedLine = tuple[int, bytes]
 """A line of a JSONL file behind its number."""
 
 BLOCK = 1 << 16
@@ -53,7 +53,7 @@ def read_rows(path: Path, cls: type[T]) -> Iterator[T]:
     return (parse(line) for line in read_lines(path))
 
 
-def parser(path: Path, cls: type[T]) -> Callable[[Line], T]:
+def parser(path: Path, cls: type[T]) -> Callable[[NumberedLine], T]:
     """Return what makes a `cls` record of a line of the JSONL file `path`. It raises InputError
     with file and line number."""
     from pydantic import ValidationError
@@ -61,7 +61,7 @@ def parser(path: Path, cls: type[T]) -> Callable[[Line], T]:
     kind: Any = cls
     record, quickly = _records(cls, path), _adapter(kind).validate_json
 
-    def parse(line: Line) -> T:
+    def parse(line: NumberedLine) -> T:
         try:
             row: T = quickly(line[1])
         except ValidationError:  # what is wrong with it, or half a character, is read step by step
@@ -214,7 +214,7 @@ def _records(cls: type[T], path: Path) -> Callable[[object, int], T]:
     return record
 
 
-def read_lines(path: Path) -> Iterator[Line]:
+def read_lines(path: Path) -> Iterator[NumberedLine]:
     """Yield the lines of a JSONL file, each with its number from 1. Raises InputError where there
     is no such file."""
     try:
