@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from assay import __version__, progress
 from assay.gate import GatePolicy
 from assay.records import Comparison, Metric
-from assay.report import accepted, calibration, combined, examples, gated, subsets
+from assay.report import accepted, calibration, combined, examples, gated, parity, subsets
 from assay.report import data as of_data
 from assay.report.cautions import cautions
 from assay.report.contents import Example, Report
@@ -90,6 +90,7 @@ def assemble(
         trend=None,
         accepted=against.told if against else None,
         sides=sides,
+        parity=parity.read(run),
         summary=rows,
         tags=subsets.by_tag(run, distrusted=doubted),
         judge_scale=run.scale,
