@@ -17,7 +17,7 @@ LAYERS = (
     {"records", "settings", "compiled", "folder", "parameters"},
     {"placement"},
     {"store", "process"},
-    {"cases", "progress", "queues", "resume"},
+    {"cases", "decoding", "progress", "queues", "resume"},
     {"durable"},
     {"quantiles"},
     {"intervals"},

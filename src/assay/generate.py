@@ -19,12 +19,23 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le
 
-from assay import dataset, llamafactory, model, placement, process, progress, resume, reuse, store
+from assay import (
+    dataset,
+    decoding,
+    llamafactory,
+    model,
+    placement,
+    process,
+    progress,
+    resume,
+    reuse,
+    store,
+)
 from assay import engine as engines
 from assay.engine import AUTO
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
-from assay.llamafactory.job import DEVICE, JOB, SECONDS, GenerateJob
+from assay.llamafactory.job import DECODING, DEVICE, JOB, SECONDS, GenerateJob
 from assay.model import Model
 from assay.records import Generation, Likelihood, ModelManifest, Prediction, Sample
 from assay.text import flat
@@ -40,7 +51,8 @@ class GenerateSettings:
     """Who answers, and how. `engine` is one of assay.engine.ENGINES, or auto: the first that can
     and that the samples are worth. Decoding is greedy and seeded unless `do_sample`. `batch_size`
     counts samples, `cutoff_len` and `max_new_tokens` tokens. `template` is inherited from the
-    fine-tune where it is "". `evaluate_loss` adds the likelihood of the targets. `llamafactory`
+    fine-tune where it is "". `evaluate_loss` adds the likelihood of the targets; with
+    `score_thoughts` a reasoning model's thoughts are scored with its answers. `llamafactory`
     takes LLaMA-Factory's settings for loading a model and reading a prompt. `cache` is the folder
     or URI that keeps answers, so that no run gives them again: none for none, and "" for none on
     one machine, and for a place beside the artifacts in a pipeline whose artifacts lie in a store.
@@ -59,6 +71,7 @@ class GenerateSettings:
     repetition_penalty: Annotated[float, Gt(0)] = 1.0
     seed: int = 42
     evaluate_loss: bool = True
+    score_thoughts: bool = False
     cache: str = ""
     cache_gb: Annotated[float, Ge(0)] = 10.0
     llamafactory: Mapping[str, Any] = field(default_factory=dict)
@@ -134,6 +147,12 @@ def generate(
     dataset.to_llamafactory(rows, work / "data", "eval")
     _predict(samples, work, side, settings, listen)
     done = _finish(work, out, resolved, job, rows)
+    if own := decoding.not_obeyed(done):
+        print(
+            flat(f"{side or 'generate'}: the model's generation_config.json is not obeyed ({own})"),
+            file=sys.stderr,
+            flush=True,
+        )
     if entry:
         reuse.keep(entry, out, done, place or str(out.resolve()), side, settings.cache_gb)
     return done
@@ -308,6 +327,7 @@ def _finish(
         finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         device=store.read_json(work / DEVICE),
         engine=job.engine,
+        decoding=decoding.read(work / DECODING),
     )
     store.write_json(out / GENERATION, generation)
     (work / GENERATE_LOG).replace(out / GENERATE_LOG)

@@ -59,10 +59,12 @@ class Prediction:
     """One model's answer to one sample. `finish` is "length" where the answer was cut at
     max_new_tokens; `prompt_tokens` counts what the model saw, after truncation at cutoff_len.
 
-    `output` is the answer alone, the `thought` before it apart. Of a function call it is the JSON
-    of name and arguments that the template reads in what was `written`. `unanswered` is the cause
-    where there is no answer to score: thought_unended. `wanted` is the target in the same form,
-    None where that is the sample's own text.
+    `output` is the answer alone, the `thought` before it apart; of the `output_tokens` the thought
+    has `thought_tokens`, its marks among them. With generate.score_thoughts `output` is both, and
+    `thought` "". Of a function call it is the JSON of name and arguments that the template reads in
+    what was `written`. `unanswered` is the cause where there is no answer to score:
+    thought_unended. `wanted` is the target in the same form, None where that is the sample's own
+    text, and `wanted_thought` the thought before it.
     """
 
     id: str
@@ -75,6 +77,8 @@ class Prediction:
     written: str = ""
     unanswered: Literal["", "thought_unended"] = ""
     wanted: str | None = None
+    thought_tokens: int = 0
+    wanted_thought: str = ""
 
 
 def as_wanted(sample: Sample, prediction: Prediction) -> Sample:
@@ -311,6 +315,15 @@ class Origin:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """How answers were decoded: every parameter that was `used`, by transformers' names, and what
+    the model's own generation_config.json would have changed of it, which was `not_obeyed`."""
+
+    used: Mapping[str, object]
+    not_obeyed: Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Generation:
     """How one side's predictions came to be: written last by generate, so its presence means
     complete. `results` is all_results.json: LLaMA-Factory's, and eval_token_loss, but for what is
@@ -318,7 +331,8 @@ class Generation:
     where it was made: inline, or in which Volcano Job; `finished` is when (UTC, to the second), ""
     in a run from before it was kept. `device` is what the answers were computed on, "" where that
     is not known, and `engine` who gave them. `origin` is None unless they were taken from an
-    earlier run's; the `seconds` are then those that taking them took."""
+    earlier run's; the `seconds` are then those that taking them took. `decoding` is None in a run
+    from before it was kept."""
 
     model: str
     base_model: str
@@ -335,3 +349,4 @@ class Generation:
     device: str = ""
     engine: str = "transformers"
     origin: Origin | None = None
+    decoding: Decoding | None = None

@@ -139,7 +139,7 @@ finetune: {base_model: org/base, template: qwen3, finetuning_type: full, learnin
 generate: {engine: transformers, template: llama3, batch_size: 4, cutoff_len: 98,
   max_new_tokens: 97, do_sample: true,
   temperature: 0.5, top_p: 0.5, top_k: 3, repetition_penalty: 1.5, seed: 9, evaluate_loss: false,
-  cache: "s3://b/kept", cache_gb: 3, llamafactory: {infer_dtype: bfloat16}}
+  score_thoughts: true, cache: "s3://b/kept", cache_gb: 3, llamafactory: {infer_dtype: bfloat16}}
 metrics: {metrics: [bleu-4], processes: 2, task: {labels: [a, b], pattern: x, tolerance: 0.5,
   relative_tolerance: 0.25, choices: ABC, schema: {type: object}, call_order: false,
   unread: wrong}}

@@ -15,7 +15,8 @@ from assay import engine, process, progress, store
 from assay.engine import device
 from assay.folder import LIKELIHOOD, PREDICTIONS, PROGRESS
 from assay.llamafactory.evaluate import evaluate
-from assay.llamafactory.job import DEVICE, JOB, SECONDS, GenerateJob
+from assay.llamafactory.generation_config import decoding
+from assay.llamafactory.job import DECODING, DEVICE, JOB, SECONDS, GenerateJob
 from assay.llamafactory.prompts import coder, encode, prediction
 from assay.records import Prediction, Sample
 
@@ -44,7 +45,7 @@ def answer(
     ) as tracker:
         todo = [row for row in rows if row.id not in done]
         with store.appending(work / PREDICTIONS) as file:
-            for predictions in _predictions(job, todo) if todo else ():
+            for predictions in _predictions(job, todo, work) if todo else ():
                 for answered in predictions:
                     store.append(file, answered)
                 tracker.advance(len(predictions))
@@ -54,8 +55,11 @@ def _already_done(path: Path) -> set[str]:
     return {row.id for row in store.read_rows(path, Prediction)} if path.is_file() else set()
 
 
-def _predictions(job: GenerateJob, rows: Sequence[Sample]) -> Iterator[list[Prediction]]:
+def _predictions(
+    job: GenerateJob, rows: Sequence[Sample], work: Path
+) -> Iterator[list[Prediction]]:
     coding = coder(job)
+    store.write_json(work / DECODING, decoding(coding))
     prompts = [encode(row, coding.reading, job.settings["cutoff_len"]) for row in rows]
     for batch in engine.find(job).answer(coding, prompts):
         yield [prediction(prompt, ids, coding.reading) for prompt, ids in batch]

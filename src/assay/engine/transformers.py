@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from assay.llamafactory import generation_config
 from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Coder, Prompt
 
@@ -26,7 +27,8 @@ class Transformers:
         import torch
 
         model = _load(self.job, coder)
-        options = _options(coder)
+        generation_config.disobey(model)
+        options = generation_config.options(coder)
         longest_first = sorted(prompts, key=lambda prompt: len(prompt.tokens), reverse=True)
         size = self.job.settings["batch_size"]
         for start in range(0, len(longest_first), size):
@@ -46,17 +48,6 @@ def _load(job: GenerateJob, coder: Coder) -> Any:
 
     set_seed(job.load_seed)  # as training did: PiSSA's decomposition of the base is random
     return load_model(coder.reading.tokenizer, coder.model, coder.finetuning, is_trainable=False)
-
-
-def _options(coder: Coder) -> dict[str, Any]:
-    """Return what LLaMA-Factory passes to `model.generate`: its arguments and all end tokens."""
-    return {
-        **coder.generating.to_dict(obey_generation_config=True),
-        "eos_token_id": list(coder.ends),
-        "pad_token_id": coder.reading.tokenizer.pad_token_id,
-        # or nothing could be drawn of a model whose logits are NaN
-        "remove_invalid_values": coder.generating.do_sample,
-    }
 
 
 def _decode(model: Any, prompts: Sequence[Prompt], options: Mapping[str, Any]) -> list[list[int]]:

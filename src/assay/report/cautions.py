@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from assay.records import Group
+from assay import decoding
+from assay.records import Generation, Group
 from assay.report import data as of_data
 from assay.report.contents import Caution, Data, MetricRow, SideSummary
 from assay.report.judging import doubts
@@ -76,12 +77,30 @@ def _identity(run: EvaluatedRun, same: int) -> Iterator[Caution]:
             text=f"The engines differ, which may change an answer: {baseline.engine} (baseline), "
             f"{candidate.engine} (candidate).",
         )
+    yield from _decoding(baseline, candidate)
     if baseline.template != candidate.template:
         yield Caution(
             severe=False,
             text=f"The templates differ: {baseline.template} (baseline), "
             f"{candidate.template} (candidate).",
         )
+
+
+def _decoding(baseline: Generation, candidate: Generation) -> Iterator[Caution]:
+    """What was not decoded alike, or not as the models' own files ask."""
+    for name, one, other in decoding.differences(baseline, candidate):
+        yield Caution(
+            severe=False,
+            text=f"The decoding differs: {name} is {one} (baseline), {other} (candidate).",
+        )
+    asked = {side.model: decoding.unasked(side) for side in (baseline, candidate)}
+    for model, own in asked.items():
+        if own:
+            yield Caution(
+                severe=False,
+                text=f"The generation_config.json of {model} asks for {own}. It was not obeyed: "
+                "both sides are decoded alike. Served with it, the model answers otherwise.",
+            )
 
 
 def _size(run: EvaluatedRun, rows: Sequence[MetricRow]) -> Iterator[Caution]:

@@ -27,12 +27,14 @@ T = TypeVar("T")
 @dataclass(frozen=True, kw_only=True)
 class Answers:
     """One side's predictions as arrays over the samples; `length` is in characters, -1 where
-    there is no prediction, `thought` the same of what stood before the answer; equal outputs after
-    equal thoughts have equal fingerprints."""
+    there is no prediction, `thought` the same of what stood before the answer; of the `tokens` the
+    `thought_tokens` are the thought's. Equal outputs after equal thoughts have equal
+    fingerprints."""
 
     length: NDArray[np.int64]
     thought: NDArray[np.int64]
     tokens: NDArray[np.int64]
+    thought_tokens: NDArray[np.int64]
     cut: NDArray[np.bool_]
     prompt_truncated: NDArray[np.bool_]
     fingerprint: NDArray[np.int64]
@@ -130,6 +132,7 @@ def read_answers(path: Path, positions: Mapping[str, int]) -> Answers:
         length=np.full(n, -1),
         thought=np.zeros(n, dtype=np.int64),
         tokens=np.zeros(n, dtype=np.int64),
+        thought_tokens=np.zeros(n, dtype=np.int64),
         cut=np.zeros(n, dtype=np.bool_),
         prompt_truncated=np.zeros(n, dtype=np.bool_),
         fingerprint=np.zeros(n, dtype=np.int64),
@@ -141,6 +144,7 @@ def read_answers(path: Path, positions: Mapping[str, int]) -> Answers:
         answers.length[at] = len(row.output)
         answers.thought[at] = len(row.thought)
         answers.tokens[at] = row.output_tokens
+        answers.thought_tokens[at] = row.thought_tokens
         answers.cut[at] = row.finish == "length"
         answers.prompt_truncated[at] = row.prompt_truncated
         answers.fingerprint[at] = hash((row.thought, row.output))

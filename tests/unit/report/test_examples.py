@@ -116,11 +116,14 @@ def test_a_thought_stands_apart_and_the_target_is_what_was_compared(tmp_path: Pa
     path = tmp_path / "candidate/predictions.jsonl"
     rows = list(store.read_rows(path, Prediction))
     long = "Hm. " * 10_000
-    store.write_rows(path, [replace(row, thought=long, wanted="the answer") for row in rows])
+    store.write_rows(
+        path, [replace(row, thought=long, wanted="the answer", wanted_thought=long) for row in rows]
+    )
     example = report(tmp_path).examples[3]
     assert example.candidate is not None
     assert example.baseline is not None
     assert example.target == "the answer"
+    assert example.target_thought == example.candidate.thought
     assert example.candidate.output == "candidate answer"
     assert example.candidate.thought.startswith("Hm. Hm.")
     assert len(example.candidate.thought) < examples.MAX_TEXT + 100

@@ -13,7 +13,7 @@ from assay.records import Message, Side
 class SideAnswer:
     """One side's answer to one sample, with all that was said of it. `panel` is the median of the
     scores of the panel's judges, and `panel_judges` how many of them gave one. `thought` is what
-    stood before the answer."""
+    stood before the answer, and has `thought_tokens` of the `output_tokens`."""
 
     output: str
     finish: str
@@ -26,6 +26,7 @@ class SideAnswer:
     panel: Mapping[str, float]
     panel_judges: Mapping[str, int]
     thought: str = ""
+    thought_tokens: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,8 @@ class PairVerdict:
 @dataclass(frozen=True, kw_only=True)
 class Example:
     """One sample with both answers. `change` is candidate minus baseline by the report's `focus`
-    metric, positive where the candidate is better; `pair` is None where nothing was asked."""
+    metric, positive where the candidate is better; `pair` is None where nothing was asked.
+    `target_thought` is what stands before the answer in the target."""
 
     id: str
     messages: tuple[Message, ...]
@@ -52,6 +54,7 @@ class Example:
     candidate: SideAnswer | None
     change: float | None
     pair: PairVerdict | None
+    target_thought: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ from assay.records import Origin, Side
 class SideSummary:
     """How one side answered: the model, and its predictions over the dataset's `samples`.
     `name` is what to call the model, `proof` says what the digest of its weights proves; `origin`
-    is where the answers come from that an earlier run gave.
+    is where the answers come from that an earlier run gave. Of the `output_tokens` the thoughts
+    have `thought_tokens`.
 
     The judge's tokens and seconds are summed over every request, retries included.
     """
@@ -30,6 +31,7 @@ class SideSummary:
     cut: int
     prompts_truncated: int
     output_tokens: int
+    thought_tokens: int
     mean_length: float
     seconds: float
     origin: Origin | None

@@ -38,6 +38,8 @@ def _generation(side: SideSummary) -> str:
 def _rows(sides: tuple[SideSummary, ...]) -> Iterator[Phrase]:
     yield titled("Generation", list(map(_generation, sides)))
     yield titled("Tokens generated", [f"{side.output_tokens:,}" for side in sides])
+    if any(side.thought_tokens for side in sides):
+        yield titled("of them in thoughts", [f"{side.thought_tokens:,}" for side in sides])
     if not any(side.judge_attempts for side in sides):
         return
     yield titled("Requests to the judge", [f"{side.judge_attempts:,}" for side in sides])
