@@ -42,7 +42,8 @@ from assay.text import flat
 
 # where answers are kept, and how many, changes none of them; who gives them is said apart
 _NO_QUESTION = ("cache", "cache_gb", "engine")
-UNFINISHED = store.Contents(identity=JOB, without=("data", PROGRESS))
+IDENTITY = "identity.json"
+UNFINISHED = store.Contents(identity=IDENTITY, without=("data", PROGRESS, JOB))
 """What of `partial` a later try on another machine needs."""
 
 
@@ -139,10 +140,11 @@ def generate(
     resolved, job, rows = _asked(model_name, samples, settings, base_model)
     if done := _finished(out, job, settings.engine):
         return done
-    work = out / "partial"
+    work = work_folder(out)
     job = _versioned(_by_engine(job, _begun(work, job, settings.engine), len(rows), side))
     entry = reuse.find(settings.cache, resolved, job)
-    resume.take_up(work / JOB, job)
+    resume.take_up(work / IDENTITY, _identity(job))
+    store.write_json(work / JOB, job)
     (work / PROGRESS).unlink(missing_ok=True)
     dataset.to_llamafactory(rows, work / "data", "eval")
     _predict(samples, work, side, settings, listen)
@@ -156,6 +158,16 @@ def generate(
     if entry:
         reuse.keep(entry, out, done, place or str(out.resolve()), side, settings.cache_gb)
     return done
+
+
+def work_folder(out: Path) -> Path:
+    """Return where the answers come in that go to `out` when they are complete."""
+    return out / "partial"
+
+
+def _identity(job: GenerateJob) -> GenerateJob:
+    """Return the job as any machine would have it: one may keep its copies elsewhere."""
+    return replace(job, base=store.in_cache(job.base), adapter=store.in_cache(job.adapter))
 
 
 def take(
@@ -244,10 +256,10 @@ def _by_engine(job: GenerateJob, asked: str, samples: int, side: str | None = No
 def _begun(work: Path, job: GenerateJob, asked: str) -> str:
     """Return who answers where an earlier try may have begun with the same in `work`: auto goes on
     with who did. Raises SettingsError where another is asked for: their answers would mix."""
-    if not ((work / JOB).is_file() and (work / PREDICTIONS).is_file()):
+    if not ((work / IDENTITY).is_file() and (work / PREDICTIONS).is_file()):
         return asked
-    earlier = store.read_record(work / JOB, GenerateJob)
-    same = replace(earlier, versions=job.versions, engine=job.engine) == job
+    earlier = store.read_record(work / IDENTITY, GenerateJob)
+    same = replace(earlier, versions=job.versions, engine=job.engine) == _identity(job)
     answers = sum(1 for _ in store.read_rows(work / PREDICTIONS, Prediction)) if same else 0
     if answers and asked not in (AUTO, earlier.engine):
         raise SettingsError(
