@@ -153,6 +153,13 @@ def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:
                 text=f"{side.cut} of {side.predictions} answers of the {side.side} were cut at "
                 "max_new_tokens.",
             )
+        if side.with_thought > _CUT * side.predictions:
+            yield Caution(
+                severe=False,
+                text=f"{side.with_thought} of {side.predictions} answers of the {side.side} have a "
+                "thought in them, which is scored with them: it is part of the text under the "
+                f"template {side.template}, or generate.score_thoughts asks for it.",
+            )
         if side.prompts_truncated:
             yield Caution(
                 severe=False,
