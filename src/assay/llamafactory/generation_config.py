@@ -67,10 +67,15 @@ def decoding(coder: Coder) -> Decoding:
     own = {
         name: value
         for name, value in sorted(_own(coder.model).items())
-        if name in known and (value or None) != (in_force.get(name) or None)
+        if name in known and value is not None and _differs(value, in_force.get(name))
     }
     used = {name: value for name, value in sorted(in_force.items()) if value is not None}
     return Decoding(used=used, not_obeyed=own)
+
+
+def _differs(value: object, used: object) -> bool:
+    """Whether a value is another: 0, false and none at all are the same, off."""
+    return (value or None) != (used or None)
 
 
 def _own(arguments: Any) -> Mapping[str, Any]:
