@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from assay import store
 from assay.records import Decoding, Generation
+from assay.text import flat
 
 _MAX_VALUE = 60
 
@@ -20,6 +22,13 @@ def not_obeyed(generation: Generation) -> str:
     """Return what the model's own generation_config.json would have changed, "" for nothing."""
     own = generation.decoding.not_obeyed if generation.decoding else {}
     return ", ".join(f"{name}: {_short(value)}" for name, value in own.items())
+
+
+def tell(generation: Generation, side: str) -> None:
+    """Say on standard error what was `not_obeyed`, if anything was."""
+    if own := not_obeyed(generation):
+        told = f"{side or 'generate'}: the model's generation_config.json is not obeyed ({own})"
+        print(flat(told), file=sys.stderr, flush=True)
 
 
 def unasked(generation: Generation) -> str:
