@@ -199,6 +199,14 @@ def take(
     return taken
 
 
+def job_of(
+    model_name: str, samples: Path, settings: GenerateSettings, base_model: str = ""
+) -> GenerateJob:
+    """Return what `generate` would ask of the model, whose weights are fetched. Raises
+    InputError."""
+    return _asked(model_name, samples, settings, base_model)[1]
+
+
 def _asked(
     model_name: str,
     samples: Path,

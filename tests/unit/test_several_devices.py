@@ -153,7 +153,7 @@ def test_a_sample_that_failed_is_asked_again_and_one_that_was_answered_is_not(
     }
 
 
-@pytest.mark.parametrize("cause", FAILURES)
+@pytest.mark.parametrize("cause", FAILURES[:4])  # the others are of endpoints
 def test_too_many_failures_end_the_stage_with_the_sample_and_a_remedy(cause: Failure) -> None:
     outcome = FailureCount(total=10, most=0.2)
     outcome.count([row("a"), row("b", cause), row("c", cause)])

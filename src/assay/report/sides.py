@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assay.report.contents import SideSummary
+from assay.report.places import last
 from assay.report.run import EvaluatedRun, SideRun
 
 
@@ -29,6 +30,7 @@ def summarise_side(run: EvaluatedRun, side: SideRun) -> SideSummary:
         mean_length=float(answers.length[given].mean()) if given.any() else 0.0,
         seconds=generation.seconds,
         origin=generation.origin,
+        served=generation.served,
         commentaries=len(judging.commented),
         judge_attempts=judging.attempts,
         judge_prompt_tokens=judging.prompt_tokens,
@@ -52,8 +54,8 @@ def name_of(run: EvaluatedRun, side: SideRun) -> str:
     manifest, generation = run.manifest, side.generation
     if manifest and generation.digest and generation.digest == manifest.digest:
         how = "LoRA" if manifest.finetuning_type == "lora" else "full fine-tuning"
-        return f"{_last(manifest.base_model)} + {how}"
-    return _last(generation.model)
+        return f"{last(manifest.base_model)} + {how}"
+    return last(generation.model)
 
 
 def _proof(run: EvaluatedRun, side: SideRun) -> str:
@@ -64,9 +66,3 @@ def _proof(run: EvaluatedRun, side: SideRun) -> str:
     if side.side == "candidate":
         return "the weights that were trained" if digest == manifest.digest else ""
     return "the base that was tuned" if digest == manifest.base_digest else ""
-
-
-def _last(model: str) -> str:
-    """The last part of a path or hub id; a folder called "model" with the one that holds it."""
-    parts = model.rstrip("/").split("/")
-    return "/".join(parts[-2:] if parts[-1] == "model" else parts[-1:]) or model

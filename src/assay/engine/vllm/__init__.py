@@ -58,7 +58,7 @@ class Vllm:
                 yield from answers(server, self._asked(fitting, room, served, coder), self._at_once)
 
     def _asked(
-        self, prompts: Sequence[Prompt], room: Room, served: weights.Served, coder: Coder
+        self, prompts: Sequence[Prompt], room: Room, served: weights.ServedWeights, coder: Coder
     ) -> Iterator[AskedPrompt]:
         # the longest first: what is left over at the end is short
         for prompt in sorted(prompts, key=lambda prompt: len(prompt.tokens), reverse=True):
@@ -95,7 +95,7 @@ def versions() -> dict[str, str]:
 @contextmanager
 def _serving(
     job: GenerateJob, coder: Coder, of: Architecture, longest: int
-) -> Iterator[tuple[Server, weights.Served]]:
+) -> Iterator[tuple[Server, weights.ServedWeights]]:
     """Serve the model while the body runs, its adapter beside it or merged into it first."""
     with weights.served(job, coder) as (served, folder):
         layout, count = gpus.layout(of, job.settings["vllm"]), gpus.count()

@@ -8,7 +8,7 @@ from typing import Any
 
 from assay.engine.vllm.decoding import Room
 from assay.engine.vllm.server import Server
-from assay.engine.vllm.weights import BASE, Served
+from assay.engine.vllm.weights import BASE, ServedWeights
 from assay.engine.vllm.window import NotFiniteError, ask
 from assay.errors import StageError
 from assay.llamafactory.prompts import Prompt
@@ -16,14 +16,18 @@ from assay.llamafactory.prompts import Prompt
 PROMPTS, TOKENS = 4, 4
 
 
-def says_numbers(server: Server, served: Served, prompts: Sequence[Prompt], room: Room) -> bool:
+def says_numbers(
+    server: Server, served: ServedWeights, prompts: Sequence[Prompt], room: Room
+) -> bool:
     """Return whether the model's logits are numbers on any of the first prompts: of NaN the server
     would make words like of any other."""
     first = prompts[:PROMPTS]
     return any(_said(server, served.name, prompt, room) is not None for prompt in first)
 
 
-def check_adapter(server: Server, served: Served, prompts: Sequence[Prompt], room: Room) -> None:
+def check_adapter(
+    server: Server, served: ServedWeights, prompts: Sequence[Prompt], room: Room
+) -> None:
     """Raise StageError where the served adapter changes nothing on any of the first prompts."""
     for prompt in prompts[:PROMPTS]:
         base, tuned = (_said(server, name, prompt, room) for name in (BASE, served.name))
