@@ -110,6 +110,7 @@ def examples(run: EvaluatedRun, chosen: Positions, change: Floats) -> tuple[Exam
                     change=None if math.isnan(change[at]) else float(change[at]),
                     pair=_pair(pairs[sample.id]) if sample.id in pairs else None,
                     target_thought=_short(answer.wanted_thought) if answer else "",
+                    tags=sample.tags,
                 )
             )
     return tuple(excerpts)

@@ -43,8 +43,9 @@ class PairVerdict:
 @dataclass(frozen=True, kw_only=True)
 class Example:
     """One sample with both answers. `change` is candidate minus baseline by the report's `focus`
-    metric, positive where the candidate is better; `pair` is None where nothing was asked.
-    `target_thought` is what stands before the answer in the target."""
+    metric, positive where the candidate is better; `pair` is None where nothing was asked; `tags`
+    say of what kind the sample is, and `target_thought` is what stands before the answer in the
+    target."""
 
     id: str
     messages: tuple[Message, ...]
@@ -54,6 +55,7 @@ class Example:
     candidate: SideAnswer | None
     change: float | None
     pair: PairVerdict | None
+    tags: Mapping[str, str]
     target_thought: str = ""
 
 
