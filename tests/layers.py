@@ -17,7 +17,7 @@ LAYERS = (
     {"records", "settings", "compiled", "folder", "parameters"},
     {"placement"},
     {"store", "process"},
-    {"cases", "tags", "progress", "queues", "resume"},
+    {"cases", "decoding", "tags", "progress", "queues", "resume"},
     {"durable"},
     {"quantiles"},
     {"intervals"},

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le
 
-from assay import dataset, llamafactory, model, placement, progress, resume, reuse, store
+from assay import dataset, decoding, llamafactory, model, placement, progress, resume, reuse, store
 from assay import engine as engines
 from assay.engine import AUTO, choice, parent
 from assay.engine.answering import answered
@@ -24,7 +24,7 @@ from assay.engine.vllm import arguments, weights
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
 from assay.llamafactory.evaluate import in_order
-from assay.llamafactory.job import DEVICE, JOB, MEANS, SECONDS, GenerateJob, Means
+from assay.llamafactory.job import DECODING, DEVICE, JOB, MEANS, SECONDS, GenerateJob, Means
 from assay.model import Model
 from assay.records import Generation, Likelihood, ModelManifest, Sample
 
@@ -43,7 +43,8 @@ class GenerateSettings:
     """Who answers, and how. `engine` is one of assay.engine.ENGINES, or auto: the first that can
     and that the samples are worth. Decoding is greedy and seeded unless `do_sample`. `batch_size`
     counts samples, `cutoff_len` and `max_new_tokens` tokens. `template` is inherited from the
-    fine-tune where it is "". `evaluate_loss` adds the likelihood of the targets. Of the devices in
+    fine-tune where it is "". `evaluate_loss` adds the likelihood of the targets; with
+    `score_thoughts` a reasoning model's thoughts are scored with its answers. Of the devices in
     sight `devices` are used (0: all), by each copy of the model `devices_each` (0: as many as its
     weights need); without an accelerator they are processes. Where more than a share of
     `max_unanswered` of the samples cannot be answered, the stage ends. `llamafactory`
@@ -66,6 +67,7 @@ class GenerateSettings:
     repetition_penalty: Annotated[float, Gt(0)] = 1.0
     seed: int = 42
     evaluate_loss: bool = True
+    score_thoughts: bool = False
     devices: Annotated[int, Ge(0)] = 0
     devices_each: Annotated[int, Ge(0)] = 0
     max_unanswered: Annotated[float, Ge(0), Le(1)] = 0.5
@@ -150,6 +152,7 @@ def generate(
     store.write_json(work / MEANS, _means(settings))
     parent.predict(samples, work, side, listen)
     done = _finish(work, out, resolved, job, rows)
+    decoding.tell(done, side)
     if entry:
         reuse.keep(entry, out, done, place or str(out.resolve()), side, settings.cache_gb)
     return done
@@ -282,6 +285,7 @@ def _finish(
         finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         device=store.read_json(work / DEVICE),
         engine=job.engine,
+        decoding=decoding.read(work / DECODING),
     )
     store.write_json(out / GENERATION, generation)
     (work / GENERATE_LOG).replace(out / GENERATE_LOG)

@@ -74,11 +74,13 @@ class Prediction:
     """One model's answer to one sample. `finish` is "length" where the answer was cut at
     max_new_tokens; `prompt_tokens` counts what the model saw, after truncation at cutoff_len.
 
-    `output` is the answer alone, the `thought` before it apart. Of a function call it is the JSON
-    of name and arguments that the template reads in what was `written`. `unanswered` is the cause
-    where there is no answer to score: thought_unended, or one of FAILURES, where the model could
-    not be asked, said no numbers, or answered nothing behind its endpoint. `wanted` is the target
-    in the same form, None where that is the sample's own text.
+    `output` is the answer alone, the `thought` before it apart; of the `output_tokens` the thought
+    has `thought_tokens`, its marks among them. With generate.score_thoughts `output` is both, and
+    `thought` "". Of a function call it is the JSON of name and arguments that the template reads in
+    what was `written`. `unanswered` is the cause where there is no answer to score:
+    thought_unended, or one of FAILURES, where the model could not be asked, said no numbers, or
+    answered nothing behind its endpoint. `wanted` is the target in the same form, None where that
+    is the sample's own text, and `wanted_thought` the thought before it.
     """
 
     id: str
@@ -91,6 +93,8 @@ class Prediction:
     written: str = ""
     unanswered: Literal["", "thought_unended"] | Failure = ""
     wanted: str | None = None
+    thought_tokens: int = 0
+    wanted_thought: str = ""
 
 
 def as_wanted(sample: Sample, prediction: Prediction) -> Sample:
@@ -327,6 +331,15 @@ class Origin:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Decoding:
+    """How answers were decoded: every parameter that was `used`, by transformers' names, and what
+    the model's own generation_config.json would have changed of it, which was `not_obeyed`."""
+
+    used: Mapping[str, object]
+    not_obeyed: Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Served:
     """How an endpoint answered for a model: its base URL, what it refused of what was asked for
     (`dropped`), how many samples it gave no answer to, by cause, and the `requests` and tokens that
@@ -378,7 +391,7 @@ class Generation:
     in a run from before it was kept. `device` is what the answers were computed on, "" where that
     is not known, and `engine` who gave them; `served` is None unless that is an endpoint. `origin`
     is None unless they were taken from an earlier run's; the `seconds` are then those that taking
-    them took."""
+    them took. `decoding` is None in a run from before it was kept, and of an endpoint."""
 
     model: str
     base_model: str
@@ -395,4 +408,5 @@ class Generation:
     device: str = ""
     engine: str = "transformers"
     origin: Origin | None = None
+    decoding: Decoding | None = None
     served: Served | None = None

@@ -240,7 +240,18 @@ def test_a_candidate_alone_has_a_page_too(run: Path, show: Open, how: str) -> No
 def test_a_thought_is_folded_above_its_answer(run: Path, show: Open) -> None:
     path = run / "candidate" / "predictions.jsonl"
     rows = list(store.read_rows(path, Prediction))
-    store.write_rows(path, [replace(row, thought="Hm <b>bold</b>, the garage.") for row in rows])
+    store.write_rows(
+        path,
+        [
+            replace(
+                row,
+                thought="Hm <b>bold</b>, the garage.",
+                thought_tokens=9,
+                wanted_thought="It is open.",
+            )
+            for row in rows
+        ],
+    )
     report(run)
     frame = show(run / "report.html", "full").frame
     card = frame.locator("#list .sample", has_text="Close the garage door")
@@ -248,6 +259,11 @@ def test_a_thought_is_folded_above_its_answer(run: Path, show: Open) -> None:
     thought = card.locator(".answer.candidate .thought")
     expect(thought).to_have_count(1)
     expect(thought.locator(".text")).to_be_hidden()
+    expect(thought.locator("summary")).to_have_text("thought, 9 tokens")
     thought.locator("summary").click()
     expect(thought.locator(".text")).to_have_text("Hm <b>bold</b>, the garage.")
     expect(card.locator(".answer.baseline .thought")).to_have_count(0)
+    of_target = card.locator(".asides .thought")
+    expect(of_target.locator(".text")).to_be_hidden()
+    of_target.locator("summary").click()
+    expect(of_target.locator(".text")).to_have_text("It is open.")

@@ -4,7 +4,6 @@ its own processor trains are read as an answer, and must be the answer that is w
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from assay.llamafactory.prompts import ROLES, encode, pair
 from assay.llamafactory.prompts import prediction as predicted
 from assay.metrics.exact_match import exact_match
 from assay.records import Message, Prediction, Sample, as_wanted
+from tests.end_to_end.templates import prepare, tokenizer_of
 
 NAMES = llamafactory.names()["templates"]
 USER = (Message(role="user", content="Start the lamp in the nursery."),)
@@ -65,34 +65,6 @@ def load_blank(smollm2: Path) -> Any:
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(smollm2)
-
-
-def tokenizer_of(blank: Any, name: str) -> Any:
-    """Return a tokenizer that has the marks of a template as its own family's has."""
-    from llamafactory.data.template import TEMPLATES
-
-    tokenizer, template = copy.deepcopy(blank), TEMPLATES[name]
-    around = re.findall(r"\[TOOL_CALLS\]|<\|tool>|<tool\|>", f"{template.format_function.slots}")
-    tokenizer.add_tokens(around, special_tokens=True)
-    texts = [slot for slot in template.format_assistant.slots if isinstance(slot, str)]
-    _, _, end = "".join(texts).partition("{{content}}")
-    if end.strip() and end.strip() not in template.stop_words:
-        tokenizer.add_special_tokens({"eos_token": end.strip()})
-    return tokenizer
-
-
-def prepare(tokenizer: Any, name: str, thinking: bool | None) -> Reader:
-    """Return how answers under a template are read, which here has nothing to do with images."""
-    from llamafactory.data import get_template_and_fix_tokenizer
-    from llamafactory.data.mm_plugin import get_mm_plugin
-    from llamafactory.hparams import DataArguments
-
-    arguments = DataArguments(template=name, cutoff_len=4096, enable_thinking=thinking)
-    template = copy.copy(get_template_and_fix_tokenizer(tokenizer, arguments))
-    template.mm_plugin = get_mm_plugin("base")
-    extra = [str(token) for token in tokenizer._extra_special_tokens]
-    ends = [tokenizer.eos_token_id, *tokenizer.convert_tokens_to_ids(extra)]
-    return reader(tokenizer, template, ends, [], skip_special=True)
 
 
 def samples(reading: Reader) -> Iterator[Sample]:
@@ -205,6 +177,7 @@ def check(
 ) -> None:
     """Check thought and answer against what stands in the sample."""
     case, lead = (sample.id, thinking), LEADS.get(name, "")
+    assert prediction.wanted_thought == prediction.thought, case
     thought, output = (
         text.strip().removeprefix(lead).strip() for text in (prediction.thought, prediction.output)
     )
@@ -256,6 +229,61 @@ def test_a_thought_that_never_ended_has_no_answer(
     found = qwen3(text)
     assert (found.text, found.unanswered) == ("", "thought_unended")
     assert found.thought == text.strip().removeprefix("<think>").strip()
+
+
+def written(reading: Reader, text: str, ended: bool, target: str) -> Prediction:
+    """Return what a model's `text` comes to, where the sample's target is `target`."""
+    prompt = encode(Sample(id="s", messages=USER, target=target), reading, 4096)
+    ids = reading.tokenizer.encode(text, add_special_tokens=False)
+    return predicted(prompt, [*ids, *sorted(reading.ends)[:ended]], reading)
+
+
+@pytest.mark.parametrize("name", ["qwen3", "deepseekr1", "glm4_moe", "gpt_oss", "seed_oss"])
+def test_the_tokens_of_a_thought_are_counted(blank: Any, name: str) -> None:
+    reading = prepare(tokenizer_of(blank, name), name, True)
+    lead = THOUGHT.join(reading.template.thought_words).strip()
+    length = len(reading.tokenizer.encode(lead, add_special_tokens=False))
+    answered = written(reading, f"{lead}\n\nIt is on.", True, "On.")
+    assert answered.thought == THOUGHT
+    assert (
+        length <= answered.thought_tokens <= length + 1
+    )  # a mark's end and what follows may be one
+    assert answered.thought_tokens < answered.output_tokens
+    unended = written(reading, reading.template.thought_words[0] + THOUGHT, False, "On.")
+    assert unended.unanswered == "thought_unended"
+    assert unended.thought_tokens == unended.output_tokens > 0
+    assert written(reading, "It is on.", True, "On.").thought_tokens == 0
+
+
+def test_data_without_opening_marks_make_an_answer_without_marks_a_thought(blank: Any) -> None:
+    """But only where it was cut: a model that has not learnt to think answers at once."""
+    reading = prepare(tokenizer_of(blank, "qwen3"), "qwen3", None)
+    unopened = "Hm.\n</think>\n\nOn."
+    cut = written(reading, "Hm, the left", False, unopened)
+    assert (cut.unanswered, cut.thought) == ("thought_unended", "Hm, the left")
+    assert cut.thought_tokens == cut.output_tokens
+    assert written(reading, "On.", True, unopened).output == "On."
+    assert written(reading, "On and", False, "On.").output == "On and"
+
+
+@pytest.mark.parametrize("thinking", [True, None, False])
+def test_the_whole_is_scored_where_that_is_asked_for(blank: Any, thinking: bool | None) -> None:
+    apart = prepare(tokenizer_of(blank, "qwen3"), "qwen3", thinking)
+    whole = replace(apart, whole=True)
+    for sample in samples(apart):
+        assert encode(sample, whole, 4096).thought == ""
+        ids = trained(whole, sample, thinking)
+        prediction = predicted(encode(sample, whole, 4096), ids, whole)
+        wanted = as_wanted(sample, prediction)
+        assert exact_match(wanted, prediction) == 100, sample.id
+        assert prediction.output == wanted.target
+        assert prediction.thought == ""
+        has_thought = sample.id.startswith("thought") and thinking is not False
+        assert (THOUGHT in prediction.output) == has_thought
+        assert ("<think>" in prediction.output) == has_thought, "an empty thought is none"
+        assert (prediction.thought_tokens > 0) == has_thought
+    unended = written(whole, "<think>\nHm, the", False, "On.")
+    assert (unended.output, unended.unanswered) == ("<think>\nHm, the", "")
 
 
 def test_without_a_reasoning_template_marks_are_text(blank: Any) -> None:

@@ -53,7 +53,19 @@ def doubtful(reading: SourceReading) -> list[Finding]:
         finding("ask what another row asks, with another answer", differing),
         finding("hold control or direction characters", _holding(_HIDDEN.search, reading)),
         finding("hold U+FFFD, left by a wrong decoding", _holding(_replaced, reading)),
+        _lacking(reading),
     ]
+
+
+def _lacking(reading: SourceReading) -> Finding:
+    counts = reading.lacking.items()
+    places = [f"{name}, row {there + 1} of {asked}" for name, (there, asked) in counts]
+    return Finding(
+        cause="num_samples asks for and that are not there (LLaMA-Factory draws some twice, Assay "
+        "each once)",
+        count=sum(asked - there for there, asked in reading.lacking.values()),
+        places=tuple(places[:5]),
+    )
 
 
 def _holding(finds: Callable[[str], object], reading: SourceReading) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from assay.dataset.column import NamedColumn, TagColumn
@@ -38,7 +38,8 @@ class RowOrigin:
 class SourceReading:
     """What a source held: `format` of its rows, how many `rows`, one message for each row that
     was left out in `invalid`, a place ("file:row") for each of the `samples`, and the `origins` of
-    these by id."""
+    these by id. `lacking` has how many rows each entry has whose num_samples asks for more, and
+    how many it asks for."""
 
     format: str
     rows: int
@@ -46,6 +47,7 @@ class SourceReading:
     samples: list[Sample]
     places: list[str]
     origins: Mapping[str, RowOrigin]
+    lacking: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def load(
@@ -110,6 +112,7 @@ def read(
         samples=reader.samples,
         places=list(map(named, reader.places)),
         origins=reader.origins,
+        lacking={named(name): counts for name, counts in reader.lacking.items()},
     )
 
 
@@ -141,6 +144,7 @@ class _Reader:
         self.places: list[str] = []
         self.origins: dict[str, RowOrigin] = {}
         self.seen: dict[str, int] = {}
+        self.lacking: dict[str, tuple[int, int]] = {}
         self.needs_target = True
 
     def read(self, part: Part, seed: int) -> None:
@@ -162,7 +166,7 @@ class _Reader:
             _check_columns(part, layout, columns)
         self.columns |= columns
         if part.num_samples:
-            self._limit(first, part.num_samples, seed)
+            self._limit(first, part, seed)
 
     def first_fault(self) -> str:
         """Return the remedy where nothing was usable."""
@@ -240,7 +244,10 @@ class _Reader:
             raise DatasetError("another row has the same id", "Give each row its own id, or none")
         return f"{name}-{count}"
 
-    def _limit(self, first: int, limit: int, seed: int) -> None:
+    def _limit(self, first: int, part: Part, seed: int) -> None:
+        limit, there = part.num_samples, len(self.samples) - first
+        if there < limit:
+            self.lacking[part.name] = there, limit
         kept = draw([sample.id for sample in self.samples[first:]], limit, seed)
         self.samples[first:] = [self.samples[first + index] for index in kept]
         self.places[first:] = [self.places[first + index] for index in kept]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from assay import engine, store
 from assay.engine.transformers import Transformers
-from assay.llamafactory.job import GenerateJob
+from assay.llamafactory.generation_config import decoding
+from assay.llamafactory.job import DECODING, GenerateJob
 from assay.llamafactory.prompts import Coder, encode, failed, prediction
 from assay.records import FAILURES, Prediction, Sample
 
@@ -55,6 +56,7 @@ def _predictions(
         answerer = replace(answerer, done=known, claim=lambda number: _claim(work, number))
     else:
         rows = [row for row in rows if row.id not in known]
+    store.write_json(work / DECODING, decoding(coder))
     prompts = [encode(row, coder.reading, job.settings["cutoff_len"]) for row in rows]
     for batch in answerer.answer(coder, prompts):
         yield [

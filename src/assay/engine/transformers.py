@@ -11,6 +11,7 @@ from typing import Any
 
 from assay.engine.batches import batches
 from assay.engine.finite import watch_numbers
+from assay.llamafactory import generation_config
 from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Coder, Prompt, Written
 from assay.records import Failure
@@ -36,7 +37,8 @@ class Transformers:
         import torch
 
         model = coder.loaded or _load(self.job, coder)
-        options, context = _options(coder), _context(model)
+        generation_config.disobey(model)
+        options, context = generation_config.options(coder), _context(model)
         settings = self.job.settings
         plan = batches(prompts, settings["batch_size"], settings["max_new_tokens"])
         for number, batch in enumerate(plan):
@@ -57,17 +59,6 @@ def _load(job: GenerateJob, coder: Coder) -> Any:
 
     set_seed(job.load_seed)  # as training did: PiSSA's decomposition of the base is random
     return load_model(coder.reading.tokenizer, coder.model, coder.finetuning, is_trainable=False)
-
-
-def _options(coder: Coder) -> dict[str, Any]:
-    """Return what LLaMA-Factory passes to `model.generate`: its arguments and all end tokens."""
-    return {
-        **coder.generating.to_dict(obey_generation_config=True),
-        "eos_token_id": list(coder.ends),
-        "pad_token_id": coder.reading.tokenizer.pad_token_id,
-        # or nothing could be drawn of a model whose logits are NaN
-        "remove_invalid_values": coder.generating.do_sample,
-    }
 
 
 def _context(model: Any) -> int:

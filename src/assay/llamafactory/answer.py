@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from assay.llamafactory.thought import Marks, split
 from assay.records import THOUGHT_UNENDED
 
 # what LLaMA-Factory's extractors raise on text that only looks like a call, or have no code for
@@ -29,13 +30,14 @@ _NO_CALL = (
 class Reader:
     """How answers are read: LLaMA-Factory's `tokenizer` and `template`, the ids that end an answer
     and the special ones that are no part of its text. `marks` are the template's thought words,
-    None where it is no reasoning template."""
+    None where it is no reasoning template. With `whole` a thought is scored with its answer."""
 
     tokenizer: Any
     template: Any
     ends: frozenset[int]
     dropped: frozenset[int]
-    marks: tuple[str, str] | None
+    marks: Marks
+    whole: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,13 @@ class ParsedAnswer:
 
 
 def reader(
-    tokenizer: Any, template: Any, ends: Sequence[int], added: Sequence[str], skip_special: bool
+    tokenizer: Any,
+    template: Any,
+    ends: Sequence[int],
+    added: Sequence[str],
+    skip_special: bool,
+    *,
+    whole: bool = False,
 ) -> Reader:
     """Return how to read answers. Special tokens are left out where `skip_special`, but not those
     that the settings `added` (they are the data's own words) nor a reasoning template's marks."""
@@ -71,6 +79,7 @@ def reader(
         ends=frozenset(ends),
         dropped=frozenset(dropped),
         marks=marks,
+        whole=whole,
     )
 
 
@@ -80,43 +89,35 @@ def until_end(ids: Sequence[int], ends: frozenset[int]) -> list[int]:
     return list(ids[:length])
 
 
-def read(reader: Reader, ids: Sequence[int], calls: bool) -> ParsedAnswer:
+def read(reader: Reader, ids: Sequence[int], calls: bool, *, opened: bool = False) -> ParsedAnswer:
     """Return what `ids` say; with `calls` function calls are read as the template writes them.
 
-    The thought is what stands before a reasoning template's first closing mark, whether its
-    opening mark is there or was part of the prompt. A thought that never ended has no answer."""
-    text = _decode(reader, ids)
-    thought, text, unended = _split(reader, text)
-    if unended:
+    A thought stands apart, unless it is scored with its answer (see thought.split); one that never
+    ended has no answer."""
+    whole = decode(reader, ids)
+    thought, text, unended = split(whole, reader.marks, opened=opened)
+    lead = whole.removesuffix(text) if reader.whole and thought else ""
+    thought = "" if lead else thought
+    if unended and not lead:
         return ParsedAnswer(text="", thought=thought, unanswered=THOUGHT_UNENDED)
     call = _calls(reader, ids, text) if calls else None
     if call is None:
-        return ParsedAnswer(text=text, thought=thought)
-    return ParsedAnswer(text=call, thought=thought, is_call=True, written=text)
+        return ParsedAnswer(text=lead + text, thought=thought)
+    return ParsedAnswer(text=lead + call, thought=thought, is_call=True, written=lead + text)
 
 
-def _decode(reader: Reader, ids: Sequence[int]) -> str:
+def decode(reader: Reader, ids: Sequence[int]) -> str:
+    """Return the text of ids, without those that are no part of it."""
     kept = [id_ for id_ in ids if id_ not in reader.dropped]
     text: str = reader.tokenizer.decode(kept, skip_special_tokens=False)
     return text
-
-
-def _split(reader: Reader, text: str) -> tuple[str, str, bool]:
-    """Return the thought, the answer, and whether the thought never ended."""
-    if reader.marks is None:
-        return "", text, False
-    opening, closing = reader.marks
-    before, ended, after = text.partition(closing)
-    if not ended and not before.lstrip().startswith(opening):
-        return "", text.lstrip("\n"), False
-    return before.replace(opening, "", 1).strip(), after.lstrip("\n"), not ended
 
 
 def _calls(reader: Reader, ids: Sequence[int], text: str) -> str | None:
     """Return the calls in an answer, None where the template finds none. Its marks of a call may
     be special tokens, which `text` lacks."""
     whole = reader.tokenizer.decode(ids, skip_special_tokens=False)
-    for written in (text, _split(reader, whole)[1]):
+    for written in (text, split(whole, reader.marks)[1]):
         try:
             calls = reader.template.extract_tool(written)
             if not isinstance(calls, str) and calls:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 JOB, SECONDS, DEVICE = "job.json", "seconds.json", "device.json"
+DECODING = "decoding.json"
 MEANS, ERROR = "means.json", "error.json"
 TRANSFORMERS = "transformers"  # the engine that can do whatever LLaMA-Factory trains
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from assay.errors import InputError, SettingsError
-from assay.llamafactory.answer import Reader, read, reader, until_end
+from assay.llamafactory import thought
+from assay.llamafactory.answer import Reader, decode, read, reader, until_end
 from assay.llamafactory.job import GenerateJob, decoding, loading
 from assay.records import Failure, Prediction, Sample
 
@@ -46,13 +48,16 @@ class Coder:
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
     """One sample as the model sees it: token ids, and whether cutoff_len cut any off. `wanted` is
-    its target as the template makes it, None where that is the sample's own text."""
+    its target as the template makes it, None where that is the sample's own text, and `thought` the
+    thought before it; `opened` is whether it begins within one, so that an answer may."""
 
     id: str
     tokens: list[int]
     truncated: bool
     calls: bool
     wanted: str | None
+    thought: str = ""
+    opened: bool = False
 
 
 def coder(job: GenerateJob) -> Coder:
@@ -71,7 +76,14 @@ def coder(job: GenerateJob) -> Coder:
     added = model.add_special_tokens or []
     ends = _ends(tokenizer, added)
     return Coder(
-        reading=reader(tokenizer, template, ends, added, generating.skip_special_tokens),
+        reading=reader(
+            tokenizer,
+            template,
+            ends,
+            added,
+            generating.skip_special_tokens,
+            whole=job.settings["score_thoughts"],
+        ),
         ends=ends,
         model=model,
         finetuning=finetuning,
@@ -87,13 +99,16 @@ def encode(row: Sample, reading: Reader, cutoff_len: int) -> Prompt:
     tokens, target = pair(row, reading)
     length, _ = infer_seqlen(len(tokens), len(target), cutoff_len)
     calls = row.target_role == "function_call"
-    wanted = read(reading, until_end(target, reading.ends), calls)
+    target = until_end(target, reading.ends)
+    wanted = read(reading, target, calls)
     return Prompt(
         id=row.id,
         tokens=tokens[:length],
         truncated=length < len(tokens),
         calls=wanted.is_call,
         wanted=None if wanted.text == row.target else wanted.text,
+        thought=wanted.thought,
+        opened=thought.is_opened(decode(reading, target), reading.marks),
     )
 
 
@@ -121,11 +136,13 @@ def pair(row: Sample, reading: Reader) -> tuple[list[int], list[int]]:
 def prediction(prompt: Prompt, ids: list[int], reading: Reader) -> Prediction:
     """Return what the ids that a model wrote after a prompt, its end among them, come to."""
     written = until_end(ids, reading.ends)
-    answer = read(reading, written, prompt.calls)
+    is_cut = len(written) == len(ids)
+    opened = prompt.opened and is_cut
+    answer = read(reading, written, prompt.calls, opened=opened)
     return Prediction(
         id=prompt.id,
         output=answer.text,
-        finish="stop" if len(written) < len(ids) else "length",
+        finish="length" if is_cut else "stop",
         prompt_tokens=len(prompt.tokens),
         output_tokens=len(written),
         prompt_truncated=prompt.truncated,
@@ -133,6 +150,10 @@ def prediction(prompt: Prompt, ids: list[int], reading: Reader) -> Prediction:
         written=answer.written,
         unanswered=answer.unanswered,
         wanted=prompt.wanted,
+        wanted_thought=prompt.thought,
+        thought_tokens=thought.tokens(
+            written, reading.marks, partial(decode, reading), opened=opened
+        ),
     )
 
 
@@ -147,6 +168,7 @@ def failed(prompt: Prompt, cause: Failure) -> Prediction:
         prompt_truncated=prompt.truncated,
         unanswered=cause,
         wanted=prompt.wanted,
+        wanted_thought=prompt.thought,
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from assay.records import Group
+from assay import decoding
+from assay.records import Generation, Group
 from assay.report import data as of_data
 from assay.report import endpoints
 from assay.report.contents import Caution, Data, MetricRow, SideSummary
@@ -78,6 +79,7 @@ def _identity(run: EvaluatedRun, same: int) -> Iterator[Caution]:
             text=f"The engines differ, which may change an answer: {baseline.engine} (baseline), "
             f"{candidate.engine} (candidate).",
         )
+    yield from _decoding(baseline, candidate)
     known = baseline.template and candidate.template  # an endpoint's is its own
     if known and baseline.template != candidate.template:
         yield Caution(
@@ -85,6 +87,23 @@ def _identity(run: EvaluatedRun, same: int) -> Iterator[Caution]:
             text=f"The templates differ: {baseline.template} (baseline), "
             f"{candidate.template} (candidate).",
         )
+
+
+def _decoding(baseline: Generation, candidate: Generation) -> Iterator[Caution]:
+    """What was not decoded alike, or not as the models' own files ask."""
+    for name, one, other in decoding.differences(baseline, candidate):
+        yield Caution(
+            severe=False,
+            text=f"The decoding differs: {name} is {one} (baseline), {other} (candidate).",
+        )
+    asked = {side.model: decoding.unasked(side) for side in (baseline, candidate)}
+    for model, own in asked.items():
+        if own:
+            yield Caution(
+                severe=False,
+                text=f"The generation_config.json of {model} asks for {own}. It was not obeyed: "
+                "both sides are decoded alike. Served with it, the model answers otherwise.",
+            )
 
 
 def _size(run: EvaluatedRun, rows: Sequence[MetricRow]) -> Iterator[Caution]:
@@ -136,6 +155,13 @@ def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:
                 severe=False,
                 text=f"{side.cut} of {side.predictions} answers of the {side.side} were cut at "
                 "max_new_tokens.",
+            )
+        if side.with_thought > _CUT * side.predictions:
+            yield Caution(
+                severe=False,
+                text=f"{side.with_thought} of {side.predictions} answers of the {side.side} have a "
+                "thought in them, which is scored with them: it is part of the text under the "
+                f"template {side.template}, or generate.score_thoughts asks for it.",
             )
         if side.prompts_truncated and not side.served:
             yield Caution(

@@ -94,8 +94,8 @@ def examples(run: EvaluatedRun, chosen: Positions, change: Floats) -> tuple[Exam
     excerpts = []
     for at, sample in enumerate(store.read_rows(run.folder / SAMPLES, Sample)):
         if at in wanted:
-            if answer := predictions["candidate"].get(sample.id):
-                sample = as_wanted(sample, answer)
+            answer = predictions["candidate"].get(sample.id)
+            sample = as_wanted(sample, answer) if answer else sample
             excerpts.append(
                 Example(
                     id=sample.id,
@@ -109,6 +109,7 @@ def examples(run: EvaluatedRun, chosen: Positions, change: Floats) -> tuple[Exam
                     candidate=sides["candidate"].get(sample.id),
                     change=None if math.isnan(change[at]) else float(change[at]),
                     pair=_pair(pairs[sample.id]) if sample.id in pairs else None,
+                    target_thought=_short(answer.wanted_thought) if answer else "",
                     tags=sample.tags,
                 )
             )
@@ -177,6 +178,7 @@ def _answer(
         panel=panel.values if panel else {},
         panel_judges=panel.judges if panel else {},
         thought=_short(prediction.thought),
+        thought_tokens=prediction.thought_tokens,
     )
 
 

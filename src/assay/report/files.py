@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+# as the models write it that LLaMA-Factory has reasoning templates for
+_END_OF_THOUGHT = re.compile(r"</(?:seed:)?think>|◁/think▷|\[/THINK\]")
+
 R = TypeVar("R", Prediction, Score, Verdict, PanelScore, Likelihood, LabelPair)
 S = TypeVar("S", bound=Score)
 T = TypeVar("T")
@@ -28,12 +32,16 @@ T = TypeVar("T")
 @dataclass(frozen=True, kw_only=True)
 class Answers:
     """One side's predictions as arrays over the samples; `length` is in characters, -1 where
-    there is no prediction or it failed, `thought` the same of what stood before the answer; equal
-    outputs after equal thoughts have equal fingerprints."""
+    there is no prediction or it failed, `thought` the same of what stood before the answer; of the
+    `tokens` the `thought_tokens` are the thought's. An output is `marked` that has the end of a
+    thought in it.
+    Equal outputs after equal thoughts have equal fingerprints."""
 
     length: NDArray[np.int64]
     thought: NDArray[np.int64]
     tokens: NDArray[np.int64]
+    thought_tokens: NDArray[np.int64]
+    marked: NDArray[np.bool_]
     cut: NDArray[np.bool_]
     prompt_truncated: NDArray[np.bool_]
     fingerprint: NDArray[np.int64]
@@ -135,6 +143,8 @@ def read_answers(path: Path, positions: Mapping[str, int]) -> Answers:
         length=np.full(n, -1),
         thought=np.zeros(n, dtype=np.int64),
         tokens=np.zeros(n, dtype=np.int64),
+        thought_tokens=np.zeros(n, dtype=np.int64),
+        marked=np.zeros(n, dtype=np.bool_),
         cut=np.zeros(n, dtype=np.bool_),
         prompt_truncated=np.zeros(n, dtype=np.bool_),
         fingerprint=np.zeros(n, dtype=np.int64),
@@ -148,6 +158,8 @@ def read_answers(path: Path, positions: Mapping[str, int]) -> Answers:
         answers.length[at] = len(row.output)
         answers.thought[at] = len(row.thought)
         answers.tokens[at] = row.output_tokens
+        answers.thought_tokens[at] = row.thought_tokens
+        answers.marked[at] = bool(_END_OF_THOUGHT.search(row.output))
         answers.cut[at] = row.finish == "length"
         answers.prompt_truncated[at] = row.prompt_truncated
         answers.fingerprint[at] = hash((row.thought, row.output))

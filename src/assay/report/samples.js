@@ -113,12 +113,16 @@
     return told.length > 0 && el("p", { class: "comment panel" }, el("b", {}, "Panel"), told.join(", "));
   }
 
+  function thoughtOf(thought, side, tokens) {
+    return thought && el("details", { class: "turn thought" }, el("summary", {}, `thought${tokens}`), text(thought, `${side} thought`));
+  }
+
   function answerOf(example, side) {
     const answer = example[side];
     if (!answer) {
       return el("div", { class: `answer ${side}` }, el("div", { class: "role" }, side), el("div", { class: "text empty" }, "no answer"));
     }
-    const tokens = `${answer.output_tokens} token${answer.output_tokens === 1 ? "" : "s"}`;
+    const counted = (count) => `${count} token${count === 1 ? "" : "s"}`;
     return el(
       "div",
       { class: `answer ${side}` },
@@ -126,11 +130,11 @@
         "div",
         { class: "role" },
         el("span", {}, el("span", { class: `dot ${side}` }), side[0].toUpperCase() + side.slice(1)),
-        el("span", {}, tokens),
+        el("span", {}, counted(answer.output_tokens)),
         answer.finish === "length" && el("span", { class: "chip note" }, "cut at max_new_tokens"),
         answer.prompt_truncated && el("span", { class: "chip note" }, "prompt truncated"),
       ),
-      answer.thought && el("details", { class: "turn thought" }, el("summary", {}, "thought"), text(answer.thought, `${side} thought`)),
+      thoughtOf(answer.thought, side, answer.thought_tokens ? `, ${counted(answer.thought_tokens)}` : ""),
       text(answer.output, `${side} output`),
       answer.commentary &&
         el("p", { class: "comment", dir: "auto" }, el("b", {}, "Judge"), visible(answer.commentary)),
@@ -189,7 +193,7 @@
         el("div", { class: "asides" },
           example.tools && turn("tools", example.tools),
           example.messages.map((message) => turn(message.role, message.content))),
-        el("div", { class: "asides" }, turn("target", example.target))),
+        el("div", { class: "asides" }, thoughtOf(example.target_thought, "target", ""), turn("target", example.target))),
       el("div", { class: "both" }, (paired ? SIDES : ["candidate"]).map((side) => answerOf(example, side))),
       pairOf(example),
       tagsOf(example),

@@ -25,6 +25,8 @@ def summarise_side(run: EvaluatedRun, side: SideRun) -> SideSummary:
         cut=int(answers.cut.sum()),
         prompts_truncated=int(answers.prompt_truncated.sum()),
         output_tokens=int(answers.tokens.sum()),
+        thought_tokens=int(answers.thought_tokens.sum()),
+        with_thought=int(answers.marked.sum()),
         mean_length=float(answers.length[given].mean()) if given.any() else 0.0,
         seconds=generation.seconds,
         origin=generation.origin,

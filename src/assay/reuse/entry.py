@@ -17,7 +17,7 @@ from assay.model import Model
 
 NONE = "none"
 ACCELERATOR = "accelerator"
-FORM = 1  # raise it where the same question comes to other answers, or an entry to other files
+FORM = 2  # raise it where the same question comes to other answers, or an entry to other files
 _SAID_APART = ("base", "base_name", "adapter", "digest", "engine")
 _COMMIT = re.compile("[0-9a-f]{40}")
 

@@ -11,10 +11,8 @@ from assay.judge.outcome import ELSEWHERE, THOUGHTS, CallError, Reply, is_cut, r
 from assay.judge.refusal import Hide
 from assay.llamafactory.answer import canonical
 from assay.records import THOUGHT_UNENDED, Failure, Prediction, Sample
-from assay.served.chat import wanted
+from assay.served.chat import apart, wanted
 
-# what servers leave in the text of a model that thinks, where they do not take it apart
-_OPENING, _CLOSING = "<think>", "</think>"
 _FAILURES: Mapping[str, Failure] = {
     OVERFLOW: "prompt_too_long",
     CONTENT_FILTER: "answer_filtered",
@@ -67,6 +65,7 @@ def prediction(sample: Sample, answer: ModelReply) -> Prediction:
         written=text if answer.calls else "",
         unanswered=THOUGHT_UNENDED if unended else "",
         wanted=wanted(sample),
+        wanted_thought=apart(sample.target)[0],
     )
 
 
@@ -80,6 +79,7 @@ def unanswered(sample: Sample, error: CallError) -> Prediction:
         output_tokens=0,
         unanswered=_FAILURES.get(error.cause, "no_answer"),
         wanted=wanted(sample),
+        wanted_thought=apart(sample.target)[0],
     )
 
 
@@ -102,11 +102,7 @@ def _no_answer(body: Any, content: bytes, hide: Hide) -> CallError:
 def _apart(answer: ModelReply) -> tuple[str, str]:
     """Return the thought and the text, which may begin with a thought in marks."""
     text = answer.text
-    if answer.thought or not text.lstrip().startswith(_OPENING):
-        return answer.thought, text
-    before, ended, after = text.partition(_CLOSING)
-    thought = before.replace(_OPENING, "", 1).strip()
-    return thought, after.lstrip("\n") if ended else ""
+    return (answer.thought, text) if answer.thought else apart(text)
 
 
 def _calls(listed: Any) -> str:

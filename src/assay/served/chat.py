@@ -8,7 +8,11 @@ from typing import Any
 
 from assay.judge.contract import Chat
 from assay.llamafactory.answer import canonical
+from assay.llamafactory.thought import split
 from assay.records import Message, Sample
+
+MARKS = "<think>", "</think>"
+"""What servers leave in the text of a model that thinks, where they do not take it apart."""
 
 
 def messages(sample: Sample) -> Chat:
@@ -41,12 +45,21 @@ def tools(sample: Sample) -> dict[str, Any]:
     return {"tools": wrapped} if wrapped else {}
 
 
+def apart(text: str) -> tuple[str, str]:
+    """Return the thought and the answer in a text, which may lack the thought's opening mark."""
+    if MARKS[1] not in text and not text.lstrip().startswith(MARKS[0]):
+        return "", text
+    thought, answer, _ = split(text, MARKS)
+    return thought, answer
+
+
 def wanted(sample: Sample) -> str | None:
-    """Return the target as the calls of an answer are written, None where that is its own text."""
-    if sample.target_role != "function_call":
-        return None
-    calls = _calls(Message(role="function_call", content=sample.target))
-    text = canonical(calls) if calls else sample.target
+    """Return the target as an answer is read, None where that is its own text: without its thought,
+    and its calls as those of an answer are written."""
+    _, text = apart(sample.target)
+    if sample.target_role == "function_call":
+        calls = _calls(Message(role="function_call", content=text))
+        text = canonical(calls) if calls else text
     return None if text == sample.target else text
 
 

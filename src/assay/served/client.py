@@ -90,6 +90,12 @@ def check_settings(served: ServedModel, decoding: GenerateSettings, where: str) 
     setting that names the model. No secret may stand in it."""
     with of_model(where):
         check_access(asked_as(served, decoding))
+    if decoding.score_thoughts:
+        raise SettingsError(
+            f"generate.score_thoughts scores what a template trains, and {where} is an endpoint, "
+            "whose thoughts come apart",
+            "Leave it out",
+        )
     for name, usual in _LOCAL.items():
         if getattr(decoding, name) != usual:
             raise SettingsError(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from assay.dataset import load, read
+from assay.dataset import check, load, read
 from assay.errors import DatasetError
 from assay.records import Message
 
@@ -119,3 +119,18 @@ def test_num_samples_of_an_entry_is_drawn_by_seed(tmp_path: Path) -> None:
     assert first == again
     assert len(first) == 10
     assert load(str(tmp_path), seed=1) != first
+
+
+@pytest.mark.parametrize(
+    ("asked", "lacking"), [(10**12, 10**12 - 8), (20, 12), (9, 1), (8, 0), (3, 0), (0, 0)]
+)
+def test_what_num_samples_asks_for_in_vain_is_said(
+    tmp_path: Path, asked: int, lacking: int
+) -> None:
+    write(tmp_path / "a.json", [row(output=str(number)) for number in range(8)])
+    write(tmp_path / "dataset_info.json", {"a": {"file_name": "a.json", "num_samples": asked}})
+    assert len(load(str(tmp_path))) == min(asked or 8, 8)
+    said = [each for each in check(str(tmp_path)).findings if "num_samples" in each.cause]
+    assert [each.count for each in said] == [lacking] * (lacking > 0)
+    place = f"{tmp_path}/dataset_info.json#a, row {asked - lacking + 1} of {asked}"
+    assert all(each.places == (place,) for each in said)

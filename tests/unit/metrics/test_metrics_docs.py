@@ -59,6 +59,14 @@ def test_the_numbers_that_differ_are_the_programs(row: str) -> None:
         assert f"{METRICS[name](sample, prediction):.1f}" == value
 
 
+def test_what_a_line_feed_after_the_label_costs_is_the_programs() -> None:
+    told = re.search(r"`([^`]+)` against itself has ([0-9.]+) there", COMPARED.replace("\n", " "))
+    assert told
+    answer, there = told.groups()
+    for target, value in ((answer, 100.0), (f"{answer}\n", float(there))):
+        assert round(METRICS["bleu-4"](*pair(answer, target)), 1) == value
+
+
 def test_ten_samples_are_compared() -> None:
     assert len(re.findall(r"^\| `", COMPARED, re.MULTILINE)) == 10
 

@@ -116,15 +116,44 @@ def test_a_thought_stands_apart_and_the_target_is_what_was_compared(tmp_path: Pa
     path = tmp_path / "candidate/predictions.jsonl"
     rows = list(store.read_rows(path, Prediction))
     long = "Hm. " * 10_000
-    store.write_rows(path, [replace(row, thought=long, wanted="the answer") for row in rows])
+    store.write_rows(
+        path, [replace(row, thought=long, wanted="the answer", wanted_thought=long) for row in rows]
+    )
     example = report(tmp_path).examples[3]
     assert example.candidate is not None
     assert example.baseline is not None
     assert example.target == "the answer"
+    assert example.target_thought == example.candidate.thought
     assert example.candidate.output == "candidate answer"
     assert example.candidate.thought.startswith("Hm. Hm.")
     assert len(example.candidate.thought) < examples.MAX_TEXT + 100
     assert example.baseline.thought == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("<think>\nHm.\n</think>\n\nOn.", True),
+        ("Hm.</think>On.", True),
+        ("<seed:think>Hm.</seed:think>On.", True),
+        ("◁think▷Hm.◁/think▷On.", True),
+        ("[THINK]Hm.[/THINK]On.", True),
+        ("I think so.", False),
+        ("Say <think> first.", False),
+    ],
+)
+def test_a_thought_that_is_scored_with_its_answer_is_a_caution(
+    tmp_path: Path, text: str, told: bool
+) -> None:
+    """As it is under a template that knows no thoughts."""
+    write_run(tmp_path, 20)
+    path = tmp_path / "candidate/predictions.jsonl"
+    rows = list(store.read_rows(path, Prediction))
+    store.write_rows(path, [replace(row, output=text) for row in rows])
+    texts = [caution.text for caution in report(tmp_path).cautions]
+    said = [each for each in texts if "20 of 20 answers of the candidate have a thought" in each]
+    assert len(said) == told
+    assert not any("answers of the baseline have a thought" in each for each in texts)
 
 
 def test_long_thoughts_are_bounded_together(

@@ -72,3 +72,26 @@ def test_answers_of_two_engines_are_a_caution(run: Path, engine: str) -> None:
     told = " ".join(caution.text for caution in report(run).cautions if not caution.severe)
     text = "The engines differ, which may change an answer: transformers (baseline), vllm"
     assert (text in told) == (engine == "vllm")
+
+
+def test_what_a_models_own_file_asks_for_in_vain_is_a_caution(run: Path) -> None:
+    used = {"max_new_tokens": 64, "eos_token_id": [2]}
+    settings = json.loads((run / "candidate/generation.json").read_text())["settings"]
+    own = {"do_sample": True, "no_repeat_ngram_size": 3}  # the first is a setting, and was chosen
+    for side, asked in (("baseline", {}), ("candidate", own)):
+        decoding = {"used": used, "not_obeyed": asked}
+        edit(
+            run / side / "generation.json", decoding=decoding, settings=settings | {"do_sample": 0}
+        )
+    told = [caution.text for caution in report(run).cautions if "generation_config" in caution.text]
+    assert len(told) == 1
+    assert "asks for no_repeat_ngram_size: 3. It was not obeyed" in told[0]
+
+
+def test_sides_that_were_not_decoded_alike_are_a_caution(run: Path) -> None:
+    for side, most in (("baseline", 64), ("candidate", 32)):
+        used = {"max_new_tokens": most, "eos_token_id": [most]}
+        edit(run / side / "generation.json", decoding={"used": used, "not_obeyed": {}})
+    told = [caution.text for caution in report(run).cautions]
+    assert "The decoding differs: max_new_tokens is 64 (baseline), 32 (candidate)." in told
+    assert not any("eos_token_id" in text for text in told)

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from assay.errors import SettingsError
+from assay.generate import GenerateSettings
 from assay.records import FAILURES, Message, Sample
+from assay.served.client import check_settings
 from tests.faults.endpoint import Answer, Body, chat, error, serving
 from tests.unit.served.conftest import answered, model_at, sample
 
@@ -94,6 +97,35 @@ def test_the_prompt_goes_as_its_own_turns_with_system_and_tools(tmp_path: Path) 
     assert observed == {"role": "tool", "tool_call_id": call["id"], "content": "3"}
     assert body["tools"] == [{"type": "function", "function": TOOL}]
     assert rows["a"].output == rows["a"].wanted == ADDED
+
+
+@pytest.mark.parametrize(
+    ("target", "wanted", "thought"),
+    [
+        ("<think>\nHm.\n</think>\n\n4", "4", "Hm."),
+        ("Hm.\n</think>\n\n4", "4", "Hm."),
+        ("<think>\n\n</think>\n\n4", "4", ""),
+        ("\n4", None, ""),
+    ],
+)
+def test_a_thought_is_apart_in_target_and_answer(
+    tmp_path: Path, target: str, wanted: str | None, thought: str
+) -> None:
+    """Also where the endpoint's chat template has opened it in the prompt."""
+    row = Sample(id="a", messages=(Message(role="user", content="2+2?"),), target=target)
+    with serving(lambda _: said(content=target)) as endpoint:
+        _, rows = answered(model_at(endpoint.url), [row], tmp_path)
+    assert (rows["a"].wanted, rows["a"].wanted_thought) == (wanted, thought)
+    assert (rows["a"].output, rows["a"].thought) == (wanted or target, thought)
+
+
+def test_thoughts_of_an_endpoint_are_not_scored() -> None:
+    with pytest.raises(SettingsError, match=r"generate\.score_thoughts scores what a template"):
+        check_settings(
+            model_at("http://127.0.0.1:1/v1"),
+            GenerateSettings(score_thoughts=True),
+            "model",
+        )
 
 
 def test_it_decodes_greedily_with_the_seed_and_the_limit(tmp_path: Path) -> None:

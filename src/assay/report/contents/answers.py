@@ -13,7 +13,7 @@ from assay.records import Message, Side
 class SideAnswer:
     """One side's answer to one sample, with all that was said of it. `panel` is the median of the
     scores of the panel's judges, and `panel_judges` how many of them gave one. `thought` is what
-    stood before the answer."""
+    stood before the answer, and has `thought_tokens` of the `output_tokens`."""
 
     output: str
     finish: str
@@ -26,6 +26,7 @@ class SideAnswer:
     panel: Mapping[str, float]
     panel_judges: Mapping[str, int]
     thought: str = ""
+    thought_tokens: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,8 @@ class PairVerdict:
 class Example:
     """One sample with both answers. `change` is candidate minus baseline by the report's `focus`
     metric, positive where the candidate is better; `pair` is None where nothing was asked; `tags`
-    say of what kind the sample is."""
+    say of what kind the sample is, and `target_thought` is what stands before the answer in the
+    target."""
 
     id: str
     messages: tuple[Message, ...]
@@ -54,6 +56,7 @@ class Example:
     change: float | None
     pair: PairVerdict | None
     tags: Mapping[str, str]
+    target_thought: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,8 @@ class SideSummary:
     """How one side answered: the model, and its predictions over the dataset's `samples`.
     `name` is what to call the model, `proof` says what the digest of its weights proves; `origin`
     is where the answers come from that an earlier run gave; `served` is how an endpoint answered,
-    None where Assay loaded the weights.
+    None where Assay loaded the weights. Of the `output_tokens` the thoughts have `thought_tokens`,
+    and answers `with_thought` have one in them that is scored with them.
 
     The judge's tokens and seconds are summed over every request, retries included.
     """
@@ -32,6 +33,8 @@ class SideSummary:
     cut: int
     prompts_truncated: int
     output_tokens: int
+    thought_tokens: int
+    with_thought: int
     mean_length: float
     seconds: float
     origin: Origin | None

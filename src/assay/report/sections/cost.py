@@ -54,6 +54,8 @@ def _endpoints(served: Sequence[Served | None]) -> Iterator[Phrase]:
 def _rows(sides: tuple[SideSummary, ...]) -> Iterator[Phrase]:
     yield titled("Generation", list(map(_generation, sides)))
     yield titled("Tokens generated", [f"{side.output_tokens:,}" for side in sides])
+    if any(side.thought_tokens for side in sides):
+        yield titled("of them in thoughts", [f"{side.thought_tokens:,}" for side in sides])
     yield from _endpoints([side.served for side in sides])
     if not any(side.judge_attempts for side in sides):
         return
