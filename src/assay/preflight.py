@@ -16,6 +16,7 @@ from assay import dataset, engine, measured, model, progress, queues, report, sc
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating
+from assay import given as giving
 from assay import judge as judging
 from assay import metrics as measuring
 from assay import plan as planning
@@ -104,13 +105,27 @@ def write_samples(plan: Plan, folder: Path, *, tokens: bool = True) -> dataset.D
     """Write the run's samples, unless it has begun with some, and return what they are; their
     `tokens` can be counted only with models that were found. Raises InputError."""
     if _begun(folder):
+        giving.check_unchanged(plan.given, folder)
         return store.read_record(folder / SUMMARY, dataset.DatasetSummary)
-    return dataset.prepare(
-        plan.config.dataset,
+    settings, taken = plan.config.dataset, None
+    if plan.given:
+        comparing = measuring.comparing(plan.metrics) if plan.metrics else ()
+        taken = giving.read(
+            plan.given,
+            settings,
+            comparing=next(iter(comparing), ""),
+            others=len(plan.given) < len(plan.sides),
+        )
+    summary = dataset.prepare(
+        replace(settings, eval=taken.source) if taken else settings,
         folder,
+        evaluation=taken.data if taken else None,
         train_tokens=_train_tokens(plan) if tokens else None,
         eval_tokens=_eval_tokens(plan) if tokens else None,
     )
+    if taken:
+        giving.write(taken, folder)
+    return summary
 
 
 def tell_withheld(plan: Plan) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from assay import config as configuration
 from assay import finetune as finetuning
 from assay import generate as generating
-from assay import plan, preflight, progress, report, scoring, served, store
+from assay import given, plan, preflight, progress, report, scoring, served, store
 from assay.config import Config
 from assay.errors import InputError, SettingsError
 from assay.folder import CONFIG, MODEL, PREDICTIONS, PROGRESS, REPORT_HTML, SAMPLES, TRAINING
@@ -101,6 +101,9 @@ def generate(wanted: Plan, folder: Path, side: Side, listen: progress.Listener) 
         where = "model" if candidate else side
         answered = folder / SAMPLES, folder / side, wanted.generate
         served.generate(model, *answered, side=side, where=where, listen=listen)
+        return
+    if isinstance(model, given.GivenAnswers):
+        given.generate(folder, folder / side, wanted.generate, side=side, listen=listen)
         return
     generating.generate(
         model,

@@ -68,41 +68,49 @@ def prepare(
     settings: DatasetSettings,
     out: Path,
     *,
+    evaluation: SourceReading | None = None,
     train_tokens: Tokens | None = None,
     eval_tokens: Tokens | None = None,
 ) -> DatasetSummary:
     """Write the run's dataset.jsonl, train.jsonl where there is training data, and, last, the
     dataset.json that is also returned; `train_tokens` and `eval_tokens` say how to measure the
-    samples' lengths, if they are wanted. Raises DatasetError and SettingsError."""
+    samples' lengths, if they are wanted. `evaluation` is what dataset.eval holds, where it has been
+    read. Raises DatasetError and SettingsError."""
     if not settings.train and not settings.eval:
         raise SettingsError(
             "dataset.train and dataset.eval are both empty", "Name a dataset in one of them"
         )
-    training, evaluation = _given(settings) if settings.eval else _held_out(settings)
-    eval_lengths, train_lengths = _lengths((evaluation, eval_tokens), (training, train_tokens))
+    sides = _given(settings, evaluation) if settings.eval else _held_out(settings)
+    training, evaluated = sides
+    eval_lengths, train_lengths = _lengths((evaluated, eval_tokens), (training, train_tokens))
     summary = DatasetSummary(
-        eval=_used(evaluation, eval_lengths),
+        eval=_used(evaluated, eval_lengths),
         train=_used(training, train_lengths) if training else None,
-        overlap=_overlap(training, evaluation) if training else None,
+        overlap=_overlap(training, evaluated) if training else None,
         held_out=not settings.eval,
         max_samples=settings.max_samples,
         seed=settings.seed,
     )
     if training:
         store.write_rows(out / TRAINING, training.samples)
-    store.write_rows(out / SAMPLES, evaluation.samples)
+    store.write_rows(out / SAMPLES, evaluated.samples)
     store.write_json(out / SUMMARY, summary)
     return summary
 
 
-def _given(settings: DatasetSettings) -> tuple[_Side | None, _Side]:
+def read_evaluation(settings: DatasetSettings) -> SourceReading:
+    """Return what dataset.eval holds. Raises DatasetError."""
+    return _read(settings, settings.eval, every_turn=settings.every_turn, cluster=settings.cluster)
+
+
+def _given(
+    settings: DatasetSettings, evaluation: SourceReading | None
+) -> tuple[_Side | None, _Side]:
     training = None
     if settings.train:
         reading = _read(settings, settings.train)
         training = _Side(settings.train, reading, reading.samples)
-    reading = _read(
-        settings, settings.eval, every_turn=settings.every_turn, cluster=settings.cluster
-    )
+    reading = evaluation or read_evaluation(settings)
     return training, _evaluation(settings, settings.eval, reading, reading.samples)
 
 

@@ -16,7 +16,7 @@ from annotated_types import Ge, MinLen
 from assay import cases, progress, store
 from assay.errors import AssayError, StageError
 from assay.folder import LABELS, SCORES, SPECS
-from assay.metrics.catalogue import CATALOGUE, DEFAULT
+from assay.metrics.catalogue import CATALOGUE, DEFAULT, OF_OUTPUTS
 from assay.metrics.contract import LabelFunction, MetricFunction, Unscored
 from assay.metrics.labels import LABEL_ACCURACY, labelled, labels_of
 from assay.metrics.table import Selection, select, unavailable
@@ -72,6 +72,11 @@ def check_samples(settings: MetricsSettings, samples: Path) -> None:
 def missing(settings: MetricsSettings) -> dict[str, str]:
     """Return the wanted metrics that this machine cannot compute, each with its remedy."""
     return unavailable(dict.fromkeys(settings.metrics))
+
+
+def comparing(settings: MetricsSettings) -> tuple[str, ...]:
+    """Return the wanted metrics that come with Assay and compare with a target."""
+    return tuple(name for name in settings.metrics if name in CATALOGUE and name not in OF_OUTPUTS)
 
 
 def specs(settings: MetricsSettings) -> tuple[MetricSpec, ...]:

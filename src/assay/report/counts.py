@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from assay.llamafactory.totals import LIKELIHOOD
 from assay.report.run import EvaluatedRun, SideRun
-from assay.report.sides import identical
+from assay.report.sides import identical, without_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,8 +39,8 @@ def _unscored(run: EvaluatedRun, side: SideRun) -> NDArray[np.bool_]:
     likelihoods = {spec.name for spec in LIKELIHOOD}
     for scores in (side.scores, side.verdicts):
         for name, causes in scores.causes.items():
-            if side.generation.served and name in likelihoods:
-                continue  # an endpoint has none for any sample
+            if without_weights(side.generation) and name in likelihoods:
+                continue  # there is none for any sample
             lacking[list(causes)] = True
     return lacking & (side.answers.length >= 0)
 

@@ -118,7 +118,7 @@
     if (!answer) {
       return el("div", { class: `answer ${side}` }, el("div", { class: "role" }, side), el("div", { class: "text empty" }, "no answer"));
     }
-    const tokens = `${answer.output_tokens} token${answer.output_tokens === 1 ? "" : "s"}`;
+    const tokens = answer.finish === "unknown" ? "" : `${answer.output_tokens} token${answer.output_tokens === 1 ? "" : "s"}`;
     return el(
       "div",
       { class: `answer ${side}` },

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from assay.records import Generation
 from assay.report.contents import SideSummary
 from assay.report.run import EvaluatedRun, SideRun
+
+_COMMON = ("model", "generated_predictions.jsonl")
 
 
 def summarise_side(run: EvaluatedRun, side: SideRun) -> SideSummary:
@@ -28,12 +31,18 @@ def summarise_side(run: EvaluatedRun, side: SideRun) -> SideSummary:
         seconds=generation.seconds,
         origin=generation.origin,
         served=generation.served,
+        given=generation.given,
         commentaries=len(judging.commented),
         judge_attempts=judging.attempts,
         judge_prompt_tokens=judging.prompt_tokens,
         judge_output_tokens=judging.output_tokens,
         judge_seconds=judging.seconds,
     )
+
+
+def without_weights(generation: Generation) -> bool:
+    """Return whether Assay loaded nothing to have the answers: an endpoint or a file gave them."""
+    return bool(generation.served or generation.given)
 
 
 def identical(run: EvaluatedRun) -> int:
@@ -66,6 +75,6 @@ def _proof(run: EvaluatedRun, side: SideRun) -> str:
 
 
 def _last(model: str) -> str:
-    """The last part of a path or hub id; a folder called "model" with the one that holds it."""
+    """The last part of a path or hub id; what every tool calls so with the folder that holds it."""
     parts = model.rstrip("/").split("/")
-    return "/".join(parts[-2:] if parts[-1] == "model" else parts[-1:]) or model
+    return "/".join(parts[-2:] if parts[-1] in _COMMON else parts[-1:]) or model
