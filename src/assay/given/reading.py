@@ -10,6 +10,7 @@ from pathlib import Path
 from assay.dataset.convert import Conversation
 from assay.dataset.remote import copied
 from assay.dataset.sources import resolve
+from assay.dataset.validity import show
 from assay.errors import DatasetError
 from assay.given.columns import Columns, columns_of
 from assay.given.frame import Frame, frame_of
@@ -46,6 +47,13 @@ def read(source: str, needs: Needs, *, skip_invalid: bool) -> GivenFile:
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         rows = [(row, named(f"{row.source}:{row.number}")) for row in raw]
     values = [row.value for row in raw if isinstance(row.value, Mapping)]
+    if not values:
+        raise DatasetError(
+            f"{source} has no row with columns: {raw[0].fault or show(raw[0].value)}"
+            if raw
+            else f"{source} has no rows",
+            "Write one object a row, with the answer in it",
+        )
     columns = columns_of(dict.fromkeys(str(name) for value in values for name in value), source)
     if needs.prompt and not columns.prompt:
         raise DatasetError(
