@@ -12,7 +12,7 @@ CLUSTER_TESTS_AT_A_TIME := --numprocesses 5
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-vllm demo test test-all lint types unit test-model test-cluster bench pipelines images lock clean
+.PHONY: help setup setup-vllm demo test test-all lint types unit test-model test-cluster chaos bench pipelines images lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -63,6 +63,10 @@ test-model: setup ## The tests that need the model, which takes all cores itself
 test-cluster: setup ## Tests on a real Kubernetes with Volcano, which they bring up here (Linux, root, Go)
 	@$(BIN)/python -m tests.cluster.node up
 	$(BIN)/python -m pytest tests/cluster $(CLUSTER_TESTS_AT_A_TIME) $(ARGS)
+
+chaos: setup ## Ten minutes of faults at random over five runs at a time, on that cluster (ARGS=--seed=N)
+	@$(BIN)/python -m tests.cluster.node up
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: setup ## Measure against the named peers, each table in one run
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -68,7 +68,7 @@ def finetune(
     if place.queue is None:
         out, record = Path(model.path), Path(training.path)
         made = {out: model.uri, record: training.uri}
-        with _kept("finetune", made, out.with_name(f"{out.name}.partial"), finetuning.UNFINISHED):
+        with _kept("finetune", made, finetuning.work_folder(out), finetuning.UNFINISHED):
             tuned = task.finetune(settings, Path(samples.path), out, record, listen)
         return task.model_metadata(tuned)
     outputs = {"model": model.uri, "training": training.uri}
@@ -101,7 +101,9 @@ def generate(
     asked = {**asked, "settings": {**asked["settings"], "cache": cache}}
     here: dict[str, Any] = {"samples": Path(samples.path), "out": out, "listen": listen}
     if place.queue is None or task.elsewhere(asked["side"], asked["model"]):
-        with _kept("generate", {out: predictions.uri}, out / "partial", generating.UNFINISHED):
+        with _kept(
+            "generate", {out: predictions.uri}, generating.work_folder(out), generating.UNFINISHED
+        ):
             done = task.generate(**asked, **here, place=predictions.uri)
         return task.predictions_metadata(done)
     outputs = {"predictions": predictions.uri}

@@ -83,6 +83,20 @@ def as_it_comes(stage: str, out: Path, uri: str) -> Iterator[None]:
             area.remove()
 
 
+@contextmanager
+def kept_of(run: store.Mirror, part: str, work: Path, contents: store.Contents) -> Iterator[None]:
+    """While the block runs, keep the unfinished `work` on a part of a run, where the run lies in a
+    store, beside that part there; when it ends without an error, send what is new of the run.
+    Raises as `durable` does."""
+    if not run.uri:
+        yield
+        return
+    with store.kept(work, area_of(f"{run.uri}/{part}"), contents) as area:
+        yield
+        run.send()
+        area.remove()
+
+
 def has_access(uri: str) -> bool:
     """Return whether `uri` lies in a store, and this process may look at it."""
     if not store.is_remote(uri):
@@ -105,4 +119,5 @@ def _fill(out: Path, uri: str) -> None:
 def forget(uri: str) -> None:
     """Remove the unfinished work beside `uri`, whose result is whole: a try that was killed after
     it had sent it leaves its work behind."""
-    store.Area(Path(), area_of(uri), store.Contents()).remove()
+    with tempfile.TemporaryDirectory(prefix="assay-") as nothing:
+        store.Area(Path(nothing), area_of(uri), store.Contents()).remove()

@@ -103,10 +103,15 @@ def assist(
     shutil.rmtree(work)
 
 
+def work_folder(out: Path) -> Path:
+    """Return where the model `out` is trained."""
+    return out.with_name(f"{out.name}.partial")
+
+
 def _work(out: Path, base: str, settings: FinetuneSettings, rows: list[Sample]) -> Path:
     """Return the folder to train in, with the data and what an earlier try left, but for a
     checkpoint that it was writing when it was killed."""
-    work = out.with_name(f"{out.name}.partial")
+    work = work_folder(out)
     identity = {"settings": asdict(settings), "base": base, "samples": dataset.hash_samples(rows)}
     resume.take_up(work / IDENTITY, identity)
     for checkpoint in work.glob(UNFINISHED.checkpoints):

@@ -69,5 +69,8 @@ EARLIER = "earlier.json.gz"
 ACCEPTED = "accepted.json.gz"
 PROGRESS = "progress.jsonl"
 WAITS = "waits"
+_ANSWERS_OF_JUDGES = (VERDICTS, PAIRS, SECOND_VERDICTS, SECOND_PAIRS, SELF_TEST, ANCHORS)
 # what is only appended to, row by row, so that two of them together lose nothing
-LOGS = (VERDICTS, PAIRS, SECOND_VERDICTS, SECOND_PAIRS, SELF_TEST, ANCHORS, PROGRESS)
+LOGS = (*_ANSWERS_OF_JUDGES, PROGRESS)
+# what each request to a judge leaves
+PAID = (*_ANSWERS_OF_JUDGES, BATCHES)

@@ -32,7 +32,10 @@ from assay.records import Generation, Likelihood, ModelManifest, Sample
 # where answers are kept, and on what they are given, changes none of them; who gives them is said
 # apart
 NO_QUESTION = ("cache", "cache_gb", "devices", "devices_each", "max_unanswered", "engine")
-UNFINISHED = store.Contents(identity=JOB, without=("data", weights.FOLDER, PROGRESS))
+IDENTITY = "identity.json"
+UNFINISHED = store.Contents(
+    identity=IDENTITY, without=("data", weights.FOLDER, PROGRESS, JOB, MEANS)
+)
 """What of `partial` a later try on another machine needs."""
 
 
@@ -137,11 +140,12 @@ def generate(
     resolved, job, rows = _asked(model_name, samples, settings, base_model)
     if done := _finished(out, job, settings.engine):
         return done
-    work = out / "partial"
-    who = choice.begun(work, job, settings.engine)
+    work = work_folder(out)
+    who = choice.begun(work / IDENTITY, _identity(job), settings.engine)
     job = _versioned(choice.by_engine(job, who, len(rows), side))
     entry = reuse.find(settings.cache, resolved, job)
-    resume.take_up(work / JOB, job)
+    resume.take_up(work / IDENTITY, _identity(job))
+    store.write_json(work / JOB, job)
     (work / PROGRESS).unlink(missing_ok=True)
     dataset.to_llamafactory(in_order(rows), work / "data", "eval")
     store.write_json(work / MEANS, _means(settings))
@@ -150,6 +154,16 @@ def generate(
     if entry:
         reuse.keep(entry, out, done, place or str(out.resolve()), side, settings.cache_gb)
     return done
+
+
+def work_folder(out: Path) -> Path:
+    """Return where the answers come in that go to `out` when they are complete."""
+    return out / "partial"
+
+
+def _identity(job: GenerateJob) -> GenerateJob:
+    """Return the job as any machine would have it: one may keep its copies elsewhere."""
+    return replace(job, base=store.in_cache(job.base), adapter=store.in_cache(job.adapter))
 
 
 def take(

@@ -371,7 +371,9 @@ class Likeness:
     template, token by token: of so many `tokens` (its end among them where it ended) the weights'
     first choice were `first`. `regret` is the sum over them, in nats, of how much likelier the
     first choice was; `surprise` that of -log p less the entropy, which for tokens that the weights
-    would draw themselves is 0 on average. `prompt_tokens` is what their template makes of it."""
+    would draw themselves is 0 on average. `penalised` is the regret by repetition penalty: under
+    each the tokens that were there before, in the prompt too, are less likely. `prompt_tokens` is
+    what their template makes of it."""
 
     id: str
     prompt_tokens: int
@@ -379,6 +381,7 @@ class Likeness:
     first: int
     regret: float
     surprise: float
+    penalised: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,53 +12,62 @@ from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
+from assay import durable, given, plan, preflight, progress, report, scoring, served, store
 from assay import finetune as finetuning
 from assay import generate as generating
-from assay import given, plan, preflight, progress, report, scoring, served, store
 from assay.config import Config
 from assay.errors import InputError, SettingsError
-from assay.folder import CONFIG, MODEL, PREDICTIONS, PROGRESS, REPORT_HTML, SAMPLES, TRAINING
+from assay.folder import (
+    CONFIG,
+    MODEL,
+    PAID,
+    PREDICTIONS,
+    PROGRESS,
+    REPORT_HTML,
+    SAMPLES,
+    TRAINING,
+)
 from assay.plan import Plan
 from assay.records import SIDES, Side
 from assay.scoring import Scorer
 
+_PAID = store.Contents(only=PAID)
 
-def run(
-    config: Config,
-    folder: Path,
-    listen: progress.Listener = progress.ignore,
-    finished: Callable[[], None] = lambda: None,
-) -> Path:
-    """Do everything that `config` asks for in `folder` and return the HTML report's path.
-    `finished` is called after each stage.
+
+def run(config: Config, place: store.Mirror, listen: progress.Listener = progress.ignore) -> Path:
+    """Do everything that `config` asks for in the folder of `place` and return the HTML report's
+    path. What each stage does is sent as it goes where the folder belongs in a store.
 
     Raises InputError before any training for what can be known before, InUseError while another
-    process works in `folder`, as each stage alone does, and StageError later; running the same
+    process works in the folder, as each stage alone does, and StageError later; running the same
     again resumes.
     """
+    folder = place.folder
     listen = progress.tee(listen, progress.to_file(folder / PROGRESS))
     with store.held(folder):
         wanted = preflight.prepare(plan.pinned(config, folder / CONFIG), folder, listen).plan
         configuration.save(wanted.config, folder / CONFIG)
-        finished()
-        for stage in _stages(wanted, folder, listen):
+        place.send()
+        for stage in _stages(wanted, place, listen):
             progress.count_waits(folder, "run")
             stage()
-            finished()
+            place.send()
     return folder / REPORT_HTML
 
 
-def _stages(wanted: Plan, folder: Path, listen: progress.Listener) -> list[Callable[[], object]]:
+def _stages(
+    wanted: Plan, place: store.Mirror, listen: progress.Listener
+) -> list[Callable[[], object]]:
     config, stages = wanted.config, list[Callable[[], object]]()
     if wanted.finetune:
-        stages.append(lambda: finetune(config, folder, listen))
+        stages.append(lambda: finetune(config, place, listen))
     for side in wanted.sides:
-        stages.append(partial(generate, wanted, folder, side, listen))
+        stages.append(partial(generate, wanted, place, side, listen))
     if wanted.parity:
-        stages.append(partial(compare_served, wanted, folder, listen))
+        stages.append(partial(compare_served, wanted, place.folder, listen))
     for name, own in wanted.scoring.items():
-        stages.append(partial(score, scoring.named(name), own, folder, listen))
-    return [*stages, lambda: report.report_in(config.history, folder)]
+        stages.append(partial(score, scoring.named(name), own, place, listen))
+    return [*stages, lambda: report.report_in(config.history, place.folder)]
 
 
 def begin(config: Config, folder: Path) -> Plan:
@@ -74,46 +83,43 @@ def begin(config: Config, folder: Path) -> Plan:
     return wanted
 
 
-def finetune(config: Config, folder: Path, listen: progress.Listener) -> None:
+def finetune(config: Config, place: store.Mirror, listen: progress.Listener) -> None:
     """Fine-tune on the run's training samples into `model/`."""
     if config.finetune is None:
         raise SettingsError("config has no finetune section", "Add one, or evaluate `model`")
-    with store.held(folder):
+    folder = place.folder
+    work = finetuning.work_folder(folder / MODEL)
+    with store.held(folder), durable.kept_of(place, MODEL, work, finetuning.UNFINISHED):
         finetuning.finetune(folder / TRAINING, folder / MODEL, config.finetune, listen=listen)
 
 
 def generate_sides(
-    config: Config, folder: Path, listen: progress.Listener = progress.ignore
+    config: Config, place: store.Mirror, listen: progress.Listener = progress.ignore
 ) -> None:
     """Answer the run's evaluation samples with the model of each side."""
     wanted = plan.make(config)
     preflight.tell_withheld(wanted)
-    with store.held(folder):
+    with store.held(place.folder):
         for side in wanted.sides:
-            generate(wanted, folder, side, listen)
+            generate(wanted, place, side, listen)
 
 
-def generate(wanted: Plan, folder: Path, side: Side, listen: progress.Listener) -> None:
+def generate(wanted: Plan, place: store.Mirror, side: Side, listen: progress.Listener) -> None:
     """Answer the run's evaluation samples with one side's model, both in the same way."""
-    candidate = side == "candidate"
+    candidate, folder = side == "candidate", place.folder
     model = (wanted.candidate or str(folder / MODEL)) if candidate else wanted.baseline
-    if isinstance(model, served.ServedModel):
-        where = "model" if candidate else side
-        answered = folder / SAMPLES, folder / side, wanted.generate
-        served.generate(model, *answered, side=side, where=where, listen=listen)
-        return
+    asked = folder / SAMPLES, folder / side, wanted.generate
+    work = generating.work_folder(folder / side)
     if isinstance(model, given.GivenAnswers):
         given.generate(folder, folder / side, wanted.generate, side=side, listen=listen)
         return
-    generating.generate(
-        model,
-        folder / SAMPLES,
-        folder / side,
-        wanted.generate,
-        base_model=wanted.base_model if candidate else "",
-        side=side,
-        listen=listen,
-    )
+    with durable.kept_of(place, side, work, generating.UNFINISHED):
+        if isinstance(model, served.ServedModel):
+            where = "model" if candidate else side
+            served.generate(model, *asked, side=side, where=where, listen=listen)
+        else:
+            base_model = wanted.base_model if candidate else ""
+            generating.generate(model, *asked, base_model=base_model, side=side, listen=listen)
 
 
 def compare_served(wanted: Plan, folder: Path, listen: progress.Listener) -> None:
@@ -128,12 +134,13 @@ def compare_served(wanted: Plan, folder: Path, listen: progress.Listener) -> Non
 
 
 def score(
-    scorer: Scorer, settings: Any, folder: Path, listen: progress.Listener, **flags: bool
+    scorer: Scorer, settings: Any, place: store.Mirror, listen: progress.Listener, **flags: bool
 ) -> None:
     """Have the predictions of each side that has some scored by one of the scoring stages; what
     was paid for is kept. `flags` are those that the stage knows."""
+    folder = place.folder
     predictions = _predictions(folder)
-    with store.held(folder):
+    with store.held(folder), durable.kept_of(place, scorer.name, folder, _PAID):
         scorer.score(folder / SAMPLES, predictions, folder, settings, listen=listen, **flags)
 
 

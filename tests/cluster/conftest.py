@@ -14,11 +14,11 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 from assay import config, plan, preflight, store
 from assay.demo.base_model import base_model
 from assay.volcano import queue
-from tests.cluster import image, kube, launchers
+from tests.cluster import kube, launchers
 from tests.cluster.data import BASE
 from tests.cluster.kube import Cluster, Object, Space
 from tests.cluster.launchers import Launcher, Start
-from tests.cluster.node import bring, machine, places, programs
+from tests.cluster.node import bring, places, programs
 from tests.needs import need
 
 SPACES = itertools.count()
@@ -57,14 +57,7 @@ def running_node(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     """The node, which stays up after the tests for the next ones."""
     lacks = programs.missing()
     need(not lacks, f"a cluster needs {', '.join(lacks)}")
-    with places.held("setup"):
-        if not bring.is_up():
-            programs.install()
-            bring.up()
-        archive = tmp_path_factory.mktemp("image") / "image.tar"
-        image.write(kube.IMAGE, archive, kube.environment())
-        machine.import_image(archive)
-    return bring.cluster()
+    return bring.ready(tmp_path_factory.mktemp("image"))
 
 
 @pytest.fixture(name="cluster")

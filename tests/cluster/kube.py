@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -17,7 +18,8 @@ import yaml
 from assay.volcano.api import Api, jobs, pods, request
 
 ROOT = Path(__file__).parents[2]
-IMAGE = "assay-worker:test"
+# a checkout has its own, which names it
+IMAGE = f"assay-worker:{hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]}"
 ACCOUNT = "pipeline-runner"
 SECRET = "assay-store"
 STORE = "minio://assay-cluster-tests"

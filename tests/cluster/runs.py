@@ -7,7 +7,9 @@ does with the pods, the tests do.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from assay.queues import Work
@@ -16,6 +18,7 @@ from tests.cluster import kube
 from tests.cluster.kube import Object, Space
 from tests.cluster.launchers import described, eventually
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 GROUP = "argoproj.io"
 DEFINITION: Object = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -44,18 +47,33 @@ DEFINITION: Object = {
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run in a namespace, by its Workflow's name and uid."""
+    """A run in a namespace, by its Workflow's name and uid. `environment` is that of its pods."""
 
     space: Space
     name: str
     uid: str
+    environment: Mapping[str, str] = field(default_factory=dict)
 
-    def launch(self, wanted: Work, pod: str = "launcher", **asked: Any) -> str:
-        """Make the pod of a launcher of `wanted`, as Argo does, and return its Job's name."""
-        script, settings = asked.pop("script", ""), asked
-        spec = described(wanted, script, {}, {}, settings)
-        self.space.cluster.apply(_pod(self, pod, json.dumps(spec)))
+    def launch(
+        self,
+        wanted: Work,
+        pod: str = "launcher",
+        *,
+        script: str = "",
+        environment: Mapping[str, str] = NOTHING,
+        task: Mapping[str, Any] = NOTHING,
+        **settings: Any,
+    ) -> str:
+        """Make the pod of a launcher of `wanted`, as Argo does, and return its Job's name.
+        `environment` is the worker's, `task` what a user has set on the task."""
+        spec = json.dumps(described(wanted, script, environment, task, settings))
+        self.run(pod, ["python", "-u", "-m", "tests.cluster.launch", "none"], {"SPEC": spec})
         return job.name_of(wanted)
+
+    def run(self, pod: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Make a pod of the run, as Argo does, which runs `command`."""
+        around = {**self.environment, **environment}
+        self.space.cluster.apply(_pod(self, pod, command, around))
 
     def log(self, pod: str = "launcher") -> str:
         """Return what a launcher has written so far."""
@@ -67,36 +85,45 @@ class Run:
 
     def phase(self, pod: str = "launcher") -> str:
         """Return the phase of a launcher's pod, "" where there is none."""
-        phases = {one["metadata"]["name"]: one["status"]["phase"] for one in self.space.pods()}
-        return str(phases.get(pod, ""))
+        found = self._found(pod)
+        return str(found["status"]["phase"]) if found else ""
+
+    def is_going(self, pod: str) -> bool:
+        """Return whether a pod is gone, or is being deleted."""
+        found = self._found(pod)
+        return found is None or "deletionTimestamp" in found["metadata"]
+
+    def _found(self, pod: str) -> Object | None:
+        return next((one for one in self.space.pods() if one["metadata"]["name"] == pod), None)
 
     def end(self) -> None:
         """Delete the Workflow, as KFP does some time after its run."""
         self.space.cluster.run("delete", "workflow", self.name, "-n", self.space.name)
 
 
-def begin(space: Space) -> Run:
-    """Begin a run."""
+def begin(space: Space, name: str = "run", environment: Mapping[str, str] = NOTHING) -> Run:
+    """Begin a run, whose pods have something in their environment."""
     space.cluster.apply(DEFINITION)
     space.cluster.run(
         "wait", "--for=condition=Established", f"crd/{DEFINITION['metadata']['name']}"
     )
-    meta = {"name": "run", "namespace": space.name}
+    meta = {"name": name, "namespace": space.name}
     made = {"apiVersion": f"{GROUP}/v1alpha1", "kind": "Workflow", "metadata": meta}
     space.cluster.apply(made)
-    named = ("workflow", "run", "-n", space.name, "-o", "jsonpath={.metadata.uid}")
-    return Run(space=space, name="run", uid=space.cluster.run("get", *named))
+    named = ("workflow", name, "-n", space.name, "-o", "jsonpath={.metadata.uid}")
+    uid = space.cluster.run("get", *named)
+    return Run(space=space, name=name, uid=uid, environment=environment)
 
 
-def _pod(run: Run, name: str, spec: str) -> Object:
+def _pod(run: Run, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Object:
     mounted = kube.mounted()
     owner = {"apiVersion": f"{GROUP}/v1alpha1", "kind": "Workflow", "name": run.name}
     container = {
         "name": "main",
         "image": kube.IMAGE,
-        "command": ["python", "-u", "-m", "tests.cluster.launch", "none"],
+        "command": list(command),
         "env": [
-            {"name": "SPEC", "value": spec},
+            *({"name": name, "value": value} for name, value in environment.items()),
             {
                 "name": "KFP_POD_NAME",
                 "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}},

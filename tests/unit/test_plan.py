@@ -143,7 +143,7 @@ def test_what_preflight_refused_leaves_no_samples_behind(
     """The samples of a try that did not begin are not those of the next one."""
     wrong = values | {"gate": {"rules": {"blue": {"max_drop": 1}}}}
     with pytest.raises(InputError, match="blue"):
-        run.run(config.parse(wrong), tmp_path / "run")
+        run.run(config.parse(wrong), store.Mirror(folder=tmp_path / "run"))
     (tmp_path / "eval.json").write_text('[{"instruction": "new", "output": "data"}]')
     run.begin(config.parse(values), tmp_path / "run")
     assert "new" in (tmp_path / "run" / SAMPLES).read_text()

@@ -60,7 +60,8 @@ def test_a_task_and_a_run_judge_alike(tmp_path: Path) -> None:
         given = asked | {"endpoint": endpoint.url, "self_test": False, "flip_sample": 0}
         sides = {"baseline": tmp_path / "empty", "candidate": RUN / "candidate"}
         task.score("judge", "judge", given, RUN, sides, tmp_path / "out", ignore)
-        run.score(JUDGING, parse(config | {"judge": given}).judge, folder, ignore)
+        place = store.Mirror(folder=folder)
+        run.score(JUDGING, parse(config | {"judge": given}).judge, place, ignore)
     assert len(endpoint.requests) == 2 * 2 * 24
     (folder / "candidate/predictions.jsonl").unlink()
     (folder / "dataset.jsonl").unlink()

@@ -88,7 +88,7 @@ def _run(arguments: argparse.Namespace) -> int:
     out = arguments.out or f"runs/{arguments.config.stem}"
     config = configuration.load(arguments.config, read_assignments("--set", arguments.set))
     with terminal.live() as listen, _run_folder(out, listen) as mirror:
-        run.run(config, mirror.folder, listen, mirror.send)
+        run.run(config, mirror, listen)
     _print_report(out, mirror.folder)
     return gate.say(mirror.folder)
 
@@ -106,7 +106,7 @@ def _make(arguments: argparse.Namespace) -> None:
 
     make = run.finetune if arguments.stage == "finetune" else run.generate_sides
     with terminal.live() as listen, _run_folder(arguments.folder, listen) as mirror:
-        make(_config(arguments, mirror.folder, {}), mirror.folder, listen)
+        make(_config(arguments, mirror.folder, {}), mirror, listen)
 
 
 def _score(arguments: argparse.Namespace) -> None:
@@ -121,7 +121,7 @@ def _score(arguments: argparse.Namespace) -> None:
         _run_folder(arguments.folder, listen, weights=False) as mirror,
     ):
         config = _config(arguments, mirror.folder, overrides)
-        run.score(scorer, config.of(scorer), mirror.folder, listen, **flags)
+        run.score(scorer, config.of(scorer), mirror, listen, **flags)
 
 
 def _config(arguments: argparse.Namespace, folder: Path, overrides: Mapping[str, str]) -> Config:

@@ -10,7 +10,7 @@ from assay import store
 from assay.engine import AUTO, choose
 from assay.engine.answering import answered
 from assay.errors import SettingsError
-from assay.llamafactory.job import JOB, GenerateJob
+from assay.llamafactory.job import GenerateJob
 from assay.text import flat
 
 
@@ -33,12 +33,13 @@ def of_engine(job: GenerateJob, name: str) -> GenerateJob:
     return replace(job, engine=name, settings=asked)
 
 
-def begun(work: Path, job: GenerateJob, asked: str) -> str:
-    """Return who answers where an earlier try may have begun with the same in `work`: auto goes on
-    with who did. Raises SettingsError where another is asked for: their answers would mix."""
-    if not (work / JOB).is_file():
+def begun(identity: Path, job: GenerateJob, asked: str) -> str:
+    """Return who answers where an earlier try may have begun the same `job`, which then the file
+    `identity` holds: auto goes on with who did. Raises SettingsError where another is asked for:
+    their answers would mix."""
+    if not identity.is_file():
         return asked
-    earlier = store.read_record(work / JOB, GenerateJob)
+    earlier, work = store.read_record(identity, GenerateJob), identity.parent
     same = replace(earlier, versions=job.versions) == of_engine(job, earlier.engine)
     answers = len(answered(work)) if same else 0
     if answers and asked not in (AUTO, earlier.engine):

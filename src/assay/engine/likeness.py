@@ -8,6 +8,7 @@ prompt as the weights' own template writes it.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from assay.llamafactory.prompts import Coder, coder, pair
 from assay.records import Likeness, Prediction, Sample
 
 ANSWERS = "answers.jsonl"
+PENALTIES = (1.02, 1.05, 1.1, 1.15, 1.2, 1.3)  # what models' own generation_config.json have
+_AT_ONCE = 64  # tokens of an answer, as each has a number for every word of the vocabulary
 
 
 def main(samples: Path, work: Path) -> None:
@@ -29,8 +32,17 @@ def main(samples: Path, work: Path) -> None:
     model = _load(job, coding)
     with store.appending(work / PARITY) as file:
         for sample in store.read_rows(samples, Sample):
-            if sample.id in answers:
-                store.append(file, likeness(model, coding, sample, answers[sample.id]))
+            answer = answers.get(sample.id)
+            if answer and is_as_written(coding, answer):
+                store.append(file, likeness(model, coding, sample, answer))
+
+
+def is_as_written(coding: Coder, answer: Prediction) -> bool:
+    """Return whether an answer's text has as many tokens as the endpoint counted, its end among
+    them or not: a model may write a text by other tokens than its tokenizer does, which it then
+    finds unlikely. One whose tokens were not counted is taken to be so."""
+    beyond = answer.output_tokens - len(_tokens(coding, answer))
+    return not answer.output_tokens or beyond == 0 or (answer.finish == "stop" and beyond == 1)
 
 
 def likeness(model: Any, coding: Coder, sample: Sample, answer: Prediction) -> Likeness:
@@ -38,23 +50,57 @@ def likeness(model: Any, coding: Coder, sample: Sample, answer: Prediction) -> L
     import torch
 
     prompt, _ = pair(sample, coding.reading)
-    written = coding.reading.tokenizer.encode(answer.output, add_special_tokens=False)
-    written += [coding.ends[0]] if answer.finish == "stop" else []
-    ids = torch.tensor([[*prompt, *written]], device=model.device)
+    written = _tokens(coding, answer)
+    ended = answer.finish == "stop"
+    ids = torch.tensor([[*prompt, *written, *coding.ends[:ended]]], device=model.device)
     with torch.inference_mode():
         logits = model(input_ids=ids).logits[0, len(prompt) - 1 : -1].float()
+    if ended:  # which of the ends it was, the endpoint does not say
+        written.append(max(coding.ends, key=lambda end: float(logits[-1, end])))
     chosen = torch.tensor(written, device=logits.device)
     logs = torch.log_softmax(logits, dim=-1)
-    best, said = logs.max(dim=-1), logs.gather(1, chosen[:, None])[:, 0]
+    said = logs.gather(1, chosen[:, None])[:, 0]
     entropy = -(logs.exp() * logs).sum(dim=-1)
     return Likeness(
         id=sample.id,
         prompt_tokens=len(prompt),
         tokens=len(written),
-        first=int((best.indices == chosen).sum()),
-        regret=float((best.values - said).sum()),
+        first=int((logits.argmax(dim=-1) == chosen).sum()),
+        regret=_regret(logits, chosen),
         surprise=float((-said - entropy).sum()),
+        penalised=_penalised(logits, chosen, prompt),
     )
+
+
+def _tokens(coding: Coder, answer: Prediction) -> list[int]:
+    ids: list[int] = coding.reading.tokenizer.encode(answer.output, add_special_tokens=False)
+    return ids
+
+
+def _regret(logits: Any, chosen: Any) -> float:
+    """Return how much likelier the first choices are than what was chosen, in nats."""
+    return float((logits.max(dim=-1).values - logits.gather(1, chosen[:, None])[:, 0]).sum())
+
+
+def _penalised(logits: Any, chosen: Any, prompt: Sequence[int]) -> dict[str, float]:
+    """Return the regret under each of PENALTIES, as transformers and vLLM apply them."""
+    import torch
+
+    count, size = logits.shape
+    since = torch.full((size,), count, device=logits.device)  # from which place on a token is there
+    for place, token in reversed(list(enumerate(chosen[:-1].tolist(), 1))):
+        since[token] = place
+    since[torch.tensor(prompt, device=logits.device)] = 0
+    places = torch.arange(count, device=logits.device)
+    totals = dict.fromkeys(PENALTIES, 0.0)
+    for part in range(0, count, _AT_ONCE):
+        here = slice(part, part + _AT_ONCE)
+        there = since[None, :] <= places[here, None]
+        for penalty in PENALTIES:
+            lower = torch.where(logits[here] > 0, logits[here] / penalty, logits[here] * penalty)
+            some = torch.where(there, lower, logits[here])
+            totals[penalty] += _regret(some, chosen[here])
+    return {f"{penalty:g}": total for penalty, total in totals.items()}
 
 
 def _load(job: GenerateJob, coding: Coder) -> Any:

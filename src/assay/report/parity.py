@@ -70,12 +70,24 @@ def sum_up(side: Side, served: Served, pairs: Sequence[Pair], rows: Sequence[Lik
         tokens=tokens,
         first=sum(row.first for row in rows) / tokens if tokens else None,
         regret=sum(row.regret for row in rows) / tokens if tokens else None,
+        penalty=_penalty(rows, tokens),
         surprise=_interval([row.surprise / row.tokens for row in rows if row.tokens]),
         repeated=served.repeated,
         repeated_same=served.repeated_same,
         cause="unknown",
     )
     return _decided(parity)
+
+
+def _penalty(rows: Sequence[Likeness], tokens: int) -> float | None:
+    """Return the repetition penalty under which the answers are the weights' own, None where there
+    is none, or they are so without."""
+    totals = {
+        name: sum(row.penalised.get(name, row.regret) for row in rows)
+        for name in ("1", *(rows[0].penalised if rows else ()))
+    }
+    near = [name for name, total in totals.items() if total <= NEAR * tokens]
+    return None if "1" in near or not near else float(min(near, key=totals.__getitem__))
 
 
 def _said(row: Prediction) -> tuple[str, str]:
@@ -100,6 +112,8 @@ def _cause(parity: Parity) -> ParityCause:
     if parity.same == parity.answered:
         return "none"
     if parity.regret is not None and parity.regret <= NEAR:
+        return "decoding"
+    if parity.penalty:
         return "decoding"
     if 2 * parity.counts_differ > parity.counted:
         return "template"

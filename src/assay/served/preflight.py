@@ -15,6 +15,7 @@ from assay.judge.session import Caller
 from assay.records import Message, Sample
 from assay.served import chat
 from assay.served.client import Answering, asked_as, check_settings
+from assay.served.cut import silently_cut
 from assay.served.log import AskedRow
 from assay.served.settings import ServedModel
 from assay.served.sitting import ask
@@ -52,6 +53,16 @@ def check(
         print(flat(told_row), flush=True)
     if row.failed:
         raise _error(model, settings, where, row, models)
+    if any(silently_cut([(row.sent, row.prediction.prompt_tokens)])):
+        print(flat(_told_of_cut(row)), flush=True)
+
+
+def _told_of_cut(row: AskedRow) -> str:
+    return (
+        f"id={row.prediction.id} has {row.sent:,} bytes, and the endpoint counts "
+        f"{row.prediction.prompt_tokens:,} tokens: it cuts prompts without saying so. Serve the "
+        "model with a longer context"
+    )
 
 
 def _longest(samples: Path | None) -> Sample:

@@ -21,8 +21,8 @@ from assay import dataset, placement, progress, resume, store
 from assay.engine.endpoint import NAME as ENGINE
 from assay.errors import StageError
 from assay.folder import GENERATION, LIKELIHOOD, PREDICTIONS, RESULTS
-from assay.generate import GenerateSettings
-from assay.llamafactory.job import JOB, GenerateJob
+from assay.generate import IDENTITY, GenerateSettings, work_folder
+from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.totals import unknown
 from assay.records import Generation, Prediction, Sample
 from assay.served.client import asked_as, check_settings
@@ -57,8 +57,8 @@ def generate(
     job = _job(model, rows, settings)
     if done := _finished(out, job):
         return done
-    work, started = out / "partial", time.monotonic()
-    resume.take_up(work / JOB, job)
+    work, started = work_folder(out), time.monotonic()
+    resume.take_up(work / IDENTITY, job)
     asyncio.run(answer_all(model, settings, rows, work / LOG, side, where, listen))
     answered = read(work / LOG)
     _check_failed(model, answered, len(rows), settings, where)

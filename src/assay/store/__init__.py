@@ -12,7 +12,7 @@ from assay.store.artifacts import (
     size,
     version,
 )
-from assay.store.cache import cache_folder, cached
+from assay.store.cache import cache_folder, cached, in_cache
 from assay.store.deliver import deliver
 from assay.store.files import (
     WEIGHT_SUFFIXES,
@@ -36,7 +36,15 @@ from assay.store.keeping import keep_now
 from assay.store.lock import held
 from assay.store.mirror import Mirror, mirrored
 from assay.store.newest import newest
-from assay.store.outage import StoreSettings, Wait, relied_on, telling, waited, waiting
+from assay.store.outage import (
+    StoreSettings,
+    Wait,
+    impatient,
+    relied_on,
+    telling,
+    waited,
+    waiting,
+)
 from assay.store.s3 import locate
 from assay.store.used import mark_used, remove, stored
 
@@ -60,6 +68,8 @@ __all__ = [
     "fetched",
     "hash_rows",
     "held",
+    "impatient",
+    "in_cache",
     "is_remote",
     "keep_now",
     "kept",

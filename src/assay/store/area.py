@@ -36,14 +36,15 @@ _FILES, _CHECKPOINTS = "files", "checkpoints"
 @dataclass(frozen=True, kw_only=True)
 class Contents:
     """What of a work folder is kept: all its logs and the files directly in it but those `without`,
-    and the newest of its `checkpoints`, numbered folders by a pattern, each of which has the file
-    `complete` when it is. The file `identity` says what work it is: that of other work is
-    removed."""
+    or of them those of the names `only`, and the newest of its `checkpoints`, numbered folders by a
+    pattern, each of which has the file `complete` when it is. The file `identity` says what work it
+    is: that of other work is removed."""
 
     identity: str = ""
     checkpoints: str = ""
     complete: str = ""
     without: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
 
 
 class _Sent(NamedTuple):
@@ -89,7 +90,7 @@ class Area:
         self.pieces = Pieces(uri)
         self._identity = b""
         self._files: dict[str, _Sent] = {}
-        self._seen: tuple[str, list[_Sent]] = ("", [])
+        self._seen: tuple[str, dict[str, _Sent]] = ("", {})
         self._checkpoint = ""
         self.sent = False
         self._said: set[str] = set()
@@ -98,11 +99,14 @@ class Area:
         self._thread = threading.Thread(target=self._keep, name=f"keep {uri}", daemon=True)
 
     def take_up(self) -> bool:
-        """Bring what is at the URI, and return whether there was any. Raises StoreError."""
+        """Bring what is at the URI, and return whether there was any. What the folder has of the
+        same work stays where it is more, and what it has of other work goes. Raises StoreError."""
         names = self.pieces.names()
         identity = self.contents.identity
         if not names or (identity and f"{_FILES}/{identity}" not in names):
             return False
+        if identity and (self.folder / identity).is_file() and self._is_other_work(identity):
+            shutil.rmtree(self.folder)
         files = [name for name in names if name.startswith(f"{_FILES}/")]
         in_threads(self._bring, files)
         for log in self.pieces.logs(names):
@@ -111,6 +115,10 @@ class Area:
         if identity:
             self._identity = (self.folder / identity).read_bytes()
         return True
+
+    def _is_other_work(self, identity: str) -> bool:
+        with artifacts.fetched(f"{self.uri}/{_FILES}/{identity}") as there:
+            return there.read_bytes() != (self.folder / identity).read_bytes()
 
     def _bring(self, name: str) -> None:
         target = self.folder / name.removeprefix(f"{_FILES}/")
@@ -211,7 +219,8 @@ class Area:
     def _is_wanted(self, name: str) -> bool:
         parts = name.split("/")
         hidden = any(part.startswith(".") or part.endswith(".partial") for part in parts)
-        return not (hidden or set(parts) & set(self.contents.without))
+        wanted = not self.contents.only or parts[-1] in self.contents.only
+        return wanted and not (hidden or set(parts) & set(self.contents.without))
 
     def _send_file(self, name: str, path: Path) -> None:
         now = _state(path)
@@ -224,22 +233,31 @@ class Area:
             raise _StoppedError
 
     def _send_checkpoint(self) -> None:
-        """Send the newest checkpoint that has not changed since the last look; what is sent are
+        """Send the newest checkpoint that was whole at the last look and has not changed since, or
+        is not there any more, and look at the newest there is now. What is looked at and sent are
         links to its files, which stay when training removes it for the next one."""
+        name, seen = self._seen
+        if name and _states(self.folder / name).items() <= seen.items():
+            self._send_linked(name)
+        self._seen = ("", {})
+        shutil.rmtree(self.linked, ignore_errors=True)
+        newest = self._newest_checkpoint()
+        if newest and newest != self._checkpoint:
+            seen = _states(self.folder / newest)
+            shutil.copytree(self.folder / newest, self.linked / newest, copy_function=_link_or_copy)
+            if self._newest_checkpoint() == newest:  # else it may have been half removed already
+                self._seen = (newest, seen)
+
+    def _newest_checkpoint(self) -> str:
         folders = self.folder.glob(self.contents.checkpoints)
         complete = [path for path in folders if (path / self.contents.complete).is_file()]
-        if not complete:
-            return
-        path = max(complete, key=lambda path: _number(path.name))
-        name = path.relative_to(self.folder).as_posix()
-        seen, self._seen = self._seen, (name, [_state(file) for file in _files(path)])
-        if name == self._checkpoint or self._seen != seen:
-            return
-        before, link = self._checkpoint, self.linked / path.name
-        _link(path, link)
-        artifacts.publish(link, f"{self.uri}/{_CHECKPOINTS}/{name}", self._advance)
+        newest = max(complete, key=lambda path: _number(path.name), default=None)
+        return newest.relative_to(self.folder).as_posix() if newest else ""
+
+    def _send_linked(self, name: str) -> None:
+        before, uri = self._checkpoint, f"{self.uri}/{_CHECKPOINTS}/{name}"
+        artifacts.publish(self.linked / name, uri, self._advance)
         self._checkpoint = name
-        shutil.rmtree(link)
         if before:
             self.pieces.remove(f"{_CHECKPOINTS}/{before}/")
 
@@ -264,13 +282,10 @@ def _state(path: Path) -> _Sent:
     return _Sent(status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def _link(folder: Path, target: Path) -> None:
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(folder, target, copy_function=_link_or_copy)
+def _states(folder: Path) -> dict[str, _Sent]:
+    """Return how each file of a folder is, by its path in it."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): _state(path) for path in files}
 
 
 def _link_or_copy(source: str, target: str) -> str:

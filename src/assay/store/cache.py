@@ -29,6 +29,15 @@ def place(kind: str, *parts: str) -> Path:
     return cache_folder() / kind / identity[:16]
 
 
+def in_cache(path: str) -> str:
+    """Return where `path` is in the cache, which any machine's cache has it at; `path` itself where
+    it is not in it."""
+    try:
+        return Path(path).relative_to(cache_folder()).as_posix()
+    except ValueError:
+        return path
+
+
 def cached(uri: str, advance: Advance = ignore, *, weights: bool = True) -> Path:
     """Return a verified copy in the cache of the artifact at `uri` as it is now; without
     `weights` one that lacks the weight files. Raises StoreError."""

@@ -51,9 +51,10 @@ class Entries:
 
     def bring(self, weights: bool) -> None:
         """Take what the store has and the mirror has not. What only the mirror has is kept,
-        unless it was in the store once: then it was removed there."""
+        unless it was in the store once: then it was removed there. Unfinished work is taken up by
+        the stage whose it is."""
         there: dict[str, list[str]] = {}
-        for path in artifacts.listed(self.uri):
+        for path in filter(_is_finished_name, artifacts.listed(self.uri)):
             there.setdefault(path.partition("/")[0], []).append(path)
         for name in set(self._same) - set(there):
             self._take(name, {}, light=False)
@@ -71,7 +72,7 @@ class Entries:
             log = artifacts.fetch(f"{self.uri}/{path}", self.home / _INCOMING)
             here = self.folder / path
             if here.is_file():
-                join(here, log)
+                join(here, log.read_bytes())
             else:
                 here.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(log, here)

@@ -30,7 +30,7 @@ def merge(sides: Sides, here: Callable[[str], Path], there: Callable[[str], Path
         here(name).unlink(missing_ok=True)
     for name in sides.there & sides.theirs:
         if name in sides.ours and name in sides.here and is_log(here(name)):
-            join(here(name), there(name))
+            join(here(name), there(name).read_bytes())
         else:
             with disk(here(name)):
                 here(name).parent.mkdir(parents=True, exist_ok=True)
@@ -42,17 +42,16 @@ def is_log(path: Path) -> bool:
     return path.name in LOGS
 
 
-def join(log: Path, other: Path) -> None:
+def join(log: Path, other: bytes) -> None:
     """Put the rows that a log has and another version of it lacks behind the other's. Raises
     StoreError."""
-    ours, theirs = _lines(log), _lines(other)
+    ours, theirs = _lines(log.read_bytes()), _lines(other)
     known = set(theirs)
     with replacing(log) as file:
         file.writelines(theirs)
         file.writelines(line for line in ours if line not in known)
 
 
-def _lines(log: Path) -> list[bytes]:
+def _lines(log: bytes) -> list[bytes]:
     """Return a log's rows: one that a kill has torn is none."""
-    with log.open("rb") as file:
-        return [line for line in file if line.endswith(b"\n")]
+    return [line for line in log.splitlines(keepends=True) if line.endswith(b"\n")]

@@ -27,10 +27,11 @@ from assay.store.upload import Advance, ignore
 @dataclass(frozen=True, kw_only=True)
 class Mirror:
     """A `folder` to work in; `send` brings what has changed in it, and is no unfinished work, to
-    where the folder belongs."""
+    where the folder belongs: `uri` in a store, "" where that is the folder itself."""
 
     folder: Path
-    send: Callable[[], None]
+    send: Callable[[], None] = lambda: None
+    uri: str = ""
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def mirrored(
     """
     if not is_remote(uri):
         with held(Path(uri)) if alone else ExitStack():
-            yield Mirror(folder=Path(uri), send=lambda: None)
+            yield Mirror(folder=Path(uri))
         return
     uri = uri.rstrip("/")
     home = place("mirrors", address(), uri)
@@ -65,7 +66,7 @@ def mirrored(
         send = partial(send_from, entries.folder, entries.send)
         stack.enter_context(keeping(entries.folder, send))
         try:
-            yield Mirror(folder=entries.folder, send=send)
+            yield Mirror(folder=entries.folder, send=send, uri=uri)
         except (StageError, InputError) as error:
             # it keeps what it had finished, such as verdicts that were paid for
             if not isinstance(error, StoreError | UnsentError):

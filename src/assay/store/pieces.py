@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from assay.store import folders
 from assay.store.checksums import digest_of, in_threads
 from assay.store.files import disk
+from assay.store.merge import is_log, join
 from assay.store.s3 import Location, client, explained, locate, read
 
 SEGMENT_BYTES = 4 << 20
@@ -46,17 +47,22 @@ class Pieces:
         return sorted({n[len(start) :].rpartition("/")[0] for n in names if n.startswith(start)})
 
     def bring(self, log: str, names: Set[str], path: Path) -> None:
-        """Write the whole lines that there are of a log, of the `names`, to `path`, unless that has
-        as much already. Raises StoreError."""
+        """Write the whole lines that there are of a log, of the `names`, to `path`. Rows of a log
+        that is only appended to stay, behind those; any other log stays as it is where it has as
+        much already. Raises StoreError."""
         with explained(self.at):
             content = b"".join(self._segments(log, names))
         whole = content[: content.rfind(b"\n") + 1]
-        if path.is_file() and path.stat().st_size >= len(whole):
+        rows = path.is_file() and is_log(path)
+        if not rows and path.is_file() and path.stat().st_size >= len(whole):
             self._logs[log] = _ANEW
             return
         with disk(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(whole)
+            if rows:
+                join(path, whole)
+            else:
+                path.write_bytes(whole)
         if len(content) - len(whole) <= len(content) % SEGMENT_BYTES:
             self._logs[log] = _Log(path.stat().st_ino, len(whole))
         else:  # a line that was cut off is in two segments: the log is sent anew

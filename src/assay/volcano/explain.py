@@ -56,7 +56,8 @@ _STATUS = {
 
 
 class TakenAwayError(StageError):
-    """A Job was ended for another's sake, or because nobody followed it, and may be made again."""
+    """A Job was ended for another's sake, or because nobody followed it, or Volcano has lost sight
+    of it, and may be made again."""
 
 
 def refused(message: str, status: int) -> AssayError:

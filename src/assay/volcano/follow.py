@@ -25,6 +25,7 @@ from assay.volcano.work import Ending
 
 OVER = {"Completed", "Failed", "Terminated", "Aborted"}
 STUCK_SECONDS = 30.0
+FORGOTTEN_SECONDS = 60.0
 EVENTS_SECONDS = 10.0
 DRAIN_SECONDS = 300.0
 NOT_FOUND = 404
@@ -70,9 +71,26 @@ def _until_over(state: JobState, changes: Changes, settings: ClusterSettings, be
             stuck = 0.0
         check_relays(state)
         tell(state, now)
+        check_restart(state, now)
         if explain.is_lost(state.pods.values()):
             raise explain.failed(state.stage, state.job, state.pods.values(), last_lines(state))
         _check_time(state, settings, begun, now)
+
+
+def check_restart(state: JobState, now: float) -> None:
+    """Raise TakenAwayError for a Job that restarts, as it says, and has had no pod for a while:
+    where its pod goes as it restarts, Volcano may take no notice of it any more."""
+    gone = all(
+        pod["metadata"].get("deletionTimestamp") == explain.GONE for pod in state.pods.values()
+    )
+    if state.phase != "Restarting" or not gone:
+        state.forgotten_since = 0.0
+        return
+    state.forgotten_since = state.forgotten_since or now
+    if now - state.forgotten_since > FORGOTTEN_SECONDS:
+        raise explain.TakenAwayError(
+            f"Volcano has not restarted the Job, which has no pod, within {FORGOTTEN_SECONDS:.0f} s"
+        )
 
 
 def _check_time(state: JobState, settings: ClusterSettings, begun: float, now: float) -> None:

@@ -28,7 +28,7 @@ from assay.text import flat
 
 LEASE = "ASSAY_LEASE_S"  # how long a worker works without a launcher, seconds; 0: for ever
 SHARES = 10  # a lease is renewed, and looked at, so many times in its term
-JOIN_SECONDS = 5.0
+JOIN_SECONDS = 300.0  # a request that gets no answer takes so long
 _LOST = signal.SIGUSR1
 
 
@@ -50,15 +50,19 @@ def renewed(work: Work, seconds: float) -> Iterator[float]:
     if not seconds:
         yield 0.0
         return
-    uri, stop = place(work), threading.Event()
+    uri, stop, written = place(work), threading.Event(), threading.Event()
 
     def renew() -> None:
         while not stop.wait(seconds / SHARES):
-            _write(uri)
+            with store.impatient():  # or one that waits for the store would come after the removal
+                if not _write(uri):
+                    written.set()
 
     with store.relied_on(False):  # a Job is not kept waiting for it
         problem = _write(uri)
-    if problem:
+    if not problem:
+        written.set()
+    else:
         print(
             flat(f"{work.stage}: its Job would work on without a launcher: {problem}"), flush=True
         )
@@ -68,9 +72,10 @@ def renewed(work: Work, seconds: float) -> Iterator[float]:
         yield 0.0 if problem else seconds
     finally:
         stop.set()
-        if not problem and sys.exc_info()[0] is not KeyboardInterrupt:  # for which time is short
+        if sys.exc_info()[0] is not KeyboardInterrupt:  # for which time is short
             renewing.join(JOIN_SECONDS)
-            _remove(uri)
+            if written.is_set():  # perhaps later than at first: the store was away, and is back
+                _remove(uri)
 
 
 def _write(uri: str) -> str:

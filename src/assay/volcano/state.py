@@ -31,6 +31,7 @@ class JobState:
     relays: dict[str, tuple[Relay, threading.Thread]] = field(default_factory=dict)
     closed: str = ""  # that its queue is not open, and since when (monotonic, seconds)
     closed_since: float = 0.0
+    forgotten_since: float = 0.0  # since when it restarts and has no pod (monotonic, seconds)
     why: str = ""  # why it waits, as it was told
     reasons: frozenset[str] = frozenset()  # what it was found to be, and since when
     reasons_since: float = 0.0

@@ -46,8 +46,8 @@ def _done(work: Work, node: int, listen: progress.Listener) -> dict[str, Any]:
     samples = store.fetch(work.samples, folder / "samples")
     made = {name: folder / name for name in work.outputs}
     run, partial, unfinished = {
-        "finetune": (_finetune, folder / "model.partial", finetune.UNFINISHED),
-        "generate": (_generate, folder / "predictions" / "partial", generate.UNFINISHED),
+        "finetune": (_finetune, finetune.work_folder(folder / "model"), finetune.UNFINISHED),
+        "generate": (_generate, generate.work_folder(folder / "predictions"), generate.UNFINISHED),
     }[work.stage]
     places = {made[name]: uri for name, uri in work.outputs.items()}
     if node:  # it goes on from where the first one does

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
+from tests.cluster import image, kube
 from tests.cluster.kube import Cluster, Object
-from tests.cluster.node import certificates, machine, places, processes
+from tests.cluster.node import certificates, machine, places, processes, programs
 from tests.cluster.node.control_plane import start_api_server, start_controllers, start_kubelet
 from tests.cluster.node.places import (
     DNS_IP,
@@ -65,6 +67,18 @@ def up() -> Cluster:
     node.apply(*_service(STORE_NAMESPACE, STORE_SERVICE, address, http))
     start_volcano(node)
     return node
+
+
+def ready(folder: Path) -> Cluster:
+    """Return the node, running and with the image of this checkout's tests, which is written to
+    `folder` first."""
+    with places.held("setup"):
+        if not is_up():
+            programs.install()
+            up()
+        image.write(kube.IMAGE, folder / "image.tar", kube.environment())
+        machine.import_image(folder / "image.tar")
+    return cluster()
 
 
 def down(*, wipe: bool = False) -> None:

@@ -61,6 +61,6 @@ def taken(settings: config.Config, folder: Path) -> tuple[list[Sample], list[Pre
     """Return the samples of a run, and the candidate's answers, without scoring them."""
     wanted = preflight.prepare(settings, folder).plan
     for side in plan.make(settings).sides:
-        run.generate(wanted, folder, side, lambda _: None)
+        run.generate(wanted, store.Mirror(folder=folder), side, lambda _: None)
     samples = list(store.read_rows(folder / SAMPLES, Sample))
     return samples, list(store.read_rows(folder / "candidate" / PREDICTIONS, Prediction))

@@ -31,7 +31,7 @@ def pairs(same: int, more: int = 0, counted: bool = True) -> list[tuple[Predicti
     return rows
 
 
-def read(regret: float, surprise: float) -> list[Likeness]:
+def read(regret: float, surprise: float, **penalised: float) -> list[Likeness]:
     """Return how the weights read the answers: so many nats a token, spread a little."""
     return [
         Likeness(
@@ -41,6 +41,7 @@ def read(regret: float, surprise: float) -> list[Likeness]:
             first=9,
             regret=10 * regret,
             surprise=10 * (surprise + 0.1 * (-1) ** number),
+            penalised={name: 10 * value for name, value in penalised.items()},
         )
         for number in range(N)
     ]
@@ -62,6 +63,8 @@ DRAWS = replace(REPEATS, repeated_same=1)
         (DRAWS, pairs(2), read(2.0, 0.6), "model"),
         (REPEATS, pairs(2), read(0.9, 0.0), "model"),
         (REPEATS, pairs(2), read(0.3, -0.4), "model"),
+        (REPEATS, pairs(2), read(0.3, -0.4, **{"1.05": 0.1, "1.1": 0.01}), "decoding"),
+        (REPEATS, pairs(2), read(0.3, -0.4, **{"1.05": 0.2, "1.1": 0.15}), "model"),
         (REPEATS, pairs(2, more=7), read(0.9, 0.0), "template"),
         (REPEATS, pairs(2, more=-7), read(0.9, 0.0), "template"),
         (DRAWS, pairs(2, more=7), read(2.0, 0.9), "template"),
@@ -90,6 +93,16 @@ def test_the_numbers_and_the_words() -> None:
     assert said(parity).startswith(
         "12 of 20 answers are the same. The difference is one of the tem"
     )
+
+
+def test_a_repetition_penalty_is_named_where_it_explains_the_answers() -> None:
+    rows = read(0.3, -0.4, **{"1.05": 0.1, "1.1": 0.01, "1.2": 0.2})
+    parity = sum_up("candidate", REPEATS, pairs(2), rows)
+    assert parity.penalty == 1.1
+    assert "a repetition penalty of about 1.1" in said(parity)
+    rounded = sum_up("candidate", REPEATS, pairs(2), read(0.001, -0.4, **{"1.05": 0.1}))
+    assert rounded.penalty is None
+    assert "as good as it" in said(rounded)
 
 
 def test_prompts_that_were_cut_on_one_side_are_not_counted() -> None:

@@ -204,3 +204,23 @@ def test_no_likelihood_is_said_for_each_sample(tmp_path: Path) -> None:
     rows = list(store.read_rows(path, Likelihood))
     assert [dict(row.values) for row in rows] == [{}, {}]
     assert dict(rows[0].unscored) == {"eval_loss": "no_weights", "accuracy": "no_weights"}
+
+
+def test_a_key_that_an_answer_quotes_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "sk-s3cr3t-0123456789"
+    monkeypatch.setenv("SUPPORT_KEY", key)
+    pieces = [{"type": "text", "text": f"Bearer {key[:9]}"}, {"type": "text", "text": key[9:]}]
+    escaped = {**CALL, "function": {"name": "add", "arguments": json.dumps({"key": key})}}
+    for message in (
+        {"content": pieces},  # whole only when it is put together
+        {"content": "4", "reasoning_content": f"The key is {key}"},
+        {"content": None, "tool_calls": [escaped]},
+    ):
+        with serving(lambda _, message=message: said(**message)) as endpoint:  # type: ignore[misc]
+            model = model_at(endpoint.url, api_key_env="SUPPORT_KEY")
+            answered(model, [sample("a")], tmp_path, seed=len(str(message)))
+        written = (tmp_path / "candidate" / "asked.jsonl").read_text()
+        assert "***" in written
+        assert key not in written

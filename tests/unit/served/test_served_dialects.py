@@ -31,6 +31,7 @@ ASKED = {  # what a model is asked for too; the form of a verdict is not
     name: case for name, case in LADDERS.items() if not {"form"} & set(case[2])
 }
 OF_A_VERDICT = ("parse_error", "truncated", "empty")  # of a model, such a reply is the answer
+BUSY = {**AWAY, "429": error(429, "Too many requests")}
 IN_THE_MODELS_WORDS = {
     "judge.max_tokens": "generate.max_new_tokens",
     "judge.model": "model.name",
@@ -175,8 +176,8 @@ def test_one_line_says_the_cause_and_what_to_do(answer: Answer, cause: str, advi
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("answer", AWAY.values(), ids=AWAY)
-def test_an_outage_is_waited_out(answer: Answer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("answer", BUSY.values(), ids=BUSY)
+def test_an_outage_or_a_limit_is_waited_out(answer: Answer, tmp_path: Path) -> None:
     numbers = itertools.count()
 
     def handler(_: Body) -> Answer:

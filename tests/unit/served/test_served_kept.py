@@ -13,7 +13,7 @@ import pytest
 
 from assay import store
 from assay.errors import ModelError, StageError
-from assay.generate import GenerateSettings
+from assay.generate import UNFINISHED, GenerateSettings
 from assay.served import generate, log
 from tests.faults.endpoint import Answer, Body, chat, error, serving
 from tests.unit.served.conftest import answered, model_at, sample
@@ -30,7 +30,7 @@ def test_a_killed_stage_goes_on_where_it_was(tmp_path: Path) -> None:
     with serving(lambda body: chat(question(body), delay=0.05)) as endpoint:
         script = f"""
             from pathlib import Path
-            from assay.generate import GenerateSettings
+            from assay.generate import UNFINISHED, GenerateSettings
             from tests.unit.served.conftest import model_at
             from assay.served import generate
             model, here = model_at({endpoint.url!r}, concurrency=2), Path({str(tmp_path)!r})
@@ -116,7 +116,10 @@ def test_an_endpoint_that_goes_away_keeps_what_it_gave(tmp_path: Path) -> None:
             answered(model, ROWS, tmp_path)
     assert "model.outage_s" in str(told.value)
     assert "judge" not in str(told.value)
-    kept = log.read(tmp_path / "candidate" / "partial" / log.LOG).rows.values()
+    partial = tmp_path / "candidate" / "partial"
+    assert (partial / UNFINISHED.identity).is_file()  # by which another machine takes it up
+    assert log.LOG not in UNFINISHED.without
+    kept = log.read(partial / log.LOG).rows.values()
     assert sum(row.prediction.output == "4" for row in kept) == 10
 
 

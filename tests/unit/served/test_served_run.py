@@ -115,6 +115,18 @@ def test_one_sample_that_is_too_long_is_a_line_and_no_end(
     assert "gets no answer: context_overflow" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("size", "told"), [(1_000, False), (20_000, True)])
+def test_preflight_tells_of_a_prompt_that_is_cut_in_silence(
+    size: int, told: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(lambda _: chat("4")) as endpoint:  # 100 tokens, whatever it is sent
+        values = asked(tmp_path, served(endpoint.url))
+        rows = [{"instruction": "word " * (size // 5), "output": "4"}]
+        (tmp_path / "eval.json").write_text(json.dumps(rows))
+        preflight.prepare(config.parse(values), tmp_path / "run")
+    assert ("cuts prompts without saying so" in capsys.readouterr().out) == told
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from assay.store import area, artifacts, outage, pieces
 from assay.store.area import Area
 from tests import faulty, minio
 
+USUAL_SECONDS = area.EVERY_SECONDS
 CONTENTS = store.Contents(
     identity="identity.json",
     checkpoints="trained/checkpoint-*",
@@ -153,6 +155,81 @@ def test_training_may_remove_a_checkpoint_while_it_is_sent(
     assert there["trained/checkpoint-6/optimizer.pt"] == "6"
 
 
+def test_checkpoints_that_come_faster_than_looks_are_sent_all_the_same(
+    bucket: str, work: Path, tmp_path: Path
+) -> None:
+    """Training removes each for the next one, so that none is there for two looks."""
+    import shutil
+
+    uri = f"{bucket}/model.partial"
+    keeping = Area(work, uri, CONTENTS)
+    for step in (12, 18, 24):
+        checkpoint(work, step)
+        for earlier in (work / "trained").glob("checkpoint-*"):
+            if earlier.name != f"checkpoint-{step}":
+                shutil.rmtree(earlier)
+        keeping.send()
+    there = taken(tmp_path / "other", uri)
+    assert there["trained/checkpoint-18/adapter_model.safetensors"] == "18" * 10
+    assert there["trained/checkpoint-18/optimizer.pt"] == "18"
+    assert not [name for name in there if "checkpoint-12" in name or "checkpoint-24" in name]
+
+
+def test_a_checkpoint_that_is_being_removed_is_not_looked_at(
+    bucket: str, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one is complete meanwhile, and half of this one is gone before it is linked."""
+    import shutil
+
+    copytree = shutil.copytree
+
+    def late(source: Path, target: Path, **more: Any) -> Any:
+        if source.name == "checkpoint-6":
+            checkpoint(work, 12)
+            (source / "optimizer.pt").unlink()
+        copied = copytree(source, target, **more)
+        shutil.rmtree(source)
+        return copied
+
+    uri = f"{bucket}/model.partial"
+    keeping = Area(work, uri, CONTENTS)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copytree", late)
+        keeping.send()
+    keeping.send()
+    assert not [name for name in taken(tmp_path / "between", uri) if "checkpoint" in name]
+    keeping.send()
+    assert "trained/checkpoint-12/optimizer.pt" in taken(tmp_path / "after", uri)
+
+
+@pytest.mark.parametrize("here", [6, 18])
+def test_the_newer_checkpoint_of_the_same_work_counts(
+    here: int, bucket: str, work: Path, tmp_path: Path
+) -> None:
+    """A machine that was killed goes on, with what it had not sent, or with what another has."""
+    uri = f"{bucket}/model.partial"
+    checkpoint(work, 12)
+    sent(work, uri)
+    there = tmp_path / "there"
+    write(there / "identity.json", '{"seed": 1}')
+    checkpoint(there, here)
+    names = {name.split("/")[1] for name in taken(there, uri) if "checkpoint" in name}
+    assert names == {f"checkpoint-{here}", "checkpoint-12"}
+
+
+def test_what_is_here_of_other_work_goes_before_something_is_taken_up(
+    bucket: str, work: Path, tmp_path: Path
+) -> None:
+    uri = f"{bucket}/model.partial"
+    sent(work, uri)
+    here = tmp_path / "here"
+    write(here / "identity.json", '{"seed": 2}')
+    checkpoint(here, 30)
+    there = taken(here, uri)
+    assert there["identity.json"] == '{"seed": 1}'
+    assert {name.split("/")[1] for name in there if "checkpoint" in name} == {"checkpoint-6"}
+
+
 @pytest.mark.parametrize("lost", [1, 2, 3, 4])
 def test_a_torn_upload_is_never_taken_up(
     lost: int,
@@ -262,6 +339,51 @@ def test_a_log_that_is_longer_here_stays(bucket: str, tmp_path: Path) -> None:
     again.send()
     Area(tmp_path / "third", uri, store.Contents()).take_up()
     assert (tmp_path / "third" / "a.jsonl").read_text() == "1\n2\n3\n4\n"
+
+
+SOON_SECONDS = 5.0
+
+
+class Clock(threading.Event):
+    """The end of an area's work, which is waited for in no time: each half second of it a verdict
+    comes, and what came long ago is to be in the store."""
+
+    def __init__(self, log: Path, there: Callable[[], set[str]], rows: int) -> None:
+        super().__init__()
+        self.log, self.there, self.rows, self.now = log, there, rows, 0.0
+        self.came: dict[str, float] = {}
+
+    def wait(self, timeout: float | None = None) -> bool:
+        for _ in range(int((timeout or 0.0) / 0.5)):
+            self.now += 0.5
+            late = {row for row, came in self.came.items() if self.now - came >= SOON_SECONDS}
+            assert late <= self.there()
+            self.came[f"{len(self.came)}"] = self.now
+            write_on(self.log, f"{len(self.came) - 1}\n")
+        if len(self.came) >= self.rows:
+            self.set()
+        return self.is_set()
+
+
+def test_what_was_paid_for_is_in_the_store_within_five_seconds(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(area, "EVERY_SECONDS", USUAL_SECONDS)
+    log, uri = tmp_path / "out" / "candidate" / "verdicts.jsonl", f"{bucket}/scores.partial"
+    write(log, "")
+    segment = f"{uri}/logs/candidate/verdicts.jsonl/{0:016}"
+
+    def there() -> set[str]:
+        if not store.exists(segment):
+            return set()
+        with store.fetched(segment) as path:
+            return set(path.read_text().splitlines())
+
+    keeping = Area(tmp_path / "out", uri, store.Contents())
+    clock = Clock(log, there, rows=40)
+    keeping._ending = clock
+    keeping._keep()
+    assert clock.now == 20.0
 
 
 KEEPS = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 
 from assay import store
+from assay.errors import StoreError
 from assay.queues import Work
 from assay.records import Generation, ModelManifest
+from assay.store import outage
 from assay.volcano import lease, published
 from assay.volcano.lease import AbandonedError, Lookout
 
@@ -86,6 +89,50 @@ def test_without_a_store_for_it_there_is_no_lease(
     with lease.renewed(work(bucket), 0.0) as seconds:
         assert seconds == 0.0
     assert not store.exists(lease.place(work(bucket)))
+
+
+def test_a_lease_that_the_store_takes_later_is_removed_too(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is away when a launcher begins, which goes on with the Job of the one before."""
+    asked, publish, away = work(bucket), store.publish, [True]
+
+    def or_refuse(*given: Any) -> object:
+        if away.pop() if away else False:
+            raise StoreError("the store is away", "Wait")
+        return publish(*given)
+
+    monkeypatch.setattr(store, "publish", or_refuse)
+    with lease.renewed(asked, 0.5) as seconds:
+        assert seconds == 0.0
+        end = time.monotonic() + 30
+        while not store.exists(lease.place(asked)) and time.monotonic() < end:
+            time.sleep(0.01)
+        assert store.exists(lease.place(asked))
+    assert not store.exists(lease.place(asked))
+
+
+def test_a_renewal_waits_for_no_store_and_never_outlives_its_lease(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that waited would come after the removal, and stay."""
+    asked, publish = work(bucket), store.publish
+    patient: list[bool] = []
+    begun = threading.Event()
+
+    def late(*given: Any) -> object:
+        if threading.current_thread() is threading.main_thread():
+            return publish(*given)
+        patient.append(outage._patient.get())
+        begun.set()
+        time.sleep(0.2)
+        return publish(*given)
+
+    with lease.renewed(asked, 0.5):
+        monkeypatch.setattr(store, "publish", late)
+        assert begun.wait(30)
+    assert not any(patient)
+    assert not store.exists(lease.place(asked))
 
 
 def test_a_worker_that_nobody_follows_is_told(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:

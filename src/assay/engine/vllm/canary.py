@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from assay.engine.vllm.server import Server
-from assay.engine.vllm.weights import BASE, Served
+from assay.engine.vllm.weights import BASE, ServedWeights
 from assay.engine.vllm.window import ask
 from assay.errors import StageError
 from assay.llamafactory.prompts import Prompt
@@ -14,7 +14,7 @@ from assay.llamafactory.prompts import Prompt
 PROMPTS, TOKENS = 4, 4
 
 
-def check_adapter(server: Server, served: Served, prompts: Sequence[Prompt]) -> None:
+def check_adapter(server: Server, served: ServedWeights, prompts: Sequence[Prompt]) -> None:
     """Raise StageError where the served adapter changes nothing on any of the first prompts."""
     for prompt in prompts[:PROMPTS]:
         base, tuned = (_said(server, name, prompt) for name in (BASE, served.name))

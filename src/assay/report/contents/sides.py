@@ -55,8 +55,9 @@ class Parity:
 
     `first`, `regret` and `surprise` are those of records.Likeness over the `tokens` of the answers
     that the weights have `read`: a share, nats a token, and the ends of its interval over answers;
-    None where they have read none. `repeated_same` of `repeated` had the same answer twice. `cause`
-    is what the difference is one of, "none" where there is none."""
+    None where they have read none. `penalty` is the repetition penalty under which the answers are
+    their first choices, None where none is. `repeated_same` of `repeated` had the same answer
+    twice. `cause` is what the difference is one of, "none" where there is none."""
 
     side: Side
     answered: int
@@ -69,6 +70,7 @@ class Parity:
     first: float | None
     regret: float | None
     surprise: tuple[float, float] | None
+    penalty: float | None
     repeated: int
     repeated_same: int
     cause: ParityCause

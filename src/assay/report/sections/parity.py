@@ -19,6 +19,11 @@ _CAUSES = {
     "unknown": "Whether the difference is one of decoding or of the model is not known: the "
     "weights have not read the endpoint's answers, which `assay run` on one machine has them do.",
 }
+_PENALISED = (
+    "each token is the weights' first choice under a repetition penalty of about {penalty:g}, that "
+    "nobody asked for: many servers take it from the model's generation_config.json. Set the "
+    "endpoint's own parameter in extra_body, such as repetition_penalty: 1."
+)
 _ROUNDED = "each token is the weights' first choice, or as good as it."
 _DRAWN = "asked again it answers otherwise, as likely as the weights themselves draw: it samples."
 
@@ -37,8 +42,14 @@ def said(parity: Parity) -> str:
     same = f"{parity.same:,} of {parity.answered:,} answers are the same."
     more = ""
     if parity.cause == "decoding":
-        more = _DRAWN if parity.repeated_same < parity.repeated else _ROUNDED
+        more = _decoding(parity)
     return f"{same} {_CAUSES[parity.cause]}{more}" if parity.answered else "No answers to compare."
+
+
+def _decoding(parity: Parity) -> str:
+    if parity.penalty:
+        return _PENALISED.format(penalty=parity.penalty)
+    return _DRAWN if parity.repeated_same < parity.repeated else _ROUNDED
 
 
 def _table(parity: Parity) -> Table:

@@ -1,18 +1,23 @@
-"""Ways of serving one model, rightly and wrongly."""
+"""Ways of serving one model, rightly and wrongly, and what the model then answers."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
-from assay.llamafactory.prompts import Coder, pair
+from assay.demo.base_model import TEMPLATE, base_model
+from assay.engine import likeness
+from assay.generate import GenerateSettings
+from assay.llamafactory.job import GenerateJob
+from assay.llamafactory.prompts import Coder, coder, pair
 from assay.records import Message, Prediction, Sample
+from assay.report.contents import ParityCause
 
 Change = Callable[[Any], Any]
 Turns = Sequence[tuple[str, str]]
-LIMIT = 40  # tokens of an answer
 ASKED = (
     "What is the capital of France?",
     "Name three colours of the rainbow.",
@@ -43,44 +48,61 @@ ASKED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """A way of serving, by its `name`, that is wrong in `what`: "" for rightly. The weights are
-    changed, the prompt is written from other `turns` or `plain`, and `decoding` goes to the
+    """A way of serving, by its `name`, of which parity is to name one of the `causes`. The weights
+    are changed, the prompt is written from other `turns` or `plain`, and `decoding` goes to the
     model's generate."""
 
     name: str
-    what: str = ""
+    causes: tuple[ParityCause, ...]
     change: Change = lambda model: model
     turns: Callable[[str], Turns] = lambda text: (("user", text),)
     plain: bool = False
     decoding: Mapping[str, Any] = field(default_factory=dict)
 
 
-def samples() -> list[Sample]:
-    """Return what is asked."""
-    return [_sample(str(number), (("user", text),)) for number, text in enumerate(ASKED)]
+def loaded(weights: Path) -> tuple[Any, Coder]:
+    """Return the model as LLaMA-Factory loads it, and how its prompts are written."""
+    job = GenerateJob(
+        base=str(weights),
+        base_name=str(weights),
+        adapter="",
+        digest="",
+        load_seed=1,
+        dataset_hash="",
+        settings=asdict(GenerateSettings(template=TEMPLATE)),
+    )
+    coding = coder(job)
+    return likeness._load(job, coding), coding
 
 
-def answers(way: Way, model: Any, coding: Coder) -> list[Prediction]:
-    """Return what is answered, all of it in one batch."""
+def samples(count: int) -> list[Sample]:
+    """Return the first so many of what is asked."""
+    return [_sample(str(number), (("user", text),)) for number, text in enumerate(ASKED[:count])]
+
+
+def answers(
+    way: Way, model: Any, coding: Coder, rows: Sequence[Sample], limit: int
+) -> list[Prediction]:
+    """Return what is answered, up to so many tokens each, all of it in one batch."""
     import torch
 
     torch.manual_seed(1)
-    prompts = [_prompt(way, text, coding) for text in ASKED]
+    prompts = [_prompt(way, row.messages[0].content, coding) for row in rows]
     longest, pad = max(map(len, prompts)), coding.ends[0]
-    ids = torch.tensor([[pad] * (longest - len(prompt)) + prompt for prompt in prompts])
-    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+    blanks = [longest - len(prompt) for prompt in prompts]
+    ids = [[pad] * blank + prompt for blank, prompt in zip(blanks, prompts, strict=True)]
     with torch.inference_mode():
         written = model.generate(
-            input_ids=ids,
-            attention_mask=mask,
-            max_new_tokens=LIMIT,
+            input_ids=torch.tensor(ids),
+            attention_mask=torch.tensor([[0] * n + [1] * (longest - n) for n in blanks]),
+            max_new_tokens=limit,
             eos_token_id=list(coding.ends),
             pad_token_id=pad,
             **{"do_sample": False, **way.decoding},
         )[:, longest:].tolist()
     return [
-        _answer(str(number), row, len(prompts[number]), coding)
-        for number, row in enumerate(written)
+        _answer(row.id, said, len(prompt), coding)
+        for row, said, prompt in zip(rows, written, prompts, strict=True)
     ]
 
 
@@ -133,7 +155,7 @@ def tuned(steps: int) -> Change:
         import torch
         from transformers import AutoTokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(model.config._name_or_path)
+        tokenizer = AutoTokenizer.from_pretrained(base_model())
         other = copy.deepcopy(model).train()
         optimiser = torch.optim.AdamW(other.parameters(), lr=2e-5)
         for step in range(steps):
@@ -147,43 +169,46 @@ def tuned(steps: int) -> Change:
     return change
 
 
-WAYS = (
-    Way(name="rightly, in one batch"),
-    Way(name="in bfloat16", change=in_bfloat16),
-    Way(name="rounded to 8 bits", change=rounded(8)),
-    Way(name="rounded to 6 bits", change=rounded(6), what="model"),
-    Way(name="rounded to 4 bits", change=rounded(4), what="model"),
-    Way(name="trained by 2 more steps", change=tuned(2), what="model"),
-    Way(name="trained by 20 more steps", change=tuned(20), what="model"),
-    Way(name="noise of 5% on the weights", change=noisy(0.05), what="model"),
-    Way(name="noise of 20% on the weights", change=noisy(0.2), what="model"),
-    Way(
-        name="with a system turn of its own",
-        turns=lambda text: (("system", "You are a pirate."), ("user", text)),
-        what="template",
-    ),
-    Way(
-        name="a blank before each question",
-        turns=lambda text: (("user", f" {text}"),),
-        what="template",
-    ),
-    Way(name="the prompt as plain text", plain=True, what="template"),
-    Way(
-        name="drawn at temperature 0.3",
-        decoding={"do_sample": True, "temperature": 0.3, "top_k": 0},
-        what="decoding",
-    ),
-    Way(
-        name="drawn at temperature 1",
-        decoding={"do_sample": True, "temperature": 1.0, "top_k": 0},
-        what="decoding",
-    ),
-    Way(
-        name="a repetition penalty of 1.05", decoding={"repetition_penalty": 1.05}, what="decoding"
-    ),
-    Way(name="a repetition penalty of 1.1", decoding={"repetition_penalty": 1.1}, what="decoding"),
-    Way(name="a repetition penalty of 1.3", decoding={"repetition_penalty": 1.3}, what="decoding"),
-)
+def _drawn(temperature: float) -> dict[str, Any]:
+    return {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
+
+
+OWN: tuple[ParityCause, ...] = ("none", "decoding")
+WAYS = {
+    way.name: way
+    for way in (
+        Way(name="rightly, in one batch", causes=OWN),
+        Way(name="in bfloat16", causes=OWN, change=in_bfloat16),
+        Way(name="rounded to 8 bits", causes=OWN, change=rounded(8)),
+        Way(name="rounded to 6 bits", causes=("model",), change=rounded(6)),
+        Way(name="rounded to 4 bits", causes=("model",), change=rounded(4)),
+        Way(name="trained by 2 more steps", causes=("model",), change=tuned(2)),
+        Way(name="trained by 20 more steps", causes=("model",), change=tuned(20)),
+        Way(name="noise of 5% on the weights", causes=("model",), change=noisy(0.05)),
+        Way(name="noise of 20% on the weights", causes=("model",), change=noisy(0.2)),
+        Way(
+            name="a system turn before it",
+            causes=("template",),
+            turns=lambda text: (("system", "You are a pirate."), ("user", text)),
+        ),
+        Way(
+            name="a line break after it",
+            causes=("template",),
+            turns=lambda text: (("user", f"{text}\n"),),
+        ),
+        Way(name="the prompt as plain text", causes=("template",), plain=True),
+        Way(name="drawn at temperature 0.3", causes=("decoding",), decoding=_drawn(0.3)),
+        Way(name="drawn at temperature 1", causes=("decoding",), decoding=_drawn(1.0)),
+        *(
+            Way(
+                name=f"a repetition penalty of {penalty:g}",
+                causes=("decoding",),
+                decoding={"repetition_penalty": penalty},
+            )
+            for penalty in (1.05, 1.1, 1.3)
+        ),
+    )
+}
 
 
 def _sample(id_: str, turns: Turns) -> Sample:
