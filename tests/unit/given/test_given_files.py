@@ -39,14 +39,14 @@ def test_the_common_names_are_known_in_every_format(
     prompt: str, output: str, reference: str, suffix: str, tmp_path: Path
 ) -> None:
     rows = [
-        {"id": f"r{n}", prompt: question(n), output: f"say {n}", reference: f"{n}"} for n in "12"
+        {"id": f"r{n}", prompt: question(n), output: f"say {n}", reference: f"{n}"} for n in (1, 2)
     ]
     samples, answers = taken(asked(str(written(tmp_path / f"a{suffix}", rows))), tmp_path / "run")
     assert [(row.id, row.messages[-1].content, row.target) for row in samples] == [
-        (f"r{n}", question(n), n) for n in "12"
+        (f"r{n}", question(n), f"{n}") for n in (1, 2)
     ]
     assert [(row.id, row.output, row.finish) for row in answers] == [
-        (f"r{n}", f"say {n}", "unknown") for n in "12"
+        (f"r{n}", f"say {n}", "unknown") for n in (1, 2)
     ]
 
 
@@ -129,7 +129,6 @@ def test_else_the_prompts_stay_as_they_are(prompts: list[str], tmp_path: Path) -
         ([{**ROW, "id": "a"}, {**ROW, "id": "a"}], ":2, id=a: another row has the same id"),
         ([{**ROW, "id": "a"}, ROW], ":2: it has no id, and others have"),
         ([{**ROW, "id": "a\nb"}], "its id is no name"),
-        ([ROW, "text"], ':2: the row is "text", not an object'),
         ([{"prompt": "Hi", "text": "A"}], "none of its columns, prompt, text, holds answers"),
         ([{**ROW, "answer": "B"}], "each of its columns output and answer may hold the answers"),
         (
@@ -159,7 +158,7 @@ def test_what_cannot_be_used_is_one_line_with_its_row(
 
 
 def test_rows_that_cannot_be_used_are_counted_where_that_is_asked_for(tmp_path: Path) -> None:
-    rows = [ROW, {**ROW, "output": None}, {**ROW, "output": 3}, {**ROW, "output": ""}]
+    rows: Rows = [ROW, {**ROW, "output": None}, {**ROW, "output": 3}, {**ROW, "output": ""}]
     settings = asked(str(written(tmp_path / "a.jsonl", rows)), dataset={"skip_invalid": True})
     samples, answers = taken(settings, tmp_path / "run")
     assert [row.output for row in answers] == ["A", ""]  # an empty answer is one
@@ -223,6 +222,13 @@ def test_a_folder_of_llama_factory_is_its_file(tmp_path: Path) -> None:
         ("a.jsonl", "", "is empty"),
         ("a.jsonl", "{", "line is not JSON"),
         ("a.json", "[{]", "is not JSON"),
+        ("a.json", "[]", "has no rows"),
+        ("a.json", '["a"]', 'has no row with columns: "a"'),
+        (
+            "a.json",
+            '[{"prompt": "Hi", "output": "A", "label": "A"}, "a"]',
+            ':2: the row is "a", not',
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused(
