@@ -5,6 +5,8 @@ from __future__ import annotations
 from assay.metrics.contract import PERCENT, AutoMetric, Unscored, target_of
 from assay.records import Prediction, Sample
 
+END_UNKNOWN = "end_unknown"
+
 
 def length_ratio(sample: Sample, prediction: Prediction) -> float:
     """Return the length of the output over that of the target, in characters: 1 is the same, and
@@ -21,7 +23,7 @@ def truncated(sample: Sample, prediction: Prediction) -> float:  # noqa: ARG001
     """Return 100 where the output was cut at max_new_tokens, else 0: the mean is a percentage.
     Raises Unscored("end_unknown") where nothing says how it ended."""
     if prediction.finish == "unknown":
-        raise Unscored("end_unknown")
+        raise Unscored(END_UNKNOWN)
     return 100.0 if prediction.finish == "length" else 0.0
 
 

@@ -28,7 +28,9 @@
     return SIDES.some((side) => example[side] && test(example[side]));
   }
 
-  const unscored = (example) => any(example, (answer) => Object.keys(answer.unscored).length > 0);
+  const OF_A_SIDE = ["no_weights", "end_unknown"]; // say nothing of a sample
+  const unscored = (example) => any(example, (answer) =>
+    Object.values(answer.unscored).some((cause) => !OF_A_SIDE.includes(cause)));
   const truncated = (example) =>
     any(example, (answer) => answer.finish === "length" || answer.prompt_truncated);
   const same = (example) =>
