@@ -127,13 +127,13 @@ def _evaluation(
     settings: DatasetSettings, source: str, reading: SourceReading, samples: list[Sample]
 ) -> _Side:
     """Return the side that is evaluated: the clusters are those of the samples that are drawn."""
-    drawn, clusters = cluster(
-        _drawn(samples, settings),
+    chosen, clusters = cluster(
+        drawn(samples, settings),
         reading.origins,
         settings.cluster,
         near=settings.near_prompts,
     )
-    return _Side(source, reading, drawn, clusters)
+    return _Side(source, reading, chosen, clusters)
 
 
 def _read(
@@ -149,7 +149,8 @@ def _read(
     )
 
 
-def _drawn(samples: list[Sample], settings: DatasetSettings) -> list[Sample]:
+def drawn(samples: list[Sample], settings: DatasetSettings) -> list[Sample]:
+    """Return those of the evaluation samples that are used."""
     places = draw([sample.id for sample in samples], settings.max_samples, settings.seed)
     return [samples[place] for place in places]
 

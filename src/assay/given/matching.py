@@ -29,12 +29,22 @@ class Matched:
     unused: int = 0
 
 
-def match(file: GivenFile, samples: Sequence[Sample | None], *, skip_invalid: bool) -> Matched:
-    """Return which row answers which of the samples (None where there is none in a place): by id
-    where the rows have some, else by their order. Raises DatasetError where they are not as many,
-    where a sample has no row unless `skip_invalid`, and for a row that is of another sample."""
-    matched = _by_id(file, samples) if _has_ids(file) else _by_order(file, samples)
-    wanted = [sample for sample in samples if sample]
+def match(
+    file: GivenFile,
+    samples: Sequence[Sample | None],
+    wanted: Sequence[Sample],
+    *,
+    skip_invalid: bool,
+) -> Matched:
+    """Return which row answers which of the samples (None where there is none in a place), of which
+    those that are drawn are `wanted`: by id where the rows have some, else by the order of all or
+    of these. Raises DatasetError where they are not as many, where a wanted one has no row unless
+    `skip_invalid`, and for a row that is of another sample."""
+    if any(row.id for row in file.rows):
+        matched = _by_id(file, samples)
+    else:
+        drawn = len(file.rows) == len(wanted)
+        matched = _by_order(file, wanted if drawn else samples)
     lacking = [sample.id for sample in wanted if sample.id not in matched.rows]
     if lacking and not skip_invalid:
         raise DatasetError(
@@ -42,12 +52,8 @@ def match(file: GivenFile, samples: Sequence[Sample | None], *, skip_invalid: bo
             f"id={lacking[0]}",
             "Add them, or set dataset.skip_invalid to leave them without an answer",
         )
-    _check(matched, wanted)
+    _check(matched, [sample for sample in samples if sample], templated=file.templated)
     return matched
-
-
-def _has_ids(file: GivenFile) -> bool:
-    return any(row.id for row in file.rows)
 
 
 def _by_id(file: GivenFile, samples: Sequence[Sample | None]) -> Matched:
@@ -77,10 +83,14 @@ def _by_order(file: GivenFile, samples: Sequence[Sample | None]) -> Matched:
     return Matched(rows=dict(pairs), by="order")
 
 
-def _check(matched: Matched, samples: Sequence[Sample]) -> None:
+def _check(matched: Matched, samples: Sequence[Sample], *, templated: bool) -> None:
     """Raise DatasetError for the first row that is of another sample than it was found for."""
     pairs = [(sample, matched.rows[sample.id]) for sample in samples if sample.id in matched.rows]
-    other = [(sample, row, told) for sample, row in pairs if (told := _contradicts(row, sample))]
+    other = [
+        (sample, row, told)
+        for sample, row in pairs
+        if (told := _contradicts(row, sample, templated=templated))
+    ]
     if not other:
         return
     sample, row, told = other[0]
@@ -93,10 +103,10 @@ def _check(matched: Matched, samples: Sequence[Sample]) -> None:
     )
 
 
-def _contradicts(row: GivenRow, sample: Sample) -> str:
+def _contradicts(row: GivenRow, sample: Sample, *, templated: bool) -> str:
     """Return what in a row is of another sample, "" where nothing is."""
     asked = sample.messages[-1].content
-    if row.conversation and not _asks(prompt_of(row), sample):
+    if row.conversation and not _asks(prompt_of(row), sample, templated=templated):
         return f"prompt is {show(prompt_of(row))}, not {show(asked)}"
     call = sample.target_role == "function_call"  # which a template writes in its own form
     blank = not row.reference.strip() or not sample.target.strip()
@@ -105,11 +115,15 @@ def _contradicts(row: GivenRow, sample: Sample) -> str:
     return ""
 
 
-def _asks(prompt: str, sample: Sample) -> bool:
-    """Whether a prompt asks what a sample does: it says the same, or, as a chat template writes it,
-    the last turn stands in it, or it was cut within a turn."""
+def _asks(prompt: str, sample: Sample, *, templated: bool) -> bool:
+    """Whether a prompt asks what a sample does: it says the same, or the last turn, which is long
+    enough to be known by, stands in it; as a chat template writes it a short one may, and it may
+    have been cut within any turn."""
     text, turns = _flat(prompt), [_flat(turn.content) for turn in sample.messages]
-    return turns[-1] == text or turns[-1] in text or any(_ends_in(text, turn) for turn in turns)
+    *_, last = turns
+    if last == text or (last in text and (templated or len(last) > _START)):
+        return True
+    return templated and any(_ends_in(text, turn) for turn in turns)
 
 
 def _ends_in(text: str, turn: str) -> bool:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay import dataset, store
-from assay.dataset.prepare import read_evaluation
 from assay.dataset.reading import SourceReading
 from assay.errors import DatasetError, SettingsError
 from assay.folder import GIVEN, SAMPLES
@@ -77,7 +76,7 @@ def check_unchanged(named: Mapping[Side, GivenAnswers], out: Path) -> None:
 
 
 def _of_data(files: Mapping[Side, GivenFile], settings: dataset.DatasetSettings) -> Taken:
-    data = read_evaluation(settings)
+    data = dataset.read_evaluation(settings)
     matched = _matched(files, data.samples, settings)
     return Taken(source=settings.eval, data=data, files=matched)
 
@@ -108,8 +107,11 @@ def _matched(
     samples: Sequence[Sample | None],
     settings: dataset.DatasetSettings,
 ) -> dict[Side, tuple[GivenFile, Matched]]:
+    drawn = dataset.drawn([sample for sample in samples if sample], settings)
     skip = settings.skip_invalid
-    return {side: (file, match(file, samples, skip_invalid=skip)) for side, file in files.items()}
+    return {
+        side: (file, match(file, samples, drawn, skip_invalid=skip)) for side, file in files.items()
+    }
 
 
 def _check_held_out(settings: dataset.DatasetSettings) -> None:

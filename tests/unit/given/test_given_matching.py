@@ -47,6 +47,27 @@ def test_what_is_drawn_of_the_data_has_its_own_answer(ids: bool, tmp_path: Path)
     assert [row.output for row in given] == [row.target.replace("Town", "say") for row in samples]
 
 
+@pytest.mark.parametrize("ids", [True, False])
+def test_a_file_may_answer_only_what_is_drawn(ids: bool, tmp_path: Path) -> None:
+    source = (with_ids if ids else data)(tmp_path)
+    drawn = {"eval": source, "max_samples": 3}
+    every = [{"output": "A", **({"id": f"q{n}"} if ids else {})} for n in range(6)]
+    every_file = str(written(tmp_path / "every.jsonl", every))
+    wanted, _ = taken(asked(every_file, dataset=drawn), tmp_path / "first")
+    rows = [
+        {
+            **({"id": row.id} if ids else {}),
+            "prompt": row.messages[-1].content,
+            "output": row.target,
+        }
+        for row in wanted
+    ]
+    file = str(written(tmp_path / "a.jsonl", rows))
+    samples, given = taken(asked(file, dataset=drawn), tmp_path / "run")
+    assert [row.output for row in given] == [row.target for row in samples]
+    assert len(given) == 3
+
+
 def swapped(rows: list[dict[str, Any]]) -> Rows:
     return [rows[1], rows[0], *rows[2:]]
 
@@ -63,6 +84,7 @@ def changed(name: str, value: str) -> Change:
         (swapped(theirs()), "(1 more rows are of another)"),
         (changed("label", "Rome")(theirs()), ":3: by its place in the order it answers sample"),
         (changed("label", "Town 22")(theirs()), 'its reference is "Town 22", not "Town 2"'),
+        (changed("prompt", f"{question(2)[:-9]}")(answers()), ":3, id=q2: by its id it answers"),
         (changed("prompt", "Else?")(theirs()), 'its prompt is "Else?", not'),
         ([{**row, "id": f"x{n}"} for n, row in enumerate(answers())], "such as x0, is that of"),
         (answers()[:4], "has no row for 2 of 6 samples, such as id=q4"),
