@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from assay.engine.vllm import arguments, environment, gpus, weights
 from assay.engine.vllm.architecture import Architecture, architecture
-from assay.engine.vllm.canary import check_adapter
+from assay.engine.vllm.canary import check_adapter, says_numbers
 from assay.engine.vllm.decoding import Room, body
 from assay.engine.vllm.server import Server, running
 from assay.engine.vllm.window import AskedPrompt, answers
@@ -50,8 +50,11 @@ class Vllm:
         if fitting:
             longest = arguments.longest(fitting, room)
             with _serving(self.job, coder, of, longest) as (server, served):
+                if not says_numbers(server, served, fitting, room):
+                    yield [(prompt, "not_finite") for prompt in fitting]
+                    return
                 if served.adapter:
-                    check_adapter(server, served, fitting)
+                    check_adapter(server, served, fitting, room)
                 yield from answers(server, self._asked(fitting, room, served, coder), self._at_once)
 
     def _asked(
