@@ -52,7 +52,11 @@ def read(
             asked = Needs() if files else needs
             name = named[side].predictions
             files[side] = reading.read(name, asked, skip_invalid=settings.skip_invalid)
-    return _of_their_own(files, settings, others) if own else _of_data(files, settings)
+    return (
+        _of_their_own(files, settings, others)
+        if own
+        else _of_data(files, settings, bool(comparing))
+    )
 
 
 def write(taken: Taken, out: Path) -> None:
@@ -75,8 +79,10 @@ def check_unchanged(named: Mapping[Side, GivenAnswers], out: Path) -> None:
             )
 
 
-def _of_data(files: Mapping[Side, GivenFile], settings: dataset.DatasetSettings) -> Taken:
-    data = dataset.read_evaluation(settings)
+def _of_data(
+    files: Mapping[Side, GivenFile], settings: dataset.DatasetSettings, needs_target: bool
+) -> Taken:
+    data = dataset.read_evaluation(settings, needs_target)
     matched = _matched(files, data.samples, settings)
     return Taken(source=settings.eval, data=data, files=matched)
 
@@ -97,7 +103,7 @@ def _of_their_own(
     rest = {other: files[other] for other in files if other != side}
     return Taken(
         source=file.source,
-        data=as_data(file, samples, settings.cluster),
+        data=as_data(file, samples, settings),
         files={side: (file, own), **_matched(rest, samples, settings)},
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from assay.dataset.column import ClusterColumn
+from assay.dataset.column import NamedColumn, TagColumn
 from assay.dataset.naming import content_id
 from assay.dataset.reading import RowOrigin, SourceReading
+from assay.dataset.settings import DatasetSettings
 from assay.given.reading import GivenFile
 from assay.given.rows import GivenRow
 from assay.records import Message, Sample
@@ -19,21 +20,29 @@ def of_rows(file: GivenFile) -> list[Sample | None]:
     return [_sample(row, seen) for row in file.rows]
 
 
-def as_data(file: GivenFile, samples: Sequence[Sample | None], cluster: str) -> SourceReading:
+def as_data(
+    file: GivenFile, samples: Sequence[Sample | None], settings: DatasetSettings
+) -> SourceReading:
     """Return the `samples` of a file's rows as a dataset is read. Raises DatasetError where a row
-    has no value in the column `cluster`, "" for none."""
-    column = ClusterColumn(cluster) if cluster else None
+    has no value in the column of the clusters, or one that is no tag in those of tags."""
+    column = NamedColumn(settings.cluster) if settings.cluster else None
+    tellers = tuple(map(TagColumn, dict.fromkeys(settings.tags)))
     used = [
         (number, row, sample)
         for number, (row, sample) in enumerate(zip(file.rows, samples, strict=True), 1)
         if sample
     ]
     origins = {
-        sample.id: RowOrigin(row=number, group=column.value(row.value, row.place) if column else "")
+        sample.id: RowOrigin(
+            row=number,
+            group=column.value(row.value, row.place) if column else "",
+            tags=_tags(row, tellers),
+        )
         for number, row, sample in used
     }
-    if column:
-        column.check(file.source, str)
+    for each in (column, *tellers):
+        if each:
+            each.check(file.source, [str(name) for row in file.rows for name in row.value], str)
     return SourceReading(
         format=file.columns.format,
         rows=len(file.rows),
@@ -42,6 +51,11 @@ def as_data(file: GivenFile, samples: Sequence[Sample | None], cluster: str) -> 
         places=[row.place for _, row, _ in used],
         origins=origins,
     )
+
+
+def _tags(row: GivenRow, columns: Sequence[TagColumn]) -> tuple[tuple[str, str], ...]:
+    each = ((column.name, column.value(row.value, row.place)) for column in columns)
+    return tuple(tag for tag in each if tag[1])
 
 
 def _sample(row: GivenRow, seen: Counter[str]) -> Sample | None:

@@ -10,11 +10,11 @@ from assay.metrics.contract import (
     Unscored,
     target_of,
 )
+from assay.metrics.free import need_targets
 from assay.metrics.stage import (
     MetricsSettings,
     check,
     check_samples,
-    comparing,
     compute_metrics,
     compute_sides,
     missing,
@@ -43,10 +43,10 @@ __all__ = [
     "Unscored",
     "check",
     "check_samples",
-    "comparing",
     "compute_metrics",
     "compute_sides",
     "missing",
+    "need_targets",
     "specs",
     "suggest",
     "target_of",

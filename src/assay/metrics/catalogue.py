@@ -58,11 +58,6 @@ CATALOGUE: dict[str, AutoMetric] = {
     )
 }
 
-OF_OUTPUTS = (
-    *("empty", "truncated", "distinct-1", "distinct-2"),
-    *("json-valid", "json-schema", "code-compiles"),
-)
-"""The metrics that compare with no target."""
 DEFAULT = tuple(name for name, metric in CATALOGUE.items() if metric.usual)
 DIAGNOSTICS = tuple(name for name, metric in CATALOGUE.items() if metric.group == "diagnostic")
 """The metrics that say how outputs look, not how good they are."""

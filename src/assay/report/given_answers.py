@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from assay.records import AnswersFile, Side
 from assay.report.contents import Caution
+from assay.report.places import last
 from assay.report.run import EvaluatedRun
 
 _MATCHED = {"id": "by id", "order": "by their order"}
@@ -16,7 +17,7 @@ def cautions(run: EvaluatedRun) -> Iterator[Caution]:
     given = {side.side: file for side in run.sides if (file := side.generation.given)}
     for side, file in given.items():
         yield _told(
-            f"The {side}'s answers were in a file, {file.file} (sha256 {file.sha256[:12]}): "
+            f"The {side}'s answers were in a file, {last(file.file)} (sha256 {file.sha256[:12]}): "
             "nothing proves which weights gave them, or how they were decoded."
         )
         yield from _rows(side, file, len(run.positions))
