@@ -27,6 +27,7 @@ LAYERS = (
     {"engine"},
     {"reuse"},
     {"finetune", "generate", "metrics", "judge"},
+    {"given"},
     {"served"},
     {"scoring"},
     {"report", "calibrate"},

@@ -14,26 +14,28 @@ from assay.errors import InputError, SettingsError
 from assay.finetune import FinetuneSettings
 from assay.gate import ACCEPTED, GatePolicy, check_baseline, check_policy
 from assay.generate import GenerateSettings
+from assay.given import SHORT, expanded, given
 from assay.judge import JudgeSettings, check_access
 from assay.metrics import MetricsSettings
 from assay.placement import ClusterSettings
+from assay.records import SIDES
 from assay.scoring import SCORERS, Scorer
-from assay.served import Named, ServedModel
+from assay.served import Named
 from assay.store import StoreSettings
 
 Mode = Literal["auto", "judge", "both"]
 MODES: tuple[Mode, ...] = ("auto", "judge", "both")
 NO_BASELINE = "none"
-MODELS = ("model", "baseline")  # which may each be behind an endpoint
+MODELS = ("model", "baseline")  # which may each be behind an endpoint, or a file of answers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """What a run does. The candidate is the model that `finetune` makes, or else `model`; the
     baseline is the model it was tuned from, or else `baseline`, or none at all ("none"). Both may
-    be behind an endpoint. Where the evaluation recurs, `history` is the folder or URI that its runs
-    are compared through. `scoring` holds the settings of each scoring stage that has some, by its
-    name."""
+    be behind an endpoint, or a file of their answers. Where the evaluation recurs, `history` is the
+    folder or URI that its runs are compared through. `scoring` holds the settings of each scoring
+    stage that has some, by its name."""
 
     dataset: DatasetSettings
     mode: Mode = "both"
@@ -98,7 +100,7 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
 
 def parse(values: Mapping[str, Any]) -> Config:
     """Return the configuration in a mapping, every section checked. Raises SettingsError."""
-    values = {name: value for name, value in values.items() if value is not None}
+    values = expanded({name: value for name, value in values.items() if value is not None})
     settings.check_urls(values, "")
     _check_one_model(values)
     if values.get("gate") == {}:
@@ -109,18 +111,18 @@ def parse(values: Mapping[str, Any]) -> Config:
         for name, section in SECTIONS.items()
         if name in values
     }
-    if "dataset" not in values:
-        raise SettingsError("dataset is missing", "Set dataset.eval, or dataset.train")
-    given = {scorer.name: built.pop(scorer.name, scorer.usual) for scorer in SCORERS}
     models = {name: served.read(values[name], name) for name in MODELS if name in values}
-    behind: dict[str, Any] = {
-        name: model for name, model in models.items() if isinstance(model, ServedModel)
+    if "dataset" not in values and not given(*models.values()):
+        raise SettingsError("dataset is missing", "Set dataset.eval, or dataset.train")
+    stages = {scorer.name: built.pop(scorer.name, scorer.usual) for scorer in SCORERS}
+    elsewhere: dict[str, Any] = {
+        name: model for name, model in models.items() if model is not values[name]
     }
-    rest = {name: value for name, value in values.items() if name not in (*given, *behind)}
+    rest = {name: value for name, value in values.items() if name not in (*stages, *elsewhere)}
     config = replace(
-        settings.build(Config, rest, "config"),
-        scoring={name: section for name, section in given.items() if section is not None},
-        **behind,
+        settings.build(Config, {"dataset": {}, **rest}, "config"),
+        scoring={name: section for name, section in stages.items() if section is not None},
+        **elsewhere,
     )
     _check_consistent(config)
     return config
@@ -149,7 +151,7 @@ def _needless(mode: str) -> list[Scorer]:
 
 def _names() -> list[str]:
     """Return what a configuration may hold."""
-    return [*SECTIONS, *(each.name for each in fields(Config) if each.name != "scoring")]
+    return [*SECTIONS, SHORT, *(each.name for each in fields(Config) if each.name != "scoring")]
 
 
 # What the parameter more_settings holds: all that is in no parameter or dict of its own.
@@ -214,7 +216,8 @@ def _check_consistent(config: Config) -> None:
     placement.check(config.cluster)
     if (config.finetune is None) == (not config.model):
         raise SettingsError(
-            "config needs exactly one of finetune (make a model) and model (take one)",
+            "config needs exactly one of finetune (make a model), model (take one) and predictions "
+            "(take its answers)",
             "Keep the one you mean",
         )
     if config.finetune and not config.dataset.train:
@@ -274,6 +277,7 @@ def _with_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     places += [("dataset", "train"), ("dataset", "eval"), ("judge", "rubric"), ("judge", "anchors")]
     places += [("judge", "calibration"), ("judge", "ca_file")]
     places += [(name, "ca_file") for name in MODELS]
+    places += [("", SHORT), *((SHORT, side) for side in SIDES), *((name, SHORT) for name in MODELS)]
     for section, name in places:
         holder = values.get(section) if section else values
         if isinstance(holder, dict) and isinstance(holder.get(name), str) and holder[name]:

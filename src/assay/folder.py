@@ -8,6 +8,7 @@ MODEL/          MANIFEST, LOSSES, TRAIN_LOG beside the weights
 <side>/PANEL/   SCORES and COMBINED of all judges, and a folder for each further one
 PAIRS, PAIRING  the pairwise verdicts and what they came to; SECOND_PAIRS those given again
 BATCHES         what went by the judge's Batch API, beside the verdicts that wait for it
+GIVEN/          the answers of each side that were in a file before the run, and what file
 PARITY          how the served side's answers look to the weights that it is compared with, and
 PARITY_OF       which answers and weights these were
 CALIBRATION     how far the judge agrees with people
@@ -30,6 +31,7 @@ MANIFEST = "manifest.json"
 LOSSES = "trainer_log.jsonl"
 TRAIN_LOG = "train.log"
 
+GIVEN = "given"
 PREDICTIONS = "predictions.jsonl"
 GENERATION = "generation.json"
 RESULTS = "all_results.json"

@@ -19,8 +19,7 @@ def specs(config: Config) -> tuple[MetricSpec, ...]:
     """Return what each metric of a run is. Raises SettingsError and JudgeError for a metric or a
     rubric that does not exist."""
     computed = measuring.specs(config.metrics) if _scored_by(AUTO_METRICS, config) else ()
-    lacking = served.served(config.model, config.baseline)
-    likelihood = LIKELIHOOD if config.generate.evaluate_loss and not lacking else ()
+    likelihood = LIKELIHOOD if config.generate.evaluate_loss and not _weightless(config) else ()
     return (*computed, *judged(config), *likelihood)
 
 
@@ -51,9 +50,14 @@ def elsewhere(config: Config) -> Mapping[str, str]:
 
 def _likelihood(config: Config) -> str:
     """Return what would have a run measure how likely the targets are."""
-    if behind := served.served(config.model, config.baseline):
-        return f"{behind[0]} is an endpoint, which gives no likelihood: name the weights instead"
+    for model in _weightless(config):
+        kind = "an endpoint" if isinstance(model, served.ServedModel) else "a file of answers"
+        return f"{model} is {kind}, which gives no likelihood: name the weights instead"
     return "Set generate.evaluate_loss: true"
+
+
+def _weightless(config: Config) -> list[served.Named]:
+    return [each for each in (config.model, config.baseline) if not isinstance(each, str)]
 
 
 def _scored_by(scorer: Scorer, config: Config) -> bool:

@@ -41,8 +41,9 @@ TABLE = (
         name="model",
         type=str,
         meaning="The model to evaluate: a model or adapter directory, an s3:// URI, a hub id, "
-        "PREFIX/latest for the newest model under a prefix, or one behind an endpoint as JSON: "
-        '{"endpoint": "http://llm/v1", "name": "tuned"}.',
+        "PREFIX/latest for the newest model under a prefix, or as JSON one behind an endpoint, "
+        '{"endpoint": "http://llm/v1", "name": "tuned"}, or a file of its answers, '
+        '{"predictions": "s3://bucket/answers.jsonl"}.',
         settings=("model",),
         pipelines=(EVALUATE,),
     ),
@@ -71,7 +72,9 @@ TABLE = (
     Parameter(
         name="eval_dataset",
         type=str,
-        meaning="Evaluation data, alpaca or sharegpt: a file, or dataset_info.json#name.",
+        meaning="Evaluation data, alpaca or sharegpt: a file, or dataset_info.json#name. Empty: "
+        "the prompts in a file of answers.",
+        default="",
         settings=("dataset.eval",),
         pipelines=(EVALUATE,),
     ),

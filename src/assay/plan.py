@@ -15,6 +15,7 @@ from assay.errors import SettingsError
 from assay.finetune import FinetuneSettings
 from assay.gate import GatePolicy
 from assay.generate import GenerateSettings
+from assay.given import GivenAnswers
 from assay.judge import JudgeSettings
 from assay.metrics import MetricsSettings
 from assay.model import Model
@@ -31,9 +32,9 @@ class Plan:
     `config` is what was asked for, PREFIX/latest as the model that it means now. `candidate` is the
     model to evaluate, "" where `finetune` makes it; `base_model` is the base of an adapter whose
     own record of it does not hold; `baseline` is the model to compare with, "" for none. Both may
-    be behind an endpoint. `generate` is how both sides answer, with what they take from the
-    fine-tune. `scoring` holds the settings of the scoring stages that are wanted, by name and in
-    their order.
+    be behind an endpoint, or a file of their answers. `generate` is how both sides answer, with
+    what they take from the fine-tune. `scoring` holds the settings of the scoring stages that are
+    wanted, by name and in their order.
     """
 
     config: Config
@@ -68,11 +69,22 @@ class Plan:
         return {name: each for name, model in named.items() for each in served(model)}
 
     @property
+    def given(self) -> dict[Side, GivenAnswers]:
+        """Return the sides whose answers are in a file, with it."""
+        models: dict[Side, Named] = {"candidate": self.candidate, "baseline": self.baseline}
+        return {side: each for side, each in models.items() if isinstance(each, GivenAnswers)}
+
+    @property
     def parity(self) -> Side | None:
         """Return the side that is behind an endpoint, where the other one has weights."""
         sides: dict[str, Side] = {"model": "candidate", "baseline": "baseline"}
         behind = list(self.served)
-        return sides[behind[0]] if len(behind) == 1 and len(self.sides) == 2 else None
+        return sides[behind[0]] if len(behind) == 1 and self._weighed else None
+
+    @property
+    def _weighed(self) -> bool:
+        """Whether there are two sides, one of them at least with weights."""
+        return len(self.sides) == 2 and bool(self.finetune or self.weights)
 
     @property
     def weights(self) -> tuple[str, ...]:

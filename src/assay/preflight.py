@@ -28,6 +28,7 @@ from assay import (
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating
+from assay import given as giving
 from assay import judge as judging
 from assay import metrics as measuring
 from assay import plan as planning
@@ -121,14 +122,28 @@ def write_samples(plan: Plan, folder: Path, *, tokens: bool = True) -> dataset.D
     """Write the run's samples, unless it has begun with some, and return what they are; their
     `tokens` can be counted only with models that were found. Raises InputError."""
     if _begun(folder):
+        giving.check_unchanged(plan.given, folder)
         return store.read_record(folder / SUMMARY, dataset.DatasetSummary)
-    return dataset.prepare(
-        plan.config.dataset,
+    settings, taken = plan.config.dataset, None
+    if plan.given:
+        comparing = measuring.need_targets(plan.metrics.metrics) if plan.metrics else ()
+        taken = giving.read(
+            plan.given,
+            settings,
+            comparing=next(iter(comparing), ""),
+            others=len(plan.given) < len(plan.sides),
+        )
+    summary = dataset.prepare(
+        replace(settings, eval=taken.source) if taken else settings,
         folder,
+        evaluation=taken.data if taken else None,
         train_tokens=_train_tokens(plan) if tokens else None,
         eval_tokens=_eval_tokens(plan) if tokens else None,
         needs_target=_needs_target(plan),
     )
+    if taken:
+        giving.write(taken, folder)
+    return summary
 
 
 def tell_withheld(plan: Plan) -> None:
@@ -259,7 +274,7 @@ def _check_subsets(config: Config, policy: GatePolicy, samples: Path) -> None:
 def _needs_target(plan: Plan) -> bool:
     """Return whether an answer is compared with the sample's own: a judge can do without."""
     names = plan.metrics.metrics if plan.metrics else ()
-    return plan.generate.evaluate_loss or measuring.need_targets(names)
+    return plan.generate.evaluate_loss or bool(measuring.need_targets(names))
 
 
 def _train_tokens(plan: Plan) -> dataset.Tokens | None:

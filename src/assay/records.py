@@ -72,7 +72,8 @@ class Sample:
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
     """One model's answer to one sample. `finish` is "length" where the answer was cut at
-    max_new_tokens; `prompt_tokens` counts what the model saw, after truncation at cutoff_len.
+    max_new_tokens, "unknown" where a file does not say; `prompt_tokens` counts what the model saw,
+    after truncation at cutoff_len.
 
     `output` is the answer alone, the `thought` before it apart; of the `output_tokens` the thought
     has `thought_tokens`, its marks among them. With generate.score_thoughts `output` is both, and
@@ -85,7 +86,7 @@ class Prediction:
 
     id: str
     output: str
-    finish: Literal["stop", "length"]
+    finish: Literal["stop", "length", "unknown"]
     prompt_tokens: int
     output_tokens: int
     prompt_truncated: bool = False
@@ -364,6 +365,24 @@ class Served:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnswersFile:
+    """The file that a side's answers were in before the run: its name, the `sha256` of its bytes,
+    its `format` (LLaMA-Factory, or its columns) and how many `rows` it has. Samples and rows were
+    `matched` by id or by order, or the samples are its own; so many samples were `lacking` a row,
+    and so many rows `unused`. `templated` says that the samples' prompts have the marks of a chat
+    template in them."""
+
+    file: str
+    sha256: str
+    format: str
+    rows: int
+    matched: Literal["id", "order", "own"]
+    lacking: int = 0
+    unused: int = 0
+    templated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Likeness:
     """How one answer of an endpoint looks to weights that are given its sample by their own
     template, token by token: of so many `tokens` (its end among them where it ended) the weights'
@@ -386,12 +405,12 @@ class Likeness:
 class Generation:
     """How one side's predictions came to be: written last by generate, so its presence means
     complete. `results` is all_results.json: LLaMA-Factory's, and eval_token_loss, but for what is
-    not finite; `runner` says
-    where it was made: inline, or in which Volcano Job; `finished` is when (UTC, to the second), ""
-    in a run from before it was kept. `device` is what the answers were computed on, "" where that
-    is not known, and `engine` who gave them; `served` is None unless that is an endpoint. `origin`
-    is None unless they were taken from an earlier run's; the `seconds` are then those that taking
-    them took. `decoding` is None in a run from before it was kept, and of an endpoint."""
+    not finite; `runner` says where it was made: inline, or in which Volcano Job; `finished` is when
+    (UTC, to the second), "" in a run from before it was kept. `device` is what the answers were
+    computed on, "" where that is not known, and `engine` who gave them; `served` is None unless
+    that is an endpoint, and `given` unless they were in a file. `origin` is None unless they were
+    taken from an earlier run's; the `seconds` are then those that taking them took.
+    `decoding` is None in a run from before it was kept, and where no weights were loaded."""
 
     model: str
     base_model: str
@@ -410,3 +429,4 @@ class Generation:
     origin: Origin | None = None
     decoding: Decoding | None = None
     served: Served | None = None
+    given: AnswersFile | None = None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import durable, plan, preflight, progress, report, scoring, served, store
+from assay import durable, given, plan, preflight, progress, report, scoring, served, store
 from assay import finetune as finetuning
 from assay import generate as generating
 from assay.config import Config
@@ -110,6 +110,9 @@ def generate(wanted: Plan, place: store.Mirror, side: Side, listen: progress.Lis
     model = (wanted.candidate or str(folder / MODEL)) if candidate else wanted.baseline
     asked = folder / SAMPLES, folder / side, wanted.generate
     work = generating.work_folder(folder / side)
+    if isinstance(model, given.GivenAnswers):
+        given.generate(folder, folder / side, wanted.generate, side=side, listen=listen)
+        return
     with durable.kept_of(place, side, work, generating.UNFINISHED):
         if isinstance(model, served.ServedModel):
             where = "model" if candidate else side

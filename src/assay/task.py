@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import dataset, durable, process, progress, run, scoring, served, store
+from assay import dataset, durable, given, process, progress, run, scoring, served, store
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating
@@ -39,7 +39,7 @@ from assay.folder import (
     TRAINING,
 )
 from assay.plan import Plan
-from assay.records import Generation, ModelManifest
+from assay.records import Generation, ModelManifest, Side
 from assay.settings import build
 
 PROGRESS = "ASSAY_PROGRESS"
@@ -157,7 +157,11 @@ def generate(
 ) -> Generation:
     """Answer the samples with one side's model; `place` is where the predictions go."""
     asked = build(generating.GenerateSettings, whole(settings), "generate")
-    if behind := served_as(side, model):
+    behind = elsewhere(side, model)
+    if isinstance(behind, given.GivenAnswers):
+        own: Side = "candidate" if side == "candidate" else "baseline"
+        return given.generate(samples, out, asked, side=own, listen=listen)
+    if behind:
         where = "model" if side == "candidate" else side
         files = samples / SAMPLES, out
         return served.generate(behind, *files, asked, side=side, where=where, listen=listen)
@@ -173,10 +177,11 @@ def generate(
     )
 
 
-def served_as(side: str, model: str) -> served.ServedModel | None:
-    """Return the model of a side, as a task is given it, where it is behind an endpoint."""
-    read = served.read(model, "model" if side == "candidate" else "baseline")
-    return read if isinstance(read, served.ServedModel) else None
+def elsewhere(side: str, model: str) -> served.ServedModel | given.GivenAnswers | None:
+    """Return the model of a side, as a task is given it, where it is behind an endpoint, or its
+    answers are in a file."""
+    read: served.Named = served.read(model, "model" if side == "candidate" else "baseline")
+    return None if isinstance(read, str) else read
 
 
 def take(
@@ -226,6 +231,7 @@ def predictions_metadata(done: Generation) -> dict[str, Any]:
         "samples": done.samples,
         "runner": done.runner,
         **({"endpoint": done.served.endpoint} if done.served else {}),
+        **({"sha256": done.given.sha256} if done.given else {}),
         **({"made": done.origin.made, "taken_from": done.origin.place} if done.origin else {}),
     }
 

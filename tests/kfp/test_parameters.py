@@ -112,6 +112,20 @@ def test_a_model_behind_an_endpoint_comes_back_the_same(model: Any, baseline: An
     assert back(config, there(config)) == config
 
 
+@pytest.mark.parametrize("dataset", [{}, {"dataset": {"eval": "s3://b/eval.json"}}])
+@pytest.mark.parametrize("baseline", [{}, {"baseline": "s3://b/b.jsonl"}])
+def test_files_of_answers_come_back_the_same(dataset: Any, baseline: Any) -> None:
+    files = {"candidate": "s3://b/a.jsonl", **baseline}
+    config = configuration.parse({"mode": "auto", "predictions": files, **dataset})
+    assert back(config, there(config)) == config
+
+
+def test_a_file_of_answers_that_the_cluster_cannot_see_is_refused() -> None:
+    config = configuration.parse({"mode": "auto", "predictions": "own/a.jsonl"})
+    with pytest.raises(SettingsError, match=r"model\.predictions = own/a\.jsonl is a path of this"):
+        there(config)
+
+
 def test_a_fine_tune_may_be_compared_with_one() -> None:
     baseline = {"endpoint": "https://models.example/v1", "name": "big"}
     config = configuration.parse({**FINETUNE, "baseline": baseline})

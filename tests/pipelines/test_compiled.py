@@ -60,7 +60,7 @@ def test_a_form_can_be_filled_in(name: str) -> None:
         assert definition.get("description"), f"{parameter} has no description"
     needed = {parameter for parameter, d in inputs.items() if not d.get("isOptional")}
     expected = {"finetune_and_evaluate": {"base_model", "train_dataset", "template"}}
-    assert needed == expected.get(name, {"model", "eval_dataset"})
+    assert needed == expected.get(name, {"model"})
 
 
 @pytest.mark.parametrize("name", PIPELINES)

@@ -8,7 +8,7 @@ from assay.dataset.lengths import Lengths, Tokens, Unmeasured
 from assay.dataset.llamafactory import to_llamafactory
 from assay.dataset.naming import hash_samples
 from assay.dataset.overlap import Match, Overlap, compare
-from assay.dataset.prepare import DatasetSummary, Used, prepare
+from assay.dataset.prepare import DatasetSummary, Used, drawn, prepare, read_evaluation
 from assay.dataset.reading import SourceReading, load, read
 from assay.dataset.settings import DatasetSettings
 from assay.folder import SUMMARY
@@ -32,11 +32,13 @@ __all__ = [
     "compare",
     "describe",
     "describe_summary",
+    "drawn",
     "hash_samples",
     "in_clusters",
     "load",
     "prepare",
     "read",
+    "read_evaluation",
     "sum_up",
     "to_llamafactory",
 ]

@@ -70,47 +70,58 @@ def prepare(
     settings: DatasetSettings,
     out: Path,
     *,
+    evaluation: SourceReading | None = None,
     train_tokens: Tokens | None = None,
     eval_tokens: Tokens | None = None,
     needs_target: bool = True,
 ) -> DatasetSummary:
     """Write the run's dataset.jsonl, train.jsonl where there is training data, and, last, the
     dataset.json that is also returned; `train_tokens` and `eval_tokens` say how to measure the
-    samples' lengths, if they are wanted. Rows of `settings.eval` may lack an answer unless
-    evaluation `needs_target`. Raises DatasetError and SettingsError."""
+    samples' lengths, if they are wanted. `evaluation` is what dataset.eval holds, where it has been
+    read; else its rows may lack an answer unless evaluation `needs_target`. Raises DatasetError and
+    SettingsError."""
     if not settings.train and not settings.eval:
         raise SettingsError(
             "dataset.train and dataset.eval are both empty", "Name a dataset in one of them"
         )
-    training, evaluation = _given(settings, needs_target) if settings.eval else _held_out(settings)
-    eval_lengths, train_lengths = _lengths((evaluation, eval_tokens), (training, train_tokens))
+    given = settings.eval and _given(settings, evaluation, needs_target)
+    training, evaluated = given or _held_out(settings)
+    eval_lengths, train_lengths = _lengths((evaluated, eval_tokens), (training, train_tokens))
     summary = DatasetSummary(
-        eval=_used(evaluation, eval_lengths),
+        eval=_used(evaluated, eval_lengths),
         train=_used(training, train_lengths) if training else None,
-        overlap=_overlap(training, evaluation) if training else None,
+        overlap=_overlap(training, evaluated) if training else None,
         held_out=not settings.eval,
         max_samples=settings.max_samples,
         seed=settings.seed,
     )
     if training:
         store.write_rows(out / TRAINING, training.samples)
-    store.write_rows(out / SAMPLES, evaluation.samples)
+    store.write_rows(out / SAMPLES, evaluated.samples)
     store.write_json(out / SUMMARY, summary)
     return summary
 
 
-def _given(settings: DatasetSettings, needs_target: bool) -> tuple[_Side | None, _Side]:
-    training = None
-    if settings.train:
-        reading = _read(settings, settings.train)
-        training = _Side(settings.train, reading, reading.samples)
-    reading = _read(
+def read_evaluation(settings: DatasetSettings, needs_target: bool = True) -> SourceReading:
+    """Return what dataset.eval holds, whose rows may lack an answer unless evaluation
+    `needs_target`. Raises DatasetError."""
+    return _read(
         settings,
         settings.eval,
         turns=settings.every_turn,
         evaluated=True,
         needs_target=needs_target,
     )
+
+
+def _given(
+    settings: DatasetSettings, evaluation: SourceReading | None, needs_target: bool
+) -> tuple[_Side | None, _Side]:
+    training = None
+    if settings.train:
+        reading = _read(settings, settings.train)
+        training = _Side(settings.train, reading, reading.samples)
+    reading = evaluation or read_evaluation(settings, needs_target)
     return training, _evaluation(settings, settings.eval, reading, reading.samples)
 
 
@@ -130,13 +141,13 @@ def _evaluation(
     settings: DatasetSettings, source: str, reading: SourceReading, samples: list[Sample]
 ) -> _Side:
     """Return the side that is evaluated: the clusters are those of the samples that are drawn."""
-    drawn, clusters = cluster(
-        _drawn(samples, settings),
+    chosen, clusters = cluster(
+        drawn(samples, settings),
         reading.origins,
         settings.cluster,
         near=settings.near_prompts,
     )
-    return _Side(source, reading, tagged(drawn, reading.origins, settings.tags), clusters)
+    return _Side(source, reading, tagged(chosen, reading.origins, settings.tags), clusters)
 
 
 def _read(
@@ -160,7 +171,8 @@ def _read(
     )
 
 
-def _drawn(samples: list[Sample], settings: DatasetSettings) -> list[Sample]:
+def drawn(samples: list[Sample], settings: DatasetSettings) -> list[Sample]:
+    """Return those of the evaluation samples that are used."""
     places = draw([sample.id for sample in samples], settings.max_samples, settings.seed)
     return [samples[place] for place in places]
 

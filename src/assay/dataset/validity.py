@@ -39,7 +39,7 @@ def check_conversation(turns: list[Message], system: str, tools: str) -> None:
     for name, turn in (("the last prompt", turns[-2]), ("the answer", turns[-1])):
         if not turn.content.strip():
             raise DatasetError(f"{name} is empty", "Write it or remove the row")
-    _check_text([system, tools, *(turn.content for turn in turns)])
+    check_text([system, tools, *(turn.content for turn in turns)])
 
 
 def _check_call(content: str, number: int) -> None:
@@ -57,7 +57,8 @@ def _check_call(content: str, number: int) -> None:
             )
 
 
-def _check_text(texts: list[str]) -> None:
+def check_text(texts: list[str]) -> None:
+    """Raise DatasetError, without place, for texts of a row that nothing could read or write."""
     size = sum(map(len, texts))
     if size > MAX_CHARACTERS:
         raise DatasetError(

@@ -12,6 +12,7 @@ from assay import config as configuration
 from assay import parameters, preflight, reuse, served, settings, store, task
 from assay.config import NO_BASELINE, Config
 from assay.errors import SettingsError
+from assay.given import SHORT, GivenAnswers
 from assay.judge import JudgeSettings
 from assay.judge.access import JUDGE_VARIABLES
 from assay.judge.rubric import builtin_names
@@ -88,6 +89,8 @@ def check_places(config: Config, given: Mapping[str, Any]) -> None:
     if config.finetune:
         models["finetune.base_model"] = config.finetune.base_model
     for name, value in (data | models).items():
+        if isinstance(value, GivenAnswers):
+            name, value = f"{name}.{SHORT}", value.predictions
         if isinstance(value, ServedModel):
             _check_model_variables(name, value)
         elif value and name.rpartition(".")[2] not in given and not _seen(value, name in models):

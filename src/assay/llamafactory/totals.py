@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 
 from assay.llamafactory.loss import MEASURED
-from assay.records import MetricSpec, Total
+from assay.records import Likelihood, MetricSpec, Total
 
+NO_WEIGHTS = "no_weights"
 _MAX_LOG = 700.0
 _OF_OLD = "all turns of the assistant; eval_loss is a mean over batches"
 
@@ -35,6 +36,12 @@ LIKELIHOOD = (
         group="likelihood",
     ),
 )
+
+
+def unknown(id_: str) -> Likelihood:
+    """Return the row of a sample whose likelihood nothing can say, as no weights are there."""
+    causes = {spec.name: NO_WEIGHTS for spec in LIKELIHOOD if spec.name != "perplexity"}
+    return Likelihood(id=id_, values={}, unscored=causes, tokens=0)
 
 
 def evaluation_totals(results: Mapping[str, float], n: int) -> list[Total]:

@@ -12,7 +12,7 @@ FREE = (
 )
 
 
-def need_targets(names: Iterable[str]) -> bool:
-    """Return whether one of the built-in metrics among `names` compares with a target; what a
-    metric of the user's own looks at is the user's to know."""
-    return any(name in CATALOGUE and name not in FREE for name in names)
+def need_targets(names: Iterable[str]) -> tuple[str, ...]:
+    """Return which of the built-in metrics among `names` compare with a target; what a metric of
+    the user's own looks at is the user's to know."""
+    return tuple(name for name in names if name in CATALOGUE and name not in FREE)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from assay.metrics.contract import PERCENT, AutoMetric, target_of
+from assay.metrics.contract import PERCENT, AutoMetric, Unscored, target_of
 from assay.records import Prediction, Sample
+
+END_UNKNOWN = "end_unknown"
 
 
 def length_ratio(sample: Sample, prediction: Prediction) -> float:
@@ -18,7 +20,10 @@ def empty(sample: Sample, prediction: Prediction) -> float:  # noqa: ARG001
 
 
 def truncated(sample: Sample, prediction: Prediction) -> float:  # noqa: ARG001
-    """Return 100 where the output was cut at max_new_tokens, else 0: the mean is a percentage."""
+    """Return 100 where the output was cut at max_new_tokens, else 0: the mean is a percentage.
+    Raises Unscored("end_unknown") where nothing says how it ended."""
+    if prediction.finish == "unknown":
+        raise Unscored(END_UNKNOWN)
     return 100.0 if prediction.finish == "length" else 0.0
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from assay import decoding
 from assay.records import Generation, Group
 from assay.report import data as of_data
-from assay.report import endpoints
+from assay.report import endpoints, given_answers
 from assay.report.contents import Caution, Data, MetricRow, SideSummary
 from assay.report.judging import doubts
 from assay.report.likelihood import LOSS
 from assay.report.run import EvaluatedRun
+from assay.report.sides import without_weights
 
 FEW_PAIRS = 100
 FEW_CLUSTERS = 10
@@ -30,6 +31,7 @@ def cautions(
     warnings = [
         *_identity(run, same),
         *endpoints.cautions(run),
+        *given_answers.cautions(run),
         *_size(run, rows),
         *_clusters(rows),
         *doubts(run),
@@ -48,7 +50,7 @@ def _identity(run: EvaluatedRun, same: int) -> Iterator[Caution]:
             text=f"The graded weights ({candidate.digest[:12]}) are not the ones that were trained "
             f"({run.manifest.digest[:12]}).",
         )
-    if not candidate.digest and not candidate.served:
+    if not candidate.digest and not without_weights(candidate):
         yield Caution(
             severe=False,
             text="The candidate's weights have no digest: nothing proves which model was graded.",
@@ -73,7 +75,8 @@ def _identity(run: EvaluatedRun, same: int) -> Iterator[Caution]:
             text=f"The devices differ, which may change an answer: {baseline.device} (baseline), "
             f"{candidate.device} (candidate).",
         )
-    if baseline.engine != candidate.engine:
+    given = baseline.given or candidate.given  # who answered is not known
+    if baseline.engine != candidate.engine and not given:
         yield Caution(
             severe=False,
             text=f"The engines differ, which may change an answer: {baseline.engine} (baseline), "
@@ -148,7 +151,7 @@ def _fewest(rows: Sequence[MetricRow], kind: Group) -> list[MetricRow]:
 def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:
     for side in sides:
         lacking = side.samples - side.predictions
-        if lacking and not side.served:
+        if lacking and not (side.served or side.given):
             yield Caution(severe=False, text=f"The {side.side} has no answer to {lacking} samples.")
         if side.cut > _CUT * side.predictions:
             yield Caution(

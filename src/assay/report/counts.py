@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assay.llamafactory.totals import LIKELIHOOD
+from assay.llamafactory.totals import NO_WEIGHTS
+from assay.metrics.lengths import END_UNKNOWN
 from assay.report.run import EvaluatedRun, SideRun
 from assay.report.sides import identical
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+OF_A_SIDE = (NO_WEIGHTS, END_UNKNOWN)
+"""Causes that hold for all of a side alike, and so say nothing of a sample."""
 
 
 def counts(run: EvaluatedRun) -> dict[str, int]:
@@ -36,12 +40,9 @@ def _unscored(run: EvaluatedRun, side: SideRun) -> NDArray[np.bool_]:
     import numpy as np
 
     lacking = np.zeros(len(run.positions), dtype=np.bool_)
-    likelihoods = {spec.name for spec in LIKELIHOOD}
     for scores in (side.scores, side.verdicts):
-        for name, causes in scores.causes.items():
-            if side.generation.served and name in likelihoods:
-                continue  # an endpoint has none for any sample
-            lacking[list(causes)] = True
+        for causes in scores.causes.values():
+            lacking[[at for at, cause in causes.items() if cause not in OF_A_SIDE]] = True
     return lacking & (side.answers.length >= 0)
 
 

@@ -17,6 +17,7 @@ from assay.folder import PARITY, PREDICTIONS
 from assay.records import Likeness, Prediction, Served, Side
 from assay.report.contents import Parity, ParityCause
 from assay.report.run import EvaluatedRun, SideRun
+from assay.report.sides import without_weights
 
 NEAR = 0.02
 """Nats a token: so little likelier is the weights' own choice where only rounding differs."""
@@ -33,7 +34,7 @@ def read(run: EvaluatedRun) -> Parity | None:
     """Return how the served side answers beside the weights of the other, None where it is not one
     of each."""
     served = [side for side in run.sides if side.generation.served]
-    weights = [side for side in run.sides if not side.generation.served]
+    weights = [side for side in run.sides if not without_weights(side.generation)]
     if len(served) != 1 or len(weights) != 1:
         return None
     path = run.folder / PARITY

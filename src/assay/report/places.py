@@ -12,6 +12,8 @@ from typing import Any
 
 from assay.report.contents import Report, Source
 
+_COMMON = ("model", "generated_predictions.jsonl")
+
 
 def without_places(report: Report) -> Report:
     """Return the report with each path of this machine as its last part."""
@@ -29,10 +31,10 @@ def without_places(report: Report) -> Report:
 
 
 def last(name: str) -> str:
-    """Return the last part of a path or hub id; a folder called "model" with the one that holds
+    """Return the last part of a path or hub id; what every tool calls so with the folder that holds
     it."""
     parts = name.rstrip("/").split("/")
-    return "/".join(parts[-2:] if parts[-1] == "model" else parts[-1:]) or name
+    return "/".join(parts[-2:] if parts[-1] in _COMMON else parts[-1:]) or name
 
 
 def _source(source: Source) -> Source:

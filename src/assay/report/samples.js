@@ -28,7 +28,9 @@
     return SIDES.some((side) => example[side] && test(example[side]));
   }
 
-  const unscored = (example) => any(example, (answer) => Object.keys(answer.unscored).length > 0);
+  const OF_A_SIDE = ["no_weights", "end_unknown"]; // say nothing of a sample
+  const unscored = (example) => any(example, (answer) =>
+    Object.values(answer.unscored).some((cause) => !OF_A_SIDE.includes(cause)));
   const truncated = (example) =>
     any(example, (answer) => answer.finish === "length" || answer.prompt_truncated);
   const same = (example) =>
@@ -123,6 +125,7 @@
       return el("div", { class: `answer ${side}` }, el("div", { class: "role" }, side), el("div", { class: "text empty" }, "no answer"));
     }
     const counted = (count) => `${count} token${count === 1 ? "" : "s"}`;
+    const length = answer.finish === "unknown" ? "" : counted(answer.output_tokens);
     return el(
       "div",
       { class: `answer ${side}` },
@@ -130,7 +133,7 @@
         "div",
         { class: "role" },
         el("span", {}, el("span", { class: `dot ${side}` }), side[0].toUpperCase() + side.slice(1)),
-        el("span", {}, counted(answer.output_tokens)),
+        el("span", {}, length),
         answer.finish === "length" && el("span", { class: "chip note" }, "cut at max_new_tokens"),
         answer.prompt_truncated && el("span", { class: "chip note" }, "prompt truncated"),
       ),

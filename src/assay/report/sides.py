@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assay.records import Generation
 from assay.report.contents import SideSummary
 from assay.report.places import last
 from assay.report.run import EvaluatedRun, SideRun
@@ -31,12 +32,18 @@ def summarise_side(run: EvaluatedRun, side: SideRun) -> SideSummary:
         seconds=generation.seconds,
         origin=generation.origin,
         served=generation.served,
+        given=generation.given,
         commentaries=len(judging.commented),
         judge_attempts=judging.attempts,
         judge_prompt_tokens=judging.prompt_tokens,
         judge_output_tokens=judging.output_tokens,
         judge_seconds=judging.seconds,
     )
+
+
+def without_weights(generation: Generation) -> bool:
+    """Return whether Assay loaded nothing to have the answers: an endpoint or a file gave them."""
+    return bool(generation.served or generation.given)
 
 
 def identical(run: EvaluatedRun) -> int:

@@ -5,11 +5,10 @@ from assay.served.client import check_engine, check_settings, in_pods, variables
 from assay.served.parity import compare
 from assay.served.preflight import check
 from assay.served.settings import Named, ServedModel, read, served, text
-from assay.served.stage import NO_LIKELIHOOD, generate
+from assay.served.stage import generate
 
 __all__ = [
     "MODEL_VARIABLES",
-    "NO_LIKELIHOOD",
     "Named",
     "ServedModel",
     "check",

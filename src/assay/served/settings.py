@@ -11,6 +11,7 @@ from annotated_types import Ge, Gt, Le, MinLen
 
 from assay import settings
 from assay.errors import SettingsError
+from assay.given import GivenAnswers
 from assay.judge import Price
 from assay.judge.settings import WEEK_S
 
@@ -51,22 +52,25 @@ class ServedModel:
         return f"{self.name} at {self.endpoint.rstrip('/')}"
 
 
-Named = str | ServedModel
-"""A model as a configuration names it: a directory, URI or hub id, or one behind an endpoint."""
+Named = str | ServedModel | GivenAnswers
+"""A model as a configuration names it: a directory, URI or hub id, or one behind an endpoint, or a
+file of its answers."""
 
 
 def read(value: object, where: str) -> Any:
-    """Return a ServedModel for the mapping that says what it is, also in JSON that is text (as the
-    parameter of a pipeline holds it), and any other value as it is. Raises SettingsError."""
+    """Return the ServedModel or GivenAnswers for the mapping that says what it is, also in JSON
+    that is text (as the parameter of a pipeline holds it), and any other value as it is. Raises
+    SettingsError."""
     if isinstance(value, str) and value.lstrip().startswith("{"):
         try:
             value = json.loads(value)
         except ValueError as error:
             raise SettingsError(f"{where} is no JSON: {error}", f"Correct {where}") from None
         settings.check_urls(value, where)
-    if isinstance(value, ServedModel) or not isinstance(value, Mapping):
+    if not isinstance(value, Mapping):
         return value
-    return settings.build(ServedModel, settings.check_mapping(value, where), where)
+    kind = GivenAnswers if "predictions" in value else ServedModel
+    return settings.build(kind, settings.check_mapping(value, where), where)
 
 
 def text(model: Named) -> str:

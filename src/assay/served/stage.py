@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from assay import dataset, placement, progress, resume, store
 from assay.engine.endpoint import NAME as ENGINE
@@ -24,14 +23,14 @@ from assay.errors import StageError
 from assay.folder import GENERATION, LIKELIHOOD, PREDICTIONS, RESULTS
 from assay.generate import IDENTITY, GenerateSettings, work_folder
 from assay.llamafactory.job import GenerateJob
-from assay.records import Generation, Likelihood, Prediction, Sample
+from assay.llamafactory.totals import unknown
+from assay.records import Generation, Prediction, Sample
 from assay.served.client import asked_as, check_settings
 from assay.served.log import LOG, AskedLog, cut_prompts, read, sum_up
 from assay.served.settings import ServedModel
 from assay.served.sitting import answer_all
 from assay.served.wording import remedy, told
 
-NO_LIKELIHOOD = "no_weights"
 _DECODING = ("max_new_tokens", "do_sample", "temperature", "top_p", "seed", "evaluate_loss")
 _ASKED = ("endpoint", "name", "query", "extra_body")
 
@@ -125,7 +124,7 @@ def _finish(
     for name in (RESULTS, LIKELIHOOD):
         (out / name).unlink(missing_ok=True)
     if job.settings["evaluate_loss"]:
-        store.write_rows(out / LIKELIHOOD, (_no_likelihood(row) for row in rows))
+        store.write_rows(out / LIKELIHOOD, (unknown(row.id) for row in rows))
     store.write_rows(out / LOG, store.read_rows(work / LOG, dict))
     generation = Generation(
         model=model.name,
@@ -151,9 +150,3 @@ def _finish(
 def _row(answered: AskedLog, id_: str, cut: Sequence[str]) -> Prediction:
     prediction = answered.rows[id_].prediction
     return replace(prediction, prompt_truncated=True) if id_ in cut else prediction
-
-
-def _no_likelihood(row: Sample) -> Likelihood:
-    names = ("eval_loss", "accuracy")
-    unscored: dict[str, Any] = dict.fromkeys(names, NO_LIKELIHOOD)
-    return Likelihood(id=row.id, values={}, unscored=unscored, tokens=0)

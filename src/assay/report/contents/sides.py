@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assay.dataset import Clusters
-from assay.records import Origin, Served, Side
+from assay.records import AnswersFile, Origin, Served, Side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,8 +14,9 @@ class SideSummary:
     """How one side answered: the model, and its predictions over the dataset's `samples`.
     `name` is what to call the model, `proof` says what the digest of its weights proves; `origin`
     is where the answers come from that an earlier run gave; `served` is how an endpoint answered,
-    None where Assay loaded the weights. Of the `output_tokens` the thoughts have `thought_tokens`,
-    and answers `with_thought` have one in them that is scored with them.
+    and `given` the file that they were in; both None where Assay loaded the weights. Of the
+    `output_tokens` the thoughts have `thought_tokens`, and answers `with_thought` have one in them
+    that is scored with them.
 
     The judge's tokens and seconds are summed over every request, retries included.
     """
@@ -39,6 +40,7 @@ class SideSummary:
     seconds: float
     origin: Origin | None
     served: Served | None
+    given: AnswersFile | None
     commentaries: int
     judge_attempts: int
     judge_prompt_tokens: int

@@ -30,7 +30,7 @@ def _rows(sides: tuple[SideSummary, ...]) -> Iterator[Phrase]:
     yield (Cell(text="proof"), *(_proof(side) for side in sides))
     yield (Cell(text="answers"), *(_made(side.origin) for side in sides))
     yield (Cell(text="first in"), *(_place(side.origin) for side in sides))
-    for name in ("path", "endpoint", "base", "template"):
+    for name in ("path", "endpoint", "sha256", "base", "template"):
         yield (Cell(text=name), *(Cell(text=_named(side)[name], look="code") for side in sides))
 
 
@@ -38,18 +38,32 @@ def _named(side: SideSummary) -> dict[str, str]:
     own = "" if side.model == side.name else side.model
     base = "" if side.base_model == side.model else side.base_model
     endpoint = side.served.endpoint if side.served else ""
-    return {"path": own, "endpoint": endpoint, "base": base, "template": side.template}
+    sha256 = side.given.sha256[:12] if side.given else ""
+    return {
+        "path": own,
+        "endpoint": endpoint,
+        "sha256": sha256,
+        "base": base,
+        "template": side.template,
+    }
 
 
 def _weights(side: SideSummary) -> Cell:
     if not side.digest:
-        return Cell(text="behind an endpoint" if side.served else "no digest")
+        return Cell(text=_elsewhere(side) or "no digest")
     return Cell(text=side.digest[:12], look="code", hint=f"sha256 {side.digest}")
 
 
+def _elsewhere(side: SideSummary) -> str:
+    if side.given:
+        return "not here: its answers were in a file"
+    return "behind an endpoint" if side.served else ""
+
+
 def _proof(side: SideSummary) -> Cell:
-    if side.served:
-        return Cell(text="none: Assay did not serve it", look="worse")
+    if side.served or side.given:
+        how = "serve it" if side.served else "generate them"
+        return Cell(text=f"none: Assay did not {how}", look="worse")
     return Cell(text=side.proof, look="better")
 
 

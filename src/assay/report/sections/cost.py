@@ -31,6 +31,8 @@ def total(costs: Mapping[str, float]) -> str:
 
 
 def _generation(side: SideSummary) -> str:
+    if side.given:
+        return ""
     if side.origin is None:
         return duration(side.seconds)
     return f"{duration(side.seconds)} (an earlier run took {duration(side.origin.seconds)})"
@@ -53,7 +55,9 @@ def _endpoints(served: Sequence[Served | None]) -> Iterator[Phrase]:
 
 def _rows(sides: tuple[SideSummary, ...]) -> Iterator[Phrase]:
     yield titled("Generation", list(map(_generation, sides)))
-    yield titled("Tokens generated", [f"{side.output_tokens:,}" for side in sides])
+    yield titled(
+        "Tokens generated", ["" if side.given else f"{side.output_tokens:,}" for side in sides]
+    )
     if any(side.thought_tokens for side in sides):
         yield titled("of them in thoughts", [f"{side.thought_tokens:,}" for side in sides])
     yield from _endpoints([side.served for side in sides])

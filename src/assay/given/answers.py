@@ -1,0 +1,59 @@
+"""A row of a file of answers -> the prediction for its sample, and what is kept of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from assay.given.matching import Matched
+from assay.given.reading import GivenFile
+from assay.given.rows import GivenRow
+from assay.given.thought import apart
+from assay.records import THOUGHT_UNENDED, AnswersFile, Prediction, Sample
+
+
+def prediction(sample: Sample, row: GivenRow | None) -> Prediction:
+    """Return what a row answers to a sample, a failed one without a row. How the answer ended and
+    how many tokens it has is in no such file."""
+    if row is None:
+        return Prediction(
+            id=sample.id,
+            output="",
+            finish="unknown",
+            prompt_tokens=0,
+            output_tokens=0,
+            unanswered="no_answer",
+            wanted=_wanted(sample, row),
+        )
+    thought, answer, unended = apart(row.output, begun=row.begun)
+    return Prediction(
+        id=sample.id,
+        output=answer,
+        finish="unknown",
+        prompt_tokens=0,
+        output_tokens=0,
+        thought=thought,
+        unanswered=THOUGHT_UNENDED if unended else "",
+        wanted=_wanted(sample, row),
+    )
+
+
+def file_of(file: GivenFile, matched: Matched, rows: Sequence[Prediction]) -> AnswersFile:
+    """Return what is kept of a file that gave the predictions `rows`."""
+    return AnswersFile(
+        file=file.source,
+        sha256=file.sha256,
+        format=file.columns.format,
+        rows=len(file.rows),
+        matched=matched.by,
+        lacking=sum(row.unanswered == "no_answer" for row in rows),
+        unused=matched.unused,
+        templated=file.templated and matched.by == "own",
+    )
+
+
+def _wanted(sample: Sample, row: GivenRow | None) -> str | None:
+    """Return the target in the form of the answer, None where that is its own text: without its
+    thought, and a function call as the file writes it."""
+    call = sample.target_role == "function_call" and row is not None and row.reference
+    text = apart(row.reference if call and row else sample.target).answer
+    return None if text == sample.target else text

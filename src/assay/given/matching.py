@@ -1,0 +1,141 @@
+"""The rows of a file of answers and the samples that they answer, beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from assay.dataset.validity import show
+from assay.errors import DatasetError
+from assay.given.reading import GivenFile
+from assay.given.rows import GivenRow, prompt_of
+from assay.given.thought import apart
+from assay.records import Sample
+
+_START = 20
+"""Characters of a turn by which it is found where a prompt was cut in it."""
+_CUT = 32
+"""Characters of a reference that is long enough to have been cut."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matched:
+    """The row of each sample that has one, by the sample's id; `by` says how they were found, and
+    `unused` counts the rows of no sample."""
+
+    rows: Mapping[str, GivenRow]
+    by: Literal["id", "order", "own"]
+    unused: int = 0
+
+
+def match(
+    file: GivenFile,
+    samples: Sequence[Sample | None],
+    wanted: Sequence[Sample],
+    *,
+    skip_invalid: bool,
+) -> Matched:
+    """Return which row answers which of the samples (None where there is none in a place), of which
+    those that are drawn are `wanted`: by id where the rows have some, else by the order of all or
+    of these. Raises DatasetError where they are not as many, where a wanted one has no row unless
+    `skip_invalid`, and for a row that is of another sample."""
+    if any(row.id for row in file.rows):
+        matched = _by_id(file, samples)
+    else:
+        drawn = len(file.rows) == len(wanted)
+        matched = _by_order(file, wanted if drawn else samples)
+    lacking = [sample.id for sample in wanted if sample.id not in matched.rows]
+    if lacking and not skip_invalid:
+        raise DatasetError(
+            f"{file.source} has no row for {len(lacking):,} of {len(wanted):,} samples, such as "
+            f"id={lacking[0]}",
+            "Add them, or set dataset.skip_invalid to leave them without an answer",
+        )
+    _check(matched, [sample for sample in samples if sample], templated=file.templated)
+    return matched
+
+
+def _by_id(file: GivenFile, samples: Sequence[Sample | None]) -> Matched:
+    own = {row.id: row for row in file.rows if row.id and row.fault is None}
+    rows = {sample.id: own[sample.id] for sample in samples if sample and sample.id in own}
+    if not rows:
+        first, other = next(iter(own)), next(sample.id for sample in samples if sample)
+        raise DatasetError(
+            f"no id in {file.source}, such as {first}, is that of a sample, such as {other}",
+            "Give both the same ids, or the file none: then its rows are in the data's order",
+        )
+    return Matched(rows=rows, by="id", unused=len(own) - len(rows))
+
+
+def _by_order(file: GivenFile, samples: Sequence[Sample | None]) -> Matched:
+    if len(file.rows) != len(samples):
+        raise DatasetError(
+            f"{file.source} has {len(file.rows):,} rows without ids, and the data has "
+            f"{len(samples):,} samples",
+            "Name the file that answers all of the data in its order, or give both the same ids",
+        )
+    pairs = [
+        (sample.id, row)
+        for sample, row in zip(samples, file.rows, strict=True)
+        if sample and row.fault is None
+    ]
+    return Matched(rows=dict(pairs), by="order")
+
+
+def _check(matched: Matched, samples: Sequence[Sample], *, templated: bool) -> None:
+    """Raise DatasetError for the first row that is of another sample than it was found for."""
+    pairs = [(sample, matched.rows[sample.id]) for sample in samples if sample.id in matched.rows]
+    other = [
+        (sample, row, told)
+        for sample, row in pairs
+        if (told := _contradicts(row, sample, templated=templated))
+    ]
+    if not other:
+        return
+    sample, row, told = other[0]
+    more = f" ({len(other) - 1:,} more rows are of another)" if len(other) > 1 else ""
+    how = "its id" if matched.by == "id" else "its place in the order"
+    raise DatasetError(
+        f"{row.told}: by {how} it answers sample {sample.id}, and its {told}{more}",
+        "Name the file that answers this data, put its rows in the data's order, or give both the "
+        "same ids",
+    )
+
+
+def _contradicts(row: GivenRow, sample: Sample, *, templated: bool) -> str:
+    """Return what in a row is of another sample, "" where nothing is."""
+    asked = sample.messages[-1].content
+    if row.conversation and not _asks(prompt_of(row), sample, templated=templated):
+        return f"prompt is {show(prompt_of(row))}, not {show(asked)}"
+    call = sample.target_role == "function_call"  # which a template writes in its own form
+    blank = not row.reference.strip() or not sample.target.strip()
+    if not call and not blank and not _wants(row.reference, sample.target):
+        return f"reference is {show(row.reference)}, not {show(sample.target)}"
+    return ""
+
+
+def _asks(prompt: str, sample: Sample, *, templated: bool) -> bool:
+    """Whether a prompt asks what a sample does: it says the same, or the last turn, which is long
+    enough to be known by, stands in it; as a chat template writes it a short one may, and it may
+    have been cut within any turn."""
+    text, turns = _flat(prompt), [_flat(turn.content) for turn in sample.messages]
+    *_, last = turns
+    if last == text or (last in text and (templated or len(last) > _START)):
+        return True
+    return templated and any(_ends_in(text, turn) for turn in turns)
+
+
+def _ends_in(text: str, turn: str) -> bool:
+    at = text.rfind(turn[:_START]) if len(turn) > _START else -1
+    return at >= 0 and turn.startswith(text[at:])
+
+
+def _wants(reference: str, target: str) -> bool:
+    """Whether both are one text but for a thought, white space, and that one was cut."""
+    own, other = (_flat(apart(text).answer) for text in (reference, target))
+    return own == other or (len(own) >= _CUT and other.startswith(own))
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())

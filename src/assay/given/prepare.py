@@ -1,0 +1,129 @@
+"""Files of answers and the data -> a run's samples, and each side's answers to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay import dataset, store
+from assay.dataset.reading import SourceReading
+from assay.errors import DatasetError, SettingsError
+from assay.folder import GIVEN, SAMPLES
+from assay.given import reading
+from assay.given.answers import file_of, prediction
+from assay.given.matching import Matched, match
+from assay.given.reading import GivenFile
+from assay.given.rows import Needs
+from assay.given.samples import as_data, of_rows
+from assay.given.settings import GivenAnswers
+from assay.records import SIDES, AnswersFile, Sample, Side
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """The `files` of the sides, read, with the row of each sample of the `data` in them; `source`
+    is where that is from."""
+
+    source: str
+    data: SourceReading
+    files: Mapping[Side, tuple[GivenFile, Matched]]
+
+
+def read(
+    named: Mapping[Side, GivenAnswers],
+    settings: dataset.DatasetSettings,
+    *,
+    comparing: str = "",
+    others: bool = False,
+) -> Taken:
+    """Return what is in the files that are `named`. Without dataset.eval the samples are made of
+    the candidate's rows, or where it has no file of the baseline's. `comparing` is a metric that
+    needs references, "" for none; `others` says that a model answers too.
+
+    Raises InputError for what cannot be read, or does not fit together.
+    """
+    _check_held_out(settings)
+    own = not settings.eval
+    needs = Needs(prompt=own, comparing=comparing if own else "")
+    files: dict[Side, GivenFile] = {}
+    for side in reversed(SIDES):
+        if side in named:
+            asked = Needs() if files else needs
+            name = named[side].predictions
+            files[side] = reading.read(name, asked, skip_invalid=settings.skip_invalid)
+    return (
+        _of_their_own(files, settings, others)
+        if own
+        else _of_data(files, settings, bool(comparing))
+    )
+
+
+def write(taken: Taken, out: Path) -> None:
+    """Write the answers to the samples that are in `out`, and what file they are from."""
+    samples = list(store.read_rows(out / SAMPLES, Sample))
+    for side, (file, matched) in taken.files.items():
+        rows = [prediction(sample, matched.rows.get(sample.id)) for sample in samples]
+        store.write_rows(out / GIVEN / f"{side}.jsonl", rows)
+        store.write_json(out / GIVEN / f"{side}.json", file_of(file, matched, rows))
+
+
+def check_unchanged(named: Mapping[Side, GivenAnswers], out: Path) -> None:
+    """Raise DatasetError where a file that is still there is no more what the run began with."""
+    for side, given in named.items():
+        begun = store.read_record(out / GIVEN / f"{side}.json", AnswersFile)
+        name = given.predictions
+        if store.exists(name) and reading.digest(name) != begun.sha256:
+            raise DatasetError(
+                f"{name} has changed since this run began", "Choose another --out, or restore it"
+            )
+
+
+def _of_data(
+    files: Mapping[Side, GivenFile], settings: dataset.DatasetSettings, needs_target: bool
+) -> Taken:
+    data = dataset.read_evaluation(settings, needs_target)
+    matched = _matched(files, data.samples, settings)
+    return Taken(source=settings.eval, data=data, files=matched)
+
+
+def _of_their_own(
+    files: Mapping[Side, GivenFile], settings: dataset.DatasetSettings, others: bool
+) -> Taken:
+    side, file = next(iter(files.items()))
+    if others and file.templated:
+        raise SettingsError(
+            f"the prompts in {file.source} have a chat template's marks, and a model would get "
+            "them twice",
+            "Name the data that they were made of as dataset.eval",
+        )
+    samples = of_rows(file)
+    pairs = zip(samples, file.rows, strict=True)
+    own = Matched(rows={sample.id: row for sample, row in pairs if sample}, by="own")
+    rest = {other: files[other] for other in files if other != side}
+    return Taken(
+        source=file.source,
+        data=as_data(file, samples, settings),
+        files={side: (file, own), **_matched(rest, samples, settings)},
+    )
+
+
+def _matched(
+    files: Mapping[Side, GivenFile],
+    samples: Sequence[Sample | None],
+    settings: dataset.DatasetSettings,
+) -> dict[Side, tuple[GivenFile, Matched]]:
+    drawn = dataset.drawn([sample for sample in samples if sample], settings)
+    skip = settings.skip_invalid
+    return {
+        side: (file, match(file, samples, drawn, skip_invalid=skip)) for side, file in files.items()
+    }
+
+
+def _check_held_out(settings: dataset.DatasetSettings) -> None:
+    if settings.train and not settings.eval:
+        raise SettingsError(
+            "without dataset.eval the samples would be drawn from dataset.train, and answers that "
+            "exist are to others",
+            "Set dataset.eval, or leave dataset.train out",
+        )

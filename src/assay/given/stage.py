@@ -1,0 +1,72 @@
+"""Take a side's answers from those that preflight has read: the stage generate without a model."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from assay import dataset, placement, progress, store
+from assay.folder import GENERATION, GIVEN, LIKELIHOOD, PREDICTIONS, RESULTS, SAMPLES
+from assay.generate import GenerateSettings
+from assay.llamafactory.totals import unknown
+from assay.records import AnswersFile, Generation, Sample, Side
+
+ENGINE = "file"
+
+
+def generate(
+    folder: Path,
+    out: Path,
+    settings: GenerateSettings,
+    *,
+    side: Side,
+    listen: progress.Listener = progress.ignore,
+) -> Generation:
+    """Put the answers of a side, which `prepare` has read into `folder`, and what they are, into
+    `out`, as generate.generate does; a finished `out` for the same is returned as it is."""
+    rows = list(store.read_rows(folder / SAMPLES, Sample))
+    file = store.read_record(folder / GIVEN / f"{side}.json", AnswersFile)
+    wanted = _generation(file, rows, settings)
+    if done := _finished(out, wanted):
+        return done
+    with progress.track(
+        listen, "generate", side=side, total=len(rows), unit="samples", note=f"from {file.file}"
+    ) as tracker:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in (RESULTS, LIKELIHOOD):
+            (out / name).unlink(missing_ok=True)
+        shutil.copyfile(folder / GIVEN / f"{side}.jsonl", out / PREDICTIONS)
+        if settings.evaluate_loss:
+            store.write_rows(out / LIKELIHOOD, (unknown(row.id) for row in rows))
+        store.write_json(out / GENERATION, wanted)
+        tracker.at(len(rows))
+    return wanted
+
+
+def _generation(file: AnswersFile, rows: list[Sample], settings: GenerateSettings) -> Generation:
+    return Generation(
+        model=file.file,
+        base_model="",
+        digest="",
+        template="",
+        dataset_hash=dataset.hash_samples(rows),
+        samples=len(rows),
+        seconds=0.0,
+        settings={"evaluate_loss": settings.evaluate_loss},
+        results={},
+        versions={},
+        runner=placement.runner(),
+        finished=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        engine=ENGINE,
+        given=file,
+    )
+
+
+def _finished(out: Path, wanted: Generation) -> Generation | None:
+    path = out / GENERATION
+    if not path.is_file():
+        return None
+    done = store.read_record(path, Generation)
+    same = (done.given, done.dataset_hash) == (wanted.given, wanted.dataset_hash)
+    return done if same and dict(done.settings) == dict(wanted.settings) else None
