@@ -17,6 +17,7 @@ from assay.metrics.stage import (
     compute_metrics,
     compute_sides,
     missing,
+    of_all_samples,
     specs,
 )
 from assay.metrics.suggest import suggest
@@ -46,6 +47,7 @@ __all__ = [
     "compute_sides",
     "missing",
     "specs",
+    "of_all_samples",
     "suggest",
     "target_of",
     "totals",
