@@ -32,7 +32,9 @@ def judged(config: Config) -> tuple[MetricSpec, ...]:
 
 def totals(config: Config) -> set[str]:
     """Return which metrics of a run are one number over all samples. Raises SettingsError."""
-    computed = measuring.of_all_samples(config.metrics) if _scored_by(AUTO_METRICS, config) else set()
+    computed = (
+        measuring.of_all_samples(config.metrics) if _scored_by(AUTO_METRICS, config) else set()
+    )
     return {"perplexity", *computed}
 
 
@@ -46,11 +48,7 @@ def elsewhere(config: Config) -> Mapping[str, str]:
     if not judging_too:
         remedies |= dict.fromkeys(judging.DIMENSIONS, _JUDGE)
     own = {spec.name for spec in specs(config)}
-    return {
-        name: remedy
-        for name, remedy in remedies.items()
-        if name not in own
-    }
+    return {name: remedy for name, remedy in remedies.items() if name not in own}
 
 
 def _scored_by(scorer: Scorer, config: Config) -> bool:

@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from assay import config as configuration
 from assay import checkpoints, durable, plan, preflight, progress, report, scoring, store
+from assay import config as configuration
 from assay import finetune as finetuning
 from assay import generate as generating
 from assay.checkpoints import Selecting

@@ -18,8 +18,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from assay import config as configuration
 from assay import checkpoints, dataset, durable, process, progress, run, scoring, store
+from assay import config as configuration
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating

@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from assay import process, progress, resume, store
 from assay import generate as generating
+from assay import process, progress, resume, store
 from assay.checkpoints.asked import ASKED, CheckpointJobs
 from assay.checkpoints.child import is_done
 from assay.checkpoints.models import can_share
 from assay.checkpoints.settings import Selecting
 from assay.engine.answering import answered
+from assay.engine.choice import of_engine
 from assay.finetune import FinetuneSettings
 from assay.folder import PREDICTIONS, PROGRESS
-from assay.llamafactory.job import JOB
+from assay.llamafactory.job import JOB, TRANSFORMERS
 from assay.model import Model
 from assay.records import Sample
 
@@ -39,7 +40,9 @@ def ask(
 ) -> CheckpointJobs:
     """Return what is asked of the checkpoints in `folders` on the selection samples."""
     jobs = {
-        name: generating.job_of(_model(folders[step], base, tuning), rows, by.generate)
+        name: of_engine(
+            generating.job_of(_model(folders[step], base, tuning), rows, by.generate), TRANSFORMERS
+        )
         for step, name in names(folders).items()
     }
     return CheckpointJobs(

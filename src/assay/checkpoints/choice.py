@@ -81,7 +81,9 @@ def best_of(values: Mapping[int, Floats], direction: Direction) -> tuple[int, in
     best = steps[0]
     for step in steps[1:]:
         # sums in another order are the same mean
-        gain = paired_difference(values[best][shared].mean()[None], values[step][shared].mean()[None])
+        gain = paired_difference(
+            values[best][shared].mean()[None], values[step][shared].mean()[None]
+        )
         best = step if sign * gain[0] > 0 else best
     return best, int(np.sum(shared))
 

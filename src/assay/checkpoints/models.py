@@ -56,6 +56,4 @@ def _load(job: GenerateJob, coding: Coder) -> Any:
     from transformers import set_seed
 
     set_seed(job.load_seed)
-    return load_model(
-        coding.reading.tokenizer, coding.model, coding.finetuning, is_trainable=False
-    )
+    return load_model(coding.reading.tokenizer, coding.model, coding.finetuning, is_trainable=False)

@@ -18,8 +18,7 @@ from assay.checkpoints.settings import Selecting, check_room, spec_of
 from assay.errors import InputError, StageError
 from assay.finetune import FinetuneSettings
 from assay.folder import CHECKPOINTS, LOSSES
-from assay.records import Metric, MetricSpec, Sample
-from assay.stats import SideScores
+from assay.records import MetricSpec, Sample
 
 
 def choose(
@@ -46,8 +45,10 @@ def choose(
     work = trained.parent / "selection"
     answers.answer(asked, rows, work, listen)
     spec = spec_of(by)
-    found = {step: scores.of(by, work / name, samples, rows, len(folders), listen)
-             for step, name in answers.names(folders).items()}
+    found = {
+        step: scores.of(by, work / name, samples, rows, len(folders), listen)
+        for step, name in answers.names(folders).items()
+    }
     selected = _selected(found, spec, rows, trained, work)
     store.write_json(trained / CHECKPOINTS, selected)
     _tell(selected, listen)
@@ -62,7 +63,7 @@ def check(samples: Path, tuning: FinetuneSettings, work: Path) -> None:
 
 
 def _folders(trained: Path) -> dict[int, Path]:
-    """Return the checkpoints by their step; the folder itself is the last one, where no other is."""
+    """Return the checkpoints by their step; of the last, where it is none, the folder itself."""
     found = training.checkpoints(trained)
     if (trained / training.STATE).is_file():
         found.setdefault(int(store.read_json(trained / training.STATE)["global_step"]), trained)

@@ -18,10 +18,11 @@ class DatasetSettings:
     dataset_info.json ("folder#name"), s3://, minio:// or hf://. Without `eval`, `eval_fraction` of
     the training rows is held out of training. `max_samples` (0: all) of the evaluation samples are
     drawn by `seed`. Where a checkpoint is chosen, `selection_fraction` of the training samples, and
-    no more than `max_samples`, are held out of training and evaluation to choose it by. `every_turn` makes a sample of every assistant turn instead of the last one.
-    `skip_invalid` skips, and counts, the rows that cannot be used. `cluster` names a column of the
-    evaluation data: samples of rows with the same value in it belong together; so do those whose
-    prompts are much alike, where `near_prompts` says so.
+    no more than `max_samples`, are held out of training and evaluation to choose it by.
+    `every_turn` makes a sample of every assistant turn instead of the last one. `skip_invalid`
+    skips, and counts, the rows that cannot be used. `cluster` names a column of the evaluation
+    data: samples of rows with the same value in it belong together; so do those whose prompts are
+    much alike, where `near_prompts` says so.
     """
 
     train: str = ""
