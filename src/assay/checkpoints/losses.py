@@ -11,7 +11,7 @@ from assay.llamafactory.prompts import Coder, pair
 from assay.records import Likelihood, Sample
 
 
-class _Row(NamedTuple):
+class _Encoded(NamedTuple):
     sample: Sample
     prompt: list[int]
     target: list[int]
@@ -40,15 +40,15 @@ def likelihoods(
     return [found[sample.id] for sample in samples]
 
 
-def _row(sample: Sample, coder: Coder, cutoff_len: int) -> _Row:
+def _row(sample: Sample, coder: Coder, cutoff_len: int) -> _Encoded:
     from llamafactory.data.processor.processor_utils import infer_seqlen
 
     prompt, target = pair(sample, coder.reading)
     prompt_len, target_len = infer_seqlen(len(prompt), len(target), cutoff_len)
-    return _Row(sample, prompt[:prompt_len], target[:target_len], target)
+    return _Encoded(sample, prompt[:prompt_len], target[:target_len], target)
 
 
-def _measured(coder: Coder, batch: Sequence[_Row]) -> list[Likelihood]:
+def _measured(coder: Coder, batch: Sequence[_Encoded]) -> list[Likelihood]:
     import torch
 
     model: Any = coder.loaded

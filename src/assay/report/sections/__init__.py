@@ -7,6 +7,7 @@ from assay.report.section import Section
 from assay.report.sections import (
     accepted,
     charts,
+    checkpoints,
     compared,
     cost,
     coverage,
@@ -28,6 +29,7 @@ _BUILDERS = (
     metrics.section,
     labels.section,
     judge.section,
+    checkpoints.section,
     accepted.section,
     trend.section,
     charts.section,
