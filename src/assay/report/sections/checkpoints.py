@@ -12,11 +12,11 @@ from assay.report.section import (
     Cell,
     Column,
     Drawn,
-    Note,
     Phrase,
     Section,
     Table,
     note,
+    titled,
 )
 
 
@@ -27,9 +27,10 @@ def section(report: Report) -> Section | None:
         return None
     blocks: list[Block] = [
         note(_headline(selected)),
-        Note(phrases=tuple(_told(report, selected)), look="quiet"),
+        *(note(told, "quiet") for told in _told(report, selected)),
         Drawn(name="checkpoints"),
         _table(selected),
+        _losses(selected),
     ]
     return Section(
         name="checkpoints", title="Checkpoints", button="Checkpoints", blocks=tuple(blocks)
@@ -48,18 +49,14 @@ def _headline(selected: Selected) -> str:
     )
 
 
-def _told(report: Report, selected: Selected) -> Iterator[Phrase]:
+def _told(report: Report, selected: Selected) -> Iterator[str]:
     chosen = next(each for each in selected.scored if each.step == selected.chosen)
-    name, kind = label(selected.metric), selected.group
-    yield (
-        Cell(
-            text=f"Being the best of {len(selected.scored)} flatters it there: "
-            f"{_estimate(chosen.value, chosen.low, chosen.high, kind)}. "
-        ),
-        Cell(text=_confirmed(report, selected, name)),
-    )
-    if len(selected.scored) > 1:
-        yield (Cell(text=_alike(selected)),)
+    count, kind = len(selected.scored), selected.group
+    there = _estimate(chosen.value, chosen.low, chosen.high, kind)
+    flattered = f"Being the best of {count} flatters it there: {there}. " * (count > 1)
+    yield f"{flattered}{_confirmed(report, selected, label(selected.metric))}"
+    if count > 1:
+        yield _alike(selected)
 
 
 def _confirmed(report: Report, selected: Selected, name: str) -> str:
@@ -91,35 +88,49 @@ def _alike(selected: Selected) -> str:
 
 
 def _table(selected: Selected) -> Table:
-    titles = (label(selected.metric), "95% interval", "n", "minus the chosen", "p", "eval_loss")
-    numbers = (Column(title=title, number=True) for title in (*titles, "training loss"))
+    titles = (f"mean {label(selected.metric)}", "n", "minus the chosen", "p")
     return Table(
-        title="Each checkpoint on the selection samples; differences are paired, their intervals "
-        "hold for all pairs at once, and p is corrected for as many",
-        columns=(Column(title="Step"), *numbers),
+        title="Each checkpoint on the selection samples, with 95% intervals; those of the paired "
+        "differences hold for all pairs at once, and p is corrected for as many",
+        columns=(Column(title="Step"), *(Column(title=title, number=True) for title in titles)),
         rows=tuple(_row(each, selected) for each in selected.scored),
     )
 
 
 def _row(each: CheckpointScore, selected: Selected) -> Phrase:
     kind = selected.group
-    ends = "–" if each.low is None else f"{number(each.low, kind)} to {number(each.high, kind)}"
     texts = (
-        number(each.value, kind),
-        ends,
+        _estimate(each.value, each.low, each.high, kind),
         f"{each.n:,}",
         _difference(each, kind),
-        "–" if each.p is None else f"{each.p:.3g}",
-        number(each.eval_loss, "likelihood"),
-        number(each.train_loss, "likelihood"),
+        _p(each.p),
     )
     chosen = each.step == selected.chosen
-    title = (
-        f"{each.step:,}"
-        + ", chosen" * chosen
-        + f", not eligible: {each.barred}" * bool(each.barred)
-    )
+    barred = f", not to be chosen: {each.barred}" if each.barred else ""
+    title = f"{each.step:,}{', chosen' * chosen}{barred}"
     return (Cell(text=title, side="candidate" * chosen), *(Cell(text=text) for text in texts))
+
+
+def _losses(selected: Selected) -> Table:
+    titles = ("eval_loss, selection samples", "training loss")
+    return Table(
+        title="The losses of each checkpoint",
+        columns=(Column(title="Step"), *(Column(title=title, number=True) for title in titles)),
+        rows=tuple(
+            titled(
+                f"{each.step:,}",
+                [number(loss, "likelihood") for loss in (each.eval_loss, each.train_loss)],
+            )
+            for each in selected.scored
+        ),
+        folded=True,
+    )
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _difference(each: CheckpointScore, kind: str) -> str:
