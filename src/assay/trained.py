@@ -21,7 +21,7 @@ _WEIGHTS = ("*.safetensors", "pytorch_model*.bin", "adapter_model.bin")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Schedule:
+class TrainingPlan:
     """How many optimizer `steps` a training has, and how many `checkpoints` it writes."""
 
     steps: int
@@ -69,7 +69,7 @@ def put_away(trained: Path, place: Path | None) -> None:
 
 def schedule(
     settings: Mapping[str, Any], *, samples: int, batch_size: int, epochs: float, devices: int = 1
-) -> Schedule:
+) -> TrainingPlan:
     """Return how long a training of so many `samples` is and what it keeps, as transformers'
     Trainer counts; `settings` are LLaMA-Factory's.
 
@@ -80,7 +80,7 @@ def schedule(
     an_epoch = max(1, math.ceil(batches / a_step))
     most = int(_number(settings, "max_steps", 0))
     steps = most if most > 0 else math.ceil(epochs * an_epoch)
-    return Schedule(steps=steps, checkpoints=_saved(settings, steps, an_epoch))
+    return TrainingPlan(steps=steps, checkpoints=_saved(settings, steps, an_epoch))
 
 
 def _saved(settings: Mapping[str, Any], steps: int, an_epoch: int) -> int:

@@ -19,7 +19,7 @@ from assay.llamafactory.totals import LIKELIHOOD
 from assay.metrics import MetricsSettings
 from assay.records import MetricSpec
 from assay.settings import build, check_names
-from assay.trained import Schedule
+from assay.trained import TrainingPlan
 
 _BY = "finetune.select_by"
 # LLaMA-Factory's settings that make another number of rows of the samples
@@ -98,7 +98,9 @@ def check_metric(
         )
 
 
-def check_schedule(settings: FinetuneSettings, samples: int, devices: int = 1) -> Schedule | None:
+def check_schedule(
+    settings: FinetuneSettings, samples: int, devices: int = 1
+) -> TrainingPlan | None:
     """Return how long the training of so many `samples` is and how many checkpoints it writes, None
     where that cannot be known. Raises SettingsError where there is no choice among them."""
     given = settings.llamafactory

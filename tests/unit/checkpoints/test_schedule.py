@@ -45,7 +45,7 @@ def test_steps_and_checkpoints_are_counted_as_the_trainer_does(
     settings: dict[str, Any], samples: int, devices: int, steps: int, checkpoints: int
 ) -> None:
     planned = check_schedule(tuning(llamafactory=settings), samples, devices)
-    assert planned == trained.Schedule(steps=steps, checkpoints=checkpoints)
+    assert planned == trained.TrainingPlan(steps=steps, checkpoints=checkpoints)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,11 @@ def test_whole_models_that_do_not_fit_on_the_disk_are_refused(
     (base / "model.safetensors").write_bytes(bytes(1000))
     usage = type("Usage", (), {"free": 4500})
     monkeypatch.setattr("shutil.disk_usage", lambda _path: usage)
-    own = {"base_model": str(base), "template": "qwen3", "checkpoints": "best"}
+    own: dict[str, Any] = {
+        "base_model": str(base),
+        "template": "qwen3",
+        "checkpoints": "best",
+    }
     whole = FinetuneSettings(finetuning_type="full", **own)
     check_room(whole, 4, tmp_path / "not" / "there")
     with pytest.raises(SettingsError, match=r"5 checkpoints of the whole model are .* GB free"):
