@@ -33,7 +33,9 @@ from assay.records import Generation, Likelihood, ModelManifest, Sample
 # apart
 NO_QUESTION = ("cache", "cache_gb", "devices", "devices_each", "max_unanswered", "engine")
 IDENTITY = "identity.json"
-UNFINISHED = store.Contents(identity=IDENTITY, without=("data", weights.FOLDER, PROGRESS, JOB))
+UNFINISHED = store.Contents(
+    identity=IDENTITY, without=("data", weights.FOLDER, PROGRESS, JOB, MEANS)
+)
 """What of `partial` a later try on another machine needs."""
 
 
