@@ -146,7 +146,7 @@ def finetune(
 ) -> ModelManifest:
     """Fine-tune into `out`, choose a checkpoint where the settings ask for it, and copy what is not
     weights to `record`."""
-    tuning, by = _given(given)
+    tuning, by = given_tuning(given)
     choose = run.chooser(samples, tuning, by, listen)
     manifest = finetuning.finetune(samples / TRAINING, out, tuning, choose=choose, listen=listen)
     record.mkdir(parents=True, exist_ok=True)
@@ -156,7 +156,10 @@ def finetune(
     return manifest
 
 
-def _given(given: Mapping[str, Any]) -> tuple[finetuning.FinetuneSettings, Selecting | None]:
+def given_tuning(
+    given: Mapping[str, Any],
+) -> tuple[finetuning.FinetuneSettings, Selecting | None]:
+    """Return the settings that a fine-tuning task was handed, and by what it is to choose."""
     settings = whole(given)
     by = settings.pop(_CHOICE, None)
     tuning = build(finetuning.FinetuneSettings, settings, "finetune")
@@ -165,7 +168,7 @@ def _given(given: Mapping[str, Any]) -> tuple[finetuning.FinetuneSettings, Selec
 
 def assist(given: Mapping[str, Any], samples: Path, out: Path, listen: progress.Listener) -> None:
     """Take part in a fine-tune of several nodes, whose first one makes the model."""
-    tuning, _ = _given(given)
+    tuning, _ = given_tuning(given)
     finetuning.assist(samples / TRAINING, out, tuning, listen=listen)
 
 

@@ -29,15 +29,17 @@ def main(work: Path) -> None:
     with progress.track(
         progress.to_file(work / PROGRESS),
         "select",
-        total=len(asked.jobs),
-        unit="checkpoints",
-        done=len(asked.jobs) - len(todo),
+        total=len(asked.jobs) * len(rows),
+        unit="samples",
+        done=(len(asked.jobs) - len(todo)) * len(rows),
     ) as tracker:
         for name, coding in models(asked, todo) if todo else ():
+            tracker.advance(0, name)
             _evaluate(asked.jobs[name], coding, rows, work / name)
             if asked.answers:
-                _answer(asked.jobs[name], coding, rows, work / name)
-            tracker.advance(1, name)
+                _answer(asked.jobs[name], coding, rows, work / name, tracker)
+            else:
+                tracker.advance(len(rows))
 
 
 def is_done(asked: CheckpointJobs, name: str, rows: list[Sample], work: Path) -> bool:
@@ -56,10 +58,14 @@ def _evaluate(job: GenerateJob, coding: Coder, rows: list[Sample], folder: Path)
     store.write_rows(folder / LIKELIHOOD, found)
 
 
-def _answer(job: GenerateJob, coding: Coder, rows: list[Sample], folder: Path) -> None:
+def _answer(
+    job: GenerateJob, coding: Coder, rows: list[Sample], folder: Path, tracker: progress.Tracker
+) -> None:
     shutil.rmtree(folder / CLAIMS, ignore_errors=True)  # what an earlier try had begun
     (folder / CLAIMS).mkdir()
-    answer(job, coding, rows, folder, folder / PREDICTIONS, lambda _rows: None)
+    tracker.advance(len(answered(folder)))
+    file = folder / PREDICTIONS
+    answer(job, coding, rows, folder, file, lambda given: tracker.advance(len(given)))
 
 
 if __name__ == "__main__":

@@ -132,9 +132,5 @@ def _score(
 def _tell(selected: Selected, listen: progress.Listener) -> None:
     count = len(selected.scored)
     best = next(each for each in selected.scored if each.step == selected.chosen)
-    note = f"step {selected.chosen:,} of {count} checkpoints: {selected.metric} {best.value:.4g}"
-    listen(
-        progress.Progress(
-            stage="select", state="done", done=count, total=count, unit="checkpoints", note=note
-        )
-    )
+    note = f"step {selected.chosen:,}, of {count} checkpoints: {selected.metric} {best.value:.4g}"
+    listen(progress.Progress(stage="select", state="done", note=note))

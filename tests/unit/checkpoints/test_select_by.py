@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assay import checkpoints, plan, preflight
+from assay import checkpoints, plan, preflight, task
 from assay import config as configuration
 from assay.checkpoints.settings import spec_of
 from assay.errors import InputError
@@ -131,3 +131,32 @@ def test_the_judge_is_asked_for_verdicts_alone(tmp_path: Path) -> None:
 def test_without_a_choice_nothing_is_handed_on(tmp_path: Path) -> None:
     config = configuration.parse(values(tmp_path, finetune={"checkpoints": "last"}))
     assert plan.selecting(config) is None
+
+
+def floats(value: Any) -> Any:
+    """As Kubeflow Pipelines hands over what is in a dict."""
+    if isinstance(value, dict):
+        return {name: floats(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [floats(item) for item in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+@pytest.mark.parametrize("by", ["eval_loss", "rouge-l", "overall"])
+def test_a_pipelines_task_is_told_all_that_the_choice_depends_on_and_no_more(
+    tmp_path: Path, by: str
+) -> None:
+    given = values(tmp_path, mode="both", judge=JUDGE, finetune={"select_by": by})
+    config = configuration.parse(given)
+    told = task.outputs(plan.draft(config))["finetune"]
+    tuning, selecting = task.given_tuning(floats(told))
+    assert (tuning, selecting) == (config.finetune, plan.selecting(config))
+    gated = configuration.parse({**given, "gate": {"rules": {"overall": {"max_drop": 0.5}}}})
+    assert task.outputs(plan.draft(gated))["finetune"] == told, "KFP's cache has it, still"
+
+
+def test_a_task_that_takes_the_last_one_is_told_of_no_choice(tmp_path: Path) -> None:
+    config = configuration.parse(values(tmp_path, finetune={"checkpoints": "last"}))
+    told = task.outputs(plan.draft(config))["finetune"]
+    assert told == configuration.plain(config)["finetune"]
+    assert task.given_tuning(told) == (config.finetune, None)

@@ -11,6 +11,7 @@ import pytest
 
 from assay import checkpoints, model, store
 from assay import finetune as finetuning
+from assay import trained as training
 from assay.checkpoints import Selected, Selecting, answers, selecting
 from assay.checkpoints.models import can_share
 from assay.errors import InputError, StageError
@@ -224,7 +225,7 @@ def test_a_fine_tune_that_ends_while_it_is_finished_is_taken_up(
     monkeypatch.setattr(finetuning, "_train", train)
     monkeypatch.setattr("assay.llamafactory.versions", dict)
     monkeypatch.setattr(finetuning, "_work", lambda *_: trained.parent)
-    done = getattr(finetuning.training, moment)
+    done = getattr(training, moment)
 
     def killed(*given: Any) -> None:
         done(*given)
@@ -239,7 +240,7 @@ def test_a_fine_tune_that_ends_while_it_is_finished_is_taken_up(
         )
 
     with monkeypatch.context() as patch:
-        patch.setattr(finetuning.training, moment, killed)
+        patch.setattr(training, moment, killed)
         with pytest.raises(KeyboardInterrupt):
             finetune()
     finetune()
