@@ -131,15 +131,16 @@ def check_schedule(
 
 
 def check_room(settings: FinetuneSettings, count: int, folder: Path) -> None:
-    """Raise SettingsError where `count` checkpoints of a full fine-tune, each a whole model, cannot
-    lie on the disk of `folder`. What a model from the hub takes is not known before."""
+    """Raise SettingsError where the model and `count` checkpoints of a full fine-tune, each as
+    large, cannot lie on the disk of `folder`. What a model from the hub takes is not known before.
+    """
     size = _bytes(settings.base_model) if settings.finetuning_type == "full" else 0
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    free = shutil.disk_usage(there).free
-    if count * size > free:
+    free, needed = shutil.disk_usage(there).free, (count + 1) * size
+    if needed > free:
         raise SettingsError(
-            f"finetune.checkpoints is {settings.checkpoints}, and {count} checkpoints of the whole "
-            f"model are {count * size / 1e9:,.1f} GB: {there} has {free / 1e9:,.1f} GB free",
+            f"finetune.checkpoints is {settings.checkpoints}, and the model and {count} "
+            f"checkpoints of it are {needed / 1e9:,.1f} GB: {there} has {free / 1e9:,.1f} GB free",
             "Raise finetune.llamafactory.save_steps, give it a larger disk, or set "
             "finetune.checkpoints: last",
         )
@@ -163,7 +164,7 @@ def _specs(settings: Any) -> tuple[MetricSpec, ...]:
 
 def _alone(by: str, settings: Any) -> Any:
     """Return the settings of a scoring stage for nothing but the metric: what says how far the
-    judge can be trusted is asked when it confirms the choice."""
+    judge can be trusted is asked when it confirms the choice, and no GPU waits for a batch."""
     from dataclasses import replace
 
     if isinstance(settings, MetricsSettings):
@@ -175,6 +176,7 @@ def _alone(by: str, settings: Any) -> Any:
         calibration="",
         flip_sample=0,
         pairwise=False,
+        batch=False,
         panel=(),
     )
 

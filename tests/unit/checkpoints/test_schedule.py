@@ -85,7 +85,7 @@ def test_whole_models_that_do_not_fit_on_the_disk_are_refused(
     base.mkdir()
     (base / "config.json").write_text("{}")
     (base / "model.safetensors").write_bytes(bytes(1000))
-    usage = type("Usage", (), {"free": 4500})
+    usage = type("Usage", (), {"free": 5500})
     monkeypatch.setattr("shutil.disk_usage", lambda _path: usage)
     own: dict[str, Any] = {
         "base_model": str(base),
@@ -94,7 +94,7 @@ def test_whole_models_that_do_not_fit_on_the_disk_are_refused(
     }
     whole = FinetuneSettings(finetuning_type="full", **own)
     check_room(whole, 4, tmp_path / "not" / "there")
-    with pytest.raises(SettingsError, match=r"5 checkpoints of the whole model are .* GB free"):
+    with pytest.raises(SettingsError, match=r"the model and 5 checkpoints of it are .* GB free"):
         check_room(whole, 5, tmp_path)
     check_room(FinetuneSettings(**own), 5, tmp_path)  # adapters are small
 

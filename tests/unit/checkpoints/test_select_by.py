@@ -12,7 +12,15 @@ from assay import checkpoints, plan, preflight, task
 from assay import config as configuration
 from assay.checkpoints.settings import spec_of
 from assay.errors import InputError
-from assay.folder import SAMPLES, SELECTION, TRAINING
+from assay.folder import (
+    CHECKPOINTS,
+    LOSSES,
+    MANIFEST,
+    SAMPLES,
+    SELECTION,
+    TRAIN_LOG,
+    TRAINING,
+)
 from assay.records import Sample
 from assay.store import read_rows
 
@@ -160,3 +168,28 @@ def test_a_task_that_takes_the_last_one_is_told_of_no_choice(tmp_path: Path) -> 
     told = task.outputs(plan.draft(config))["finetune"]
     assert told == configuration.plain(config)["finetune"]
     assert task.given_tuning(told) == (config.finetune, None)
+
+
+def test_a_pipelines_task_chooses_and_leaves_the_choice_in_the_models_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configuration.parse(values(tmp_path))
+    told = task.outputs(plan.draft(config))["finetune"]
+    preflight.prepare(config, tmp_path / "samples")
+    asked: list[Any] = []
+
+    def finetune(_samples: Path, out: Path, _tuning: Any, *, choose: Any, listen: Any) -> None:
+        asked.append(choose)
+        out.mkdir()
+        for name in (MANIFEST, LOSSES, TRAIN_LOG, CHECKPOINTS):
+            (out / name).write_text(name)
+
+    monkeypatch.setattr("assay.finetune.finetune", finetune)
+    task.finetune(told, tmp_path / "samples", tmp_path / "model", tmp_path / "record", print)
+    assert asked[0].keywords["samples"] == tmp_path / "samples" / SELECTION
+    assert asked[0].keywords["by"] == plan.selecting(config)
+    assert (tmp_path / "record" / CHECKPOINTS).read_text() == CHECKPOINTS
+    (tmp_path / "samples" / SELECTION).unlink()
+    with pytest.raises(InputError, match=r"selection\.jsonl does not exist"):
+        task.finetune(told, tmp_path / "samples", tmp_path / "other", tmp_path / "record", print)
+    assert len(asked) == 1, "before anything is trained"
