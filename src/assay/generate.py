@@ -196,6 +196,14 @@ def take(
     return taken
 
 
+def job_of(
+    model_name: str, samples: Path, settings: GenerateSettings, base_model: str = ""
+) -> GenerateJob:
+    """Return what `generate` would ask of the model, whose weights are fetched. Raises
+    InputError."""
+    return _asked(model_name, samples, settings, base_model)[1]
+
+
 def _asked(
     model_name: str,
     samples: Path,
@@ -214,10 +222,10 @@ def _asked(
             "Set generate.template to a LLaMA-Factory template",
         )
     rows = list(store.read_rows(samples, Sample))
-    return resolved, job_of(resolved, rows, settings), rows
+    return resolved, asked_of(resolved, rows, settings), rows
 
 
-def job_of(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> GenerateJob:
+def asked_of(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> GenerateJob:
     """Return what a model is asked for on some samples."""
     asked = asdict(settings)
     for name in NO_QUESTION:

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from assay import checkpoints, dataset, durable, process, progress, run, scoring, store
+from assay import checkpoints, dataset, durable, process, progress, run, scoring, served, store
 from assay import config as configuration
 from assay import finetune as finetuning
 from assay import gate as gating
@@ -126,8 +126,8 @@ def outputs(plan: Plan) -> dict[str, Any]:
         **{name: plain.get(name, {}) for name in stages},
         "finetune": _tuning(plan),
         "generate": asdict(plan.generate),
-        "baseline_model": plan.baseline,
-        "model": plan.candidate,
+        "baseline_model": served.text(plan.baseline),
+        "model": served.text(plan.candidate),
         "base_model": plan.base_model,
         "gated": plan.gate is not None,
     }
@@ -184,16 +184,27 @@ def generate(
     listen: progress.Listener,
 ) -> Generation:
     """Answer the samples with one side's model; `place` is where the predictions go."""
+    asked = build(generating.GenerateSettings, whole(settings), "generate")
+    if behind := served_as(side, model):
+        where = "model" if side == "candidate" else side
+        files = samples / SAMPLES, out
+        return served.generate(behind, *files, asked, side=side, where=where, listen=listen)
     return generating.generate(
         model,
         samples / SAMPLES,
         out,
-        build(generating.GenerateSettings, whole(settings), "generate"),
+        asked,
         base_model=base_model,
         side=side,
         place=place,
         listen=listen,
     )
+
+
+def served_as(side: str, model: str) -> served.ServedModel | None:
+    """Return the model of a side, as a task is given it, where it is behind an endpoint."""
+    read = served.read(model, "model" if side == "candidate" else "baseline")
+    return read if isinstance(read, served.ServedModel) else None
 
 
 def take(
@@ -242,6 +253,7 @@ def predictions_metadata(done: Generation) -> dict[str, Any]:
         "digest": done.digest,
         "samples": done.samples,
         "runner": done.runner,
+        **({"endpoint": done.served.endpoint} if done.served else {}),
         **({"made": done.origin.made, "taken_from": done.origin.place} if done.origin else {}),
     }
 

@@ -41,7 +41,8 @@ def ask(
     """Return what is asked of the checkpoints in `folders` on the selection samples."""
     jobs = {
         name: of_engine(
-            generating.job_of(_model(folders[step], base, tuning), rows, by.generate), TRANSFORMERS
+            generating.asked_of(_model(folders[step], base, tuning), rows, by.generate),
+            TRANSFORMERS,
         )
         for step, name in names(folders).items()
     }
