@@ -222,10 +222,10 @@ def _asked(
             "Set generate.template to a LLaMA-Factory template",
         )
     rows = list(store.read_rows(samples, Sample))
-    return resolved, asked_of(resolved, rows, settings), rows
+    return resolved, job_for(resolved, rows, settings), rows
 
 
-def asked_of(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> GenerateJob:
+def job_for(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> GenerateJob:
     """Return what a model is asked for on some samples."""
     asked = asdict(settings)
     for name in NO_QUESTION:

@@ -41,7 +41,7 @@ def ask(
     """Return what is asked of the checkpoints in `folders` on the selection samples."""
     jobs = {
         name: of_engine(
-            generating.asked_of(_model(folders[step], base, tuning), rows, by.generate),
+            generating.job_for(_model(folders[step], base, tuning), rows, by.generate),
             TRANSFORMERS,
         )
         for step, name in names(folders).items()
