@@ -97,18 +97,21 @@ def finetune(
     base = model.local(settings.base_model, listen)
     digest = model.base_digest(base)  # now: the store may be away when training ends
     work = _work(out, digest or base, settings, rows)
-    trained = work / "trained"
-    if not (trained / _TRAINED).is_file():
-        resumed = any(work.glob(UNFINISHED.checkpoints))
-        _train(work, base, settings, len(rows), listen)
-        if resumed:
+    made, trained = _trained(work), work / "trained"
+    if made is None:
+        if not (trained / _TRAINED).is_file():
+            resumed = any(work.glob(UNFINISHED.checkpoints))
+            _train(work, base, settings, len(rows), listen)
+            if resumed:
+                _drop_conversion(trained)
+            store.write_json(trained / _TRAINED, True)
+        chosen = choose(trained, base)
+        if chosen != trained:
+            training.take(chosen, trained)
             _drop_conversion(trained)
-        store.write_json(trained / _TRAINED, True)
-    chosen = choose(trained, base)
-    if chosen != trained and chosen.is_dir():  # or an earlier try has done it
-        training.take(chosen, trained)
-        _drop_conversion(trained)
-    return _finish(work, out, settings, rows, digest)
+        made = _describe(work, settings, rows, digest)
+    _hand_over(work, out, trained / KEPT_CHECKPOINTS if settings.checkpoints == "all" else None)
+    return made
 
 
 def assist(
@@ -139,11 +142,29 @@ def _work(out: Path, base: str, settings: FinetuneSettings, rows: list[Sample]) 
     work = work_folder(out)
     identity = {"settings": asdict(settings), "base": base, "samples": dataset.hash_samples(rows)}
     resume.take_up(work / IDENTITY, identity)
+    if not _trained(work):
+        _tidy(work)
+    dataset.to_llamafactory(rows, work / "data", "train")
+    return work
+
+
+def _trained(work: Path) -> ModelManifest | None:
+    """Return what an earlier try had made before it was killed, None where it had not trained."""
+    manifest = model.read_manifest(work / "trained")
+    whole = manifest and manifest.digest == store.digest_weights(work / "trained")
+    return manifest if whole else None
+
+
+def _tidy(work: Path) -> None:
+    """Remove a checkpoint that was being written, and weights beside which there is none: they may
+    not be whole, and LLaMA-Factory does not begin where there are some."""
     for checkpoint in work.glob(UNFINISHED.checkpoints):
         if not (checkpoint / UNFINISHED.complete).is_file():
             shutil.rmtree(checkpoint)
-    dataset.to_llamafactory(rows, work / "data", "train")
-    return work
+    if not any(work.glob(UNFINISHED.checkpoints)):
+        for path in work.glob("trained/*"):
+            if path.name.endswith((*store.WEIGHT_SUFFIXES, ".index.json", MANIFEST)):
+                path.unlink()
 
 
 def _train(
@@ -210,9 +231,10 @@ def _drop_conversion(trained: Path) -> None:
         shutil.rmtree(trained / name, ignore_errors=True)
 
 
-def _finish(
-    work: Path, out: Path, settings: FinetuneSettings, rows: list[Sample], base_digest: str
+def _describe(
+    work: Path, settings: FinetuneSettings, rows: list[Sample], base_digest: str
 ) -> ModelManifest:
+    """Write the manifest beside the weights, by which they are known to be whole."""
     trained = work / "trained"
     digest = store.digest_weights(trained)
     if not digest:
@@ -229,15 +251,19 @@ def _finish(
         versions=llamafactory.versions(),
         runner=placement.runner(),
     )
-    training.put_away(
-        trained, trained / KEPT_CHECKPOINTS if settings.checkpoints == "all" else None
-    )
+    store.write_json(trained / MANIFEST, manifest)
+    return manifest
+
+
+def _hand_over(work: Path, out: Path, others: Path | None) -> None:
+    """Give the model its final name, the checkpoints moved to `others` (None: removed); wherever
+    this is killed, another try goes on with it."""
+    trained = work / "trained"
+    training.put_away(trained, others)
     if (work / TRAIN_LOG).is_file():
         (work / TRAIN_LOG).rename(trained / TRAIN_LOG)
-    store.write_json(trained / MANIFEST, manifest)
     if out.exists():  # an empty directory that was made for the result
         out.rmdir()
     trained.rename(out)
-    (out / _TRAINED).unlink()
+    (out / _TRAINED).unlink(missing_ok=True)
     shutil.rmtree(work)
-    return manifest

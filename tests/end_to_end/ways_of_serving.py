@@ -156,7 +156,7 @@ def tuned(steps: int) -> Change:
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(base_model())
-        other = copy.deepcopy(model).train()
+        other = copy.deepcopy(model).requires_grad_(True).train()
         optimiser = torch.optim.AdamW(other.parameters(), lr=2e-5)
         for step in range(steps):
             text = f"Question {step}: what is {step} plus {step}?\nAnswer: {2 * step}, my friend."
@@ -182,7 +182,7 @@ WAYS = {
         Way(name="rounded to 8 bits", causes=OWN, change=rounded(8)),
         Way(name="rounded to 6 bits", causes=("model",), change=rounded(6)),
         Way(name="rounded to 4 bits", causes=("model",), change=rounded(4)),
-        Way(name="trained by 2 more steps", causes=("model",), change=tuned(2)),
+        Way(name="trained by 2 more steps", causes=OWN, change=tuned(2)),
         Way(name="trained by 20 more steps", causes=("model",), change=tuned(20)),
         Way(name="noise of 5% on the weights", causes=("model",), change=noisy(0.05)),
         Way(name="noise of 20% on the weights", causes=("model",), change=noisy(0.2)),

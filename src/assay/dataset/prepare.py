@@ -15,6 +15,8 @@ from assay.dataset.overlap import Overlap, compare
 from assay.dataset.reading import SourceReading, read
 from assay.dataset.selection import draw, held_out_count, hold_out, set_aside
 from assay.dataset.settings import DatasetSettings
+from assay.dataset.tags import tagged
+from assay.dataset.turns import every_turn
 from assay.errors import SettingsError
 from assay.folder import SAMPLES, SELECTION, SUMMARY, TRAINING
 from assay.records import Sample
@@ -75,16 +77,18 @@ def prepare(
     select: bool = False,
     train_tokens: Tokens | None = None,
     eval_tokens: Tokens | None = None,
+    needs_target: bool = True,
 ) -> DatasetSummary:
     """Write the run's dataset.jsonl, train.jsonl where there is training data, and, last, the
     dataset.json that is also returned; `train_tokens` and `eval_tokens` say how to measure the
     samples' lengths, if they are wanted. With `select` it writes selection.jsonl, too: training
-    samples that are like none of the evaluation. Raises DatasetError and SettingsError."""
+    samples that are like none of the evaluation. Rows of `settings.eval` may lack an answer unless
+    evaluation `needs_target`. Raises DatasetError and SettingsError."""
     if not settings.train and not settings.eval:
         raise SettingsError(
             "dataset.train and dataset.eval are both empty", "Name a dataset in one of them"
         )
-    training, evaluation = _given(settings) if settings.eval else _held_out(settings)
+    training, evaluation = _given(settings, needs_target) if settings.eval else _held_out(settings)
     selection = None
     if select and training:
         training, selection = _set_aside(settings, training, evaluation)
@@ -107,23 +111,30 @@ def prepare(
     return summary
 
 
-def _given(settings: DatasetSettings) -> tuple[_Side | None, _Side]:
+def _given(settings: DatasetSettings, needs_target: bool) -> tuple[_Side | None, _Side]:
     training = None
     if settings.train:
         reading = _read(settings, settings.train)
         training = _Side(settings.train, reading, reading.samples)
     reading = _read(
-        settings, settings.eval, every_turn=settings.every_turn, cluster=settings.cluster
+        settings,
+        settings.eval,
+        turns=settings.every_turn,
+        evaluated=True,
+        needs_target=needs_target,
     )
     return training, _evaluation(settings, settings.eval, reading, reading.samples)
 
 
 def _held_out(settings: DatasetSettings) -> tuple[_Side, _Side]:
     source = settings.train
-    reading = _read(settings, source, cluster=settings.cluster)
+    reading = _read(settings, source, evaluated=True)
     count = held_out_count(len(reading.samples), settings.eval_fraction, settings.max_samples)
     belongs = [reading.origins[sample.id].group for sample in reading.samples]
     training, held = hold_out(reading.samples, count, settings.seed, belongs)
+    if settings.every_turn:  # of what is held out: a conversation is trained on as a whole
+        held, origins = every_turn(held, reading.origins)
+        reading = replace(reading, origins={**reading.origins, **origins})
     return _Side(source, reading, training), _evaluation(settings, source, reading, held)
 
 
@@ -165,19 +176,27 @@ def _evaluation(
         settings.cluster,
         near=settings.near_prompts,
     )
-    return _Side(source, reading, drawn, clusters)
+    return _Side(source, reading, tagged(drawn, reading.origins, settings.tags), clusters)
 
 
 def _read(
-    settings: DatasetSettings, source: str, *, every_turn: bool = False, cluster: str = ""
+    settings: DatasetSettings,
+    source: str,
+    *,
+    turns: bool = False,
+    evaluated: bool = False,
+    needs_target: bool = True,
 ) -> SourceReading:
+    """Return what a source holds; the columns that the user names are of what is evaluated."""
     return read(
         source,
         format=settings.format,
-        every_turn=every_turn,
+        every_turn=turns,
         skip_invalid=settings.skip_invalid,
         seed=settings.seed,
-        cluster=cluster,
+        cluster=settings.cluster if evaluated else "",
+        tags=settings.tags if evaluated else (),
+        needs_target=needs_target,
     )
 
 

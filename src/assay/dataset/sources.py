@@ -28,13 +28,14 @@ _ELSEWHERE = {
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """Rows of one layout, in files or on the hub; `layout` is None where the rows themselves must
-    show it. `num_samples` is the entry's own limit, 0 for none."""
+    show it. `num_samples` is the entry's own limit, 0 for none, and `entry` its name."""
 
     name: str
     files: tuple[Path, ...] = ()
     hub: hub.Hub | None = None
     layout: Layout | None = None
     num_samples: int = 0
+    entry: str = ""
 
     def rows(self) -> Iterator[SourceRow]:
         """Yield the rows. Raises DatasetError for a file that cannot be read."""
@@ -57,7 +58,7 @@ def resolve(source: str) -> list[Part]:
         return _entries(path / INFO, names)
     if names:
         raise DatasetError(f"{path} has no {INFO}", f"Name a folder that has one before #{names}")
-    return [Part(name=str(path), files=_files(path))]
+    return [Part(name=str(path), files=_own_files(path))]
 
 
 def split(source: str) -> tuple[Path, str]:
@@ -105,7 +106,7 @@ def _entry(info: Path, name: str, entries: Mapping[str, Any]) -> Part:
         raise DatasetError(f"{where}: num_samples is {limit!r}", "Write a whole number")
     remote = _entry_hub(entry, where)
     files = () if remote else _entry_files(entry, info.parent, where)
-    return Part(name=where, files=files, hub=remote, layout=layout, num_samples=limit)
+    return Part(name=where, files=files, hub=remote, layout=layout, num_samples=limit, entry=name)
 
 
 def _entry_hub(entry: Mapping[str, Any], where: str) -> hub.Hub | None:
@@ -133,6 +134,19 @@ def _entry_files(entry: Mapping[str, Any], folder: Path, where: str) -> tuple[Pa
             "Put the file into that folder, or name it itself as the dataset",
         )
     return _files(path)
+
+
+def _own_files(path: Path) -> tuple[Path, ...]:
+    """Return the files that a name stands for. A link that the user names is the user's own word;
+    one in a folder, which may have come from elsewhere, has no say over other files here."""
+    files = _files(path)
+    for file in files if os.path.isdir(path) else ():  # noqa: PTH112
+        if not _is_inside(file, path):
+            raise DatasetError(
+                f"{file} is a link that leads out of its folder",
+                "Name that file itself as the dataset, if it is what you want",
+            )
+    return files
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

@@ -20,6 +20,8 @@ from assay.report.run import EvaluatedRun, SideRun
 
 NEAR = 0.02
 """Nats a token: so little likelier is the weights' own choice where only rounding differs."""
+AS_NEAR = 0.006
+"""The same where prompts have another number of tokens, and what they have more changes nothing."""
 DRAWN = 0.1
 """Nats a token: an answer is no likelier drawn from other weights by less than this."""
 _SIGMAS = 2.0
@@ -110,11 +112,12 @@ def _cause(parity: Parity) -> ParityCause:
         return "unknown"
     if parity.same == parity.answered:
         return "none"
-    if parity.regret is not None and parity.regret <= NEAR:
+    other_prompts = 2 * parity.counts_differ > parity.counted
+    if parity.regret is not None and parity.regret <= (AS_NEAR if other_prompts else NEAR):
         return "decoding"
     if parity.penalty:
         return "decoding"
-    if 2 * parity.counts_differ > parity.counted:
+    if other_prompts:
         return "template"
     if parity.regret is None:
         return "unknown"

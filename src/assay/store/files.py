@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+NumberedLine = tuple[int, bytes]
+"""A line of a JSONL file behind its number."""
+
 BLOCK = 1 << 16
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 
@@ -46,16 +49,26 @@ def read_record(path: Path, cls: type[T]) -> T:
 
 def read_rows(path: Path, cls: type[T]) -> Iterator[T]:
     """Yield the `cls` records of a JSONL file. Raises InputError with file and line number."""
+    parse = parser(path, cls)
+    return (parse(line) for line in read_lines(path))
+
+
+def parser(path: Path, cls: type[T]) -> Callable[[NumberedLine], T]:
+    """Return what makes a `cls` record of a line of the JSONL file `path`. It raises InputError
+    with file and line number."""
     from pydantic import ValidationError
 
     kind: Any = cls
     record, quickly = _records(cls, path), _adapter(kind).validate_json
-    for number, line in _lines(path):
+
+    def parse(line: NumberedLine) -> T:
         try:
-            row = quickly(line)
+            row: T = quickly(line[1])
         except ValidationError:  # what is wrong with it, or half a character, is read step by step
-            row = record(_json_in(line, path, number), number)
-        yield row
+            row = record(_json_in(line[1], path, line[0]), line[0])
+        return row
+
+    return parse
 
 
 def tail(path: Path) -> Callable[[], list[dict[str, Any]]]:
@@ -201,16 +214,29 @@ def _records(cls: type[T], path: Path) -> Callable[[object, int], T]:
     return record
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def read_lines(path: Path) -> Iterator[NumberedLine]:
+    """Yield the lines of a JSONL file, each with its number from 1. Raises InputError where there
+    is no such file."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
         raise InputError(f"{path} does not exist", "Run the stage that writes it first") from None
     with file:
         for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
+            if not is_whole(line):
                 return
             yield number, line
+
+
+def is_whole(line: bytes) -> bool:
+    """Return whether a line of a JSONL file is no row that a kill has torn: by its end, or since it
+    is an object to its end, as in a file that a person saved."""
+    if line.endswith(b"\n") or not line.startswith(b"{"):
+        return line.endswith(b"\n")
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _json_in(line: bytes, path: Path, number: int) -> Any:
@@ -243,7 +269,12 @@ def _cut_torn_line(path: Path) -> None:
                 end = start + newline + 1
                 break
             end = start
-    if end != size:
+        file.seek(end)
+        whole = end != size and is_whole(file.read())
+    if whole:
+        with path.open("ab") as file:
+            file.write(b"\n")
+    elif end != size:
         os.truncate(path, end)
 
 

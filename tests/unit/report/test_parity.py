@@ -67,6 +67,8 @@ DRAWS = replace(REPEATS, repeated_same=1)
         (REPEATS, pairs(2), read(0.3, -0.4, **{"1.05": 0.2, "1.1": 0.15}), "model"),
         (REPEATS, pairs(2, more=7), read(0.9, 0.0), "template"),
         (REPEATS, pairs(2, more=-7), read(0.9, 0.0), "template"),
+        (REPEATS, pairs(9), read(0.0127, -0.5), "decoding"),
+        (REPEATS, pairs(9, more=1), read(0.0127, -0.5), "template"),  # a line break
         (DRAWS, pairs(2, more=7), read(2.0, 0.9), "template"),
         (REPEATS, pairs(2, more=7), [], "template"),
         (REPEATS, pairs(2), [], "unknown"),

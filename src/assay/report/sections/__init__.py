@@ -21,6 +21,7 @@ from assay.report.sections import (
     provenance,
     regressions,
     samples,
+    subsets,
     trend,
 )
 
@@ -28,6 +29,7 @@ _BUILDERS = (
     gate.section,
     compared.section,
     metrics.section,
+    subsets.section,
     labels.section,
     judge.section,
     checkpoints.section,
