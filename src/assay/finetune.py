@@ -161,7 +161,8 @@ def _tidy(work: Path) -> None:
     for checkpoint in work.glob(UNFINISHED.checkpoints):
         if not (checkpoint / UNFINISHED.complete).is_file():
             shutil.rmtree(checkpoint)
-    if not any(work.glob(UNFINISHED.checkpoints)):
+    over = (work / "trained" / _TRAINED).is_file()
+    if not over and not any(work.glob(UNFINISHED.checkpoints)):
         for path in work.glob("trained/*"):
             if path.name.endswith((*store.WEIGHT_SUFFIXES, ".index.json", MANIFEST)):
                 path.unlink()

@@ -23,7 +23,8 @@ class DatasetSettings:
     skips, and counts, the rows that cannot be used. `cluster` names a column of the evaluation
     data: samples of rows with the same value in it belong together; so do those whose prompts are
     much alike, where `near_prompts` says so. `tags` names columns of the
-    evaluation data whose values tell its samples apart: the report compares both sides for each of them.
+    evaluation data whose values tell its samples apart: the report compares both sides for
+    each of them.
     """
 
     train: str = ""
