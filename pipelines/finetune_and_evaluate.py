@@ -4,18 +4,18 @@ from kfp import dsl
 
 from components.finetune import finetune
 from pipelines.form import Given, pipeline
-from pipelines.stages import answer, check, evaluate, give_store
+from pipelines.stages import answer, check, evaluate, give_judge_key, give_store
 
 
-def tune(plan: dsl.PipelineTask) -> dsl.PipelineTask:
-    """Add the task that fine-tunes."""
+def tune(plan: dsl.PipelineTask, judge_secret: str) -> dsl.PipelineTask:
+    """Add the task that fine-tunes, and may have the judge choose a checkpoint."""
     task = finetune(
         settings=plan.outputs["finetune"],
         samples=plan.outputs["samples"],
         cluster=plan.outputs["cluster"],
         store=plan.outputs["store"],
     )
-    return give_store(task).set_display_name("Fine-tune")
+    return give_store(give_judge_key(task, judge_secret)).set_display_name("Fine-tune")
 
 
 @pipeline(name="finetune-and-evaluate", display_name="Fine-tune and evaluate")
@@ -25,7 +25,7 @@ def finetune_and_evaluate(given: Given) -> None:
     # each with a fine-tune of its own: KFP lets nothing outside of a condition take what comes from
     # inside, and the baseline, which is to answer meanwhile, need not be asked for nothing
     with dsl.If(given["enable_auto_eval"] == True, name="Evaluate"):  # noqa: E712  for KFP
-        tuned = tune(plan)
+        tuned = tune(plan, given["judge_secret"])
         evaluate(
             plan,
             answer("baseline", plan, plan.outputs["baseline_model"], given["judge_secret"]),
@@ -35,4 +35,4 @@ def finetune_and_evaluate(given: Given) -> None:
             training=tuned.outputs["training"],
         )
     with dsl.If(given["enable_auto_eval"] == False, name="Fine-tune only"):  # noqa: E712
-        tune(plan)
+        tune(plan, given["judge_secret"])

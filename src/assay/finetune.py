@@ -7,19 +7,26 @@ gets its final name, whole and with its manifest, when training has succeeded.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, MinLen
 
 from assay import dataset, llamafactory, model, placement, process, progress, resume, store
+from assay import trained as training
 from assay.errors import StageError
-from assay.folder import LOSSES, MANIFEST, TRAIN_LOG
+from assay.folder import KEPT_CHECKPOINTS, LOSSES, MANIFEST, TRAIN_LOG
 from assay.records import ModelManifest, Sample
 
+Choose = Callable[[Path, str], Path]
+"""Returns the one of a training's checkpoints that becomes the model, given the folder that they
+are in and the base model; the folder itself stands for the last one."""
+Checkpoints = Literal["last", "best", "all"]
+LAST: Checkpoints = "last"
 IDENTITY = "identity.json"
+_TRAINED = "trained.json"  # in the folder of the weights: training has come to its end
 UNFINISHED = store.Contents(
     identity=IDENTITY,
     checkpoints="trained/checkpoint-*",
@@ -33,7 +40,9 @@ UNFINISHED = store.Contents(
 class FinetuneSettings:
     """Supervised fine-tuning. `base_model` is a directory, URI or hub id, `template` a chat
     template of LLaMA-Factory, `batch_size` counts samples a device, `cutoff_len` tokens.
-    `llamafactory` takes any other LLaMA-Factory setting by its own name."""
+    `checkpoints` says which are evaluated: the last one; or the best, chosen by the metric
+    `select_by` on samples held out for it (all: the others are kept, too). `llamafactory` takes any
+    other LLaMA-Factory setting by its own name."""
 
     base_model: str
     template: str
@@ -44,7 +53,14 @@ class FinetuneSettings:
     lora_rank: Annotated[int, Ge(1)] = 8
     cutoff_len: Annotated[int, Ge(16)] = 2048
     seed: int = 42
+    checkpoints: Checkpoints = LAST
+    select_by: Annotated[str, MinLen(1)] = "eval_loss"
     llamafactory: Mapping[str, Any] = field(default_factory=dict)
+
+
+def the_last(trained: Path, _base: str) -> Path:
+    """Return the last one: the folder itself."""
+    return trained
 
 
 def check_settings(settings: FinetuneSettings) -> None:
@@ -64,9 +80,11 @@ def finetune(
     out: Path,
     settings: FinetuneSettings,
     *,
+    choose: Choose = the_last,
     listen: progress.Listener = progress.ignore,
 ) -> ModelManifest:
-    """Fine-tune on the samples in a JSONL file and return the manifest of the model in `out`.
+    """Fine-tune on the samples in a JSONL file and return the manifest of the model in `out`: of
+    the checkpoints that the settings have kept, the one that `choose` returns.
 
     A finished `out` is returned as it is; an interrupted one is resumed from its last checkpoint
     when nothing that it depends on has changed. Raises InputError, or StageError with the end of
@@ -79,14 +97,20 @@ def finetune(
     base = model.local(settings.base_model, listen)
     digest = model.base_digest(base)  # now: the store may be away when training ends
     work = _work(out, digest or base, settings, rows)
-    made = _trained(work)
+    made, trained = _trained(work), work / "trained"
     if made is None:
-        resumed = any(work.glob(UNFINISHED.checkpoints))
-        _train(work, base, settings, len(rows), listen)
-        if resumed:
-            _drop_conversion(work / "trained")
+        if not (trained / _TRAINED).is_file():
+            resumed = any(work.glob(UNFINISHED.checkpoints))
+            _train(work, base, settings, len(rows), listen)
+            if resumed:
+                _drop_conversion(trained)
+            store.write_json(trained / _TRAINED, True)
+        chosen = choose(trained, base)
+        if chosen != trained:
+            training.take(chosen, trained)
+            _drop_conversion(trained)
         made = _describe(work, settings, rows, digest)
-    _hand_over(work, out)
+    _hand_over(work, out, trained / KEPT_CHECKPOINTS if settings.checkpoints == "all" else None)
     return made
 
 
@@ -137,7 +161,8 @@ def _tidy(work: Path) -> None:
     for checkpoint in work.glob(UNFINISHED.checkpoints):
         if not (checkpoint / UNFINISHED.complete).is_file():
             shutil.rmtree(checkpoint)
-    if not any(work.glob(UNFINISHED.checkpoints)):
+    over = (work / "trained" / _TRAINED).is_file()
+    if not over and not any(work.glob(UNFINISHED.checkpoints)):
         for path in work.glob("trained/*"):
             if path.name.endswith((*store.WEIGHT_SUFFIXES, ".index.json", MANIFEST)):
                 path.unlink()
@@ -157,6 +182,8 @@ def _train(
             for row in losses():
                 note = f"loss {row['loss']:.3f}" if "loss" in row else ""
                 tracker.at(row["current_steps"], note, total=row["total_steps"])
+            if settings.checkpoints != LAST:
+                training.lighten(work / "trained")
 
         process.run(
             process.python("assay.llamafactory.train", str(config)),
@@ -169,12 +196,15 @@ def _train(
 def _config(work: Path, base: str, settings: FinetuneSettings, samples: int) -> dict[str, Any]:
     accumulation = int(settings.llamafactory.get("gradient_accumulation_steps", 1))
     steps = settings.epochs * samples / (settings.batch_size * accumulation)
-    defaults = {
+    defaults: dict[str, Any] = {
         "logging_steps": max(1, round(steps / 200)),
         "report_to": "none",
-        "save_total_limit": 1,
         "overwrite_cache": True,
     }
+    if settings.checkpoints == LAST:
+        defaults["save_total_limit"] = 1
+    elif "save_strategy" not in settings.llamafactory:
+        defaults["save_steps"] = training.EVENLY
     decided = {
         "stage": "sft",
         "do_train": True,
@@ -226,14 +256,15 @@ def _describe(
     return manifest
 
 
-def _hand_over(work: Path, out: Path) -> None:
-    """Give the model its final name; wherever this is killed, another try goes on with it."""
+def _hand_over(work: Path, out: Path, others: Path | None) -> None:
+    """Give the model its final name, the checkpoints moved to `others` (None: removed); wherever
+    this is killed, another try goes on with it."""
     trained = work / "trained"
-    for checkpoint in trained.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint)
+    training.put_away(trained, others)
     if (work / TRAIN_LOG).is_file():
         (work / TRAIN_LOG).rename(trained / TRAIN_LOG)
     if out.exists():  # an empty directory that was made for the result
         out.rmdir()
     trained.rename(out)
+    (out / _TRAINED).unlink(missing_ok=True)
     shutil.rmtree(work)

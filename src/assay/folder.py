@@ -1,8 +1,10 @@
 """A run is a folder: every file of it by name, once.
 
 CONFIG, SAMPLES, TRAINING, SUMMARY     what was asked, and the data
+SELECTION       the samples that a checkpoint is chosen by, where one is
 TRIALS          the verdicts that preflight asked for, where they have a price
-MODEL/          MANIFEST, LOSSES, TRAIN_LOG beside the weights
+MODEL/          MANIFEST, LOSSES, TRAIN_LOG beside the weights; CHECKPOINTS says which of them were
+                chosen from, and KEPT_CHECKPOINTS/ holds the others, where all are kept
 <side>/         PREDICTIONS, GENERATION, RESULTS, LIKELIHOOD; SCORES, TOTALS, SPECS,
                 LABELS; VERDICTS, JUDGE, SELF_TEST, ANCHORS, SECOND_VERDICTS
 <side>/PANEL/   SCORES and COMBINED of all judges, and a folder for each further one
@@ -23,6 +25,7 @@ WAITS/          how long each process has waited for the store; one in each task
 CONFIG = "config.yaml"
 SAMPLES = "dataset.jsonl"
 TRAINING = "train.jsonl"
+SELECTION = "selection.jsonl"
 SUMMARY = "dataset.json"
 TRIALS = "trial_verdicts.jsonl"
 
@@ -30,6 +33,8 @@ MODEL = "model"
 MANIFEST = "manifest.json"
 LOSSES = "trainer_log.jsonl"
 TRAIN_LOG = "train.log"
+CHECKPOINTS = "checkpoints.json"
+KEPT_CHECKPOINTS = "checkpoints"
 
 GIVEN = "given"
 PREDICTIONS = "predictions.jsonl"

@@ -224,10 +224,11 @@ def _asked(
             "Set generate.template to a LLaMA-Factory template",
         )
     rows = list(store.read_rows(samples, Sample))
-    return resolved, _job(resolved, rows, settings), rows
+    return resolved, job_for(resolved, rows, settings), rows
 
 
-def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> GenerateJob:
+def job_for(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> GenerateJob:
+    """Return what a model is asked for on some samples."""
     asked = asdict(settings)
     for name in NO_QUESTION:
         del asked[name]

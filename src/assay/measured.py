@@ -31,6 +31,14 @@ def judged(config: Config) -> tuple[MetricSpec, ...]:
     return (*judging.specs_of(config.judge.rubric), *pairwise)
 
 
+def totals(config: Config) -> set[str]:
+    """Return which metrics of a run are one number over all samples. Raises SettingsError."""
+    computed = (
+        measuring.of_all_samples(config.metrics) if _scored_by(AUTO_METRICS, config) else set()
+    )
+    return {"perplexity", *computed}
+
+
 def elsewhere(config: Config) -> Mapping[str, str]:
     """Return the metrics that another configuration would have, each with what to change."""
     auto, judging_too = _scored_by(AUTO_METRICS, config), _scored_by(JUDGING, config)
@@ -41,11 +49,7 @@ def elsewhere(config: Config) -> Mapping[str, str]:
     if not judging_too:
         remedies |= dict.fromkeys(judging.DIMENSIONS, _JUDGE)
     own = {spec.name for spec in specs(config)}
-    return {
-        name: f"{remedy}, or take it out of the gate"
-        for name, remedy in remedies.items()
-        if name not in own
-    }
+    return {name: remedy for name, remedy in remedies.items() if name not in own}
 
 
 def _likelihood(config: Config) -> str:

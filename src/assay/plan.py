@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from assay import checkpoints, model
 from assay import config as configuration
 from assay import generate as generating
-from assay import model
+from assay.checkpoints import Selecting
 from assay.config import NO_BASELINE, Config
 from assay.errors import SettingsError
-from assay.finetune import FinetuneSettings
+from assay.finetune import LAST, FinetuneSettings
 from assay.gate import GatePolicy
 from assay.generate import GenerateSettings
 from assay.given import GivenAnswers
@@ -141,6 +142,16 @@ def pinned(config: Config, begun: Path) -> Config:
             "Choose another --out, or remove it",
         )
     return config
+
+
+def selecting(config: Config) -> Selecting | None:
+    """Return by what one of the fine-tune's checkpoints is chosen, None where it is the last one:
+    they answer as both sides do. Raises SettingsError and JudgeError."""
+    tuning = config.finetune
+    if tuning is None or tuning.checkpoints == LAST:
+        return None
+    own = {each.name: config.scoring[each.name] for each in config.wanted}
+    return checkpoints.selecting(tuning.select_by, _generation(config, None), own)
 
 
 def _baseline(config: Config, candidate: Model | None) -> Named:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from assay import (
+    checkpoints,
     dataset,
     engine,
     measured,
@@ -34,6 +35,7 @@ from assay import metrics as measuring
 from assay import plan as planning
 from assay.config import Config
 from assay.errors import Problems, check_all
+from assay.finetune import LAST
 from assay.folder import CONFIG, SAMPLES, SUMMARY
 from assay.gate import GatePolicy
 from assay.judge import Estimate
@@ -83,6 +85,9 @@ def prepare(
     for name, behind in draft.served.items():
         with problems.noted():
             _ask_model(draft, name, behind, folder if summary else None)
+    with problems.noted():
+        if summary and summary.train:
+            _check_schedule(draft, summary.train.samples, artifacts, folder)
     with problems.noted():
         if summary and draft.config.gate:
             _check_subsets(draft.config, draft.config.gate, folder / SAMPLES)
@@ -137,6 +142,7 @@ def write_samples(plan: Plan, folder: Path, *, tokens: bool = True) -> dataset.D
         replace(settings, eval=taken.source) if taken else settings,
         folder,
         evaluation=taken.data if taken else None,
+        select=plan.finetune is not None and plan.finetune.checkpoints != LAST,
         train_tokens=_train_tokens(plan) if tokens else None,
         eval_tokens=_eval_tokens(plan) if tokens else None,
         needs_target=_needs_target(plan),
@@ -212,6 +218,8 @@ def _checks(config: Config) -> Iterator[Callable[[], object]]:
         yield partial(finetuning.check_settings, config.finetune)
     if config.gate and _all_built_in(config):
         yield partial(_check_gate, config, config.gate)
+    if config.finetune and config.finetune.checkpoints != LAST and _all_built_in(config):
+        yield partial(_check_metric, config, config.finetune.select_by)
 
 
 def _checks_here(plan: Plan, artifacts: str) -> Iterator[Callable[[], object]]:
@@ -224,6 +232,8 @@ def _checks_here(plan: Plan, artifacts: str) -> Iterator[Callable[[], object]]:
     yield partial(check_packages, plan.generate.llamafactory, "generate.llamafactory")
     if plan.gate and not _all_built_in(plan.config):
         yield partial(_check_gate, plan.config, plan.gate)
+    if plan.finetune and plan.finetune.checkpoints != LAST and not _all_built_in(plan.config):
+        yield partial(_check_metric, plan.config, plan.finetune.select_by)
     for name, own in plan.scoring.items():
         yield partial(scoring.named(name).check, own)
     if plan.config.history:
@@ -243,7 +253,28 @@ def _all_built_in(config: Config) -> bool:
 
 def _check_gate(config: Config, policy: GatePolicy) -> None:
     """Refuse rules on metrics that this run cannot prove anything of."""
-    gating.check_rules(policy, measured.specs(config), measured.elsewhere(config))
+    other = {
+        name: f"{remedy}, or take it out of the gate"
+        for name, remedy in measured.elsewhere(config).items()
+    }
+    gating.check_rules(policy, measured.specs(config), other)
+
+
+def _check_metric(config: Config, by: str) -> None:
+    """Refuse to choose a checkpoint by what this run does not measure of each sample."""
+    checkpoints.check_metric(
+        by, measured.specs(config), measured.totals(config), measured.elsewhere(config)
+    )
+
+
+def _check_schedule(plan: Plan, samples: int, artifacts: str, folder: Path) -> None:
+    """Refuse a training that leaves no choice among its checkpoints, or no room for them here."""
+    if plan.finetune is None:
+        return
+    devices = max(1, plan.cluster.gpus * plan.cluster.nodes) if artifacts else 1
+    planned = checkpoints.check_schedule(plan.finetune, samples, devices)
+    if planned and not artifacts:
+        checkpoints.check_room(plan.finetune, planned.checkpoints, folder)
 
 
 def _check_sides(plan: Plan | None) -> None:

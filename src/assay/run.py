@@ -11,12 +11,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from assay import (
+    checkpoints,
+    durable,
+    given,
+    plan,
+    preflight,
+    progress,
+    report,
+    scoring,
+    served,
+    store,
+)
 from assay import config as configuration
-from assay import durable, given, plan, preflight, progress, report, scoring, served, store
 from assay import finetune as finetuning
 from assay import generate as generating
+from assay.checkpoints import Selecting
 from assay.config import Config
 from assay.errors import InputError, SettingsError
+from assay.finetune import FinetuneSettings
 from assay.folder import (
     CONFIG,
     MODEL,
@@ -25,6 +38,7 @@ from assay.folder import (
     PROGRESS,
     REPORT_HTML,
     SAMPLES,
+    SELECTION,
     TRAINING,
 )
 from assay.plan import Plan
@@ -89,8 +103,24 @@ def finetune(config: Config, place: store.Mirror, listen: progress.Listener) -> 
         raise SettingsError("config has no finetune section", "Add one, or evaluate `model`")
     folder = place.folder
     work = finetuning.work_folder(folder / MODEL)
+    choose = chooser(folder, config.finetune, plan.selecting(config), listen)
     with store.held(folder), durable.kept_of(place, MODEL, work, finetuning.UNFINISHED):
-        finetuning.finetune(folder / TRAINING, folder / MODEL, config.finetune, listen=listen)
+        finetuning.finetune(
+            folder / TRAINING, folder / MODEL, config.finetune, choose=choose, listen=listen
+        )
+
+
+def chooser(
+    samples: Path, tuning: FinetuneSettings, by: Selecting | None, listen: progress.Listener
+) -> finetuning.Choose:
+    """Return what chooses a checkpoint by the selection samples in the folder `samples`; the last
+    one where `by` is None. Raises InputError for what can be known before."""
+    if by is None:
+        return finetuning.the_last
+    checkpoints.check(samples / SELECTION, tuning, samples)
+    return partial(
+        checkpoints.choose, samples=samples / SELECTION, tuning=tuning, by=by, listen=listen
+    )
 
 
 def generate_sides(

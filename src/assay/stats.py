@@ -131,10 +131,15 @@ def summarise(
 
 
 def compare(
-    baseline: SideScores, candidate: SideScores, specs: Specs = _NO_SPECS
+    baseline: SideScores,
+    candidate: SideScores,
+    specs: Specs = _NO_SPECS,
+    *,
+    level: float = 0.95,
 ) -> list[Comparison]:
     """Return candidate minus baseline for each metric that both sides scored on the same two
-    samples or more: one pair says nothing of its spread.
+    samples or more: one pair says nothing of its spread. `level` is the confidence of the
+    intervals.
 
     Of a metric that has no scale, the range of the scores seen on either side counts as one;
     where that has no width either, equal differences have an interval without one.
@@ -153,7 +158,7 @@ def compare(
             difference = paired_difference(before[both], values[both])
             around = (-reach, reach) if reach else None
             comparisons.append(
-                _comparison(spec, difference, around, _where(candidate.clusters, both))
+                _comparison(spec, difference, around, _where(candidate.clusters, both), level)
             )
     return comparisons
 
@@ -314,6 +319,7 @@ def _comparison(
     difference: Floats,
     scale: tuple[float, float] | None,
     clusters: ClusterNumbers | None,
+    level: float = 0.95,
 ) -> Comparison:
     import numpy as np
 
@@ -324,7 +330,7 @@ def _comparison(
         and scale[0] == -scale[1]
         and set(np.unique(difference)) <= {*scale, 0.0}
     )
-    around = interval(difference, scale, clusters=clusters, rates=rates)
+    around = interval(difference, scale, clusters=clusters, rates=rates, level=level)
     around = _within(scale if spec.scale else None, around)
     gain = -difference if spec.direction == "lower" else difference
     n = len(difference)

@@ -7,6 +7,7 @@ Assay raised on purpose ends the task with one clear line and its exit code.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -17,17 +18,31 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from assay import (
+    checkpoints,
+    dataset,
+    durable,
+    given,
+    process,
+    progress,
+    run,
+    scoring,
+    served,
+    store,
+)
 from assay import config as configuration
-from assay import dataset, durable, given, process, progress, run, scoring, served, store
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating
 from assay import judge as judging
 from assay import metrics as measuring
+from assay import plan as planning
 from assay import preflight as checking
 from assay import report as reporting
+from assay.checkpoints import Selecting
 from assay.errors import AssayError, GateError
 from assay.folder import (
+    CHECKPOINTS,
     CONFIG,
     LOSSES,
     MANIFEST,
@@ -45,6 +60,7 @@ from assay.settings import build
 PROGRESS = "ASSAY_PROGRESS"
 PARENT = "ASSAY_PARENT"
 ERROR = "error.json"
+_CHOICE = "choice"  # beside the settings of the section finetune
 
 
 @contextmanager
@@ -118,6 +134,7 @@ def outputs(plan: Plan) -> dict[str, Any]:
     return {
         "config": plain,
         **{name: plain.get(name, {}) for name in stages},
+        "finetune": _tuning(plan),
         "generate": asdict(plan.generate),
         "baseline_model": served.text(plan.baseline),
         "model": served.text(plan.candidate),
@@ -126,21 +143,42 @@ def outputs(plan: Plan) -> dict[str, Any]:
     }
 
 
+def _tuning(plan: Plan) -> dict[str, Any]:
+    """Return the section finetune with what its task needs to choose a checkpoint: all that the
+    choice depends on, and nothing else, so that KFP's cache has the model for the same."""
+    by = planning.selecting(plan.config)
+    given = configuration.plain(plan.config).get("finetune", {})
+    return {**given, _CHOICE: json.loads(store.to_json(checkpoints.to_plain(by)))} if by else given
+
+
 def finetune(
     given: Mapping[str, Any], samples: Path, out: Path, record: Path, listen: progress.Listener
 ) -> ModelManifest:
-    """Fine-tune into `out`, and copy what is not weights to `record`."""
-    tuning = build(finetuning.FinetuneSettings, whole(given), "finetune")
-    manifest = finetuning.finetune(samples / TRAINING, out, tuning, listen=listen)
+    """Fine-tune into `out`, choose a checkpoint where the settings ask for it, and copy what is not
+    weights to `record`."""
+    tuning, by = given_tuning(given)
+    choose = run.chooser(samples, tuning, by, listen)
+    manifest = finetuning.finetune(samples / TRAINING, out, tuning, choose=choose, listen=listen)
     record.mkdir(parents=True, exist_ok=True)
-    for name in (MANIFEST, LOSSES, TRAIN_LOG):
-        shutil.copy(out / name, record / name)
+    for name in (MANIFEST, LOSSES, TRAIN_LOG, CHECKPOINTS):
+        if (out / name).is_file():
+            shutil.copy(out / name, record / name)
     return manifest
+
+
+def given_tuning(
+    given: Mapping[str, Any],
+) -> tuple[finetuning.FinetuneSettings, Selecting | None]:
+    """Return the settings that a fine-tuning task was handed, and by what it is to choose."""
+    settings = whole(given)
+    by = settings.pop(_CHOICE, None)
+    tuning = build(finetuning.FinetuneSettings, settings, "finetune")
+    return tuning, checkpoints.from_plain(by) if by else None
 
 
 def assist(given: Mapping[str, Any], samples: Path, out: Path, listen: progress.Listener) -> None:
     """Take part in a fine-tune of several nodes, whose first one makes the model."""
-    tuning = build(finetuning.FinetuneSettings, whole(given), "finetune")
+    tuning, _ = given_tuning(given)
     finetuning.assist(samples / TRAINING, out, tuning, listen=listen)
 
 

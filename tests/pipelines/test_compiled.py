@@ -171,7 +171,9 @@ def test_secrets_are_only_named_and_only_where_they_are_needed(name: str) -> Non
         assert given[key] == models | store
     for key in ("auto-metrics", "report"):
         assert given[key] == store, key
-    assert given.get("finetune", store) == given.get("finetune-2", store) == store
+    # the judge may choose a checkpoint there
+    tuning = [given[task] for task in given if task.startswith("finetune")]
+    assert tuning == [keys | store] * len(tuning)
 
 
 @pytest.mark.parametrize("name", PIPELINES)

@@ -36,6 +36,8 @@ def describe_summary(summary: DatasetSummary) -> str:
         lines.append("  held out of the training data")
     if summary.train:
         lines += _used_lines("Training", summary.train)
+    if summary.selection:
+        lines.append(f"Held out of both to choose a checkpoint: {summary.selection.samples:,}")
     if summary.overlap:
         lines.append(f"Prompts in both: {_shared(summary.overlap)}")
     return "\n".join(map(flat, lines))
@@ -50,6 +52,8 @@ def sum_up(summary: DatasetSummary) -> str:
     if summary.train:
         parts.append(f"{summary.train.samples:,} to train on")
         used.append(summary.train)
+    if summary.selection:
+        parts.append(f"{summary.selection.samples:,} to choose a checkpoint by")
     if skipped := sum(source.skipped for source in used):
         parts.append(f"{skipped:,} rows skipped")
     if cut := sum(source.lengths.truncated for source in used if source.lengths):

@@ -13,15 +13,17 @@ from assay.dataset.lengths import Lengths, Tokens, Unmeasured, measure
 from assay.dataset.naming import hash_samples
 from assay.dataset.overlap import Overlap, compare
 from assay.dataset.reading import SourceReading, read
-from assay.dataset.selection import draw, held_out_count, hold_out
+from assay.dataset.selection import draw, held_out_count, hold_out, set_aside
 from assay.dataset.settings import DatasetSettings
 from assay.dataset.tags import tagged
 from assay.dataset.turns import every_turn
 from assay.errors import SettingsError
-from assay.folder import SAMPLES, SUMMARY, TRAINING
+from assay.folder import SAMPLES, SELECTION, SUMMARY, TRAINING
 from assay.records import Sample
 
 NAMED = 20
+FEWEST = 10
+"""Samples that a checkpoint can be chosen by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,8 @@ class Used:
 class DatasetSummary:
     """dataset.json: the data of a run. `train` is None where nothing is trained; `held_out` says
     that the evaluation samples were taken out of the training data; `overlap` is what the two
-    share (with its first 20 pairs), None where nothing is trained."""
+    share (with its first 20 pairs), None where nothing is trained. `selection` are the samples that
+    were taken out of both to choose a checkpoint by, None where none is chosen."""
 
     eval: Used
     train: Used | None
@@ -57,6 +60,7 @@ class DatasetSummary:
     held_out: bool
     max_samples: int
     seed: int
+    selection: Used | None = None
 
 
 class _Side(NamedTuple):
@@ -71,21 +75,26 @@ def prepare(
     out: Path,
     *,
     evaluation: SourceReading | None = None,
+    select: bool = False,
     train_tokens: Tokens | None = None,
     eval_tokens: Tokens | None = None,
     needs_target: bool = True,
 ) -> DatasetSummary:
     """Write the run's dataset.jsonl, train.jsonl where there is training data, and, last, the
     dataset.json that is also returned; `train_tokens` and `eval_tokens` say how to measure the
-    samples' lengths, if they are wanted. `evaluation` is what dataset.eval holds, where it has been
-    read; else its rows may lack an answer unless evaluation `needs_target`. Raises DatasetError and
-    SettingsError."""
+    samples' lengths, if they are wanted. With `select` it writes selection.jsonl, too: training
+    samples that are like none of the evaluation. `evaluation` is what dataset.eval holds, where it
+    has been read; else its rows may lack an answer unless evaluation `needs_target`. Raises
+    DatasetError and SettingsError."""
     if not settings.train and not settings.eval:
         raise SettingsError(
             "dataset.train and dataset.eval are both empty", "Name a dataset in one of them"
         )
     given = settings.eval and _given(settings, evaluation, needs_target)
     training, evaluated = given or _held_out(settings)
+    selection = None
+    if select and training:
+        training, selection = _set_aside(settings, training, evaluated)
     eval_lengths, train_lengths = _lengths((evaluated, eval_tokens), (training, train_tokens))
     summary = DatasetSummary(
         eval=_used(evaluated, eval_lengths),
@@ -94,7 +103,10 @@ def prepare(
         held_out=not settings.eval,
         max_samples=settings.max_samples,
         seed=settings.seed,
+        selection=_used(selection, None) if selection else None,
     )
+    if selection:
+        store.write_rows(out / SELECTION, selection.samples)
     if training:
         store.write_rows(out / TRAINING, training.samples)
     store.write_rows(out / SAMPLES, evaluated.samples)
@@ -135,6 +147,34 @@ def _held_out(settings: DatasetSettings) -> tuple[_Side, _Side]:
         held, origins = every_turn(held, reading.origins)
         reading = replace(reading, origins={**reading.origins, **origins})
     return _Side(source, reading, training), _evaluation(settings, source, reading, held)
+
+
+def _set_aside(
+    settings: DatasetSettings, training: _Side, evaluation: _Side
+) -> tuple[_Side, _Side]:
+    """Return training and selection. What the evaluation samples have too, or much like it, stays
+    in training, where it was: of what is chosen by, nothing may be of what then confirms it."""
+    samples, origins = training.samples, training.reading.origins
+    count = held_out_count(len(samples), settings.selection_fraction, settings.max_samples)
+    kept, aside = set_aside(
+        samples,
+        count,
+        settings.seed,
+        belongs=[origins[sample.id].group for sample in samples],
+        staying={pair.eval_id for pair in compare(evaluation.samples, samples).pairs},
+    )
+    if len(aside) < FEWEST:
+        raise SettingsError(
+            f"finetune.checkpoints chooses by samples held out of training and evaluation, and "
+            f"dataset.selection_fraction = {settings.selection_fraction:g} of {len(samples):,} "
+            f"training samples leaves {len(aside)} that the evaluation has nothing like: at least "
+            f"{FEWEST} are needed",
+            "Raise dataset.selection_fraction (or dataset.max_samples), add training data, or set "
+            "finetune.checkpoints: last",
+        )
+    reading = training.reading
+    aside, clusters = cluster(aside, origins, "", near=settings.near_prompts)
+    return _Side(training.source, reading, kept), _Side(training.source, reading, aside, clusters)
 
 
 def _evaluation(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from assay.dataset.unions import Unions, alike
 from assay.errors import DatasetError
@@ -45,6 +45,31 @@ def hold_out(
         held.update(groups[key] if len(held) < count else ())
     training = [sample for place, sample in enumerate(samples) if place not in held]
     return training, [samples[place] for place in sorted(held)]
+
+
+def set_aside(
+    samples: Sequence[Sample],
+    count: int,
+    seed: int,
+    *,
+    belongs: Sequence[str] = (),
+    staying: Collection[str] = (),
+) -> tuple[list[Sample], list[Sample]]:
+    """Return (training, selection) samples, at most `count` in the latter, as `hold_out` does; the
+    ids of those that are `staying` in training keep there what belongs with them. Fewer, or none,
+    are set aside where there are no more."""
+    groups = _groups([prompt_key(sample) for sample in samples], belongs)
+    free = [
+        key
+        for key, places in groups.items()
+        if not any(samples[place].id in staying for place in places)
+    ]
+    aside: set[int] = set()
+    for key in sorted(free, key=lambda key: _rank(key, seed))[: len(groups) - 1]:
+        if len(aside) + len(groups[key]) <= count:
+            aside.update(groups[key])
+    training = [sample for place, sample in enumerate(samples) if place not in aside]
+    return training, [samples[place] for place in sorted(aside)]
 
 
 def _groups(keys: Sequence[str], belongs: Sequence[str]) -> dict[str, list[int]]:

@@ -36,7 +36,7 @@ def watch_targets(model: Any) -> tuple[list[Measured], Callable[[], None]]:
     def note(_module: Any, _arguments: Any, given: Mapping[str, Any], output: Any) -> None:
         labels = given.get("labels")
         if labels is not None:
-            seen.extend(map(_measure, output.logits, labels))
+            seen.extend(map(measure_target, output.logits, labels))
 
     hook = model.register_forward_hook(note, with_kwargs=True)
     return seen, hook.remove
@@ -82,7 +82,9 @@ def target_of(labels: Sequence[int]) -> slice:
     return slice(places[first], places[-1] + 1) if places else slice(0)
 
 
-def _measure(logits: Any, labels: Any) -> Measured:
+def measure_target(logits: Any, labels: Any) -> Measured:
+    """Return what a model makes of the target of one sample: `logits` of each place, and `labels`
+    that are IGNORED elsewhere, as tensors."""
     import torch
 
     said = target_of(labels.tolist())

@@ -18,6 +18,7 @@ from assay.metrics.stage import (
     compute_metrics,
     compute_sides,
     missing,
+    of_all_samples,
     specs,
 )
 from assay.metrics.suggest import suggest
@@ -47,6 +48,7 @@ __all__ = [
     "compute_sides",
     "missing",
     "need_targets",
+    "of_all_samples",
     "specs",
     "suggest",
     "target_of",

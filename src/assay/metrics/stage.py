@@ -88,6 +88,12 @@ def specs(settings: MetricsSettings) -> tuple[MetricSpec, ...]:
     return select(settings.metrics, settings.task).specs
 
 
+def of_all_samples(settings: MetricsSettings) -> set[str]:
+    """Return those of the wanted metrics that have no score for a sample. Raises SettingsError."""
+    selection = select(settings.metrics, settings.task)
+    return {spec.name for spec in selection.specs} - set(selection.functions)
+
+
 def compute_sides(
     samples: Path,
     predictions: Mapping[str, Path],

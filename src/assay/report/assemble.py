@@ -97,6 +97,7 @@ def assemble(
         histograms=histograms(run),
         points=tuple(points for side in run.sides for points in points_of(side, focus)),
         training=training(run),
+        checkpoints=run.checkpoints,
         confusion=confusions(run),
         identical_outputs=same,
         counts=counts(run),

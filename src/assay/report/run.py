@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay import store
+from assay.checkpoints import Selected
 from assay.errors import InputError
 from assay.folder import (
+    CHECKPOINTS,
     COMBINED,
     CONFIG,
     GENERATION,
@@ -114,6 +116,7 @@ class EvaluatedRun:
     candidate: SideRun
     manifest: ModelManifest | None
     losses: tuple[tuple[int, float, str], ...]
+    checkpoints: Selected | None
     config: Mapping[str, Any]
     pairs: SideScores | None
     pairing: PairSummary | None
@@ -157,6 +160,7 @@ def read(folder: Path) -> EvaluatedRun:
         candidate=sides["candidate"],
         manifest=store.read_record(manifest, ModelManifest) if manifest.exists() else None,
         losses=read_losses(folder / MODEL / LOSSES),
+        checkpoints=optional(folder / MODEL / CHECKPOINTS, Selected),
         config=read_config(folder / CONFIG),
         pairs=optional_scores(folder / PAIRS, Verdict, samples),
         pairing=optional(folder / PAIRING, PairSummary),

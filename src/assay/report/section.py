@@ -94,7 +94,7 @@ class Checks:
 class Drawn:
     """What is made by hand, by its name: score cards, charts, regressions and samples."""
 
-    name: Literal["scores", "charts", "trend", "regressions", "samples"]
+    name: Literal["scores", "charts", "checkpoints", "trend", "regressions", "samples"]
 
 
 Block = Note | Table | Metrics | Text | Checks | Drawn

@@ -36,9 +36,9 @@ _FILES, _CHECKPOINTS = "files", "checkpoints"
 @dataclass(frozen=True, kw_only=True)
 class Contents:
     """What of a work folder is kept: all its logs and the files directly in it but those `without`,
-    or of them those of the names `only`, and the newest of its `checkpoints`, numbered folders by a
-    pattern, each of which has the file `complete` when it is. The file `identity` says what work it
-    is: that of other work is removed."""
+    or of them those of the names `only`, and its `checkpoints`, numbered folders by a pattern, each
+    of which has the file `complete` when it is: the newest first, and those that stay beside it.
+    The file `identity` says what work it is: that of other work is removed."""
 
     identity: str = ""
     checkpoints: str = ""
@@ -91,7 +91,7 @@ class Area:
         self._identity = b""
         self._files: dict[str, _Sent] = {}
         self._seen: tuple[str, dict[str, _Sent]] = ("", {})
-        self._checkpoint = ""
+        self._checkpoints: set[str] = set()
         self.sent = False
         self._said: set[str] = set()
         self._sending = threading.Lock()
@@ -133,9 +133,9 @@ class Area:
         }
         for name in sorted(folders, key=_number, reverse=True):
             if artifacts.version(f"{self.uri}/{name}"):
-                self._checkpoint = name.removeprefix(start)
-                artifacts.fetch(f"{self.uri}/{name}", (self.folder / self._checkpoint).parent)
-                return
+                checkpoint = name.removeprefix(start)
+                self._checkpoints.add(checkpoint)
+                artifacts.fetch(f"{self.uri}/{name}", (self.folder / checkpoint).parent)
 
     def start(self) -> None:
         """Begin to send what is new, every few seconds."""
@@ -211,7 +211,7 @@ class Area:
         if content != self._identity:
             self.pieces.remove()
             self._files.clear()
-            self._checkpoint = ""
+            self._checkpoints.clear()
             self._send_file(self.contents.identity, path)
             self._identity = content
         return True
@@ -233,8 +233,8 @@ class Area:
             raise _StoppedError
 
     def _send_checkpoint(self) -> None:
-        """Send the newest checkpoint that was whole at the last look and has not changed since, or
-        is not there any more, and look at the newest there is now. What is looked at and sent are
+        """Send the checkpoint that was whole at the last look and has not changed since, or is not
+        there any more, and look at the newest that is not sent. What is looked at and sent are
         links to its files, which stay when training removes it for the next one."""
         name, seen = self._seen
         if name and _states(self.folder / name).items() <= seen.items():
@@ -242,24 +242,25 @@ class Area:
         self._seen = ("", {})
         shutil.rmtree(self.linked, ignore_errors=True)
         newest = self._newest_checkpoint()
-        if newest and newest != self._checkpoint:
+        if newest:
             seen = _states(self.folder / newest)
             shutil.copytree(self.folder / newest, self.linked / newest, copy_function=_link_or_copy)
             if self._newest_checkpoint() == newest:  # else it may have been half removed already
                 self._seen = (newest, seen)
 
     def _newest_checkpoint(self) -> str:
+        """Return the newest one that is not sent, "" where there is none."""
         folders = self.folder.glob(self.contents.checkpoints)
         complete = [path for path in folders if (path / self.contents.complete).is_file()]
-        newest = max(complete, key=lambda path: _number(path.name), default=None)
-        return newest.relative_to(self.folder).as_posix() if newest else ""
+        names = {path.relative_to(self.folder).as_posix() for path in complete}
+        return max(names - self._checkpoints, key=_number, default="")
 
     def _send_linked(self, name: str) -> None:
-        before, uri = self._checkpoint, f"{self.uri}/{_CHECKPOINTS}/{name}"
-        artifacts.publish(self.linked / name, uri, self._advance)
-        self._checkpoint = name
-        if before:
-            self.pieces.remove(f"{_CHECKPOINTS}/{before}/")
+        artifacts.publish(self.linked / name, f"{self.uri}/{_CHECKPOINTS}/{name}", self._advance)
+        for gone in [each for each in self._checkpoints if not (self.folder / each).is_dir()]:
+            self.pieces.remove(f"{_CHECKPOINTS}/{gone}/")
+            self._checkpoints.remove(gone)
+        self._checkpoints.add(name)
 
     def remove(self) -> None:
         """Remove all of it: the result is where it belongs. What keeps it from being removed is

@@ -18,6 +18,7 @@ CONTAINER = "stage"
 SCRATCH = "/scratch"
 PORT = 23456
 RUN_LABEL = "pipeline/runid"
+ASKS_THE_JUDGE = "assay/judge"  # a NetworkPolicy knows its pods by it
 
 Object = dict[str, Any]
 
@@ -86,8 +87,8 @@ def _owner(launcher: Object) -> Object:
 
 def _labels(work: Work, launcher: Object | None) -> dict[str, str]:
     labels = {"app.kubernetes.io/part-of": "assay", "app.kubernetes.io/component": work.stage}
-    run = (launcher or {}).get("metadata", {}).get("labels", {}).get(RUN_LABEL)
-    return {**labels, RUN_LABEL: run} if run else labels
+    own = (launcher or {}).get("metadata", {}).get("labels", {})
+    return {**labels, **{name: own[name] for name in (RUN_LABEL, ASKS_THE_JUDGE) if own.get(name)}}
 
 
 def _policies(settings: ClusterSettings) -> list[Object]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,6 +136,56 @@ def test_the_data_of_a_run_as_its_user_reads_it(tmp_path: Path) -> None:
         "3 samples to evaluate in 2 clusters, 30 to train on, 1 rows skipped, "
         "prompts in both: 1 the same, 0 much alike"
     )
+
+
+@pytest.mark.parametrize("given_evaluation", [True, False])
+@pytest.mark.parametrize("seed", range(3))
+def test_what_a_checkpoint_is_chosen_by_is_neither_trained_on_nor_evaluated(
+    tmp_path: Path, given_evaluation: bool, seed: int
+) -> None:
+    """Prompts that come twice, and those that the evaluation has, too, stay where they belong."""
+    draw_of = random.Random(seed)
+
+    def written(name: str, count: int) -> str:
+        data = [
+            {"instruction": f"ask {draw_of.randrange(90)}{' ' * (n % 3)}", "output": f"{n}"}
+            for n in range(count)
+        ]
+        (tmp_path / name).write_text(json.dumps(data))
+        return str(tmp_path / name)
+
+    settings = DatasetSettings(
+        train=written("t.json", 150),
+        eval=written("e.json", 20) if given_evaluation else "",
+        selection_fraction=0.3,
+        seed=seed,
+    )
+    summary = prepare(settings, tmp_path / "run", select=True)
+    parts = [samples(tmp_path / f"run/{name}.jsonl") for name in ("train", "dataset", "selection")]
+    keys = [{prompt_key(sample) for sample in part} for part in parts]
+    assert not keys[2] & (keys[0] | keys[1])
+    assert len(parts[2]) >= 10
+    assert summary.selection is not None
+    assert summary.selection.hash == hash_samples(parts[2])
+    assert store.read_record(tmp_path / "run/dataset.json", DatasetSummary) == summary
+    assert f"{len(parts[2])} to choose a checkpoint by" in sum_up(summary)
+    alone = prepare(settings, tmp_path / "alone")
+    assert alone.eval == summary.eval, "the evaluation is what it is without a choice"
+
+
+def test_what_is_much_like_an_evaluation_sample_does_not_choose(tmp_path: Path) -> None:
+    long = "please tell me all about the weather in the town of number"
+    train = [{"instruction": f"{long} {n}", "output": "x"} for n in range(8)]
+    train += [{"instruction": f"{n * n + 17} is what?", "output": "x"} for n in range(92)]
+    (tmp_path / "t.json").write_text(json.dumps(train))
+    (tmp_path / "e.json").write_text(json.dumps([{"instruction": f"{long} 99", "output": "x"}]))
+    settings = DatasetSettings(
+        train=str(tmp_path / "t.json"), eval=str(tmp_path / "e.json"), selection_fraction=0.5
+    )
+    prepare(settings, tmp_path / "run", select=True)
+    chosen_by = samples(tmp_path / "run" / "selection.jsonl")
+    assert len(chosen_by) == 50
+    assert not [sample.id for sample in chosen_by if long in sample.messages[0].content]
 
 
 def test_every_turn_of_a_held_out_split_is_evaluated(tmp_path: Path) -> None:

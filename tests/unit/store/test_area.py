@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -112,11 +113,36 @@ def test_the_newest_checkpoint_is_kept(bucket: str, work: Path, tmp_path: Path, 
     checkpoint(work, 12)
     keeping.send()
     assert "trained/checkpoint-6/optimizer.pt" in taken(tmp_path / "between", uri)
+    shutil.rmtree(work / "trained" / "checkpoint-6")  # as training does
     keeping.send()
     there = taken(tmp_path / "after", uri)
     assert "trained/checkpoint-12/optimizer.pt" in there
     keys = [entry["Key"] for entry in raw.list_objects_v2(Bucket=bucket[8:])["Contents"]]
     assert not [key for key in keys if "checkpoint-6" in key]
+
+
+def test_all_checkpoints_that_training_keeps_are_kept(
+    bucket: str, work: Path, tmp_path: Path
+) -> None:
+    """One of them is chosen at the end, on whichever machine that is."""
+    uri = f"{bucket}/model.partial"
+    keeping = sent(work, uri)
+    checkpoint(work, 12)
+    checkpoint(work, 18)
+    for _ in range(3):  # the newest first
+        keeping.send()
+    other = tmp_path / "other"
+    going_on = Area(other, uri, CONTENTS)
+    going_on.take_up()
+    steps = {path.name for path in (other / "trained").glob("checkpoint-*")}
+    assert steps == {"checkpoint-6", "checkpoint-12", "checkpoint-18"}
+    shutil.rmtree(other / "trained" / "checkpoint-6")
+    checkpoint(other, 24)
+    going_on.send()
+    going_on.send()
+    there = taken(tmp_path / "last", uri)
+    steps = {name.split("/")[1] for name in there if "checkpoint" in name}
+    assert steps == {"checkpoint-12", "checkpoint-18", "checkpoint-24"}
 
 
 def test_a_checkpoint_that_is_being_written_is_not_sent(
@@ -140,8 +166,6 @@ def test_a_checkpoint_that_is_being_written_is_not_sent(
 def test_training_may_remove_a_checkpoint_while_it_is_sent(
     bucket: str, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import shutil
-
     publish = artifacts.publish
 
     def slow(path: Path, uri: str, *rest: Any, **more: Any) -> Any:
@@ -159,8 +183,6 @@ def test_checkpoints_that_come_faster_than_looks_are_sent_all_the_same(
     bucket: str, work: Path, tmp_path: Path
 ) -> None:
     """Training removes each for the next one, so that none is there for two looks."""
-    import shutil
-
     uri = f"{bucket}/model.partial"
     keeping = Area(work, uri, CONTENTS)
     for step in (12, 18, 24):
@@ -179,8 +201,6 @@ def test_a_checkpoint_that_is_being_removed_is_not_looked_at(
     bucket: str, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next one is complete meanwhile, and half of this one is gone before it is linked."""
-    import shutil
-
     copytree = shutil.copytree
 
     def late(source: Path, target: Path, **more: Any) -> Any:
@@ -253,9 +273,10 @@ def test_a_torn_upload_is_never_taken_up(
         keeping.try_to_send()
     there = taken(tmp_path / "other", uri)
     checkpoints = {name.split("/")[1] for name in there if "checkpoint" in name}
-    assert checkpoints in ({"checkpoint-6"}, {"checkpoint-12"})
-    [step] = [name.removeprefix("checkpoint-") for name in checkpoints]
-    assert there[f"trained/checkpoint-{step}/trainer_state.json"] == f'{{"step": {step}}}'
+    assert "checkpoint-6" in checkpoints, "it is there, still"
+    assert checkpoints <= {"checkpoint-6", "checkpoint-12"}
+    for step in (name.removeprefix("checkpoint-") for name in checkpoints):
+        assert there[f"trained/checkpoint-{step}/trainer_state.json"] == f'{{"step": {step}}}'
 
 
 def test_what_is_there_of_other_work_goes_first(bucket: str, work: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assay.report.charts.answers import histogram, lengths
+from assay.report.charts.checkpoints import checkpoints
 from assay.report.charts.figure import Figure, ticks
 from assay.report.charts.lines import loss, trend
 from assay.report.charts.means import means
@@ -18,7 +19,8 @@ def figures(report: Report) -> list[Figure]:
         means(report, "task"),
         means(report, "similarity"),
     ]
-    charts += [histogram(report), lengths(report), loss(report)]
+    charts += [histogram(report), lengths(report), *checkpoints(report)]
+    charts += [] if report.checkpoints else [loss(report)]
     if report.trend and len(report.trend.runs) > 1:
         charts += [trend(report.trend, name) for name in report.trend.headlines]
     return [figure for figure in charts if figure]

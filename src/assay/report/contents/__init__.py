@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from assay.checkpoints import Selected
 from assay.gate import Gate
 from assay.judge import JudgeSummary, PairSummary, PanelSummary
 from assay.records import Agreement
@@ -85,10 +86,11 @@ class Report:
     judging, where they have a price; `waited` is how many seconds the run's stages have waited, by
     what for, such as the store; `calibration` is what people's labels say of each
     dimension, `admissions` whether they admit the judge on it; `trend` is None without a history,
-    `accepted` where it has accepted no model; `confusion` has the labels of each side, where a
-    metric is of labels; `parity` is None unless one side of two is behind an endpoint; `tags` has
-    both sides by category; `counts` are the samples of the whole run by the page's filters, of
-    which `examples` may be a draw."""
+    `accepted` where it has accepted no model; `checkpoints` is how one of them was chosen, None
+    where none was; `confusion` has the labels of each side, where a metric is of labels; `parity`
+    is None unless one side of two is behind an endpoint; `tags` has both sides by category;
+    `counts` are the samples of the whole run by the page's filters, of which `examples` may be a
+    draw."""
 
     schema: int
     assay: str
@@ -122,6 +124,7 @@ class Report:
     histograms: Mapping[str, Mapping[str, tuple[int, ...]]]
     points: tuple[Points, ...]
     training: Training | None
+    checkpoints: Selected | None
     confusion: Mapping[str, Confusion]
     identical_outputs: int
     counts: Mapping[str, int]

@@ -7,6 +7,7 @@ from assay.report.section import Section
 from assay.report.sections import (
     accepted,
     charts,
+    checkpoints,
     compared,
     cost,
     coverage,
@@ -31,6 +32,7 @@ _BUILDERS = (
     subsets.section,
     labels.section,
     judge.section,
+    checkpoints.section,
     parity.section,
     accepted.section,
     trend.section,
