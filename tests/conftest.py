@@ -19,11 +19,13 @@ import pytest
 from assay import stats
 from assay.demo.base_model import base_model
 from assay.demo.judge_model import judge_model as judge_model_file
+from assay.engine.vllm import environment
 from tests import minio
 from tests.needs import need
 
 BUCKETS = itertools.count()
-OF_THE_MODEL = {"smollm2", "judge_model", "llamafactory"}  # fixtures
+OF_THE_MODEL = {"smollm2", "judge_model", "llamafactory", "vllm"}  # fixtures
+OWN_VLLM = os.environ.get(environment.VARIABLE, "")
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as Assay's child processes have it
 # a shell's background jobs ignore it, and so would all that the tests start
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -54,6 +56,21 @@ def _no_llamafactory_unasked(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if not before and not request.node.get_closest_marker("model"):
         assert "llamafactory" not in sys.modules, f"the test needs a fixture: {OF_THE_MODEL}"
+
+
+@pytest.fixture(autouse=True)
+def _no_vllm_unasked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Who answers does not depend on whether this machine has vLLM."""
+    monkeypatch.setenv(environment.VARIABLE, str(tmp_path_factory.getbasetemp() / "no-vllm"))
+
+
+@pytest.fixture(name="vllm")
+def make_vllm(_no_vllm_unasked: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The vLLM of this machine."""
+    monkeypatch.setenv(environment.VARIABLE, OWN_VLLM)
+    need(environment.python() is not None, "needs vLLM: make setup-vllm")
 
 
 def once(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,9 +8,7 @@ of the samples, and generation.json after it says how it came to be.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,20 +17,25 @@ from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le
 
-from assay import dataset, llamafactory, model, placement, process, progress, resume, reuse, store
+from assay import dataset, llamafactory, model, placement, progress, resume, reuse, store
 from assay import engine as engines
-from assay.engine import AUTO
+from assay.engine import AUTO, choice, parent
+from assay.engine.answering import CLAIMS, answered
+from assay.engine.vllm import arguments, weights
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
-from assay.llamafactory.job import DEVICE, JOB, SECONDS, GenerateJob
+from assay.llamafactory.evaluate import in_order
+from assay.llamafactory.job import DEVICE, JOB, MEANS, SECONDS, GenerateJob, Means
 from assay.model import Model
-from assay.records import Generation, Likelihood, ModelManifest, Prediction, Sample
-from assay.text import flat
+from assay.records import Generation, Likelihood, ModelManifest, Sample
 
-# where answers are kept, and how many, changes none of them; who gives them is said apart
-_NO_QUESTION = ("cache", "cache_gb", "engine")
+# where answers are kept, and on what they are given, changes none of them; who gives them is said
+# apart
+NO_QUESTION = ("cache", "cache_gb", "devices", "devices_each", "max_unanswered", "engine")
 IDENTITY = "identity.json"
-UNFINISHED = store.Contents(identity=IDENTITY, without=("data", PROGRESS, JOB))
+UNFINISHED = store.Contents(
+    identity=IDENTITY, without=("data", weights.FOLDER, PROGRESS, JOB, MEANS, CLAIMS)
+)
 """What of `partial` a later try on another machine needs."""
 
 
@@ -41,8 +44,12 @@ class GenerateSettings:
     """Who answers, and how. `engine` is one of assay.engine.ENGINES, or auto: the first that can
     and that the samples are worth. Decoding is greedy and seeded unless `do_sample`. `batch_size`
     counts samples, `cutoff_len` and `max_new_tokens` tokens. `template` is inherited from the
-    fine-tune where it is "". `evaluate_loss` adds the likelihood of the targets. `llamafactory`
-    takes LLaMA-Factory's settings for loading a model and reading a prompt. `cache` is the folder
+    fine-tune where it is "". `evaluate_loss` adds the likelihood of the targets. Of the devices in
+    sight `devices` are used (0: all), by each copy of the model `devices_each` (0: as many as its
+    weights need); without an accelerator they are processes. Where more than a share of
+    `max_unanswered` of the samples cannot be answered, the stage ends. `llamafactory`
+    takes LLaMA-Factory's settings for loading a model and reading a prompt, `vllm` those of vLLM's
+    server by their names there. `cache` is the folder
     or URI that keeps answers, so that no run gives them again: none for none, and "" for none on
     one machine, and for a place beside the artifacts in a pipeline whose artifacts lie in a store.
     More than `cache_gb` (10**9 bytes, 0: any number) are not kept: what is least recently used
@@ -60,9 +67,13 @@ class GenerateSettings:
     repetition_penalty: Annotated[float, Gt(0)] = 1.0
     seed: int = 42
     evaluate_loss: bool = True
+    devices: Annotated[int, Ge(0)] = 0
+    devices_each: Annotated[int, Ge(0)] = 0
+    max_unanswered: Annotated[float, Ge(0), Le(1)] = 0.5
     cache: str = ""
     cache_gb: Annotated[float, Ge(0)] = 10.0
     llamafactory: Mapping[str, Any] = field(default_factory=dict)
+    vllm: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check(settings: GenerateSettings) -> None:
@@ -72,6 +83,7 @@ def check(settings: GenerateSettings) -> None:
     if settings.template:
         llamafactory.check_template(settings.template, "generate")
     llamafactory.check_settings(settings.llamafactory, "generate.llamafactory")
+    arguments.check(settings.vllm)
 
 
 def inherit(
@@ -87,6 +99,7 @@ def inherit_from(settings: GenerateSettings, manifest: ModelManifest) -> Generat
     """Return `settings` with what is not set taken from a model folder, which may have come from
     anywhere: as `inherit`, but for what only the user may ask for."""
     tuned, refused = _tuned(manifest), withheld(settings, manifest)
+    refused.update(dict.fromkeys(llamafactory.SPREAD))  # a file that the folder would name
     safe = {name: value for name, value in tuned.items() if name not in refused}
     return inherit(settings, manifest.template, safe)
 
@@ -128,13 +141,15 @@ def generate(
     if done := _finished(out, job, settings.engine):
         return done
     work = work_folder(out)
-    job = _versioned(_by_engine(job, _begun(work, job, settings.engine), len(rows), side))
+    who = choice.begun(work / IDENTITY, _identity(job), settings.engine)
+    job = _versioned(choice.by_engine(job, who, len(rows), side))
     entry = reuse.find(settings.cache, resolved, job)
     resume.take_up(work / IDENTITY, _identity(job))
     store.write_json(work / JOB, job)
     (work / PROGRESS).unlink(missing_ok=True)
-    dataset.to_llamafactory(rows, work / "data", "eval")
-    _predict(samples, work, side, settings, listen)
+    dataset.to_llamafactory(in_order(rows), work / "data", "eval")
+    store.write_json(work / MEANS, _means(settings))
+    parent.predict(samples, work, side, listen)
     done = _finish(work, out, resolved, job, rows)
     if entry:
         reuse.keep(entry, out, done, place or str(out.resolve()), side, settings.cache_gb)
@@ -170,7 +185,7 @@ def take(
     if settings.cache in ("", reuse.NONE):
         return None
     resolved, job, rows = _asked(model_name, samples, settings, base_model, weights=False)
-    job = _versioned(_by_engine(job, settings.engine, len(rows)))
+    job = _versioned(choice.by_engine(job, settings.engine, len(rows)))
     entry = reuse.find(settings.cache, resolved, job)
     taken = reuse.take(entry, rows, out, side, accelerated) if entry else None
     if taken and taken.origin:
@@ -204,8 +219,10 @@ def _asked(
 
 def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> GenerateJob:
     asked = asdict(settings)
-    for name in _NO_QUESTION:
+    for name in NO_QUESTION:
         del asked[name]
+    given = settings.llamafactory
+    asked["llamafactory"] = {name: given[name] for name in given if name not in llamafactory.SPREAD}
     return GenerateJob(
         base=resolved.base,
         base_name=resolved.base_name,
@@ -214,6 +231,15 @@ def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> Gen
         load_seed=settings.seed if resolved.seed is None else resolved.seed,
         dataset_hash=dataset.hash_samples(rows),
         settings=asked,
+        spread={name: given[name] for name in given if name in llamafactory.SPREAD},
+    )
+
+
+def _means(settings: GenerateSettings) -> Means:
+    return Means(
+        devices=settings.devices,
+        devices_each=settings.devices_each,
+        max_unanswered=settings.max_unanswered,
     )
 
 
@@ -222,81 +248,26 @@ def _versioned(job: GenerateJob) -> GenerateJob:
     return replace(job, versions=llamafactory.versions() | engines.versions(job.engine))
 
 
-def _by_engine(job: GenerateJob, asked: str, samples: int, side: str | None = None) -> GenerateJob:
-    """Return the job with who answers, which is told where there is a `side`."""
-    choice = engines.choose(asked, job, samples)
-    if side is not None:
-        print(
-            flat(f"{side or 'generate'}: {choice.name} answers ({choice.why})"),
-            file=sys.stderr,
-            flush=True,
-        )
-    return replace(job, engine=choice.name)
-
-
-def _begun(work: Path, job: GenerateJob, asked: str) -> str:
-    """Return who answers where an earlier try may have begun with the same in `work`: auto goes on
-    with who did. Raises SettingsError where another is asked for: their answers would mix."""
-    if not ((work / IDENTITY).is_file() and (work / PREDICTIONS).is_file()):
-        return asked
-    earlier = store.read_record(work / IDENTITY, GenerateJob)
-    same = replace(earlier, versions=job.versions, engine=job.engine) == _identity(job)
-    answers = sum(1 for _ in store.read_rows(work / PREDICTIONS, Prediction)) if same else 0
-    if answers and asked not in (AUTO, earlier.engine):
-        raise SettingsError(
-            f"{work.parent} holds {answers} answers of {earlier.engine}, and generate.engine is "
-            f"{asked}: answers of two engines would mix",
-            f"Set generate.engine: {earlier.engine}, or remove {work}",
-        )
-    return earlier.engine if answers else asked
-
-
 def _finished(out: Path, job: GenerateJob, asked: str) -> Generation | None:
     path = out / GENERATION
     if not path.is_file():
         return None
     done = store.read_record(path, Generation)
+    asked_of = choice.of_engine(job, done.engine)
     same = (
         done.digest == job.digest
         and done.base_model == job.base_name
         and done.dataset_hash == job.dataset_hash
-        and dict(done.settings) == json.loads(store.to_json(job.settings))
+        and dict(done.settings) == json.loads(store.to_json(asked_of.settings))
         and asked in (AUTO, done.engine)
     )
     return done if same else None
 
 
-def _predict(
-    samples: Path, work: Path, side: str, settings: GenerateSettings, listen: progress.Listener
-) -> None:
-    latest = progress.Progress(stage="generate", side=side, note="loading the model")
-    listen(latest)
-    rows = store.tail(work / PROGRESS)
-
-    def relay() -> None:
-        nonlocal latest
-        for row in rows():
-            latest = progress.Progress(**row)
-            listen(latest)
-
-    try:
-        process.run(
-            process.python("assay.engine.child", str(samples), str(work), side),
-            log=work / GENERATE_LOG,
-            what="Generation",
-            # a model that is only asked for answers may lie on several devices
-            environment=llamafactory.one_device(os.environ) if settings.evaluate_loss else None,
-            on_tick=relay,
-        )
-    except BaseException as error:
-        listen(replace(latest, state="failed", note=str(error) or type(error).__name__))
-        raise
-
-
 def _finish(
     work: Path, out: Path, resolved: Model, job: GenerateJob, rows: list[Sample]
 ) -> Generation:
-    by_id = {row.id: row for row in store.read_rows(work / PREDICTIONS, Prediction)}
+    by_id = answered(work)
     store.write_rows(out / PREDICTIONS, (by_id[row.id] for row in rows))
     results = store.read_json(work / RESULTS) if (work / RESULTS).is_file() else {}
     (out / RESULTS).unlink(missing_ok=True)

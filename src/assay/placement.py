@@ -14,6 +14,14 @@ from assay.errors import SettingsError
 from assay.settings import check_names
 
 RUNNER = "ASSAY_RUNNER"
+GPU = "nvidia.com/gpu"
+_EXTENDED = re.compile(
+    r"(?!(?:.*\.)?kubernetes\.io/)[a-z0-9.-]+\.[a-z0-9.-]+/[A-Za-z0-9][A-Za-z0-9_.-]{0,62}"
+)
+# How the makers' device plugins call what a model computes on; others offer network cards and such.
+_COMPUTES = re.compile(
+    r"/.*(gpu|mig-|npu|ascend|tpu|gaudi|neuron|xpu|mlu|dcu|gcu|i915|vacc)", re.IGNORECASE
+)
 AUTO, INLINE = "auto", "inline"
 # A queue system by its name -> the module whose `find` returns it: see assay.queues.
 QUEUES = {"volcano": "assay.volcano.queue"}
@@ -38,7 +46,8 @@ class ClusterSettings:
     `runner` is a queue system (volcano), inline for the task's own pod, or auto: the queue system
     that the cluster serves, inline without one. A Job has `nodes` pods (fine-tuning; generation
     has one) of `gpus` GPUs, `cpu` and `memory` (Kubernetes quantities) each, in `queue`, with
-    `priority_class`. `retries` counts restarts of the whole Job after a pod failed or was evicted;
+    `priority_class`. A GPU is one of `accelerator`, an extended resource of Kubernetes by its name.
+    `retries` counts restarts of the whole Job after a pod failed or was evicted;
     `timeout_s` bounds waiting and running together, and `ttl_seconds` how long a finished Job is
     kept; 0 is no limit for the first. `image` is the workers', empty: the task's own. `autoscaled`
     says that nodes are added when they are needed, so that a Job may ask for more than there is.
@@ -52,6 +61,7 @@ class ClusterSettings:
     priority_class: str = ""
     nodes: Annotated[int, Ge(1)] = 1
     gpus: Annotated[int, Ge(0)] = 1
+    accelerator: str = GPU
     cpu: str = ""
     memory: str = ""
     retries: Annotated[int, Ge(0)] = 0
@@ -72,12 +82,24 @@ def check(settings: ClusterSettings) -> None:
             f"cluster.nodes is {settings.nodes} and cluster.runner is inline, which is one pod",
             "Set cluster.runner to auto, or cluster.nodes to 1",
         )
+    if not _EXTENDED.fullmatch(settings.accelerator):
+        raise SettingsError(
+            f"cluster.accelerator = {settings.accelerator!r} is no extended resource of Kubernetes",
+            "Write it as the nodes offer it (kubectl describe node), such as nvidia.com/gpu, "
+            "nvidia.com/mig-1g.10gb, amd.com/gpu or huawei.com/Ascend910",
+        )
     for name, amount in (("cpu", settings.cpu), ("memory", settings.memory)):
         if amount and not _is_amount(amount):
             raise SettingsError(
                 f"cluster.{name} = {amount!r} is no quantity of Kubernetes",
                 "Write it as 16 or 500m, and memory as 200Gi",
             )
+
+
+def is_accelerator(resource: str) -> bool:
+    """Return whether an extended resource of Kubernetes is, by its name, a device that a model
+    computes on, or a part of one."""
+    return bool(_COMPUTES.search(resource))
 
 
 def _is_amount(text: str) -> bool:

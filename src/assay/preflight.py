@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from assay import dataset, measured, model, progress, queues, report, scoring, store
+from assay import dataset, engine, measured, model, progress, queues, report, scoring, store
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating
@@ -164,6 +164,8 @@ def _checks_here(plan: Plan, artifacts: str) -> Iterator[Callable[[], object]]:
         yield partial(report.check_history, plan.config.history)
     if artifacts:
         yield partial(check_cluster, plan, artifacts)
+    else:  # on a cluster other images answer
+        yield partial(engine.check_here, plan.config.generate.engine)
 
 
 def _all_built_in(config: Config) -> bool:

@@ -61,7 +61,7 @@ def run(
             time.sleep(POLL_SECONDS)
     on_tick()
     if child.returncode != 0:
-        raise _failure(what, child.returncode, log, for_memory=memory_kills() > killed)
+        raise failure(what, child.returncode, log, for_memory=memory_kills() > killed)
 
 
 @contextmanager
@@ -177,7 +177,9 @@ def memory_kills(root: Path = CONTROL_GROUP) -> int:
     return 0
 
 
-def _failure(what: str, code: int, log: Path, *, for_memory: bool) -> AssayError:
+def failure(what: str, code: int, log: Path, *, for_memory: bool) -> AssayError:
+    """Return what a process's exit code `code` comes to, with the end of its log; `for_memory` says
+    that the kernel has killed for memory meanwhile."""
     last = _tail(log)
     if NO_SPACE in last or shutil.disk_usage(log.parent).free < MEBIBYTE:
         return StoreError(

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 Role = Literal["system", "user", "assistant", "function_call", "observation"]
 Side = Literal["baseline", "candidate"]
@@ -28,6 +28,9 @@ Kind = Literal["mean", "rate", "total"]
 Group = Literal["judge", "pairwise", "task", "similarity", "own", "likelihood", "diagnostic"]
 SIDES: tuple[Side, Side] = ("baseline", "candidate")
 THOUGHT_UNENDED: Literal["thought_unended"] = "thought_unended"
+Failure = Literal["empty_prompt", "prompt_too_long", "out_of_memory", "not_finite"]
+FAILURES: tuple[Failure, ...] = get_args(Failure)
+UNANSWERED = (THOUGHT_UNENDED, *FAILURES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +64,9 @@ class Prediction:
 
     `output` is the answer alone, the `thought` before it apart. Of a function call it is the JSON
     of name and arguments that the template reads in what was `written`. `unanswered` is the cause
-    where there is no answer to score: thought_unended. `wanted` is the target in the same form,
-    None where that is the sample's own text.
+    where there is no answer to score: thought_unended, or one of FAILURES, where the model could
+    not be asked or said no numbers. `wanted` is the target in the same form, None where that is
+    the sample's own text.
     """
 
     id: str
@@ -73,7 +77,7 @@ class Prediction:
     prompt_truncated: bool = False
     thought: str = ""
     written: str = ""
-    unanswered: Literal["", "thought_unended"] = ""
+    unanswered: Literal["", "thought_unended"] | Failure = ""
     wanted: str | None = None
 
 

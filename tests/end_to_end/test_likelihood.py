@@ -14,11 +14,12 @@ import pytest
 
 from assay import dataset, process, progress, store
 from assay.demo.base_model import TEMPLATE
+from assay.errors import StageError
 from assay.folder import LIKELIHOOD, PREDICTIONS, SAMPLES, SCORES
 from assay.gate import Bound, GatePolicy
 from assay.generate import GenerateSettings, generate
 from assay.metrics import MetricsSettings, compute_metrics
-from assay.records import Likelihood, Message, Role, Sample
+from assay.records import Likelihood, Message, Prediction, Role, Sample
 from assay.report import report
 from tests.end_to_end.two_layers import cut
 
@@ -188,7 +189,9 @@ def test_what_was_measured_is_kept_through_an_interruption(broken: Path, tmp_pat
             raise KeyboardInterrupt
 
     store.write_rows(tmp_path / SAMPLES, WHOLE)
-    settings = GenerateSettings(template=TEMPLATE, max_new_tokens=2, cutoff_len=CUTOFF)
+    settings = GenerateSettings(
+        template=TEMPLATE, max_new_tokens=2, cutoff_len=CUTOFF, max_unanswered=1.0
+    )
     for interrupting in (True, False):
         seen.clear()
         with pytest.raises(KeyboardInterrupt) if interrupting else nullcontext():
@@ -202,7 +205,13 @@ def test_a_model_whose_loss_is_nan_is_evaluated_and_reported(
     broken: Path, tmp_path: Path, do_sample: bool
 ) -> None:
     side = tmp_path / "candidate"
-    rows = evaluated(broken, WHOLE, side, batch_size=2, do_sample=do_sample)
+    refused = r"of 3 samples could not be answered \(\d not_finite\), the last one: id="
+    with pytest.raises(StageError, match=refused):
+        evaluated(broken, WHOLE, side, batch_size=2, do_sample=do_sample)
+    asked = {"do_sample": do_sample, "max_unanswered": 1.0}
+    rows = evaluated(broken, WHOLE, side, batch_size=2, **asked)
+    answers = store.read_rows(side / PREDICTIONS, Prediction)
+    assert {row.unanswered for row in answers} == {"not_finite"}
     for row in rows.values():
         assert row.unscored == dict.fromkeys(("eval_loss", "accuracy"), "not_finite")
     store.write_rows(tmp_path / SAMPLES, WHOLE)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from assay import engine, progress, store
+from assay import engine, store
 from assay.demo.base_model import TEMPLATE
-from assay.engine import child
+from assay.engine.answering import answer
 from assay.folder import PREDICTIONS
 from assay.generate import GenerateSettings
 from assay.llamafactory.job import GenerateJob
+from assay.llamafactory.prompts import coder
 from assay.records import Message, Prediction, Sample
 
 ECHO = """
@@ -38,7 +39,8 @@ def test_any_engines_ids_become_the_predictions(
     earlier = Prediction(id="a", output="Kept.", finish="stop", prompt_tokens=9, output_tokens=2)
     store.write_rows(tmp_path / PREDICTIONS, [earlier])
 
-    child.answer(replace(job_of(smollm2), engine="echo"), rows, tmp_path, "", progress.ignore)
+    job, file = replace(job_of(smollm2), engine="echo"), tmp_path / PREDICTIONS
+    answer(job, coder(job), rows, tmp_path, file, lambda _rows: None)
 
     kept, *answered = store.read_rows(tmp_path / PREDICTIONS, Prediction)
     assert kept == earlier

@@ -139,7 +139,9 @@ finetune: {base_model: org/base, template: qwen3, finetuning_type: full, learnin
 generate: {engine: transformers, template: llama3, batch_size: 4, cutoff_len: 98,
   max_new_tokens: 97, do_sample: true,
   temperature: 0.5, top_p: 0.5, top_k: 3, repetition_penalty: 1.5, seed: 9, evaluate_loss: false,
-  cache: "s3://b/kept", cache_gb: 3, llamafactory: {infer_dtype: bfloat16}}
+  devices: 4, devices_each: 2, max_unanswered: 0.25,
+  cache: "s3://b/kept", cache_gb: 3, llamafactory: {infer_dtype: bfloat16},
+  vllm: {max_num_seqs: 8}}
 metrics: {metrics: [bleu-4], processes: 2, task: {labels: [a, b], pattern: x, tolerance: 0.5,
   relative_tolerance: 0.25, choices: ABC, schema: {type: object}, call_order: false,
   unread: wrong}}
@@ -155,6 +157,7 @@ judge: {endpoint: "https://judge.example/v1", model: big, api_key_env: "", tempe
   prices: {big: {input: 1, output: 2}}, max_cost: 3, max_unscored: 0.25,
     batch: true, batch_hours: 3, batch_requests: 9, batch_megabytes: 2, max_wait_s: 5, outage_s: 6}
 cluster: {runner: volcano, queue: research, priority_class: batch, nodes: 2, gpus: 8, cpu: "4",
+  accelerator: amd.com/gpu,
   memory: 9Gi, retries: 1, timeout_s: 60, ttl_seconds: 5, image: "team/mine:1", store_secret: mine,
   autoscaled: true, lease_s: 61, closed_s: 62}
 store: {wait_s: 60}

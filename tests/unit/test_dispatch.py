@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from assay import dispatch, durable, llamafactory, progress, reuse, store
-from assay import generate as generating
 from assay.dispatch import Place
+from assay.engine import parent
 from assay.folder import GENERATE_LOG, GENERATION, PREDICTIONS, SAMPLES
 from assay.llamafactory.job import DEVICE, SECONDS
 from assay.placement import ClusterSettings
@@ -206,7 +206,7 @@ def test_what_a_job_answers_the_next_launcher_takes(
             store.write_json(work / name, value)
         (work / GENERATE_LOG).write_text("")
 
-    monkeypatch.setattr(generating, "_predict", predict)
+    monkeypatch.setattr(parent, "predict", predict)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     made = worker._done(queue.works[0], 0, progress.ignore)
     taken = launch(bucket, tmp_path, f"{bucket}/base", Queue(), settings)

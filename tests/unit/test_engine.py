@@ -44,13 +44,14 @@ def test_transformers_answers_whatever_else_there_is_not() -> None:
     assert engine.find(JOB) == Transformers(job=JOB)
 
 
+NO_VLLM = "not vllm, it is not installed: make setup-vllm"
 WITH_ADAPTER = replace(JOB, adapter="adapter")
 
 
 @pytest.mark.usefixtures("own")
 def test_the_first_engine_that_can_do_the_job_answers() -> None:
     refused = engine.choose("auto", JOB, 9)
-    assert refused == Choice(name="transformers", why="own cannot: it has no adapter")
+    assert refused == Choice(name="transformers", why=f"not own, it has no adapter; {NO_VLLM}")
     assert engine.choose("auto", WITH_ADAPTER, 9).name == "own"
     assert engine.find(replace(WITH_ADAPTER, engine="own")) == ["own"]  # type: ignore[comparison-overlap]
 
@@ -73,13 +74,20 @@ def test_an_engine_is_taken_unasked_where_so_many_samples_are_worth_it(
     versions = "\ndef versions():\n    return {'own': '1'}\n"
     (tmp_path / "own_engine_of_adapters.py").write_text(OWN + few + versions)
     sys.modules.pop("own_engine_of_adapters", None)
-    assert engine.choose("auto", WITH_ADAPTER, 9).why == "own cannot: too few"
+    assert engine.choose("auto", WITH_ADAPTER, 9).why == f"not own, too few; {NO_VLLM}"
     assert [engine.choose("auto", WITH_ADAPTER, 10).name, engine.versions("own")] == [
         "own",
         {"own": "1"},
     ]
     assert engine.choose("own", WITH_ADAPTER, 9).name == "own"
     assert engine.versions("transformers") == {}
+
+
+def test_an_engine_that_is_not_here_is_refused_before_anything_is_trained() -> None:
+    with pytest.raises(SettingsError, match="engine = vllm cannot answer here: it is not install"):
+        engine.check_here("vllm")
+    for name in ("auto", "transformers"):
+        engine.check_here(name)
 
 
 def test_a_name_of_none_is_refused() -> None:

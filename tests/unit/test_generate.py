@@ -14,6 +14,8 @@ import pytest
 
 from assay import engine, llamafactory, progress, store
 from assay import generate as generating
+from assay.engine import parent
+from assay.engine.vllm.weights import FOLDER
 from assay.errors import MissingExtraError, SettingsError
 from assay.folder import GENERATE_LOG, LIKELIHOOD, PREDICTIONS, RESULTS, SAMPLES
 from assay.generate import GenerateSettings
@@ -42,7 +44,7 @@ def count_questions(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         store.write_json(work / DEVICE, "cpu")
         (work / GENERATE_LOG).write_text("")
 
-    monkeypatch.setattr(generating, "_predict", predict)
+    monkeypatch.setattr(parent, "predict", predict)
     monkeypatch.setattr(exchange, "_device", lambda: "cpu")
     monkeypatch.setattr(llamafactory, "versions", lambda: VERSIONS)
     return asked
@@ -187,7 +189,7 @@ def test_answers_of_other_versions_are_not_gone_on_with(
         (work / "half").touch()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(generating, "_predict", die)
+    monkeypatch.setattr(parent, "predict", die)
     for torch in ("3", "3", "3.1", "3.1"):
         monkeypatch.setattr(llamafactory, "versions", lambda torch=torch: {"torch": torch})
         with pytest.raises(KeyboardInterrupt):
@@ -223,7 +225,9 @@ def test_who_answers_is_said_and_recorded(
     assert other.versions == {**VERSIONS, "another": "7"}
     assert usual.settings == other.settings, "who answers is no part of what is asked"
     first, second = capsys.readouterr().err.splitlines()
-    assert first == "baseline: transformers answers (it is here, and can)"
+    assert first == (
+        "baseline: transformers answers (not vllm, it is not installed: make setup-vllm)"
+    )
     assert second == "baseline: another answers (generate.engine asks for it)"
     assert len(asked) == 2, "an engine's answers are not another's, in the cache either"
     assert answer(base, "third", engine="another").origin
@@ -244,7 +248,7 @@ def test_answers_of_two_engines_do_not_mix(
             store.write_rows(work / PREDICTIONS, [prediction("a", "One.")])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(generating, "_predict", die)
+    monkeypatch.setattr(parent, "predict", die)
     # nothing is answered after the first, something by another after the second
     for name in ("transformers", "another", "another", "auto"):
         with pytest.raises(KeyboardInterrupt):
@@ -268,3 +272,8 @@ def test_a_place_that_can_be_none_is_refused_before_anything_is_asked(
     with pytest.raises(SettingsError, match=r"generate\.cache = .*file is a file"):
         answer(write_model(tmp_path / "base"), "run", cache=str(tmp_path / "file"))
     assert asked == []
+
+
+def test_what_is_written_for_a_server_is_no_unfinished_work() -> None:
+    """It may be as large as the model, and the next try writes it anew."""
+    assert FOLDER in generating.UNFINISHED.without

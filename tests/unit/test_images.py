@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from assay import __version__
 from components.images import CPU_IMAGE, GPU_IMAGE
 
 ROOT = Path(__file__).parents[2]
-IMAGES = ("cpu", "gpu", "minio")
+IMAGES = ("cpu", "gpu", "minio", "vllm")
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
 
@@ -32,7 +33,8 @@ def last_stage(image: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, arguments in instructions(image):
         if name == "FROM":
-            found = {}
+            found = last_stage("gpu") if arguments == "${GPU}" else {}
+            found.pop("LABEL", None)
         found.setdefault(name, []).append(arguments)
     return found
 
@@ -40,7 +42,7 @@ def last_stage(image: str) -> dict[str, list[str]]:
 @pytest.mark.parametrize("image", IMAGES)
 def test_an_image_runs_as_a_numeric_user_with_a_home(image: str) -> None:
     stage = last_stage(image)
-    assert stage["USER"] == ["65532:65532"]  # KFP's runAsNonRoot cannot check a name
+    assert stage["USER"][-1] == "65532:65532"  # KFP's runAsNonRoot cannot check a name
     assert any("useradd --uid 65532 --create-home" in command for command in stage["RUN"])
 
 
@@ -65,7 +67,7 @@ def test_bases_are_named_by_tag(image: str) -> None:
     )
     for name in names:
         base = defaults[name.split()[0].strip("${}")]
-        assert re.fullmatch(r"[a-z]+:(?!latest)[\w.-]+", base), base
+        assert re.fullmatch(r"[a-z-]+:(?!latest)[\w.-]+", base), base
 
 
 @pytest.mark.parametrize("image", ["cpu", "gpu"])
@@ -74,6 +76,47 @@ def test_whatever_pip_downloads_is_checked_by_its_hash(image: str) -> None:
     pips = re.findall(r"tools/bin/pip [^&]*", commands)
     assert len(pips) == 4
     assert all("--require-hashes" in pip or "--no-index" in pip for pip in pips)
+
+
+def test_the_vllm_image_is_the_gpu_image_with_an_environment_more() -> None:
+    names = dict(instructions("vllm"))
+    assert ("ARG", f"GPU=assay-gpu:{__version__}") in instructions("vllm")
+    commands = " && ".join(value for name, value in instructions("vllm") if name == "RUN")
+    pips = re.findall(r"tools/bin/pip [^&]*", commands)
+    assert len(pips) == 2
+    assert all("--require-hashes" in pip and "--no-deps" in pip for pip in pips)
+    stage = last_stage("vllm")
+    assert "--from=build /opt/vllm /opt/vllm" in stage["COPY"]
+    assert any("ASSAY_VLLM=/opt/vllm" in values for values in stage["ENV"])
+    assert names["CMD"] == '["assay", "--help"]'
+
+
+def test_the_vllm_image_is_built_of_the_gpu_image_of_its_version(tmp_path: Path) -> None:
+    """The build tool is one that says what it was asked."""
+    tool = tmp_path / "tool"
+    tool.write_text('#!/bin/sh\necho "$@"\n')
+    tool.chmod(0o755)
+    given = {**os.environ, "ASSAY_BUILD_TOOL": str(tool), "ASSAY_IMAGE_REGISTRY": "team/"}
+    script = [str(ROOT / "images/build.sh"), "gpu", "vllm"]
+    done = subprocess.run(script, env=given, capture_output=True, text=True, check=True)
+    gpu, _, vllm, _ = done.stdout.splitlines()
+    assert f"GPU=team/assay-gpu:{__version__}" in vllm
+    assert "GPU=" not in gpu
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_a_lock_of_vllm_is_of_what_is_asked_for(device: str) -> None:
+    """And of nothing that LLaMA-Factory would meet: it has an environment of its own."""
+    folder = ROOT / "images" / "vllm"
+    text = (folder / f"{device}.lock").read_text()
+    assert "://" not in text
+    assert "--index" not in text
+    blocks = re.split(r"\n(?=\S)", text.strip())
+    assert all("--hash=sha256:" in block for block in blocks)
+    pins = {block.split(" ", 1)[0] for block in blocks}
+    asked = [(folder / f"{device}.{kind}").read_text().splitlines() for kind in ("in", "override")]
+    assert {line for lines in asked for line in lines if not line.startswith("#")} <= pins
+    assert "llamafactory" not in {pin.split("==")[0] for pin in pins}
 
 
 @pytest.mark.parametrize("image", ["cpu", "gpu"])

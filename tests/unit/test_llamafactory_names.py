@@ -149,4 +149,4 @@ def test_one_device_stays_in_sight(environment: dict[str, str], seen: dict[str, 
     first = dict.fromkeys(("ASCEND_RT_VISIBLE_DEVICES", "ZE_AFFINITY_MASK"), "0")
     if "CUDA_VISIBLE_DEVICES" not in environment:
         first["CUDA_VISIBLE_DEVICES"] = "0"
-    assert llamafactory.one_device(environment) == first | seen
+    assert llamafactory.only(environment, [0]) == first | seen

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.cli import gate
+from assay.engine import AUTO, ENGINES
 from assay.folder import CONFIG, REPORT_HTML
 from assay.scoring import SCORERS, Scorer
 
@@ -50,6 +51,9 @@ def _add_demo(commands: Any) -> None:
     demo.add_argument("--out", type=Path, default=Path("demo-run"), metavar="FOLDER")
     demo.add_argument(
         "--store", default="", help="keep the artifacts in a store: a URI, or minio to start one"
+    )
+    demo.add_argument(
+        "--engine", default=AUTO, choices=(AUTO, *ENGINES), help="who answers; auto: chosen"
     )
     demo.set_defaults(command=_demo)
 
@@ -151,4 +155,4 @@ def _print_report(out: str, folder: Path) -> None:
 def _demo(arguments: argparse.Namespace) -> None:
     from assay.demo.run import run_demo
 
-    run_demo(arguments.out, arguments.store)
+    run_demo(arguments.out, arguments.store, arguments.engine)

@@ -18,6 +18,7 @@ from assay import local, process, progress, store, terminal
 from assay.demo import artifacts
 from assay.demo.base_model import TEMPLATE, base_model
 from assay.demo.judge_model import MODEL
+from assay.engine import AUTO
 from assay.errors import StageError
 from assay.folder import REPORT_HTML
 
@@ -34,18 +35,19 @@ CAUTION = (
 )
 
 
-def run_demo(folder: Path, where: str = "") -> Path:
+def run_demo(folder: Path, where: str = "", engine: str = AUTO) -> Path:
     """Fine-tune and evaluate SmolLM2-135M on the demo's data in `folder`; return the report.
 
     `where` is a store for the base model, the data and what comes of them: see artifacts.opened.
-    An interrupted demo resumes at its first unfinished stage, a finished one starts anew.
+    `engine` is who answers, as generate.engine. An interrupted demo resumes at its first unfinished
+    stage, a finished one starts anew.
     """
     started = time.monotonic()
     with store.held(folder), artifacts.opened(where, folder) as uri:
         with terminal.live() as listen:
             base = base_model(listen)
-            _begin(folder, base)
-            run = _run(base, folder, uri, listen)
+            _begin(folder, base, engine)
+            run = _run(base, folder, uri, engine, listen)
         if uri:
             print(artifacts.describe(uri))
         (folder / FINISHED).touch()
@@ -57,14 +59,14 @@ def run_demo(folder: Path, where: str = "") -> Path:
     return report
 
 
-def _run(base: Path, folder: Path, uri: str, listen: progress.Listener) -> Path:
+def _run(base: Path, folder: Path, uri: str, engine: str, listen: progress.Listener) -> Path:
     """Run the pipeline, from the store and into it where there is one; return the run folder."""
     model, data = str(base), str(DATA)
     if uri:
         model = artifacts.send(base, f"{uri}/base-model", listen)
         data = artifacts.send(DATA, f"{uri}/data", listen)
     with judge(folder) as judge_parameters:
-        parameters = {**_parameters(model, data), **judge_parameters}
+        parameters = {**_parameters(model, data, engine), **judge_parameters}
         run = local.run_pipeline("finetune_and_evaluate", parameters, folder, listen)
     if uri:
         tuned = run.parents[1] / "finetune" / "model"
@@ -118,7 +120,7 @@ def _port(folder: Path) -> int:
     return port
 
 
-def _parameters(model: str, data: str) -> dict[str, Any]:
+def _parameters(model: str, data: str, engine: str) -> dict[str, Any]:
     return {
         "base_model": model,
         "template": TEMPLATE,
@@ -127,7 +129,7 @@ def _parameters(model: str, data: str) -> dict[str, Any]:
         "learning_rate": 5e-4,
         "num_epochs": 0.8,
         "batch_size": 8,
-        "generate_settings": {"max_new_tokens": 32, "batch_size": 16},
+        "generate_settings": {"max_new_tokens": 32, "batch_size": 16, "engine": engine},
         "finetune_settings": {
             "lora_rank": 16,
             # checkpoints would save memory, which is plenty, and take a third more time; samples of
@@ -149,10 +151,10 @@ def _precision() -> dict[str, Any]:
     return {"bf16": True, "use_cpu": True} if native and not shutil.which("nvidia-smi") else {}
 
 
-def _begin(folder: Path, base: Path) -> None:
+def _begin(folder: Path, base: Path, engine: str) -> None:
     """Forget an earlier run unless it was interrupted and would be the same again."""
     identity = folder / "identity"
-    wanted = _identity(base)
+    wanted = _identity(base, engine)
     same = identity.is_file() and identity.read_text() == wanted
     if (folder / FINISHED).exists() or not same:
         local.forget(folder)
@@ -160,9 +162,9 @@ def _begin(folder: Path, base: Path) -> None:
     store.write_text(identity, wanted)
 
 
-def _identity(base: Path) -> str:
+def _identity(base: Path, engine: str) -> str:
     """Return the digest of everything that a resumed demo must share with the interrupted one."""
-    digest = hashlib.sha256(f"{sys.version} {base}".encode())
+    digest = hashlib.sha256(f"{sys.version} {base} {engine}".encode())
     for path in sorted(Path(__file__).parents[1].rglob("*")):
         if path.is_file() and path.suffix not in (".pyc",):
             digest.update(path.read_bytes())

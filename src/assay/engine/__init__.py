@@ -13,15 +13,16 @@ from typing import Any, Protocol
 
 from assay.errors import SettingsError
 from assay.llamafactory.job import GenerateJob
-from assay.llamafactory.prompts import Coder, Prompt
+from assay.llamafactory.prompts import Answer, Coder, Prompt
 from assay.settings import check_names
 
 AUTO = "auto"
 # An engine by its name -> its module. `find` there returns the engine, or why it cannot do a job
 # or is not here. Where it has them, `unasked` says why it should not do a number of samples that
-# nobody asked it for ("": it should), and `versions` of which packages its answers depend on
-# beside LLaMA-Factory's. The first that can answers; the last one always can.
-ENGINES = {"transformers": "assay.engine.transformers"}
+# nobody asked it for ("": it should), `missing` what it lacks on this machine, and `versions` of
+# which packages its answers depend on beside LLaMA-Factory's; an engine's `note` is what has to be
+# known of how it does the job. The first that can answers; the last one always can.
+ENGINES = {"vllm": "assay.engine.vllm", "transformers": "assay.engine.transformers"}
 
 
 class Engine(Protocol):
@@ -29,10 +30,11 @@ class Engine(Protocol):
 
     def answer(
         self, coder: Coder, prompts: Sequence[Prompt]
-    ) -> Iterator[list[tuple[Prompt, list[int]]]]:
+    ) -> Iterator[Sequence[tuple[Prompt, Answer]]]:
         """Yield each prompt, in any order, with the ids that the model wrote after it, up to and
-        with the first that ends an answer; whatever stands after that is not looked at. What is
-        yielded together is stored together, and never asked again."""
+        with the first that ends an answer (whatever stands after that is not looked at), or with
+        why it could not be asked. What is yielded together is stored together, and never asked
+        again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,18 +50,26 @@ def check(name: str) -> None:
     check_names({name: None}, (AUTO, *ENGINES), "generate.engine")
 
 
+def check_here(name: str) -> None:
+    """Raise SettingsError where the engine of this name is not on this machine."""
+    missing = getattr(_module(name), "missing", str)() if name in ENGINES else ""
+    if missing:
+        raise _unable(name, missing)
+
+
 def choose(asked: str, job: GenerateJob, samples: int) -> Choice:
     """Return who answers `samples` of a job: whom the setting asks for, or of auto the first that
     can and that so many are worth. Raises SettingsError where who is asked for cannot."""
     if asked != AUTO:
         find(replace(job, engine=asked))
-        return Choice(name=asked, why="generate.engine asks for it")
+        return Choice(name=asked, why=_with_note(asked, job, "generate.engine asks for it"))
     others = []
     for name in ENGINES:
         if why_not := _why_not(name, job, samples):
-            others.append(f"{name} cannot: {why_not}")
+            others.append(f"not {name}, {why_not}")
         else:
-            return Choice(name=name, why="; ".join(others) or "it is here, and can")
+            why = "; ".join(others) or "it is here, and can"
+            return Choice(name=name, why=_with_note(name, job, why))
     raise SettingsError(f"nobody can answer: {'; '.join(others)}", "Set generate.engine")
 
 
@@ -67,10 +77,7 @@ def find(job: GenerateJob) -> Engine:
     """Return the engine that the job names. Raises SettingsError where it cannot do it."""
     engine: Engine | str = _module(job.engine).find(job)
     if isinstance(engine, str):
-        raise SettingsError(
-            f"generate.engine = {job.engine} cannot answer here: {engine}",
-            "Set generate.engine: auto, or give it what it needs",
-        )
+        raise _unable(job.engine, engine)
     return engine
 
 
@@ -80,12 +87,24 @@ def versions(name: str) -> dict[str, str]:
     return dict(own())
 
 
+def _unable(name: str, why_not: str) -> SettingsError:
+    return SettingsError(
+        f"generate.engine = {name} cannot answer here: {why_not}",
+        "Set generate.engine: auto, or give it what it needs",
+    )
+
+
 def _why_not(name: str, job: GenerateJob, samples: int) -> str:
     found = _module(name).find(job)
     if isinstance(found, str):
         return found
     unasked = getattr(_module(name), "unasked", None)
     return str(unasked(job, samples)) if unasked else ""
+
+
+def _with_note(name: str, job: GenerateJob, why: str) -> str:
+    note = getattr(_module(name).find(job), "note", "")
+    return f"{why}; {note}" if note else why
 
 
 def _module(name: str) -> Any:

@@ -1,64 +1,87 @@
 """The child process that answers: `python -m assay.engine.child SAMPLES WORK SIDE`.
 
-WORK/job.json says what to do. The likelihood of the targets comes from LLaMA-Factory's evaluation,
-prompts and what an answer comes to from its template, the answers from an engine.
+WORK/job.json says what to do and WORK/means.json with what. The likelihood of the targets comes
+from LLaMA-Factory's evaluation, prompts and what an answer comes to from its template, the answers
+from an engine. On one device all of it is done here, with the model loaded once; on several by a
+process for each.
 """
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from assay import engine, process, progress, store
-from assay.engine import device
-from assay.folder import LIKELIHOOD, PREDICTIONS, PROGRESS
+from assay import process, store
+from assay.engine import asked as asking
+from assay.engine import device, devices, ending, several, weights
+from assay.engine.answering import answer
+from assay.engine.asked import Asked
+from assay.folder import PREDICTIONS
 from assay.llamafactory.evaluate import evaluate
-from assay.llamafactory.job import DEVICE, JOB, SECONDS, GenerateJob
-from assay.llamafactory.prompts import coder, encode, prediction
-from assay.records import Prediction, Sample
+from assay.llamafactory.job import DEVICE, ERROR, SECONDS, TRANSFORMERS
+from assay.llamafactory.prompts import Coder, coder
 
 
 def main(samples: Path, work: Path, side: str) -> None:
     """Evaluate and answer; what an earlier try has finished is kept."""
     process.end_with_parent()
     started = time.monotonic()
-    job = store.read_record(work / JOB, GenerateJob)
-    rows = list(store.read_rows(samples, Sample))
-    listen = progress.to_file(work / PROGRESS)
-    if job.settings["evaluate_loss"] and not (work / LIKELIHOOD).is_file():
-        evaluate(job, rows, work, side, listen)
-    answer(job, rows, work, side, listen)
+    with ending.left(work / ERROR):
+        asked = asking.read(samples, work, side)
+        if asking.wants_loss(asked) or asking.wants_answers(asked):
+            _do(asked)
     store.write_json(work / DEVICE, device.name())
     store.write_json(work / SECONDS, time.monotonic() - started)
 
 
-def answer(
-    job: GenerateJob, rows: Sequence[Sample], work: Path, side: str, listen: progress.Listener
-) -> None:
-    """Append a prediction for each row that has none yet to work/predictions.jsonl."""
-    done = _already_done(work / PREDICTIONS)
-    with progress.track(
-        listen, "generate", side=side, total=len(rows), unit="samples", done=len(done)
-    ) as tracker:
-        todo = [row for row in rows if row.id not in done]
-        with store.appending(work / PREDICTIONS) as file:
-            for predictions in _predictions(job, todo) if todo else ():
-                for answered in predictions:
-                    store.append(file, answered)
-                tracker.advance(len(predictions))
+def _do(asked: Asked) -> None:
+    for folder in filter(None, (asked.job.base, asked.job.adapter)):
+        weights.check(folder)
+    groups = devices.groups(asked.job, asked.means)
+    own = asked.job.engine == TRANSFORMERS
+    if devices.size(groups[0]) > 1 and asking.wants_loss(asked):
+        several.evaluate_spread(asked)
+    if len(groups) > 1 or not own:  # another engine needs the memory, which these then free
+        several.do(asked, groups, answers=own)
+    if len(groups) == 1 and own:
+        os.environ.update(groups[0])
+    if len(groups) == 1 or not own:
+        _here(asked)
 
 
-def _already_done(path: Path) -> set[str]:
-    return {row.id for row in store.read_rows(path, Prediction)} if path.is_file() else set()
+def _here(asked: Asked) -> None:
+    """Evaluate and answer in this process."""
+    coding = replace(coder(asked.job), folder=asked.work)
+    if asking.wants_loss(asked):
+        coding = _evaluated(asked, coding)
+        asking.wants_loss(asked)  # gathers it
+    asking.free_claims(asked)
+    with asking.answering(asked) as told:
+        answer(asked.job, coding, asked.rows, asked.work, asked.work / PREDICTIONS, told)
 
 
-def _predictions(job: GenerateJob, rows: Sequence[Sample]) -> Iterator[list[Prediction]]:
-    coding = coder(job)
-    prompts = [encode(row, coding.reading, job.settings["cutoff_len"]) for row in rows]
-    for batch in engine.find(job).answer(coding, prompts):
-        yield [prediction(prompt, ids, coding.reading) for prompt, ids in batch]
+def _evaluated(asked: Asked, coding: Coder) -> Coder:
+    import torch
+
+    size = asked.job.settings["batch_size"]
+    while True:
+        try:
+            return evaluate(
+                asked.job,
+                coding,
+                asked.rows,
+                asked.work,
+                asked.side,
+                asked.listen,
+                batch_size=size,
+            )
+        except torch.OutOfMemoryError:
+            size = several.smaller(size)
+        gc.collect()  # the model that was loaded for it
 
 
 if __name__ == "__main__":

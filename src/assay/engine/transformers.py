@@ -5,34 +5,45 @@ LLaMA-Factory's do_predict takes them in the order of the file, and keeps nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from assay.engine.batches import batches
+from assay.engine.finite import watch_numbers
 from assay.llamafactory.job import GenerateJob
-from assay.llamafactory.prompts import Coder, Prompt
+from assay.llamafactory.prompts import Answer, Coder, Prompt
+from assay.records import Failure
+
+Answered = list[tuple[Prompt, Answer]]
+
+
+def _every(_batch: int) -> bool:
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transformers:
-    """The loop of this process, with the weights that `job` names."""
+    """The loop of this process, with the weights that `job` names. It answers the batches that it
+    can `claim` by their number, but for the prompts that are `done`."""
 
     job: GenerateJob
+    claim: Callable[[int], bool] = _every
+    done: Collection[str] = ()
 
-    def answer(
-        self, coder: Coder, prompts: Sequence[Prompt]
-    ) -> Iterator[list[tuple[Prompt, list[int]]]]:
+    def answer(self, coder: Coder, prompts: Sequence[Prompt]) -> Iterator[Answered]:
         """Yield the prompts, the longest first, with the ids that the model wrote."""
         import torch
 
-        model = _load(self.job, coder)
-        options = _options(coder)
-        longest_first = sorted(prompts, key=lambda prompt: len(prompt.tokens), reverse=True)
-        size = self.job.settings["batch_size"]
-        for start in range(0, len(longest_first), size):
-            torch.manual_seed(self.job.settings["seed"] + start)
-            batch = longest_first[start : start + size]
-            yield list(zip(batch, _decode(model, batch, options), strict=True))
+        model = coder.loaded or _load(self.job, coder)
+        options, context = _options(coder), _context(model)
+        settings = self.job.settings
+        plan = batches(prompts, settings["batch_size"], settings["max_new_tokens"])
+        for number, batch in enumerate(plan):
+            todo = [prompt for prompt in batch if prompt.id not in self.done]
+            if todo and self.claim(number):
+                torch.manual_seed(settings["seed"] + number)
+                yield from _answered(model, todo, options, context)
 
 
 def find(job: GenerateJob) -> Transformers:
@@ -59,7 +70,59 @@ def _options(coder: Coder) -> dict[str, Any]:
     }
 
 
-def _decode(model: Any, prompts: Sequence[Prompt], options: Mapping[str, Any]) -> list[list[int]]:
+def _context(model: Any) -> int:
+    """Return how many tokens the model has places for, 0 where it has no bound."""
+    return int(getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 0)
+
+
+def _answered(
+    model: Any, batch: list[Prompt], options: Mapping[str, Any], context: int
+) -> Iterator[Answered]:
+    """Yield the batch, in parts where it is too large for the memory."""
+    misfits = {prompt.id: cause for prompt in batch if (cause := _misfit(prompt, context))}
+    if misfits:
+        yield [(prompt, misfits[prompt.id]) for prompt in batch if prompt.id in misfits]
+    waiting = [[prompt for prompt in batch if prompt.id not in misfits]]
+    while waiting:
+        part = waiting.pop(0)
+        answers = _decode(model, part, options, context) if part else []
+        if answers is not None:
+            yield list(zip(part, answers, strict=True))
+        elif len(part) == 1:
+            yield [(part[0], "out_of_memory")]
+        else:
+            half = len(part) // 2
+            waiting[:0] = [part[:half], part[half:]]
+
+
+def _misfit(prompt: Prompt, context: int) -> Failure | None:
+    if not prompt.tokens:
+        return "empty_prompt"
+    return "prompt_too_long" if context and len(prompt.tokens) >= context else None
+
+
+def _decode(
+    model: Any, prompts: Sequence[Prompt], options: Mapping[str, Any], context: int
+) -> list[Answer] | None:
+    """Return an answer for each prompt, None where the device's memory is too small for them."""
+    import torch
+
+    try:
+        with watch_numbers(model) as broken:
+            written = _generate(model, prompts, options, context)
+        failed = broken(len(prompts))
+    except torch.OutOfMemoryError:
+        written = None
+    if written is None:  # what was held for it is free once the exception is forgotten
+        if accelerator := torch.accelerator.current_accelerator(check_available=True):
+            torch.get_device_module(accelerator).empty_cache()
+        return None
+    return ["not_finite" if bad else ids for ids, bad in zip(written, failed, strict=True)]
+
+
+def _generate(
+    model: Any, prompts: Sequence[Prompt], options: Mapping[str, Any], context: int
+) -> list[list[int]]:
     import torch
 
     width = max(len(prompt.tokens) for prompt in prompts)
@@ -69,11 +132,12 @@ def _decode(model: Any, prompts: Sequence[Prompt], options: Mapping[str, Any]) -
         for pad, prompt in zip(padding, prompts, strict=True)
     ]
     mask = [[0] * pad + [1] * (width - pad) for pad in padding]
+    room = context - width if context else options["max_new_tokens"]
     with torch.inference_mode():
         answers = model.generate(
             input_ids=torch.tensor(tokens, device=model.device),
             attention_mask=torch.tensor(mask, device=model.device),
-            **options,
+            **{**options, "max_new_tokens": min(room, options["max_new_tokens"])},
         )
     written: list[list[int]] = answers[:, width:].tolist()
     return written

@@ -37,7 +37,7 @@ from assay.judge.standstill import FEWEST, to_nobody
 from assay.judge.unscored import describe, given_up, hopeless
 from assay.judge.verdict import give
 from assay.progress import Tracker, clock
-from assay.records import THOUGHT_UNENDED, Case, Verdict
+from assay.records import UNANSWERED, Case, Verdict
 
 HOPELESS = 30
 
@@ -235,7 +235,8 @@ class Hearing:
     def _count(self, verdict: Verdict) -> None:
         self._given += 1
         self._causes.update(list(verdict.unscored.values())[:1])
-        failed = self._causes.total() - self._causes[NOT_JUDGED] - self._causes[THOUGHT_UNENDED]
+        unasked = sum(self._causes[cause] for cause in (NOT_JUDGED, *UNANSWERED))
+        failed = self._causes.total() - unasked
         if self._given == failed == HOPELESS and self.settings.max_unscored < 1:
             raise hopeless(HOPELESS, self._causes, verdict.commentary)
 

@@ -11,7 +11,7 @@ from assay.judge.cost import Budget
 from assay.judge.log import NOT_JUDGED, verdicts
 from assay.judge.outcome import CallError
 from assay.judge.settings import JudgeSettings
-from assay.records import THOUGHT_UNENDED
+from assay.records import UNANSWERED
 
 ASK_AGAIN = "Correct the cause and run the same command again: only these are asked again"
 
@@ -26,7 +26,7 @@ def check_share(
 ) -> None:
     """Raise StageError where more than settings.max_unscored of the `total` have no score, but
     for those without an answer, which is not the judge's failure."""
-    failed = sum(unscored.values()) - unscored.get(THOUGHT_UNENDED, 0)
+    failed = sum(unscored.values()) - sum(unscored.get(cause, 0) for cause in UNANSWERED)
     if failed > settings.max_unscored * total:
         if 2 * unscored.get(NOT_JUDGED, 0) > failed and budget.capped:
             raise _capped(unscored, total, budget)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -69,15 +69,18 @@ INHERITED = frozenset(
     }
 )
 
+# How a model that no single device holds is spread over all of them, to be trained and evaluated.
+SPREAD = ("deepspeed", "fsdp", "fsdp_config")
+
 _TRUSTED = ("trust_remote_code", "new_special_tokens_config")
 
-# How the first of several devices is all that a process sees, of each maker that LLaMA-Factory
-# counts. HIP's own variable wins over CUDA's, which it knows too.
+# By which variable a process sees some of the devices of a maker that LLaMA-Factory counts, and
+# whether it is set where it was not. HIP's own wins over CUDA's, which it knows too.
 _DEVICES = {
-    "CUDA_VISIBLE_DEVICES": "0",
-    "HIP_VISIBLE_DEVICES": "",
-    "ASCEND_RT_VISIBLE_DEVICES": "0",
-    "ZE_AFFINITY_MASK": "0",
+    "CUDA_VISIBLE_DEVICES": True,
+    "HIP_VISIBLE_DEVICES": False,
+    "ASCEND_RT_VISIBLE_DEVICES": True,
+    "ZE_AFFINITY_MASK": True,
 }
 
 
@@ -108,7 +111,7 @@ def check_settings(values: Mapping[str, Any], where: str) -> None:
 
 def inherited(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return those fine-tuning settings that evaluation must share."""
-    return {name: value for name, value in values.items() if name in INHERITED}
+    return {name: values[name] for name in values if name in INHERITED or name in SPREAD}
 
 
 def withheld(values: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,11 +127,17 @@ def withheld(values: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any
     return asked
 
 
-def one_device(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that leave a process the first of the devices that `environment` does:
-    with more of them in sight LLaMA-Factory evaluates only under torchrun."""
-    seen = {name: environment.get(name, value) for name, value in _DEVICES.items()}
-    return {name: value.partition(",")[0] for name, value in seen.items() if value}
+def only(environment: Mapping[str, str], places: Sequence[int]) -> dict[str, str]:
+    """Return the variables that leave a process those devices at the `places` (from 0) of the ones
+    that `environment` does: with others in sight LLaMA-Factory evaluates only under torchrun."""
+    variables = {}
+    for name, always in _DEVICES.items():
+        seen = environment[name].split(",") if name in environment else None
+        if seen is None and always:
+            variables[name] = ",".join(map(str, places))
+        elif seen and any(seen):  # as many as are named; of another maker's there may be fewer
+            variables[name] = ",".join(seen[place] for place in places if place < len(seen))
+    return variables
 
 
 def versions() -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 JOB, SECONDS, DEVICE = "job.json", "seconds.json", "device.json"
+MEANS, ERROR = "means.json", "error.json"
 TRANSFORMERS = "transformers"  # the engine that can do whatever LLaMA-Factory trains
 
 
@@ -14,7 +15,8 @@ TRANSFORMERS = "transformers"  # the engine that can do whatever LLaMA-Factory t
 class GenerateJob:
     """A model (`base` and `adapter` as in model.Model, `digest` of its weights), the seed that it
     is loaded with, the samples by their hash, GenerateSettings as plain `settings`, the `versions`
-    and the `engine` that answer: all that the answers depend on."""
+    and the `engine` that answer: all that the answers depend on. `spread` are LLaMA-Factory's
+    settings that spread a model over all devices, where it needs several, to be evaluated."""
 
     base: str
     base_name: str
@@ -24,7 +26,17 @@ class GenerateJob:
     dataset_hash: str
     settings: Mapping[str, Any]
     versions: Mapping[str, str] = field(default_factory=dict)
+    spread: Mapping[str, Any] = field(default_factory=dict)
     engine: str = TRANSFORMERS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """With what a job is done, which changes no answer: GenerateSettings of these names."""
+
+    devices: int = 0
+    devices_each: int = 0
+    max_unanswered: float = 0.5
 
 
 def loading(job: GenerateJob) -> dict[str, Any]:

@@ -7,7 +7,7 @@ tokens and then over batches by their samples: it depends on which samples share
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +28,9 @@ class Measured:
     accuracy: float
 
 
-def watch_targets(model: Any) -> list[Measured]:
-    """Return a list that gains a row for each sample that `model` is evaluated on, in order."""
+def watch_targets(model: Any) -> tuple[list[Measured], Callable[[], None]]:
+    """Return a list that gains a row for each sample that `model` is evaluated on, in order, and
+    what ends that."""
     seen: list[Measured] = []
 
     def note(_module: Any, _arguments: Any, given: Mapping[str, Any], output: Any) -> None:
@@ -37,8 +38,8 @@ def watch_targets(model: Any) -> list[Measured]:
         if labels is not None:
             seen.extend(map(_measure, output.logits, labels))
 
-    model.register_forward_hook(note, with_kwargs=True)
-    return seen
+    hook = model.register_forward_hook(note, with_kwargs=True)
+    return seen, hook.remove
 
 
 def likelihood(sample: Sample, target: list[int], measured: Measured) -> Likelihood:

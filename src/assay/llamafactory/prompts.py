@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from assay.errors import InputError
+from assay.errors import InputError, SettingsError
 from assay.llamafactory.answer import Reader, read, reader, until_end
 from assay.llamafactory.job import GenerateJob, decoding, loading
-from assay.records import Prediction, Sample
+from assay.records import Failure, Prediction, Sample
 
 # What a template raises on a function call that it has no form for, such as arguments that are no
 # object.
@@ -22,17 +23,24 @@ ROLES = {
 }
 
 
+Answer = list[int] | Failure
+"""The ids that a model wrote after a prompt, or why it could not be asked."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Coder:
     """How one model's prompts are written and its answers read: `reading`, and the ids that `ends`
     an answer, the tokenizer's own first. `model`, `finetuning` and `generating` are the arguments
-    that LLaMA-Factory loads it with."""
+    that LLaMA-Factory loads it with, and `loaded` its weights where this process has them;
+    `folder` is where an engine may keep what it needs meanwhile, None for a temporary place."""
 
     reading: Reader
     ends: tuple[int, ...]
     model: Any
     finetuning: Any
     generating: Any
+    loaded: Any = None
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +56,18 @@ class Prompt:
 
 
 def coder(job: GenerateJob) -> Coder:
-    """Return what LLaMA-Factory makes of a job before it loads any weights."""
+    """Return what LLaMA-Factory makes of a job before it loads any weights. Raises SettingsError
+    where the template has words that the model has no place for."""
     from llamafactory.data import get_template_and_fix_tokenizer
     from llamafactory.hparams import get_infer_args
-    from llamafactory.model import load_tokenizer
+    from llamafactory.model import load_config, load_tokenizer
 
     model, data, finetuning, generating = get_infer_args(loading(job) | decoding(job))
     tokenizer = load_tokenizer(model)["tokenizer"]
+    before = len(tokenizer)
     template = get_template_and_fix_tokenizer(tokenizer, data)
+    if len(tokenizer) > before and not model.resize_vocab:
+        _check_added(tokenizer, before, load_config(model), job)
     added = model.add_special_tokens or []
     ends = _ends(tokenizer, added)
     return Coder(
@@ -122,6 +134,36 @@ def prediction(prompt: Prompt, ids: list[int], reading: Reader) -> Prediction:
         unanswered=answer.unanswered,
         wanted=prompt.wanted,
     )
+
+
+def failed(prompt: Prompt, cause: Failure) -> Prediction:
+    """Return the row of a prompt that has no answer, because of `cause`."""
+    return Prediction(
+        id=prompt.id,
+        output="",
+        finish="stop",
+        prompt_tokens=len(prompt.tokens),
+        output_tokens=0,
+        prompt_truncated=prompt.truncated,
+        unanswered=cause,
+        wanted=prompt.wanted,
+    )
+
+
+def _check_added(tokenizer: Any, before: int, config: Any, job: GenerateJob) -> None:
+    """Raise SettingsError where a token that the template has added lies beyond the model's."""
+    room = config.get_text_config().vocab_size
+    beyond = [
+        tokenizer.convert_ids_to_tokens(id_) for id_ in range(max(before, room), len(tokenizer))
+    ]
+    if beyond:
+        template = job.settings["template"]
+        raise SettingsError(
+            f"generate.template = {template} writes or ends with {', '.join(beyond)}, which "
+            f"{job.base_name} does not know: its vocabulary has {room} tokens",
+            "Set the template that the model was tuned with, or generate.llamafactory.resize_vocab "
+            "where it was tuned so",
+        )
 
 
 def _ends(tokenizer: Any, added: Sequence[str]) -> tuple[int, ...]:

@@ -24,7 +24,7 @@ from assay.metrics.task import TaskSettings, check_choices, check_pattern
 from assay.metrics.totals import CorpusSums, make_totals, sum_counts, totals_path
 from assay.metrics.workers import cores, ordered_map
 from assay.progress import Listener
-from assay.records import Case, LabelPair, MetricSpec, Score
+from assay.records import FAILURES, Case, LabelPair, MetricSpec, Score
 
 CHUNK = 32
 """Samples that a process takes at once."""
@@ -144,12 +144,13 @@ def compute_metrics(
 
 def score(functions: Mapping[str, MetricFunction], case: Case) -> Score:
     """Return what `functions` say of one case. Where there is no
-    answer, only what looks at the output as such has a value."""
+    answer, only what looks at the output as such has a value, if there is an output."""
     values: dict[str, float] = {}
     unscored: dict[str, str] = {}
+    cause = case[1].unanswered
     for name, function in functions.items():
-        if case[1].unanswered and name not in OF_ANY_OUTPUT:
-            unscored[name] = case[1].unanswered
+        if cause in FAILURES or (cause and name not in OF_ANY_OUTPUT):
+            unscored[name] = cause
             continue
         try:
             value = float(_call(name, function, case))

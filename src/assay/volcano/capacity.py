@@ -10,7 +10,7 @@ from typing import Any
 
 from assay import store
 from assay.errors import InputError, check_all
-from assay.placement import ClusterSettings, quantity
+from assay.placement import GPU, ClusterSettings, is_accelerator, quantity
 from assay.queues import Stage, TaskConfig, check_place
 from assay.text import flat
 from assay.volcano import job
@@ -27,7 +27,7 @@ def check(api: Api, stage: Stage, settings: ClusterSettings, artifacts: str) -> 
     """Raise InputError, with a line for each problem, where this cluster could never run the Job
     of `stage`; `artifacts` is a URI under the pipeline's root."""
     workers = job.workers(stage, settings)
-    asked = job.resources(stage, settings, TaskConfig()).get("requests", {})
+    asked = job.resources(settings, TaskConfig()).get("requests", {})
     each = {name: amount for name, amount in asked.items() if quantity(amount)}
     check_all(
         lambda: _check_store(settings, artifacts),
@@ -96,8 +96,19 @@ def _check_nodes(api: Api, settings: ClusterSettings, workers: int, each: Amount
         raise InputError(
             f"the Job would have {workers} x ({_said(each)}), and the cluster's nodes hold {room}; "
             f"the most that one has is {_said(most)}",
-            f"{LESS}, or set cluster.autoscaled if nodes are added when they are needed",
+            f"{_offer(listed['items'], each)}{LESS}, or set cluster.autoscaled if nodes are added "
+            "when they are needed",
         )
+
+
+def _offer(items: Iterable[Object], each: Amounts) -> str:
+    """Return what to set where the nodes have accelerators, and none of the kind that is asked."""
+    there = {name for node in items for name in (node.get("status") or {}).get("allocatable") or {}}
+    asked = [name for name in each if is_accelerator(name)]
+    others = sorted(filter(is_accelerator, there))
+    if not asked or not others or set(asked) & there:
+        return ""
+    return f"Set cluster.accelerator to what the nodes have ({', '.join(others)}). "
 
 
 def _holds(room: Amounts, each: Amounts) -> int:
@@ -112,7 +123,7 @@ def _room(node: Object, each: Amounts) -> Amounts:
     has = (node.get("status") or {}).get("allocatable") or {}
     owner = f"node {node['metadata']['name']}"
     gpus = [name for name in has if name.endswith("/gpu")]
-    names = {name: gpus if name == job.GPU else [name] for name in each}
+    names = {name: gpus if name == GPU else [name] for name in each}
     return {name: _most(has, names[name], owner) for name in each}
 
 

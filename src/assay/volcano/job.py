@@ -7,7 +7,7 @@ from typing import Any
 
 from assay import exits
 from assay.errors import SettingsError
-from assay.placement import RUNNER, ClusterSettings
+from assay.placement import RUNNER, ClusterSettings, is_accelerator
 from assay.queues import Stage, TaskConfig, Work
 from assay.volcano.lease import LEASE
 from assay.volcano.work import MESSAGE, WORK, to_text
@@ -16,7 +16,6 @@ API_VERSION = "batch.volcano.sh/v1alpha1"
 MASTER, WORKER = "master", "worker"
 CONTAINER = "stage"
 SCRATCH = "/scratch"
-GPU = "nvidia.com/gpu"
 PORT = 23456
 RUN_LABEL = "pipeline/runid"
 
@@ -165,7 +164,7 @@ def _container(
             {"name": "TMPDIR", "value": SCRATCH},
         ],
         "envFrom": [{"secretRef": {"name": settings.store_secret, "optional": True}}],
-        "resources": resources(work.stage, settings, task),
+        "resources": resources(settings, task),
         "volumeMounts": [
             *(task.volume_mounts or ()),
             {"name": "assay-scratch", "mountPath": SCRATCH},
@@ -185,14 +184,12 @@ def workers(stage: Stage, settings: ClusterSettings) -> int:
     return settings.nodes if stage == "finetune" else 1
 
 
-def resources(stage: Stage, settings: ClusterSettings, task: TaskConfig) -> Object:
-    """Return a worker's requests and limits: the task's, and what the settings add to them.
-    Generation uses one device."""
+def resources(settings: ClusterSettings, task: TaskConfig) -> Object:
+    """Return a worker's requests and limits: the task's, and what the settings add to them."""
     given = task.resources or {}
     limits, requests = dict(given.get("limits") or {}), dict(given.get("requests") or {})
-    gpus = settings.gpus if stage == "finetune" else min(settings.gpus, 1)
-    if gpus and not any(name.endswith("/gpu") for name in limits):
-        limits[GPU] = str(gpus)
+    if settings.gpus and not any(map(is_accelerator, (*limits, *requests))):
+        limits[settings.accelerator] = str(settings.gpus)
     for name in ("cpu", "memory"):
         if amount := getattr(settings, name):
             limits.setdefault(name, amount)

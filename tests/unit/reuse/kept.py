@@ -39,7 +39,10 @@ def job_of(name: str, **settings: object) -> tuple[model.Model, GenerateJob]:
     """Return the model `name`, and the job of answering with it."""
     resolved = model.resolve(name, weights=False)
     asked = asdict(generate.GenerateSettings(template="qwen3")) | settings
-    del asked["cache"], asked["cache_gb"], asked["engine"]
+    for name in generate.NO_QUESTION:
+        del asked[name]
+    if not asked["vllm"]:  # what another engine is told
+        del asked["vllm"]
     job = GenerateJob(
         base=resolved.base,
         base_name=resolved.base_name,

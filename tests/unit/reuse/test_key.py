@@ -12,13 +12,17 @@ import pytest
 
 from assay import reuse, store
 from assay.errors import InputError
-from assay.generate import GenerateSettings
+from assay.generate import NO_QUESTION, GenerateSettings
 from assay.llamafactory.job import GenerateJob
 from assay.reuse import entry as entries
 from tests.unit.reuse.kept import entry_of, job_of, write_adapter, write_model
 
 COMMIT = "0123456789abcdef" * 2 + "01234567"
-OTHERS: dict[str, Any] = {"template": "llama3", "llamafactory": {"infer_dtype": "float16"}}
+OTHERS: dict[str, Any] = {
+    "template": "llama3",
+    "llamafactory": {"infer_dtype": "float16"},
+    "vllm": {"max_num_seqs": 8},
+}
 
 
 def another(value: object) -> object:
@@ -29,7 +33,7 @@ def another(value: object) -> object:
 SETTINGS = {
     field.name: OTHERS.get(field.name) or another(field.default)
     for field in fields(GenerateSettings)
-    if field.name not in ("cache", "cache_gb", "engine")
+    if field.name not in NO_QUESTION
 }
 
 

@@ -172,8 +172,21 @@ def test_an_amount_next_to_nothing_is_counted(check: Check) -> None:
     check({"gpus": 0, "cpu": "1e-30"}, {NODES: nodes({"cpu": "1e400"})})
 
 
-def test_generation_alone_asks_for_one_pod_with_one_gpu(check: Check) -> None:
-    check({"nodes": 99, "gpus": 99}, tunes=False)
+def test_generation_alone_asks_for_one_pod_with_all_its_gpus(check: Check) -> None:
+    check({"nodes": 99, "gpus": 4}, tunes=False)
+    with pytest.raises(InputError, match=r"1 x \(5 nvidia\.com/gpu\)"):
+        check({"gpus": 5}, tunes=False)
+
+
+def test_an_accelerator_is_counted_by_its_name(check: Check) -> None:
+    ascends = {NODES: nodes({"huawei.com/Ascend910": "8", "cpu": "64"})}
+    check({"gpus": 8, "accelerator": "huawei.com/Ascend910"}, ascends)
+    with pytest.raises(InputError, match=r"one has is 8 huawei\.com/Ascend910\. Ask for less"):
+        check({"gpus": 9, "accelerator": "huawei.com/Ascend910"}, ascends)
+    wanted = r"Set cluster\.accelerator to what the nodes have \(huawei\.com/Ascend910\)"
+    for other in ("nvidia.com/gpu", "nvidia.com/mig-1g.10gb"):
+        with pytest.raises(InputError, match=wanted):
+            check({"gpus": 1, "accelerator": other}, ascends)
 
 
 def test_each_problem_has_a_line(check: Check) -> None:

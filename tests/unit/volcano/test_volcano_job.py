@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from assay import placement
 from assay.errors import SettingsError
 from assay.placement import ClusterSettings
 from assay.queues import TaskConfig, Work
@@ -70,9 +71,51 @@ def test_the_settings_add_what_the_task_does_not_say() -> None:
     asked = {"nvidia.com/gpu": "2", "cpu": "8", "memory": "16Gi"}
     assert container["resources"] == {"limits": asked, "requests": asked}
     (container,) = pod_of(made("generate", task=bare, gpus=8))["containers"]
-    assert container["resources"]["limits"] == {"nvidia.com/gpu": "1"}
+    assert container["resources"]["limits"] == {"nvidia.com/gpu": "8"}
     (container,) = pod_of(made(task=bare, gpus=0))["containers"]
     assert container["resources"] == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nvidia.com/gpu",
+        "nvidia.com/gpu.shared",
+        "nvidia.com/mig-1g.10gb",
+        "volcano.sh/vgpu-number",
+        "amd.com/gpu",
+        "gpu.intel.com/i915",
+        "huawei.com/Ascend910",
+        "huawei.com/npu",
+        "google.com/tpu",
+        "habana.ai/gaudi",
+        "aws.amazon.com/neuroncore",
+        "cambricon.com/mlu",
+    ],
+)
+@pytest.mark.parametrize("stage", ["finetune", "generate"])
+def test_an_accelerator_of_any_maker_is_asked_for_by_its_name(stage: str, name: str) -> None:
+    placement.check(ClusterSettings(accelerator=name))
+    bare = made(stage, task=TaskConfig(), accelerator=name, gpus=2)
+    assert pod_of(bare)["containers"][0]["resources"]["limits"] == {name: "2"}
+    set_on_task = TaskConfig(resources={"limits": {name: "4"}})
+    limits = pod_of(made(stage, task=set_on_task))["containers"][0]["resources"]["limits"]
+    assert limits == {name: "4"}, "no other maker's is added"
+
+
+@pytest.mark.parametrize("name", ["rdma/hca_shared_devices_a", "vpc.amazonaws.com/efa", "cpu"])
+def test_what_computes_nothing_leaves_the_gpus_asked_for(name: str) -> None:
+    task = TaskConfig(resources={"limits": {name: "1"}})
+    limits = pod_of(made(task=task, gpus=2))["containers"][0]["resources"]["limits"]
+    assert limits == {name: "1", "nvidia.com/gpu": "2"}
+
+
+@pytest.mark.parametrize(
+    "name", ["gpu", "", "Ascend910", "nvidia.com/", "kubernetes.io/gpu", "nvidia.com/gpu: 2"]
+)
+def test_what_is_no_extended_resource_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="is no extended resource of Kubernetes"):
+        placement.check(ClusterSettings(accelerator=name))
 
 
 def test_a_gang_has_a_master_and_workers() -> None:

@@ -1,0 +1,73 @@
+"""Answering the samples in one process: a row for each, appended as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from assay import engine, store
+from assay.engine.transformers import Transformers
+from assay.llamafactory.job import GenerateJob
+from assay.llamafactory.prompts import Coder, encode, failed, prediction
+from assay.records import FAILURES, Prediction, Sample
+
+CLAIMS, PARTS = "claims", "predictions*.jsonl"
+
+
+def answered(work: Path) -> dict[str, Prediction]:
+    """Return the rows that the processes of all tries have written, by id, the last one of each;
+    one that was answered is never asked again, so it is the last."""
+    paths = sorted(work.glob(PARTS))
+    rows = [row for path in paths for row in store.read_rows(path, Prediction)]
+    rows.sort(key=lambda row: row.unanswered not in FAILURES)
+    return {row.id: row for row in rows}
+
+
+def done(work: Path) -> set[str]:
+    """Return the ids of what needs no asking any more: a sample that failed is asked again."""
+    return {row.id for row in answered(work).values() if row.unanswered not in FAILURES}
+
+
+def answer(
+    job: GenerateJob,
+    coder: Coder,
+    rows: Sequence[Sample],
+    work: Path,
+    file: Path,
+    told: Callable[[list[Prediction]], None],
+) -> None:
+    """Append a prediction to `file` for each of the `rows` that no process has answered in `work`
+    nor claimed there, and say so by `told`."""
+    known = done(work)
+    with store.appending(file) as out:
+        for predictions in _predictions(job, coder, rows, work, known):
+            for row in predictions:
+                store.append(out, row)
+            told(predictions)
+
+
+def _predictions(
+    job: GenerateJob, coder: Coder, rows: Sequence[Sample], work: Path, known: set[str]
+) -> Iterator[list[Prediction]]:
+    answerer = engine.find(job)
+    if isinstance(answerer, Transformers):  # its batches are of all the rows
+        answerer = replace(answerer, done=known, claim=lambda number: _claim(work, number))
+    else:
+        rows = [row for row in rows if row.id not in known]
+    prompts = [encode(row, coder.reading, job.settings["cutoff_len"]) for row in rows]
+    for batch in answerer.answer(coder, prompts):
+        yield [
+            prediction(prompt, ids, coder.reading) if isinstance(ids, list) else failed(prompt, ids)
+            for prompt, ids in batch
+        ]
+
+
+def _claim(work: Path, number: int) -> bool:
+    """Return whether this process is the first to claim a batch: those that are free sooner take
+    more of them, so that all end together."""
+    try:
+        (work / CLAIMS / str(number)).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True

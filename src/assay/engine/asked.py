@@ -1,0 +1,89 @@
+"""What a child process is asked to do, and how far that is."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay import progress, store
+from assay.engine.answering import CLAIMS, done
+from assay.engine.outcome import Outcome
+from assay.folder import LIKELIHOOD, PROGRESS
+from assay.llamafactory.evaluate import gather
+from assay.llamafactory.job import JOB, MEANS, GenerateJob, Means
+from assay.records import Prediction, Sample
+
+Told = Callable[[Sequence[Prediction]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A `job` on the `rows` of the file `samples`, by some `means`, with its work in `work`."""
+
+    job: GenerateJob
+    means: Means
+    samples: Path
+    rows: Sequence[Sample]
+    work: Path
+    side: str
+    listen: progress.Listener
+
+
+def read(samples: Path, work: Path, side: str) -> Asked:
+    """Return what is asked in the folder `work`."""
+    return Asked(
+        job=store.read_record(work / JOB, GenerateJob),
+        means=store.read_record(work / MEANS, Means),
+        samples=samples,
+        rows=list(store.read_rows(samples, Sample)),
+        work=work,
+        side=side,
+        listen=progress.to_file(work / PROGRESS),
+    )
+
+
+def wants_loss(asked: Asked) -> bool:
+    """Return whether the targets have yet to be evaluated."""
+    wanted = asked.job.settings["evaluate_loss"] and not (asked.work / LIKELIHOOD).is_file()
+    return bool(wanted) and not gather(asked.rows, asked.work)
+
+
+def wants_answers(asked: Asked) -> bool:
+    """Return whether a sample has yet to be answered."""
+    return len(done(asked.work)) < len(asked.rows)
+
+
+def free_claims(asked: Asked) -> None:
+    """Give free what processes that are gone had claimed."""
+    shutil.rmtree(asked.work / CLAIMS, ignore_errors=True)
+    (asked.work / CLAIMS).mkdir()
+
+
+@contextmanager
+def answering(asked: Asked) -> Iterator[Told]:
+    """Report the answering from its first row on: give a function that is told of rows, and raises
+    StageError where too many of them have no answer."""
+    before = len(done(asked.work))
+    outcome = Outcome(total=len(asked.rows), most=asked.means.max_unanswered)
+    with ExitStack() as stack:
+        trackers: list[progress.Tracker] = []
+
+        def told(rows: Sequence[Prediction]) -> None:
+            if not trackers:
+                tracking = progress.track(
+                    asked.listen,
+                    "generate",
+                    side=asked.side,
+                    total=len(asked.rows),
+                    unit="samples",
+                    done=before,
+                )
+                trackers.append(stack.enter_context(tracking))
+            outcome.count(rows)
+            trackers[0].advance(len(rows), outcome.note())
+
+        yield told
+        told(())

@@ -1,0 +1,31 @@
+"""Which prompts are answered together: those of similar length, as many as fit one memory.
+
+The batches depend on all the prompts of a job and on nothing else, so that an answer does not
+depend on how many processes share them, nor on what an earlier try has answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from assay.llamafactory.prompts import Prompt
+
+
+def batches(prompts: Sequence[Prompt], size: int, new_tokens: int) -> list[list[Prompt]]:
+    """Return the prompts in batches, the longest first: `size` of the longest, and of shorter ones
+    as many as take no more memory with their answers, of at most `new_tokens` tokens each. None has
+    more padding than tokens."""
+    longest_first = sorted(prompts, key=lambda prompt: (-len(prompt.tokens), prompt.id))
+    made: list[list[Prompt]] = []
+    start, room = 0, 0
+    while start < len(longest_first):
+        each = len(longest_first[start].tokens) + new_tokens
+        room = room or size * each
+        batch = [
+            prompt
+            for prompt in longest_first[start : start + room // each]
+            if 2 * (len(prompt.tokens) + new_tokens) >= each
+        ]
+        made.append(batch)
+        start += len(batch)
+    return made

@@ -1,0 +1,52 @@
+"""Which engine a job is for, and which one an earlier try began it with."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from assay import store
+from assay.engine import AUTO, choose
+from assay.engine.answering import answered
+from assay.errors import SettingsError
+from assay.llamafactory.job import GenerateJob
+from assay.text import flat
+
+
+def by_engine(job: GenerateJob, asked: str, samples: int, side: str | None = None) -> GenerateJob:
+    """Return the job with who answers, which is told where there is a `side`."""
+    choice = choose(asked, job, samples)
+    if side is not None:
+        print(
+            flat(f"{side or 'generate'}: {choice.name} answers ({choice.why})"),
+            file=sys.stderr,
+            flush=True,
+        )
+    return of_engine(job, choice.name)
+
+
+def of_engine(job: GenerateJob, name: str) -> GenerateJob:
+    """Return the job as one of the engine `name`, without what is another's to know."""
+    others = {"vllm"} - {name}
+    asked = {setting: value for setting, value in job.settings.items() if setting not in others}
+    return replace(job, engine=name, settings=asked)
+
+
+def begun(identity: Path, job: GenerateJob, asked: str) -> str:
+    """Return who answers where an earlier try may have begun with the same in the folder of the
+    file `identity`: auto goes on with who did. Raises SettingsError where another is asked for:
+    their answers would mix."""
+    if not identity.is_file():
+        return asked
+    work = identity.parent
+    earlier = store.read_record(identity, GenerateJob)
+    same = replace(earlier, versions=job.versions) == of_engine(job, earlier.engine)
+    answers = len(answered(work)) if same else 0
+    if answers and asked not in (AUTO, earlier.engine):
+        raise SettingsError(
+            f"{work.parent} holds {answers} answers of {earlier.engine}, and generate.engine is "
+            f"{asked}: answers of two engines would mix",
+            f"Set generate.engine: {earlier.engine}, or remove {work}",
+        )
+    return earlier.engine if answers else asked

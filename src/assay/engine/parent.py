@@ -1,0 +1,42 @@
+"""The stage's end of the child process that answers: it is started, followed and ended here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from assay import process, progress, store
+from assay.engine import ending
+from assay.errors import StageError
+from assay.folder import GENERATE_LOG, PROGRESS
+from assay.llamafactory.job import ERROR
+
+
+def predict(samples: Path, work: Path, side: str, listen: progress.Listener) -> None:
+    """Have the child do what is asked in `work`. Raises what it left, or StageError with the end of
+    its log."""
+    latest = progress.Progress(stage="generate", side=side, note="loading the model")
+    listen(latest)
+    rows = store.tail(work / PROGRESS)
+    (work / ERROR).unlink(missing_ok=True)
+
+    def relay() -> None:
+        nonlocal latest
+        for row in rows():
+            latest = progress.Progress(**row)
+            listen(latest)
+
+    try:
+        process.run(
+            process.python("assay.engine.child", str(samples), str(work), side),
+            log=work / GENERATE_LOG,
+            what="Generation",
+            on_tick=relay,
+        )
+    except StageError as error:
+        ended = ending.read(work / ERROR) or error
+        listen(replace(latest, state="failed", note=str(ended)))
+        raise ended from None
+    except BaseException as error:
+        listen(replace(latest, state="failed", note=str(error) or type(error).__name__))
+        raise

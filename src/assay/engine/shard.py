@@ -1,0 +1,63 @@
+"""One of several processes that evaluate and answer: `python -m assay.engine.shard SAMPLES WORK
+SIDE PHASES BATCH_SIZE`, with torchrun's variables in its environment.
+
+PHASES are `loss`, `answers`, or `loss+answers`, for which the model is loaded once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from assay import process, progress, store
+from assay.engine import ending
+from assay.engine.answering import answer
+from assay.folder import PROGRESS
+from assay.llamafactory.evaluate import evaluate
+from assay.llamafactory.job import JOB, GenerateJob
+from assay.llamafactory.prompts import Coder, coder
+from assay.records import Sample
+
+LOSS, ANSWERS = "loss", "answers"
+
+
+def main(samples: Path, work: Path, side: str, phases: str, batch_size: int) -> None:
+    """Do this process's part, with what it has done in files of its own."""
+    process.end_with_parent()
+    rank = os.environ["RANK"]
+    with ending.left(work / f"error-{rank}.json"):
+        job = store.read_record(work / JOB, GenerateJob)
+        rows = list(store.read_rows(samples, Sample))
+        coding = coder(job)
+        if LOSS in phases:
+            coding = _evaluated(job, coding, rows, work, side, batch_size, phases)
+        if ANSWERS in phases:
+            file = work / f"predictions-{rank}.jsonl"
+            answer(job, coding, rows, work, file, lambda _rows: None)
+
+
+def _evaluated(
+    job: GenerateJob,
+    coding: Coder,
+    rows: list[Sample],
+    work: Path,
+    side: str,
+    batch_size: int,
+    phases: str,
+) -> Coder:
+    import torch
+
+    first = os.environ["RANK"] == "0"
+    listen = progress.to_file(work / PROGRESS) if first else progress.ignore
+    # one model over all processes is only evaluated by them
+    spread = {} if ANSWERS in phases else job.spread
+    try:
+        return evaluate(job, coding, rows, work, side, listen, batch_size=batch_size, spread=spread)
+    except torch.OutOfMemoryError as error:
+        print(f"assay: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(ending.NO_ROOM) from None
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5]))

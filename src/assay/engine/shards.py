@@ -1,0 +1,112 @@
+"""Several processes that evaluate and answer together: started, watched and ended as one."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from assay import process
+from assay.engine import ending
+from assay.engine.devices import Group
+from assay.errors import AssayError
+
+
+class NoRoomError(Exception):
+    """A process's memory is too small for the batch."""
+
+
+def run(
+    groups: Sequence[Group],
+    work: Path,
+    arguments: Sequence[str],
+    on_tick: Callable[[], None],
+    *,
+    joined: bool,
+) -> None:
+    """Run assay.engine.shard with `arguments` in a process for each group of devices, to their end.
+    `joined` processes evaluate together, as torchrun's do.
+
+    Where one fails all are ended: raises what it has left, StageError with the end of its log, or
+    NoRoomError.
+    """
+    together = _torchrun(len(groups)) if joined else {}
+    kills = process.memory_kills()
+    logs = [work / f"generate-{rank}.log" for rank in range(len(groups))]
+    with ExitStack() as stack:
+        children = [
+            stack.enter_context(
+                process.background(
+                    process.python("assay.engine.shard", *arguments),
+                    log=log,
+                    environment={
+                        **_threads(len(groups)),
+                        **group,
+                        **together,
+                        "RANK": str(rank),
+                        # the first that it sees, where it sees only its own
+                        "LOCAL_RANK": "0" if group else str(rank),
+                    },
+                )
+            )
+            for rank, (group, log) in enumerate(zip(groups, logs, strict=True))
+        ]
+        while any(child.poll() is None for child in children):
+            on_tick()
+            codes = [child.poll() for child in children]
+            if any(codes):
+                break
+            time.sleep(process.POLL_SECONDS)
+        codes = [child.poll() for child in children]
+    on_tick()
+    if any(codes):
+        raise _failure(codes, logs, work, killed=process.memory_kills() > kills)
+
+
+def _torchrun(processes: int) -> dict[str, str]:
+    """Return the variables by which torchrun has so many processes of one machine meet."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": str(processes),
+        "LOCAL_WORLD_SIZE": str(processes),
+    }
+
+
+def _threads(processes: int) -> dict[str, str]:
+    """Return how many of the cores each process takes, or all would take all of them."""
+    cores = len(os.sched_getaffinity(0))
+    own = {"OMP_NUM_THREADS": str(max(1, cores // processes))}
+    return {} if "OMP_NUM_THREADS" in os.environ else own
+
+
+def _failure(
+    codes: Sequence[int | None], logs: Sequence[Path], work: Path, *, killed: bool
+) -> Exception:
+    """Return why the processes ended: that of one that was killed or said it, before those that
+    only miss it."""
+    if ending.NO_ROOM in codes:
+        return NoRoomError()
+    if told := _told(len(codes), work):
+        return told
+    failed = [rank for rank, code in enumerate(codes) if code]
+    rank = next((rank for rank in failed if (codes[rank] or 0) < 0), failed[0])
+    what = f"Generation, process {rank + 1} of {len(codes)},"
+    return process.failure(what, codes[rank] or 0, logs[rank], for_memory=killed)
+
+
+def _told(processes: int, work: Path) -> AssayError | None:
+    left = (ending.read(work / f"error-{rank}.json") for rank in range(processes))
+    return next((error for error in left if error), None)
+
+
+def say(line: str) -> None:
+    """Write a line to the log."""
+    print(f"assay: {line}", file=sys.stderr, flush=True)

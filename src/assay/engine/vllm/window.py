@@ -1,0 +1,127 @@
+"""Asking a server: so many requests at once that it is never idle, each answer as it comes."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import socket
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from assay.engine.vllm.server import HOST, Server
+from assay.errors import StageError
+from assay.llamafactory.prompts import Answer, Prompt
+
+Asked = tuple[Prompt, Mapping[str, Any]]
+_LOOK_SECONDS = 1.0
+_FAILURES = (OSError, http.client.HTTPException)
+
+
+class Connections:
+    """A connection to the server for each thread that asks."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._own = threading.local()
+        self._all: list[http.client.HTTPConnection] = []
+
+    def here(self) -> http.client.HTTPConnection:
+        """Return the connection of this thread."""
+        if not hasattr(self._own, "connection"):
+            self._own.connection = http.client.HTTPConnection(HOST, self._port)
+            self._all.append(self._own.connection)
+        connection: http.client.HTTPConnection = self._own.connection
+        return connection
+
+    def close(self) -> None:
+        """End them all, those too on which a thread still waits."""
+        for connection in self._all:
+            if connection.sock:
+                with suppress(OSError):
+                    connection.sock.shutdown(socket.SHUT_RDWR)
+            connection.close()
+
+
+def answers(
+    server: Server, asked: Iterable[Asked], at_once: int
+) -> Iterator[Sequence[tuple[Prompt, Answer]]]:
+    """Yield each prompt with the ids that came back for its request, those together that came
+    together. Raises StageError where the server ends, hangs or refuses one."""
+    rest = iter(asked)
+    with _asking(server, at_once) as (pool, connections):
+
+        def submit(count: int) -> dict[Future[Answer], Prompt]:
+            return {
+                pool.submit(_ids, connections, prompt.id, request): prompt
+                for prompt, request in itertools.islice(rest, count)
+            }
+
+        waiting = submit(at_once)
+        while waiting:
+            done, _ = wait(waiting, _LOOK_SECONDS, FIRST_COMPLETED)
+            if not done:
+                server.check()
+                continue
+            yield [(waiting.pop(each), _result(server, each)) for each in done]
+            server.heard()
+            waiting |= submit(len(done))
+
+
+def ask(server: Server, prompt: Prompt, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the first choice of what the server answers to the request of one prompt. Raises as
+    `answers`."""
+    connections = Connections(server.port)
+    try:
+        return _choice(connections, prompt.id, request)
+    except _FAILURES as error:
+        raise server.lost(error) from error
+    finally:
+        connections.close()
+
+
+@contextmanager
+def _asking(server: Server, at_once: int) -> Iterator[tuple[ThreadPoolExecutor, Connections]]:
+    pool, connections = ThreadPoolExecutor(max_workers=at_once), Connections(server.port)
+    try:
+        yield pool, connections
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        connections.close()
+        pool.shutdown()
+
+
+def _result(server: Server, done: Future[Answer]) -> Answer:
+    try:
+        return done.result()
+    except _FAILURES as error:
+        raise server.lost(error) from error
+
+
+def _ids(connections: Connections, id_: str, request: Mapping[str, Any]) -> Answer:
+    ids: list[int] = _choice(connections, id_, request)["token_ids"]
+    return ids
+
+
+def _choice(connections: Connections, id_: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    connection = connections.here()
+    headers = {"content-type": "application/json"}
+    connection.request("POST", "/v1/completions", json.dumps(request), headers)
+    with connection.getresponse() as response:
+        text = response.read()
+    if response.status >= http.client.INTERNAL_SERVER_ERROR:
+        raise http.client.HTTPException(f"{response.status}: {_said(text)}")
+    if response.status != http.client.OK:
+        raise StageError(
+            f"id={id_}: vLLM refused its {len(request['prompt'])} tokens: {_said(text)}",
+            "Correct generate.vllm, leave it out, or set generate.engine: transformers",
+        )
+    choice: dict[str, Any] = json.loads(text)["choices"][0]
+    return choice
+
+
+def _said(text: bytes) -> str:
+    return text.decode(errors="replace")[:300]
