@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "assay"
 LAYERS = (
     {"text", "exits"},
     {"errors"},
-    {"records", "settings", "compiled", "folder", "parameters"},
+    {"records", "settings", "share", "compiled", "folder", "parameters"},
     {"placement"},
     {"store", "process"},
     {"cases", "progress", "queues", "resume"},
@@ -27,7 +27,7 @@ LAYERS = (
     {"engine"},
     {"reuse"},
     {"finetune", "generate", "metrics", "judge"},
-    {"scoring"},
+    {"merging", "scoring"},
     {"report", "calibrate"},
     {"config"},
     {"plan", "measured"},

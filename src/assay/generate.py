@@ -24,14 +24,16 @@ from assay.engine.answering import CLAIMS, answered
 from assay.engine.vllm import arguments, weights
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
-from assay.llamafactory.evaluate import in_order
+from assay.llamafactory.evaluate import in_order, of_share
 from assay.llamafactory.job import DEVICE, JOB, MEANS, SECONDS, GenerateJob, Means
 from assay.model import Model
 from assay.records import Generation, Likelihood, ModelManifest, Sample
+from assay.share import WHOLE, Share
 
+_MEANS = ("devices", "devices_each", "max_unanswered")
 # where answers are kept, and on what they are given, changes none of them; who gives them is said
 # apart
-NO_QUESTION = ("cache", "cache_gb", "devices", "devices_each", "max_unanswered", "engine")
+NO_QUESTION = ("cache", "cache_gb", "engine", *_MEANS)
 IDENTITY = "identity.json"
 UNFINISHED = store.Contents(
     identity=IDENTITY, without=("data", weights.FOLDER, PROGRESS, JOB, MEANS, CLAIMS)
@@ -123,6 +125,7 @@ def generate(
     base_model: str = "",
     side: str = "",
     place: str = "",
+    share: Share = WHOLE,
     listen: progress.Listener = progress.ignore,
 ) -> Generation:
     """Answer the samples in a JSONL file with the model `model_name` (directory, URI or hub id).
@@ -130,27 +133,32 @@ def generate(
     Writes predictions.jsonl, generation.json and, with `evaluate_loss`, all_results.json and
     likelihood.jsonl to `out`; a finished `out` for the same input is returned as it is, and what
     `settings.cache` has is taken. `base_model` as in model.resolve; `place` is where `out` is known
-    to others. Raises InputError, or StageError with the end of the child's log.
+    to others. Of a `share` only its samples are in the files, and none goes to the cache; they are
+    put together by assay.merging. Raises InputError, or StageError with the end of the child's log.
     """
     check(settings)
+    if not share.is_whole:
+        settings = replace(settings, cache=reuse.NONE)
     begun = (out / GENERATION).is_file()
     if not begun and (taken := take(model_name, samples, out, settings, base_model, side, listen)):
         return taken
     model.local(model_name, listen)
-    resolved, job, rows = _asked(model_name, samples, settings, base_model)
+    resolved, job, rows = asked(model_name, samples, settings, base_model)
     if done := _finished(out, job, settings.engine):
         return done
     work = work_folder(out)
     who = choice.begun(work / IDENTITY, _identity(job), settings.engine)
-    job = _versioned(choice.by_engine(job, who, len(rows), side))
+    job = versioned(choice.by_engine(job, who, len(rows), side))
     entry = reuse.find(settings.cache, resolved, job)
     resume.take_up(work / IDENTITY, _identity(job))
     store.write_json(work / JOB, job)
     (work / PROGRESS).unlink(missing_ok=True)
-    dataset.to_llamafactory(in_order(rows), work / "data", "eval")
-    store.write_json(work / MEANS, _means(settings))
+    part = of_share(rows, share, settings.batch_size)
+    dataset.to_llamafactory(in_order(part), work / "data", "eval")
+    by = {name: getattr(settings, name) for name in _MEANS}
+    store.write_json(work / MEANS, Means(**by, share=share))
     parent.predict(samples, work, side, listen)
-    done = _finish(work, out, resolved, job, rows)
+    done = _finish(work, out, resolved, job, rows, share)
     if entry:
         reuse.keep(entry, out, done, place or str(out.resolve()), side, settings.cache_gb)
     return done
@@ -184,8 +192,8 @@ def take(
     """
     if settings.cache in ("", reuse.NONE):
         return None
-    resolved, job, rows = _asked(model_name, samples, settings, base_model, weights=False)
-    job = _versioned(choice.by_engine(job, settings.engine, len(rows)))
+    resolved, job, rows = asked(model_name, samples, settings, base_model, weights=False)
+    job = versioned(choice.by_engine(job, settings.engine, len(rows)))
     entry = reuse.find(settings.cache, resolved, job)
     taken = reuse.take(entry, rows, out, side, accelerated) if entry else None
     if taken and taken.origin:
@@ -196,7 +204,7 @@ def take(
     return taken
 
 
-def _asked(
+def asked(
     model_name: str,
     samples: Path,
     settings: GenerateSettings,
@@ -235,15 +243,7 @@ def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> Gen
     )
 
 
-def _means(settings: GenerateSettings) -> Means:
-    return Means(
-        devices=settings.devices,
-        devices_each=settings.devices_each,
-        max_unanswered=settings.max_unanswered,
-    )
-
-
-def _versioned(job: GenerateJob) -> GenerateJob:
+def versioned(job: GenerateJob) -> GenerateJob:
     """Return the job as this machine would do it: one that only reads results lacks what would."""
     return replace(job, versions=llamafactory.versions() | engines.versions(job.engine))
 
@@ -265,10 +265,11 @@ def _finished(out: Path, job: GenerateJob, asked: str) -> Generation | None:
 
 
 def _finish(
-    work: Path, out: Path, resolved: Model, job: GenerateJob, rows: list[Sample]
+    work: Path, out: Path, resolved: Model, job: GenerateJob, rows: list[Sample], share: Share
 ) -> Generation:
     by_id = answered(work)
-    store.write_rows(out / PREDICTIONS, (by_id[row.id] for row in rows))
+    here = (by_id[row.id] for row in rows if share.is_whole or row.id in by_id)
+    count = store.write_rows(out / PREDICTIONS, here)
     results = store.read_json(work / RESULTS) if (work / RESULTS).is_file() else {}
     (out / RESULTS).unlink(missing_ok=True)
     if results:
@@ -282,7 +283,7 @@ def _finish(
         digest=resolved.digest,
         template=job.settings["template"],
         dataset_hash=job.dataset_hash,
-        samples=len(rows),
+        samples=count,
         seconds=store.read_json(work / SECONDS),
         settings=job.settings,
         results=results,

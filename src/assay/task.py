@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import dataset, durable, process, progress, run, scoring, store
+from assay import dataset, durable, merging, process, progress, run, scoring, store
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating
@@ -42,6 +42,7 @@ from assay.folder import (
 from assay.plan import Plan
 from assay.records import Generation, ModelManifest
 from assay.settings import build
+from assay.share import WHOLE, Share
 
 PROGRESS = "ASSAY_PROGRESS"
 PARENT = "ASSAY_PARENT"
@@ -155,8 +156,10 @@ def generate(
     out: Path,
     place: str,
     listen: progress.Listener,
+    share: Share = WHOLE,
 ) -> Generation:
-    """Answer the samples with one side's model; `place` is where the predictions go."""
+    """Answer the samples, or a share of them, with one side's model; `place` is where the
+    predictions go."""
     return generating.generate(
         model,
         samples / SAMPLES,
@@ -165,7 +168,32 @@ def generate(
         base_model=base_model,
         side=side,
         place=place,
+        share=share,
         listen=listen,
+    )
+
+
+def merge(
+    *,
+    side: str,
+    model: str,
+    settings: Mapping[str, Any],
+    base_model: str,
+    samples: Path,
+    parts: Sequence[Path],
+    out: Path,
+    place: str,
+) -> Generation:
+    """Put the folders of all shares of a side's answers together; `place` is where they go."""
+    return merging.merge(
+        model,
+        samples / SAMPLES,
+        parts,
+        out,
+        build(generating.GenerateSettings, whole(settings), "generate"),
+        base_model=base_model,
+        side=side,
+        place=place,
     )
 
 
@@ -177,7 +205,7 @@ def take(
     base_model: str,
     samples: Path,
     out: Path,
-    accelerated: bool,
+    accelerated: bool | None,
     listen: progress.Listener,
 ) -> Generation | None:
     """Put what an earlier run answered to the same into `out`, where it is kept, before anything

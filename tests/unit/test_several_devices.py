@@ -67,7 +67,7 @@ def make_grouped(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str
     """The groups on a machine with so many GPUs, of which each has so much memory free."""
 
     def grouped(
-        seen: int, weights: int = 0, free: int = 80 * GIB, **means: int
+        seen: int, weights: int = 0, free: int = 80 * GIB, **means: Any
     ) -> list[dict[str, str]]:
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         monkeypatch.setattr(devices, "in_sight", lambda: seen)

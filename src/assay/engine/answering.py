@@ -11,6 +11,7 @@ from assay.engine.transformers import Transformers
 from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Coder, encode, failed, prediction
 from assay.records import FAILURES, Prediction, Sample
+from assay.share import WHOLE, Share
 
 CLAIMS, PARTS = "claims", "predictions*.jsonl"
 
@@ -36,25 +37,35 @@ def answer(
     work: Path,
     file: Path,
     told: Callable[[list[Prediction]], None],
+    share: Share = WHOLE,
 ) -> None:
-    """Append a prediction to `file` for each of the `rows` that no process has answered in `work`
-    nor claimed there, and say so by `told`."""
+    """Append a prediction to `file` for each of the `rows` in the `share` that no process has
+    answered in `work` nor claimed there, and say so by `told`."""
     known = done(work)
     with store.appending(file) as out:
-        for predictions in _predictions(job, coder, rows, work, known):
+        for predictions in _predictions(job, coder, rows, work, known, share):
             for row in predictions:
                 store.append(out, row)
             told(predictions)
 
 
 def _predictions(
-    job: GenerateJob, coder: Coder, rows: Sequence[Sample], work: Path, known: set[str]
+    job: GenerateJob,
+    coder: Coder,
+    rows: Sequence[Sample],
+    work: Path,
+    known: set[str],
+    share: Share,
 ) -> Iterator[list[Prediction]]:
     answerer = engine.find(job)
     if isinstance(answerer, Transformers):  # its batches are of all the rows
-        answerer = replace(answerer, done=known, claim=lambda number: _claim(work, number))
+        answerer = replace(
+            answerer,
+            done=known,
+            claim=lambda number: share.has(number) and _claim(work, number),
+        )
     else:
-        rows = [row for row in rows if row.id not in known]
+        rows = [row for row in share.part(rows) if row.id not in known]
     prompts = [encode(row, coder.reading, job.settings["cutoff_len"]) for row in rows]
     for batch in answerer.answer(coder, prompts):
         yield [

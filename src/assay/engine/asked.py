@@ -12,7 +12,7 @@ from assay import progress, store
 from assay.engine.answering import CLAIMS, done
 from assay.engine.outcome import Outcome
 from assay.folder import LIKELIHOOD, PROGRESS
-from assay.llamafactory.evaluate import gather
+from assay.llamafactory.evaluate import gather, of_share
 from assay.llamafactory.job import JOB, MEANS, GenerateJob, Means
 from assay.records import Prediction, Sample
 
@@ -21,12 +21,14 @@ Told = Callable[[Sequence[Prediction]], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """A `job` on the `rows` of the file `samples`, by some `means`, with its work in `work`."""
+    """A `job` on the `rows` of the file `samples`, by some `means`, with its work in `work`; those
+    whose targets are `evaluated` here are all of them, or those in a share."""
 
     job: GenerateJob
     means: Means
     samples: Path
     rows: Sequence[Sample]
+    evaluated: Sequence[Sample]
     work: Path
     side: str
     listen: progress.Listener
@@ -34,11 +36,15 @@ class Asked:
 
 def read(samples: Path, work: Path, side: str) -> Asked:
     """Return what is asked in the folder `work`."""
+    job = store.read_record(work / JOB, GenerateJob)
+    means = store.read_record(work / MEANS, Means)
+    rows = list(store.read_rows(samples, Sample))
     return Asked(
-        job=store.read_record(work / JOB, GenerateJob),
-        means=store.read_record(work / MEANS, Means),
+        job=job,
+        means=means,
         samples=samples,
-        rows=list(store.read_rows(samples, Sample)),
+        rows=rows,
+        evaluated=of_share(rows, means.share, job.settings["batch_size"]),
         work=work,
         side=side,
         listen=progress.to_file(work / PROGRESS),
@@ -48,11 +54,12 @@ def read(samples: Path, work: Path, side: str) -> Asked:
 def wants_loss(asked: Asked) -> bool:
     """Return whether the targets have yet to be evaluated."""
     wanted = asked.job.settings["evaluate_loss"] and not (asked.work / LIKELIHOOD).is_file()
-    return bool(wanted) and not gather(asked.rows, asked.work)
+    return bool(wanted and asked.evaluated) and not gather(asked.evaluated, asked.work)
 
 
 def wants_answers(asked: Asked) -> bool:
-    """Return whether a sample has yet to be answered."""
+    """Return whether a sample has, or may have, yet to be answered: which ones are in a share is
+    known when the prompts are."""
     return len(done(asked.work)) < len(asked.rows)
 
 
@@ -66,8 +73,8 @@ def free_claims(asked: Asked) -> None:
 def answering(asked: Asked) -> Iterator[Told]:
     """Report the answering from its first row on: give a function that is told of rows, and raises
     StageError where too many of them have no answer."""
-    before = len(done(asked.work))
-    outcome = Outcome(total=len(asked.rows), most=asked.means.max_unanswered)
+    before, total = len(done(asked.work)), asked.means.share.size(len(asked.rows))
+    outcome = Outcome(total=total, most=asked.means.max_unanswered)
     with ExitStack() as stack:
         trackers: list[progress.Tracker] = []
 
@@ -77,7 +84,7 @@ def answering(asked: Asked) -> Iterator[Told]:
                     asked.listen,
                     "generate",
                     side=asked.side,
-                    total=len(asked.rows),
+                    total=total,
                     unit="samples",
                     done=before,
                 )

@@ -41,6 +41,7 @@ def main(samples: Path, work: Path, side: str) -> None:
 def _do(asked: Asked) -> None:
     for folder in filter(None, (asked.job.base, asked.job.adapter)):
         weights.check(folder)
+    weights.prove(asked.job)
     groups = devices.groups(asked.job, asked.means)
     own = asked.job.engine == TRANSFORMERS
     if devices.size(groups[0]) > 1 and asking.wants_loss(asked):
@@ -61,7 +62,15 @@ def _here(asked: Asked) -> None:
         asking.wants_loss(asked)  # gathers it
     asking.free_claims(asked)
     with asking.answering(asked) as told:
-        answer(asked.job, coding, asked.rows, asked.work, asked.work / PREDICTIONS, told)
+        answer(
+            asked.job,
+            coding,
+            asked.rows,
+            asked.work,
+            asked.work / PREDICTIONS,
+            told,
+            asked.means.share,
+        )
 
 
 def _evaluated(asked: Asked, coding: Coder) -> Coder:
@@ -73,7 +82,7 @@ def _evaluated(asked: Asked, coding: Coder) -> Coder:
             return evaluate(
                 asked.job,
                 coding,
-                asked.rows,
+                asked.evaluated,
                 asked.work,
                 asked.side,
                 asked.listen,

@@ -35,15 +35,14 @@ class Transformers:
         """Yield the prompts, the longest first, with the ids that the model wrote."""
         import torch
 
-        model = coder.loaded or _load(self.job, coder)
-        options, context = _options(coder), _context(model)
-        settings = self.job.settings
+        model, options, settings = coder.loaded, _options(coder), self.job.settings
         plan = batches(prompts, settings["batch_size"], settings["max_new_tokens"])
         for number, batch in enumerate(plan):
             todo = [prompt for prompt in batch if prompt.id not in self.done]
             if todo and self.claim(number):
+                model = model or _load(self.job, coder)
                 torch.manual_seed(settings["seed"] + number)
-                yield from _answered(model, todo, options, context)
+                yield from _answered(model, todo, options, _context(model))
 
 
 def find(job: GenerateJob) -> Transformers:

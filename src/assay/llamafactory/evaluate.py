@@ -20,6 +20,7 @@ from assay.llamafactory.job import GenerateJob, loading
 from assay.llamafactory.loss import MEASURED, Measured, likelihood, token_loss, watch_targets
 from assay.llamafactory.prompts import Coder, pair
 from assay.records import Likelihood, Sample
+from assay.share import Share
 
 PARTS = "likelihood-*.jsonl"
 # Only the last turn counts, and is the last to be cut; a row of the data stays a row.
@@ -38,6 +39,12 @@ def in_order(rows: Sequence[Sample]) -> list[Sample]:
     is too large for the memory is known at once, and a batch has little padding."""
     lengths = {row.id: sum(len(turn.content) for turn in row.messages) for row in rows}
     return sorted(rows, key=lambda row: (-lengths[row.id] - len(row.target), row.id))
+
+
+def of_share(rows: Sequence[Sample], share: Share, batch_size: int) -> list[Sample]:
+    """Return those of the samples that are evaluated in a share, in the order of `rows`."""
+    part = {row.id for row in share.part(in_order(rows), batch_size)}
+    return [row for row in rows if row.id in part]
 
 
 def evaluate(
@@ -73,10 +80,11 @@ def gather(rows: Sequence[Sample], work: Path) -> bool:
     evaluated all `rows`; return whether they have."""
     paths = sorted(work.glob(PARTS))
     by_id = {row.id: row for path in paths for row in store.read_rows(path, Likelihood)}
-    if not all(row.id in by_id for row in rows):
+    measured = work / "evaluation" / RESULTS
+    if not (measured.is_file() and all(row.id in by_id for row in rows)):
         return False
     found = [by_id[row.id] for row in rows]
-    results = store.read_json(work / "evaluation" / RESULTS) | {MEASURED: token_loss(found)}
+    results = store.read_json(measured) | {MEASURED: token_loss(found)}
     finite = {
         name: value for name, value in results.items() if value is not None and math.isfinite(value)
     }

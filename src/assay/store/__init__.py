@@ -33,6 +33,7 @@ from assay.store.files import (
 )
 from assay.store.folders import INDEX
 from assay.store.keeping import keep_now
+from assay.store.lease import leased
 from assay.store.lock import held
 from assay.store.mirror import Mirror, mirrored
 from assay.store.newest import newest
@@ -73,6 +74,7 @@ __all__ = [
     "is_remote",
     "keep_now",
     "kept",
+    "leased",
     "listed",
     "locate",
     "make_bucket",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from assay.volcano.api import Api
 from assay.volcano.observe import Notice, Object
 from assay.volcano.pods import containers
 from assay.volcano.relay import Relay, write
+from assay.volcano.together import Together
 
 WAITING = ("", "Pending", "Restarting")
 SETTLED_SECONDS = 10.0
@@ -36,6 +38,7 @@ class JobState:
     reasons: frozenset[str] = frozenset()  # what it was found to be, and since when
     reasons_since: float = 0.0
     told: frozenset[str] = frozenset()
+    together: Together | None = None  # of a Job that has shards
 
     @property
     def name(self) -> str:
@@ -53,9 +56,14 @@ class JobState:
         return self.phase in WAITING and not any(_runs(pod) for pod in self.pods.values())
 
     @property
-    def nodes(self) -> int:
+    def count(self) -> int:
         """Return how many pods the Job has."""
-        return int(self.job["spec"]["minAvailable"])
+        return sum(int(task["replicas"]) for task in self.job["spec"]["tasks"])
+
+    @property
+    def has_shards(self) -> bool:
+        """Whether its pods answer a share each, and need no other to."""
+        return self.count > 1 and self.job["spec"]["minAvailable"] == 1
 
 
 def take(state: JobState, notice: Notice) -> None:
@@ -111,7 +119,10 @@ def take_pod(state: JobState, pod: Object, *, deleted: bool = False) -> None:
 
 
 def _relay(state: JobState, uid: str, name: str) -> None:
-    prefix = f"[{name.removeprefix(state.name + '-')}] ".encode() if state.nodes > 1 else b""
+    short = name.removeprefix(f"{state.name}-")
+    prefix = f"[{short}] ".encode() if state.count > 1 else b""
+    if state.has_shards and state.together is None:
+        state.together = Together(pods=state.count)
 
     def over() -> bool:
         pod = state.pods[uid]
@@ -121,6 +132,8 @@ def _relay(state: JobState, uid: str, name: str) -> None:
         )
 
     relay = Relay(state.api, name, uid, prefix, over)
+    if state.together:
+        relay.told = functools.partial(state.together.take, short)
     state.relays[uid] = (relay, relay.start())
 
 
