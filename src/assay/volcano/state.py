@@ -14,7 +14,7 @@ from assay.volcano.api import Api
 from assay.volcano.observe import Notice, Object
 from assay.volcano.pods import containers
 from assay.volcano.relay import Relay, write
-from assay.volcano.together import Together
+from assay.volcano.summed import Summed
 
 WAITING = ("", "Pending", "Restarting")
 SETTLED_SECONDS = 10.0
@@ -38,7 +38,7 @@ class JobState:
     reasons: frozenset[str] = frozenset()  # what it was found to be, and since when
     reasons_since: float = 0.0
     told: frozenset[str] = frozenset()
-    together: Together | None = None  # of a Job that has shards
+    summed: Summed | None = None  # of a Job that has shards
 
     @property
     def name(self) -> str:
@@ -121,8 +121,8 @@ def take_pod(state: JobState, pod: Object, *, deleted: bool = False) -> None:
 def _relay(state: JobState, uid: str, name: str) -> None:
     short = name.removeprefix(f"{state.name}-")
     prefix = f"[{short}] ".encode() if state.count > 1 else b""
-    if state.has_shards and state.together is None:
-        state.together = Together(pods=state.count)
+    if state.has_shards and state.summed is None:
+        state.summed = Summed(pods=state.count)
 
     def over() -> bool:
         pod = state.pods[uid]
@@ -132,8 +132,8 @@ def _relay(state: JobState, uid: str, name: str) -> None:
         )
 
     relay = Relay(state.api, name, uid, prefix, over)
-    if state.together:
-        relay.told = functools.partial(state.together.take, short)
+    if state.summed:
+        relay.told = functools.partial(state.summed.take, short)
     state.relays[uid] = (relay, relay.start())
 
 

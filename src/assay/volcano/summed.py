@@ -13,7 +13,7 @@ _OF_SHARES = ("generate", "eval_loss")
 
 
 @dataclass(kw_only=True)
-class Together:
+class Summed:
     """What each of so many `pods` has last reported, by its name: one that is made anew goes on
     with what it had. `listen` is told of all."""
 
