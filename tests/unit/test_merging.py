@@ -196,7 +196,7 @@ def test_shards_together_are_what_one_pod_writes(
     assert many.results == pytest.approx(one.results, rel=1e-12)
     assert store.read_json(tmp_path / "merged" / RESULTS) == many.results
     assert many.seconds == 1.0 + pods, "they ran side by side"
-    same = {"seconds": one.seconds, "results": one.results, "finished": one.finished}
+    same: Any = {"seconds": one.seconds, "results": one.results, "finished": one.finished}
     assert replace(many, **same) == one
     log = (tmp_path / "merged" / GENERATE_LOG).read_text().splitlines()
     assert log == [share.name for share in all_of(pods)]
