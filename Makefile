@@ -30,12 +30,11 @@ setup: .venv/installed ## Install everything into .venv, as the lock says
 
 setup-vllm: .venv-vllm/installed ## Install vLLM into .venv-vllm, its own lock: for a GPU where there is one, else for CPUs
 
-# pip keeps no copy: it is gigabytes
+# pip keeps no copy, and of gigabytes Python compiles what it takes: the first start is slower
 .venv-vllm/installed: images/vllm/cpu.lock images/vllm/gpu.lock
 	$(PYTHON) -m venv .venv-vllm
 	.venv-vllm/bin/pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps --no-compile \
 	  --require-hashes -r images/vllm/$(if $(shell command -v nvidia-smi),gpu,cpu).lock
-	-@.venv-vllm/bin/python -W ignore -m compileall -qq -j 0 .venv-vllm/lib
 	@touch $@
 
 demo: setup $(if $(filter vllm,$(ENGINE)),setup-vllm) ## Fine-tune and evaluate a 135M model here, the whole pipeline, everything real (STORE=minio: in a store; ENGINE=vllm: vLLM answers)

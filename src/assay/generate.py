@@ -20,7 +20,7 @@ from annotated_types import Ge, Gt, Le
 from assay import dataset, llamafactory, model, placement, progress, resume, reuse, store
 from assay import engine as engines
 from assay.engine import AUTO, choice, parent
-from assay.engine.answering import CLAIMS, answered
+from assay.engine.answering import answered
 from assay.engine.vllm import arguments, weights
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
@@ -36,7 +36,7 @@ _MEANS = ("devices", "devices_each", "max_unanswered")
 NO_QUESTION = ("cache", "cache_gb", "engine", *_MEANS)
 IDENTITY = "identity.json"
 UNFINISHED = store.Contents(
-    identity=IDENTITY, without=("data", weights.FOLDER, PROGRESS, JOB, MEANS, CLAIMS)
+    identity=IDENTITY, without=("data", weights.FOLDER, PROGRESS, JOB, MEANS)
 )
 """What of `partial` a later try on another machine needs."""
 

@@ -51,9 +51,10 @@ def t_quantile(freedom: float, share: float) -> float:
 def t_outside(freedom: float, distance: float) -> float:
     """Return how much of Student's t distribution with `freedom` degrees lies further from 0 than
     `distance` on either side: the two-sided p value of that t."""
-    a, x = freedom / 2, freedom / (freedom + distance**2)
+    a, whole = freedom / 2, freedom + distance**2
+    x, rest = freedom / whole, distance**2 / whole  # 1 - x has no digits left near 0
     near = x <= (a + 1) / (a + 2.5)
-    tail = _tail(a, 0.5, x, 1 - x) if near else _tail(0.5, a, 1 - x, x)
+    tail = _tail(a, 0.5, x, rest) if near else _tail(0.5, a, rest, x)
     return tail if near else 1 - tail
 
 

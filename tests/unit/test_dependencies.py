@@ -15,8 +15,8 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 OWN = {"assay", "components", "pipelines", "tests"}
-# A peer that has an environment of its own; its bench says how to name it.
-ELSEWHERE = {"evalscope"}
+# What has an environment of its own: a peer, whose bench says how to name it, and an engine.
+ELSEWHERE = {"evalscope", "vllm"}
 
 
 @functools.cache

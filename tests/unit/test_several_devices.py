@@ -15,7 +15,7 @@ from assay import llamafactory, store
 from assay.engine import devices, ending, shards
 from assay.engine.answering import answered, done
 from assay.engine.batches import batches
-from assay.engine.outcome import Outcome
+from assay.engine.outcome import FailureCount
 from assay.errors import InputError, SettingsError, StageError
 from assay.llamafactory.job import GenerateJob, Means
 from assay.llamafactory.prompts import Prompt
@@ -153,7 +153,7 @@ def test_a_sample_that_failed_is_asked_again_and_one_that_was_answered_is_not(
 
 @pytest.mark.parametrize("cause", FAILURES)
 def test_too_many_failures_end_the_stage_with_the_sample_and_a_remedy(cause: Failure) -> None:
-    outcome = Outcome(total=10, most=0.2)
+    outcome = FailureCount(total=10, most=0.2)
     outcome.count([row("a"), row("b", cause), row("c", cause)])
     assert outcome.note() == f"no answer: 2 {cause}"
     ended = rf"3 of 10 .*3 {cause}\), the last one: id=d .*max_unanswered is 0.2\. [A-Z].*rest"

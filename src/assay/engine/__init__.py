@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from assay.errors import SettingsError
 from assay.llamafactory.job import GenerateJob
-from assay.llamafactory.prompts import Answer, Coder, Prompt
+from assay.llamafactory.prompts import Coder, Prompt, Written
 from assay.settings import check_names
 
 AUTO = "auto"
@@ -30,7 +30,7 @@ class Engine(Protocol):
 
     def answer(
         self, coder: Coder, prompts: Sequence[Prompt]
-    ) -> Iterator[Sequence[tuple[Prompt, Answer]]]:
+    ) -> Iterator[Sequence[tuple[Prompt, Written]]]:
         """Yield each prompt, in any order, with the ids that the model wrote after it, up to and
         with the first that ends an answer (whatever stands after that is not looked at), or with
         why it could not be asked. What is yielded together is stored together, and never asked

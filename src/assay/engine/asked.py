@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assay import progress, store
 from assay.engine.answering import CLAIMS, done
-from assay.engine.outcome import Outcome
+from assay.engine.outcome import FailureCount
 from assay.folder import LIKELIHOOD, PROGRESS
 from assay.llamafactory.evaluate import gather, of_share
 from assay.llamafactory.job import JOB, MEANS, GenerateJob, Means
@@ -20,7 +20,7 @@ Told = Callable[[Sequence[Prediction]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class Assignment:
     """A `job` on the `rows` of the file `samples`, by some `means`, with its work in `work`; those
     whose targets are `evaluated` here are all of them, or those in a share."""
 
@@ -34,12 +34,12 @@ class Asked:
     listen: progress.Listener
 
 
-def read(samples: Path, work: Path, side: str) -> Asked:
+def read(samples: Path, work: Path, side: str) -> Assignment:
     """Return what is asked in the folder `work`."""
     job = store.read_record(work / JOB, GenerateJob)
     means = store.read_record(work / MEANS, Means)
     rows = list(store.read_rows(samples, Sample))
-    return Asked(
+    return Assignment(
         job=job,
         means=means,
         samples=samples,
@@ -51,30 +51,30 @@ def read(samples: Path, work: Path, side: str) -> Asked:
     )
 
 
-def wants_loss(asked: Asked) -> bool:
+def wants_loss(asked: Assignment) -> bool:
     """Return whether the targets have yet to be evaluated."""
     wanted = asked.job.settings["evaluate_loss"] and not (asked.work / LIKELIHOOD).is_file()
     return bool(wanted and asked.evaluated) and not gather(asked.evaluated, asked.work)
 
 
-def wants_answers(asked: Asked) -> bool:
+def wants_answers(asked: Assignment) -> bool:
     """Return whether a sample has, or may have, yet to be answered: which ones are in a share is
     known when the prompts are."""
     return len(done(asked.work)) < len(asked.rows)
 
 
-def free_claims(asked: Asked) -> None:
+def free_claims(asked: Assignment) -> None:
     """Give free what processes that are gone had claimed."""
     shutil.rmtree(asked.work / CLAIMS, ignore_errors=True)
     (asked.work / CLAIMS).mkdir()
 
 
 @contextmanager
-def answering(asked: Asked) -> Iterator[Told]:
+def answering(asked: Assignment) -> Iterator[Told]:
     """Report the answering from its first row on: give a function that is told of rows, and raises
     StageError where too many of them have no answer."""
     before, total = len(done(asked.work)), asked.means.share.size(len(asked.rows))
-    outcome = Outcome(total=total, most=asked.means.max_unanswered)
+    outcome = FailureCount(total=total, most=asked.means.max_unanswered)
     with ExitStack() as stack:
         trackers: list[progress.Tracker] = []
 

@@ -19,7 +19,7 @@ from assay import process, store
 from assay.engine import asked as asking
 from assay.engine import device, devices, ending, several, weights
 from assay.engine.answering import answer
-from assay.engine.asked import Asked
+from assay.engine.asked import Assignment
 from assay.folder import PREDICTIONS
 from assay.llamafactory.evaluate import evaluate
 from assay.llamafactory.job import DEVICE, ERROR, SECONDS, TRANSFORMERS
@@ -38,7 +38,7 @@ def main(samples: Path, work: Path, side: str) -> None:
     store.write_json(work / SECONDS, time.monotonic() - started)
 
 
-def _do(asked: Asked) -> None:
+def _do(asked: Assignment) -> None:
     for folder in filter(None, (asked.job.base, asked.job.adapter)):
         weights.check(folder)
     weights.prove(asked.job)
@@ -54,7 +54,7 @@ def _do(asked: Asked) -> None:
         _here(asked)
 
 
-def _here(asked: Asked) -> None:
+def _here(asked: Assignment) -> None:
     """Evaluate and answer in this process."""
     coding = replace(coder(asked.job), folder=asked.work)
     if asking.wants_loss(asked):
@@ -73,7 +73,7 @@ def _here(asked: Asked) -> None:
         )
 
 
-def _evaluated(asked: Asked, coding: Coder) -> Coder:
+def _evaluated(asked: Assignment, coding: Coder) -> Coder:
     import torch
 
     size = asked.job.settings["batch_size"]

@@ -34,13 +34,12 @@ def of_engine(job: GenerateJob, name: str) -> GenerateJob:
 
 
 def begun(identity: Path, job: GenerateJob, asked: str) -> str:
-    """Return who answers where an earlier try may have begun with the same in the folder of the
-    file `identity`: auto goes on with who did. Raises SettingsError where another is asked for:
+    """Return who answers where an earlier try may have begun the same `job`, which then the file
+    `identity` holds: auto goes on with who did. Raises SettingsError where another is asked for:
     their answers would mix."""
     if not identity.is_file():
         return asked
-    work = identity.parent
-    earlier = store.read_record(identity, GenerateJob)
+    earlier, work = store.read_record(identity, GenerateJob), identity.parent
     same = replace(earlier, versions=job.versions) == of_engine(job, earlier.engine)
     answers = len(answered(work)) if same else 0
     if answers and asked not in (AUTO, earlier.engine):

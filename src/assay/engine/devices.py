@@ -19,11 +19,11 @@ _WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth")
 # of a device's free memory; the rest is for the batch
 _FOR_WEIGHTS = 0.7
 
-Group = Mapping[str, str]
+Devices = Mapping[str, str]
 """The environment of a process: which devices it sees."""
 
 
-def groups(job: GenerateJob, means: Means) -> list[Group]:
+def groups(job: GenerateJob, means: Means) -> list[Devices]:
     """Return a group for each process that answers `job`, by the `means` that are asked for.
 
     Without an accelerator a process is a device, and one is used unless more are asked for. Raises
@@ -45,7 +45,7 @@ def groups(job: GenerateJob, means: Means) -> list[Group]:
     ]
 
 
-def size(group: Group) -> int:
+def size(group: Devices) -> int:
     """Return how many devices are in a group."""
     return max((len(seen.split(",")) for seen in group.values()), default=1)
 

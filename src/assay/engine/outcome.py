@@ -21,7 +21,7 @@ _REMEDIES: dict[str, str] = {
 
 
 @dataclass
-class Outcome:
+class FailureCount:
     """The samples that failed of `total`, of which at most a share of `most` may."""
 
     total: int

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from assay import store
 from assay.engine import devices, shards
-from assay.engine.asked import Asked, answering, free_claims, wants_answers, wants_loss
+from assay.engine.asked import Assignment, answering, free_claims, wants_answers, wants_loss
 from assay.engine.shard import ANSWERS, LOSS
 from assay.errors import SettingsError, StageError
 from assay.records import Prediction
 
 
-def evaluate_spread(asked: Asked) -> None:
+def evaluate_spread(asked: Assignment) -> None:
     """Have a model that no single device holds evaluated by one process a device, together. Raises
     SettingsError where nothing says how."""
     if not asked.job.spread:
@@ -20,11 +20,11 @@ def evaluate_spread(asked: Asked) -> None:
             "the model takes several devices, and nothing says how to evaluate it on them",
             "Set generate.llamafactory.deepspeed or fsdp, as to train it, or evaluate_loss: false",
         )
-    everyone: list[devices.Group] = [{}] * (asked.means.devices or devices.in_sight())
+    everyone: list[devices.Devices] = [{}] * (asked.means.devices or devices.in_sight())
     _evaluate(asked, everyone, LOSS)
 
 
-def do(asked: Asked, groups: Sequence[devices.Group], *, answers: bool) -> None:
+def do(asked: Assignment, groups: Sequence[devices.Devices], *, answers: bool) -> None:
     """Have the process of each group do its part: of the evaluation, and with `answers` of these,
     for which a model is loaded once."""
     if wants_loss(asked):
@@ -45,7 +45,7 @@ def smaller(size: int) -> int:
     return size // 2
 
 
-def _evaluate(asked: Asked, groups: Sequence[devices.Group], phases: str) -> None:
+def _evaluate(asked: Assignment, groups: Sequence[devices.Devices], phases: str) -> None:
     size = asked.job.settings["batch_size"]
     while True:
         try:
@@ -58,7 +58,7 @@ def _evaluate(asked: Asked, groups: Sequence[devices.Group], phases: str) -> Non
         raise StageError("LLaMA-Factory has not evaluated every sample")
 
 
-def _run(asked: Asked, groups: Sequence[devices.Group], phases: str, size: int) -> None:
+def _run(asked: Assignment, groups: Sequence[devices.Devices], phases: str, size: int) -> None:
     free_claims(asked)
     paths = [asked.work / f"predictions-{rank}.jsonl" for rank in range(len(groups))]
     tails = [store.tail(path) for path in paths]

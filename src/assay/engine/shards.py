@@ -12,7 +12,7 @@ from pathlib import Path
 
 from assay import process
 from assay.engine import ending
-from assay.engine.devices import Group
+from assay.engine.devices import Devices
 from assay.errors import AssayError
 
 
@@ -21,7 +21,7 @@ class NoRoomError(Exception):
 
 
 def run(
-    groups: Sequence[Group],
+    groups: Sequence[Devices],
     work: Path,
     arguments: Sequence[str],
     on_tick: Callable[[], None],

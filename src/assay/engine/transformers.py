@@ -12,10 +12,10 @@ from typing import Any
 from assay.engine.batches import batches
 from assay.engine.finite import watch_numbers
 from assay.llamafactory.job import GenerateJob
-from assay.llamafactory.prompts import Answer, Coder, Prompt
+from assay.llamafactory.prompts import Coder, Prompt, Written
 from assay.records import Failure
 
-Answered = list[tuple[Prompt, Answer]]
+Answered = list[tuple[Prompt, Written]]
 
 
 def _every(_batch: int) -> bool:
@@ -102,7 +102,7 @@ def _misfit(prompt: Prompt, context: int) -> Failure | None:
 
 def _decode(
     model: Any, prompts: Sequence[Prompt], options: Mapping[str, Any], context: int
-) -> list[Answer] | None:
+) -> list[Written] | None:
     """Return an answer for each prompt, None where the device's memory is too small for them."""
     import torch
 

@@ -80,11 +80,11 @@ def gather(rows: Sequence[Sample], work: Path) -> bool:
     evaluated all `rows`; return whether they have."""
     paths = sorted(work.glob(PARTS))
     by_id = {row.id: row for path in paths for row in store.read_rows(path, Likelihood)}
-    measured = work / "evaluation" / RESULTS
-    if not (measured.is_file() and all(row.id in by_id for row in rows)):
+    sums = work / "evaluation" / RESULTS  # another machine may have taken up the parts alone
+    if not (sums.is_file() and all(row.id in by_id for row in rows)):
         return False
     found = [by_id[row.id] for row in rows]
-    results = store.read_json(measured) | {MEASURED: token_loss(found)}
+    results = store.read_json(sums) | {MEASURED: token_loss(found)}
     finite = {
         name: value for name, value in results.items() if value is not None and math.isfinite(value)
     }

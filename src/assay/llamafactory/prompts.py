@@ -23,7 +23,7 @@ ROLES = {
 }
 
 
-Answer = list[int] | Failure
+Written = list[int] | Failure
 """The ids that a model wrote after a prompt, or why it could not be asked."""
 
 

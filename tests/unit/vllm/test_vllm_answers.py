@@ -16,7 +16,7 @@ from assay.engine.vllm import Vllm, environment
 from assay.errors import StageError
 from assay.generate import GenerateSettings
 from assay.llamafactory.job import GenerateJob
-from assay.llamafactory.prompts import Answer, Coder, Prompt
+from assay.llamafactory.prompts import Coder, Prompt, Written
 from tests.unit.vllm.conftest import Lines
 
 SETTINGS = GenerateSettings(template="qwen3", max_new_tokens=8, vllm={"max_num_seqs": 4})
@@ -52,7 +52,7 @@ def prompt(id_: str, length: int) -> Prompt:
     return Prompt(id=id_, tokens=tokens, truncated=False, calls=False, wanted=None)
 
 
-def answered(asked: GenerateJob, folder: Path, *prompts: Prompt) -> dict[str, Answer]:
+def answered(asked: GenerateJob, folder: Path, *prompts: Prompt) -> dict[str, Written]:
     batches = list(Vllm(job=asked).answer(coder(folder), prompts))
     rows = [(row.id, ids) for batch in batches for row, ids in batch]
     assert len(rows) == len(dict(rows)) == len(prompts)

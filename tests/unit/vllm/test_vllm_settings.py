@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from assay.engine.vllm import Vllm, arguments, gpus, weights
 from assay.engine.vllm.architecture import Architecture
-from assay.engine.vllm.gpus import Layout
+from assay.engine.vllm.gpus import Parallelism
 from assay.engine.vllm.weights import Served
 from assay.errors import SettingsError
 from tests.unit.vllm.conftest import OF
@@ -56,7 +56,7 @@ def test_every_setting_of_vllm_is_one_or_assays_own() -> None:
         )
 
 
-def flags(served: Served, layout: Layout = Layout(), **given: Any) -> list[str]:  # noqa: B008
+def flags(served: Served, layout: Parallelism = Parallelism(), **given: Any) -> list[str]:  # noqa: B008
     asked = job(vllm=given)
     return arguments.command(asked, served, OF, layout, 48, eager=True)
 
@@ -66,7 +66,7 @@ def pairs(command: list[str]) -> dict[str, str]:
 
 
 def test_what_assay_decides() -> None:
-    found = pairs(flags(Served(base="org/base"), Layout(tensor=2, data=4)))
+    found = pairs(flags(Served(base="org/base"), Parallelism(tensor=2, data=4)))
     assert found["--model"] == "org/base"
     assert found["--generation-config"] == "vllm", "a model's own file does not act"
     assert (found["--dtype"], found["--max-model-len"]) == ("float32", "48")
@@ -102,7 +102,7 @@ def test_any_setting_is_passed_by_its_name_and_wins() -> None:
 def test_code_and_revision_come_from_llamafactorys_settings() -> None:
     given = {"trust_remote_code": True, "model_revision": "abc"}
     command = arguments.command(
-        job(llamafactory=given), Served(base="b"), OF, Layout(), 48, eager=False
+        job(llamafactory=given), Served(base="b"), OF, Parallelism(), 48, eager=False
     )
     assert "--trust-remote-code" in command
     assert pairs(command)["--revision"] == "abc"

@@ -16,9 +16,9 @@ from assay.engine.vllm.architecture import Architecture, architecture
 from assay.engine.vllm.canary import check_adapter
 from assay.engine.vllm.decoding import Room, body
 from assay.engine.vllm.server import Server, running
-from assay.engine.vllm.window import Asked, answers
+from assay.engine.vllm.window import AskedPrompt, answers
 from assay.llamafactory.job import GenerateJob
-from assay.llamafactory.prompts import Answer, Coder, Prompt
+from assay.llamafactory.prompts import Coder, Prompt, Written
 
 WORTH = 16_384
 """So many tokens at most are written sooner than the server has started."""
@@ -39,7 +39,7 @@ class Vllm:
 
     def answer(
         self, coder: Coder, prompts: Sequence[Prompt]
-    ) -> Iterator[Sequence[tuple[Prompt, Answer]]]:
+    ) -> Iterator[Sequence[tuple[Prompt, Written]]]:
         """Yield the prompts as they are answered, and those that do not fit the model as such.
 
         Raises StageError where the server ends or hangs, or ignores the adapter."""
@@ -56,7 +56,7 @@ class Vllm:
 
     def _asked(
         self, prompts: Sequence[Prompt], room: Room, served: weights.Served, coder: Coder
-    ) -> Iterator[Asked]:
+    ) -> Iterator[AskedPrompt]:
         # the longest first: what is left over at the end is short
         for prompt in sorted(prompts, key=lambda prompt: len(prompt.tokens), reverse=True):
             yield prompt, body(served.name, prompt, room, coder.ends, self.job.settings)

@@ -10,7 +10,7 @@ from typing import Any
 
 from assay.engine.vllm.architecture import Architecture
 from assay.engine.vllm.decoding import Room
-from assay.engine.vllm.gpus import Layout
+from assay.engine.vllm.gpus import Parallelism
 from assay.engine.vllm.weights import BASE, MOST_RANK, TUNED, Served
 from assay.errors import SettingsError
 from assay.llamafactory.job import GenerateJob
@@ -97,7 +97,7 @@ def command(
     job: GenerateJob,
     served: Served,
     of: Architecture,
-    layout: Layout,
+    layout: Parallelism,
     longest: int,
     *,
     eager: bool,

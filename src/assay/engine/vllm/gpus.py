@@ -16,7 +16,7 @@ _WEIGHTS_SHARE = 0.6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class Parallelism:
     """Over how many GPUs each layer is cut (`tensor`), over how many groups of these the layers go
     (`pipeline`), and how many copies there are (`data`)."""
 
@@ -48,14 +48,14 @@ def memory() -> int:
     return min(int(torch.cuda.get_device_properties(at).total_memory) for at in range(count()))
 
 
-def layout(of: Architecture, given: Mapping[str, Any]) -> Layout:
+def layout(of: Architecture, given: Mapping[str, Any]) -> Parallelism:
     """Return how the model lies on the GPUs here: as `given` (generate.vllm) says, and for what
     that leaves open as `chosen` says. Raises SettingsError for what cannot be."""
     available = count()
     return chosen(of, given, available or 1, memory() if available else 0)
 
 
-def chosen(of: Architecture, given: Mapping[str, Any], gpus: int, bytes_each: int) -> Layout:
+def chosen(of: Architecture, given: Mapping[str, Any], gpus: int, bytes_each: int) -> Parallelism:
     """Return how a model lies on `gpus` of so many bytes each: cut over as few as hold it, whose
     number divides its heads, in layers over more where these do not, and copied over the rest."""
     tensor, pipeline, data = (
@@ -67,7 +67,7 @@ def chosen(of: Architecture, given: Mapping[str, Any], gpus: int, bytes_each: in
     if pipeline is None:
         pipeline = 1 if _fits(of, tensor, bytes_each) else max(1, gpus // (tensor * (data or 1)))
     data = data or gpus // (tensor * pipeline)
-    return Layout(tensor=tensor, pipeline=pipeline, data=data)
+    return Parallelism(tensor=tensor, pipeline=pipeline, data=data)
 
 
 def _check(of: Architecture, gpus: int, *sizes: int | None) -> None:

@@ -14,14 +14,14 @@ from typing import Any
 
 from assay.engine.vllm.server import HOST, Server
 from assay.errors import StageError
-from assay.llamafactory.prompts import Answer, Prompt
+from assay.llamafactory.prompts import Prompt, Written
 
-Asked = tuple[Prompt, Mapping[str, Any]]
+AskedPrompt = tuple[Prompt, Mapping[str, Any]]
 _LOOK_SECONDS = 1.0
 _FAILURES = (OSError, http.client.HTTPException)
 
 
-class Connections:
+class ServerConnections:
     """A connection to the server for each thread that asks."""
 
     def __init__(self, port: int) -> None:
@@ -47,14 +47,14 @@ class Connections:
 
 
 def answers(
-    server: Server, asked: Iterable[Asked], at_once: int
-) -> Iterator[Sequence[tuple[Prompt, Answer]]]:
+    server: Server, asked: Iterable[AskedPrompt], at_once: int
+) -> Iterator[Sequence[tuple[Prompt, Written]]]:
     """Yield each prompt with the ids that came back for its request, those together that came
     together. Raises StageError where the server ends, hangs or refuses one."""
     rest = iter(asked)
     with _asking(server, at_once) as (pool, connections):
 
-        def submit(count: int) -> dict[Future[Answer], Prompt]:
+        def submit(count: int) -> dict[Future[Written], Prompt]:
             return {
                 pool.submit(_ids, connections, prompt.id, request): prompt
                 for prompt, request in itertools.islice(rest, count)
@@ -74,7 +74,7 @@ def answers(
 def ask(server: Server, prompt: Prompt, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return the first choice of what the server answers to the request of one prompt. Raises as
     `answers`."""
-    connections = Connections(server.port)
+    connections = ServerConnections(server.port)
     try:
         return _choice(connections, prompt.id, request)
     except _FAILURES as error:
@@ -84,8 +84,8 @@ def ask(server: Server, prompt: Prompt, request: Mapping[str, Any]) -> dict[str,
 
 
 @contextmanager
-def _asking(server: Server, at_once: int) -> Iterator[tuple[ThreadPoolExecutor, Connections]]:
-    pool, connections = ThreadPoolExecutor(max_workers=at_once), Connections(server.port)
+def _asking(server: Server, at_once: int) -> Iterator[tuple[ThreadPoolExecutor, ServerConnections]]:
+    pool, connections = ThreadPoolExecutor(max_workers=at_once), ServerConnections(server.port)
     try:
         yield pool, connections
     finally:
@@ -94,19 +94,19 @@ def _asking(server: Server, at_once: int) -> Iterator[tuple[ThreadPoolExecutor, 
         pool.shutdown()
 
 
-def _result(server: Server, done: Future[Answer]) -> Answer:
+def _result(server: Server, done: Future[Written]) -> Written:
     try:
         return done.result()
     except _FAILURES as error:
         raise server.lost(error) from error
 
 
-def _ids(connections: Connections, id_: str, request: Mapping[str, Any]) -> Answer:
+def _ids(connections: ServerConnections, id_: str, request: Mapping[str, Any]) -> Written:
     ids: list[int] = _choice(connections, id_, request)["token_ids"]
     return ids
 
 
-def _choice(connections: Connections, id_: str, request: Mapping[str, Any]) -> dict[str, Any]:
+def _choice(connections: ServerConnections, id_: str, request: Mapping[str, Any]) -> dict[str, Any]:
     connection = connections.here()
     headers = {"content-type": "application/json"}
     connection.request("POST", "/v1/completions", json.dumps(request), headers)
