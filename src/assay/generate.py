@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from annotated_types import Ge, Gt, Le
 from assay import dataset, llamafactory, model, placement, progress, resume, reuse, store
 from assay import engine as engines
 from assay.engine import AUTO, choice, parent
-from assay.engine.answering import answered
+from assay.engine.answering import in_order as answers_in_order
 from assay.engine.vllm import arguments, weights
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
@@ -143,22 +143,23 @@ def generate(
     if not begun and (taken := take(model_name, samples, out, settings, base_model, side, listen)):
         return taken
     model.local(model_name, listen)
-    resolved, job, rows = asked(model_name, samples, settings, base_model)
+    resolved, job = asked(model_name, samples, settings, base_model)
     if done := _finished(out, job, settings.engine):
         return done
     work = work_folder(out)
     who = choice.begun(work / IDENTITY, _identity(job), settings.engine)
-    job = versioned(choice.by_engine(job, who, len(rows), side))
+    job = versioned(choice.by_engine(job, who, store.count_rows(samples), side))
     entry = reuse.find(settings.cache, resolved, job)
     resume.take_up(work / IDENTITY, _identity(job))
     store.write_json(work / JOB, job)
     (work / PROGRESS).unlink(missing_ok=True)
-    part = of_share(rows, share, settings.batch_size)
-    dataset.to_llamafactory(in_order(part), work / "data", "eval")
+    if settings.evaluate_loss:
+        part = of_share(list(store.read_rows(samples, Sample)), share, settings.batch_size)
+        dataset.to_llamafactory(in_order(part), work / "data", "eval")
     by = {name: getattr(settings, name) for name in _MEANS}
     store.write_json(work / MEANS, Means(**by, share=share))
     parent.predict(samples, work, side, listen)
-    done = _finish(work, out, resolved, job, rows, share)
+    done = _finish(work, out, resolved, job, samples, share)
     if entry:
         reuse.keep(entry, out, done, place or str(out.resolve()), side, settings.cache_gb)
     return done
@@ -192,15 +193,16 @@ def take(
     """
     if settings.cache in ("", reuse.NONE):
         return None
-    resolved, job, rows = asked(model_name, samples, settings, base_model, weights=False)
-    job = versioned(choice.by_engine(job, settings.engine, len(rows)))
+    resolved, job = asked(model_name, samples, settings, base_model, weights=False)
+    job = versioned(choice.by_engine(job, settings.engine, store.count_rows(samples)))
     entry = reuse.find(settings.cache, resolved, job)
+    rows = store.read_rows(samples, Sample)
     taken = reuse.take(entry, rows, out, side, accelerated) if entry else None
     if taken and taken.origin:
         made = taken.origin.made[:16].replace("T", " ")
         note = f"predictions taken from the cache (made {made} UTC, {taken.origin.place})"
-        done = progress.Progress(stage="generate", side=side, state="done", done=len(rows))
-        listen(replace(done, total=len(rows), unit="samples", note=note))
+        done = progress.Progress(stage="generate", side=side, state="done", done=taken.samples)
+        listen(replace(done, total=taken.samples, unit="samples", note=note))
     return taken
 
 
@@ -211,8 +213,8 @@ def asked(
     base_model: str,
     *,
     weights: bool = True,
-) -> tuple[Model, GenerateJob, list[Sample]]:
-    """Return the model, what it is asked for, and the samples."""
+) -> tuple[Model, GenerateJob]:
+    """Return the model, and what it is asked for."""
     resolved = model.resolve(model_name, base_model, weights=weights)
     if resolved.manifest:
         settings = inherit_from(settings, resolved.manifest)
@@ -221,11 +223,10 @@ def asked(
             f"generate.template is missing and {model_name} does not say which it was tuned with",
             "Set generate.template to a LLaMA-Factory template",
         )
-    rows = list(store.read_rows(samples, Sample))
-    return resolved, _job(resolved, rows, settings), rows
+    return resolved, _job(resolved, store.read_rows(samples, Sample), settings)
 
 
-def _job(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> GenerateJob:
+def _job(resolved: Model, rows: Iterable[Sample], settings: GenerateSettings) -> GenerateJob:
     asked = asdict(settings)
     for name in NO_QUESTION:
         del asked[name]
@@ -265,11 +266,11 @@ def _finished(out: Path, job: GenerateJob, asked: str) -> Generation | None:
 
 
 def _finish(
-    work: Path, out: Path, resolved: Model, job: GenerateJob, rows: list[Sample], share: Share
+    work: Path, out: Path, resolved: Model, job: GenerateJob, samples: Path, share: Share
 ) -> Generation:
-    by_id = answered(work)
-    here = (by_id[row.id] for row in rows if share.is_whole or row.id in by_id)
-    count = store.write_rows(out / PREDICTIONS, here)
+    ids = (row.id for row in store.read_rows(samples, Sample))
+    rows = answers_in_order(work, ids, whole=share.is_whole)
+    count = store.write_rows(out / PREDICTIONS, rows)
     results = store.read_json(work / RESULTS) if (work / RESULTS).is_file() else {}
     (out / RESULTS).unlink(missing_ok=True)
     if results:

@@ -55,7 +55,7 @@ def merge(
     each sample once.
     """
     done = _merged(samples, parts, out)
-    resolved, job, _ = asked(model_name, samples, settings, base_model)
+    resolved, job = asked(model_name, samples, settings, base_model)
     if entry := reuse.find(settings.cache, resolved, versioned(of_engine(job, done.engine))):
         reuse.keep(entry, out, done, place or str(out.resolve()), side, settings.cache_gb)
     return done
@@ -93,7 +93,7 @@ def _evaluated(
         return {}
     _write(samples, list(found), out, LIKELIHOOD, Likelihood)
     loss = token_loss(store.read_rows(out / LIKELIHOOD, Likelihood))
-    counted = [(_count(part / LIKELIHOOD), results) for part, results in found.items()]
+    counted = [(store.count_rows(part / LIKELIHOOD), results) for part, results in found.items()]
     if results := combined(counted, loss):
         store.write_json(out / RESULTS, results)
     return results
@@ -168,11 +168,6 @@ def _write(samples: Path, parts: Sequence[Path], out: Path, name: str, kind: typ
     ids = (row.id for row in store.read_rows(samples, Sample))
     rows = [store.read_rows(part / name, kind) for part in parts]
     return store.write_rows(out / name, in_order(ids, rows))
-
-
-def _count(path: Path) -> int:
-    with path.open("rb") as file:
-        return sum(1 for _ in file)
 
 
 def _gather_logs(parts: Sequence[Path], out: Path) -> None:

@@ -6,7 +6,7 @@ target, is the same from one pod as from many.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -39,7 +39,7 @@ class Share:
         """Return how many of so many are in it."""
         return len(range(self.index, count, self.of))
 
-    def part(self, rows: Sequence[T], batch_size: int = 1) -> list[T]:
+    def part(self, rows: Iterable[T], batch_size: int = 1) -> list[T]:
         """Return what is in it of `rows` in batches of `batch_size`."""
         return [row for at, row in enumerate(rows) if self.has(at // batch_size)]
 

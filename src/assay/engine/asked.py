@@ -21,13 +21,13 @@ Told = Callable[[Sequence[Prediction]], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """A `job` on the `rows` of the file `samples`, by some `means`, with its work in `work`; those
-    whose targets are `evaluated` here are all of them, or those in a share."""
+    """A `job` on the `count` rows of the file `samples`, by some `means`, with its work in `work`;
+    those whose targets are `evaluated` here are all of them, those in a share, or none."""
 
     job: GenerateJob
     means: Means
     samples: Path
-    rows: Sequence[Sample]
+    count: int
     evaluated: Sequence[Sample]
     work: Path
     side: str
@@ -38,12 +38,12 @@ def read(samples: Path, work: Path, side: str) -> Assignment:
     """Return what is asked in the folder `work`."""
     job = store.read_record(work / JOB, GenerateJob)
     means = store.read_record(work / MEANS, Means)
-    rows = list(store.read_rows(samples, Sample))
+    rows = list(store.read_rows(samples, Sample)) if job.settings["evaluate_loss"] else []
     return Assignment(
         job=job,
         means=means,
         samples=samples,
-        rows=rows,
+        count=store.count_rows(samples),
         evaluated=of_share(rows, means.share, job.settings["batch_size"]),
         work=work,
         side=side,
@@ -60,7 +60,7 @@ def wants_loss(asked: Assignment) -> bool:
 def wants_answers(asked: Assignment) -> bool:
     """Return whether a sample has, or may have, yet to be answered: which ones are in a share is
     known when the prompts are."""
-    return len(done(asked.work)) < len(asked.rows)
+    return len(done(asked.work)) < asked.count
 
 
 def free_claims(asked: Assignment) -> None:
@@ -73,7 +73,7 @@ def free_claims(asked: Assignment) -> None:
 def answering(asked: Assignment) -> Iterator[Told]:
     """Report the answering from its first row on: give a function that is told of rows, and raises
     StageError where too many of them have no answer."""
-    before, total = len(done(asked.work)), asked.means.share.size(len(asked.rows))
+    before, total = len(done(asked.work)), asked.means.share.size(asked.count)
     outcome = FailureCount(total=total, most=asked.means.max_unanswered)
     with ExitStack() as stack:
         trackers: list[progress.Tracker] = []

@@ -24,6 +24,7 @@ from assay.folder import PREDICTIONS
 from assay.llamafactory.evaluate import evaluate
 from assay.llamafactory.job import DEVICE, ERROR, SECONDS, TRANSFORMERS
 from assay.llamafactory.prompts import Coder, coder
+from assay.records import Sample
 
 
 def main(samples: Path, work: Path, side: str) -> None:
@@ -65,7 +66,7 @@ def _here(asked: Assignment) -> None:
         answer(
             asked.job,
             coding,
-            asked.rows,
+            store.read_rows(asked.samples, Sample),
             asked.work,
             asked.work / PREDICTIONS,
             told,

@@ -58,6 +58,28 @@ def read_rows(path: Path, cls: type[T]) -> Iterator[T]:
         yield row
 
 
+def count_rows(path: Path) -> int:
+    """Return how many rows a JSONL file has. Raises InputError where it is missing."""
+    return sum(1 for _ in _lines(path))
+
+
+def placed_rows(path: Path, cls: type[T]) -> Iterator[tuple[int, T]]:
+    """Yield the `cls` records of a JSONL file, each with the byte at which it starts, by which
+    `row_at` reads it again. Raises InputError as `read_rows` does."""
+    start = 0
+    for (_, line), row in zip(_lines(path), read_rows(path, cls), strict=True):
+        yield start, row
+        start += len(line)
+
+
+def row_at(file: IO[bytes], start: int, cls: type[T]) -> T:
+    """Return the `cls` record that starts at a byte of an open JSONL file."""
+    kind: Any = cls
+    file.seek(start)
+    row: T = _adapter(kind).validate_json(file.readline())
+    return row
+
+
 def tail(path: Path) -> Callable[[], list[dict[str, Any]]]:
     """Return a function that gives the rows a JSONL file has gained since its last call; a file
     that does not exist yet has none."""
