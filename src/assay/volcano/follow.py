@@ -72,9 +72,14 @@ def _until_over(state: JobState, changes: Changes, settings: ClusterSettings, be
         check_relays(state)
         tell(state, now)
         check_restart(state, now)
-        if explain.is_lost(state.pods.values()):
-            raise explain.failed(state.stage, state.job, state.pods.values(), last_lines(state))
+        check_lost(state)
         _check_time(state, settings, begun, now)
+
+
+def check_lost(state: JobState) -> None:
+    """Raise StageError where a pod is lost with its node, unless others go on without it."""
+    if explain.is_lost(state.pods.values()) and not (state.has_shards and state.runs):
+        raise explain.failed(state.stage, state.job, state.pods.values(), last_lines(state))
 
 
 def check_restart(state: JobState, now: float) -> None:

@@ -53,7 +53,12 @@ class JobState:
     @property
     def waits(self) -> bool:
         """Whether none of its pods runs, and some still have to."""
-        return self.phase in WAITING and not any(_runs(pod) for pod in self.pods.values())
+        return self.phase in WAITING and not self.runs
+
+    @property
+    def runs(self) -> bool:
+        """Whether one of its pods runs."""
+        return any(_runs(pod) for pod in self.pods.values())
 
     @property
     def count(self) -> int:
