@@ -37,12 +37,10 @@ def answer(work: Work, share: Share, folder: Path, listen: progress.Listener) ->
     taken = task.take(**work.arguments, **here, accelerated=None)
     if not taken:
         _answer(work, share, samples, folder / share.name, listen)
-        left = [each for each in all_of(share.of) if not store.exists(_place(work, each))]
-        if left:
-            print(
-                f"shard {share.index + 1} of {share.of} is answered; {len(left)} are not yet",
-                flush=True,
-            )
+        if left := sum(not store.exists(_place(work, each)) for each in all_of(share.of)):
+            print(f"shard {share.index + 1} of {share.of} is answered; {left} are not", flush=True)
+            if store.exists(work.key):  # a pod that found all in the cache was faster
+                durable.forget(work.key)
             return {}
     return _published(work, share, samples, out, taken)
 

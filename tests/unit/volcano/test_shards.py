@@ -165,6 +165,17 @@ def test_another_leaves_it_to_the_one_that_puts_them_together(
     assert len(answered) == len(ROWS)
 
 
+def test_a_share_that_comes_after_the_whole_leaves_nothing_behind(
+    pod: Pod, work: Work, tmp_path: Path
+) -> None:
+    """Another pod may have found all answers in the cache meanwhile."""
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "whole" / PREDICTIONS).write_text("")
+    store.publish(tmp_path / "whole", work.key)
+    assert pod(1) == {}
+    assert left(work) == []
+
+
 def test_a_share_of_another_number_of_pods_counts_for_nothing(
     pod: Pod, work: Work, tmp_path: Path
 ) -> None:
