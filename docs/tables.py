@@ -18,21 +18,30 @@ from assay.llamafactory.totals import LIKELIHOOD
 from assay.metrics import CATALOGUE
 from assay.parameters import NEEDED, TABLE
 from assay.records import MetricSpec
+from assay.served import ServedModel
 
 DOCS = Path(__file__).parent
 
 
 def settings() -> str:
     """Return the settings of each section with their defaults."""
-    rows = []
-    for name, section in config.SECTIONS.items():
-        fields = []
-        for field in dataclasses.fields(section):
-            needed = field.default is field.default_factory is dataclasses.MISSING
-            shown = "" if needed or field.default is dataclasses.MISSING else _value(field.default)
-            fields.append(f"`{field.name}{': ' + shown if shown else ''}`{' (needed)' * needed}")
-        rows.append(f"| `{name}` | {', '.join(fields)} |")
+    rows = [f"| `{name}` | {_fields(section)} |" for name, section in config.SECTIONS.items()]
     return "\n".join(["| section | settings and their defaults |", "|---|---|", *rows])
+
+
+def served() -> str:
+    """Return the settings of a model behind an endpoint with their defaults."""
+    return f"| settings and their defaults |\n|---|\n| {_fields(ServedModel)} |"
+
+
+def _fields(section: type) -> str:
+    """Return the settings of a section with their defaults."""
+    fields = []
+    for field in dataclasses.fields(section):
+        needed = field.default is field.default_factory is dataclasses.MISSING
+        shown = "" if needed or field.default is dataclasses.MISSING else _value(field.default)
+        fields.append(f"`{field.name}{': ' + shown if shown else ''}`{' (needed)' * needed}")
+    return ", ".join(fields)
 
 
 def parameters() -> str:
@@ -90,6 +99,7 @@ def pages() -> dict[Path, str]:
     tables = {
         ("run.md", "settings"): settings(),
         ("run.md", "exits"): exit_codes(),
+        ("served.md", "served"): served(),
         ("pipelines.md", "parameters"): parameters(),
         ("troubleshooting.md", "messages"): messages(),
         ("metrics.md", "metrics"): metrics(),

@@ -11,7 +11,7 @@ def evaluate(given: Given) -> None:
     plan = check(given)
     evaluation(
         plan,
-        answer("baseline", plan, plan.outputs["baseline_model"]),
+        answer("baseline", plan, plan.outputs["baseline_model"], given["judge_secret"]),
         model=plan.outputs["model"],
         mode=given["mode"],
         judge_secret=given["judge_secret"],

@@ -28,7 +28,7 @@ def finetune_and_evaluate(given: Given) -> None:
         tuned = tune(plan)
         evaluate(
             plan,
-            answer("baseline", plan, plan.outputs["baseline_model"]),
+            answer("baseline", plan, plan.outputs["baseline_model"], given["judge_secret"]),
             model=tuned.outputs["model_uri"],
             mode=given["mode"],
             judge_secret=given["judge_secret"],

@@ -4,7 +4,7 @@ from typing import Any
 
 from kfp import dsl, kubernetes
 
-from assay.judge.access import JUDGE_VARIABLES
+from assay.judge.access import JUDGE_VARIABLES, MODEL_VARIABLES
 from assay.scoring import SCORERS
 from components.gate import gate
 from components.generate import generate
@@ -15,6 +15,7 @@ from components.score import SCORING
 from pipelines.form import Given
 
 ASKS_THE_JUDGE = ("assay/judge", "asked")
+ASKS_A_MODEL = ("assay/model", "asked")
 STORE_SECRET = "assay-store"  # noqa: S105  its name
 STORE = {
     name: name
@@ -36,6 +37,14 @@ def give_judge_key(task: dsl.PipelineTask, secret: str) -> dsl.PipelineTask:
     return task
 
 
+def give_model_keys(task: dsl.PipelineTask, secret: str) -> dsl.PipelineTask:
+    """Pass the keys of models behind an endpoint to `task`, as `give_judge_key` does the judge's,
+    which it does not get."""
+    kubernetes.add_pod_label(task, *ASKS_A_MODEL)
+    kubernetes.use_secret_as_env(task, secret, dict(MODEL_VARIABLES), optional=True)
+    return task
+
+
 def give_store(task: dsl.PipelineTask) -> dsl.PipelineTask:
     """Pass the store's address and credentials to `task` from the Secret, where there is one."""
     kubernetes.use_secret_as_env(task, STORE_SECRET, STORE, optional=True)
@@ -47,11 +56,15 @@ def check(given: Given) -> dsl.PipelineTask:
     task = preflight(**given)
     # what is behind a URI, or newest under a prefix, or free in the cluster, may have changed
     task.set_display_name("Preflight").set_caching_options(False)
-    return give_store(give_judge_key(give_room(task), given["judge_secret"]))
+    secret = given["judge_secret"]
+    return give_store(give_model_keys(give_judge_key(give_room(task), secret), secret))
 
 
-def answer(side: str, plan: dsl.PipelineTask, model: str, base_model: str = "") -> dsl.PipelineTask:
-    """Add the task that answers with the model of one side."""
+def answer(
+    side: str, plan: dsl.PipelineTask, model: str, secret: str, base_model: str = ""
+) -> dsl.PipelineTask:
+    """Add the task that answers with the model of one side; the `secret` has the key of one behind
+    an endpoint."""
     task = generate(
         side=side,
         model=model,
@@ -61,6 +74,7 @@ def answer(side: str, plan: dsl.PipelineTask, model: str, base_model: str = "") 
         store=plan.outputs["store"],
         base_model=base_model,
     )
+    give_model_keys(task, secret)
     return give_store(task).set_display_name(f"Generate: {side}")
 
 
@@ -73,7 +87,7 @@ def evaluate(
     training: Any = None,
 ) -> None:
     """Add the tasks that answer with the candidate, score both sides, judge, report and decide."""
-    candidate = answer("candidate", plan, model, plan.outputs["base_model"])
+    candidate = answer("candidate", plan, model, judge_secret, plan.outputs["base_model"])
     answers = {
         "samples": plan.outputs["samples"],
         "baseline": baseline.outputs["predictions"],

@@ -27,6 +27,7 @@ LAYERS = (
     {"engine"},
     {"reuse"},
     {"finetune", "generate", "metrics", "judge"},
+    {"served"},
     {"merging", "scoring"},
     {"report", "calibrate"},
     {"config"},

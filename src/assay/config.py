@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from assay import parameters, placement, scoring, settings, store
+from assay import parameters, placement, scoring, served, settings, store
 from assay.dataset import DatasetSettings
 from assay.errors import InputError, SettingsError
 from assay.finetune import FinetuneSettings
@@ -18,26 +18,29 @@ from assay.judge import JudgeSettings, check_access
 from assay.metrics import MetricsSettings
 from assay.placement import ClusterSettings
 from assay.scoring import SCORERS, Scorer
+from assay.served import Named, ServedModel
 from assay.store import StoreSettings
 
 Mode = Literal["auto", "judge", "both"]
 MODES: tuple[Mode, ...] = ("auto", "judge", "both")
 NO_BASELINE = "none"
+MODELS = ("model", "baseline")  # which may each be behind an endpoint
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """What a run does. The candidate is the model that `finetune` makes, or else `model`; the
-    baseline is the model it was tuned from, or else `baseline`, or none at all ("none"). Where the
-    evaluation recurs, `history` is the folder or URI that its runs are compared through. `scoring`
-    holds the settings of each scoring stage that has some, by its name."""
+    baseline is the model it was tuned from, or else `baseline`, or none at all ("none"). Both may
+    be behind an endpoint. Where the evaluation recurs, `history` is the folder or URI that its runs
+    are compared through. `scoring` holds the settings of each scoring stage that has some, by its
+    name."""
 
     dataset: DatasetSettings
     mode: Mode = "both"
     finetune: FinetuneSettings | None = None
-    model: str = ""
+    model: Named = ""
     base_model: str = ""
-    baseline: str = ""
+    baseline: Named = ""
     history: str = ""
     generate: GenerateSettings = field(default_factory=GenerateSettings)
     scoring: Mapping[str, Any] = field(default_factory=dict)
@@ -108,10 +111,15 @@ def parse(values: Mapping[str, Any]) -> Config:
     if "dataset" not in values:
         raise SettingsError("dataset is missing", "Set dataset.eval, or dataset.train")
     given = {scorer.name: built.pop(scorer.name, scorer.usual) for scorer in SCORERS}
-    rest = {name: value for name, value in values.items() if name not in given}
+    models = {name: served.read(values[name], name) for name in MODELS if name in values}
+    behind: dict[str, Any] = {
+        name: model for name, model in models.items() if isinstance(model, ServedModel)
+    }
+    rest = {name: value for name, value in values.items() if name not in (*given, *behind)}
     config = replace(
         settings.build(Config, rest, "config"),
         scoring={name: section for name, section in given.items() if section is not None},
+        **behind,
     )
     _check_consistent(config)
     return config
@@ -208,6 +216,12 @@ def _check_consistent(config: Config) -> None:
             )
     if config.judge:
         check_access(config.judge)
+    for name in MODELS:
+        for model in served.served(getattr(config, name)):
+            served.check_settings(model, config.generate, name)
+    taken = {each for each in (config.model, config.baseline) if isinstance(each, str)}
+    weights = bool(config.finetune or taken - {"", NO_BASELINE})
+    served.check_engine(config.generate.engine, weights=weights)
     if config.gate:
         check_policy(config.gate)
         if config.baseline == NO_BASELINE:
@@ -248,6 +262,7 @@ def _with_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     places = [("", "model"), ("", "base_model"), ("", "baseline"), ("finetune", "base_model")]
     places += [("dataset", "train"), ("dataset", "eval"), ("judge", "rubric"), ("judge", "anchors")]
     places += [("judge", "calibration"), ("judge", "ca_file")]
+    places += [(name, "ca_file") for name in MODELS]
     for section, name in places:
         holder = values.get(section) if section else values
         if isinstance(holder, dict) and isinstance(holder.get(name), str) and holder[name]:

@@ -90,7 +90,8 @@ def generate(
     listen: progress.Listener,
 ) -> Mapping[str, Any]:
     """Answer the samples and return the predictions' metadata; `asked` is side, model, settings and
-    base_model. Without a model the folder stays empty."""
+    base_model. Without a model the folder stays empty; one behind an endpoint is asked from here,
+    as that takes no GPU."""
     out = Path(predictions.path)
     if not asked["model"]:
         out.mkdir(parents=True, exist_ok=True)
@@ -99,7 +100,7 @@ def generate(
     cache = asked["settings"].get("cache") or beside(samples.uri, predictions.uri)
     asked = {**asked, "settings": {**asked["settings"], "cache": cache}}
     here: dict[str, Any] = {"samples": Path(samples.path), "out": out, "listen": listen}
-    if place.queue is None:
+    if place.queue is None or task.served_as(asked["side"], asked["model"]):
         with _kept(
             "generate", {out: predictions.uri}, generating.work_folder(out), generating.UNFINISHED
         ):

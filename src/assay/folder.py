@@ -8,6 +8,8 @@ MODEL/          MANIFEST, LOSSES, TRAIN_LOG beside the weights
 <side>/PANEL/   SCORES and COMBINED of all judges, and a folder for each further one
 PAIRS, PAIRING  the pairwise verdicts and what they came to; SECOND_PAIRS those given again
 BATCHES         what went by the judge's Batch API, beside the verdicts that wait for it
+PARITY          how the served side's answers look to the weights that it is compared with, and
+PARITY_OF       which answers and weights these were
 CALIBRATION     how far the judge agrees with people
 METRICS         totals, intervals, comparison, gate
 REPORT_HTML, REPORT_MARKDOWN, REPORT_JSON
@@ -52,6 +54,8 @@ PAIRS = "pairs.jsonl"
 PAIRING = "pairs.json"
 SECOND_PAIRS = "second_pairs.jsonl"
 BATCHES = "batches.jsonl"
+PARITY = "parity.jsonl"
+PARITY_OF = "parity.json"
 CALIBRATION = "calibration.json"
 
 METRICS = "metrics.json"

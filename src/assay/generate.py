@@ -214,7 +214,7 @@ def asked(
     *,
     weights: bool = True,
 ) -> tuple[Model, GenerateJob]:
-    """Return the model, and what it is asked for."""
+    """Return the model, and what it is asked for. Raises InputError."""
     resolved = model.resolve(model_name, base_model, weights=weights)
     if resolved.manifest:
         settings = inherit_from(settings, resolved.manifest)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from assay import judge as judging
 from assay import metrics as measuring
+from assay import served
 from assay.config import Config
 from assay.llamafactory.totals import LIKELIHOOD
 from assay.records import MetricSpec
@@ -18,7 +19,8 @@ def specs(config: Config) -> tuple[MetricSpec, ...]:
     """Return what each metric of a run is. Raises SettingsError and JudgeError for a metric or a
     rubric that does not exist."""
     computed = measuring.specs(config.metrics) if _scored_by(AUTO_METRICS, config) else ()
-    likelihood = LIKELIHOOD if config.generate.evaluate_loss else ()
+    lacking = served.served(config.model, config.baseline)
+    likelihood = LIKELIHOOD if config.generate.evaluate_loss and not lacking else ()
     return (*computed, *judged(config), *likelihood)
 
 
@@ -36,7 +38,7 @@ def elsewhere(config: Config) -> Mapping[str, str]:
     computing = "Add it to metrics.metrics" if auto else "Set mode: both"
     pairing = "Set judge.pairwise: true" if judging_too else _JUDGE
     remedies = {**dict.fromkeys(measuring.CATALOGUE, computing), judging.WIN_RATE: pairing}
-    remedies |= {spec.name: "Set generate.evaluate_loss: true" for spec in LIKELIHOOD}
+    remedies |= dict.fromkeys((spec.name for spec in LIKELIHOOD), _likelihood(config))
     if not judging_too:
         remedies |= dict.fromkeys(judging.DIMENSIONS, _JUDGE)
     own = {spec.name for spec in specs(config)}
@@ -45,6 +47,13 @@ def elsewhere(config: Config) -> Mapping[str, str]:
         for name, remedy in remedies.items()
         if name not in own
     }
+
+
+def _likelihood(config: Config) -> str:
+    """Return what would have a run measure how likely the targets are."""
+    if behind := served.served(config.model, config.baseline):
+        return f"{behind[0]} is an endpoint, which gives no likelihood: name the weights instead"
+    return "Set generate.evaluate_loss: true"
 
 
 def _scored_by(scorer: Scorer, config: Config) -> bool:

@@ -40,8 +40,9 @@ TABLE = (
     Parameter(
         name="model",
         type=str,
-        meaning="The model to evaluate: a model or adapter directory, an s3:// URI, a hub id, or "
-        "PREFIX/latest for the newest model under a prefix.",
+        meaning="The model to evaluate: a model or adapter directory, an s3:// URI, a hub id, "
+        "PREFIX/latest for the newest model under a prefix, or one behind an endpoint as JSON: "
+        '{"endpoint": "http://llm/v1", "name": "tuned"}.',
         settings=("model",),
         pipelines=(EVALUATE,),
     ),
@@ -93,7 +94,8 @@ TABLE = (
     Parameter(
         name="baseline_model",
         type=str,
-        meaning="The model to compare with. Empty: the one it was tuned from. none: none.",
+        meaning="The model to compare with, in the same forms. Empty: the one it was tuned from. "
+        "none: none.",
         default="",
         settings=("baseline",),
         pipelines=(EVALUATE,),
@@ -223,7 +225,8 @@ TABLE = (
         name="judge_secret",
         type=str,
         meaning="Kubernetes Secret whose entry api-key is the judge's key; header-1 and header-2, "
-        "where it has them, are values of headers.",
+        "where it has them, are values of headers; model-key and baseline-key are those of models "
+        "behind an endpoint.",
         default="assay-judge",
     ),
     Parameter(

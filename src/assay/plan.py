@@ -21,6 +21,7 @@ from assay.model import Model
 from assay.placement import ClusterSettings
 from assay.records import Side
 from assay.scoring import AUTO_METRICS, JUDGING
+from assay.served import Named, ServedModel, served
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,16 +30,17 @@ class Plan:
 
     `config` is what was asked for, PREFIX/latest as the model that it means now. `candidate` is the
     model to evaluate, "" where `finetune` makes it; `base_model` is the base of an adapter whose
-    own record of it does not hold; `baseline` is the model to compare with, "" for none. `generate`
-    is how both sides answer, with what they take from the fine-tune. `scoring` holds the settings
-    of the scoring stages that are wanted, by name and in their order.
+    own record of it does not hold; `baseline` is the model to compare with, "" for none. Both may
+    be behind an endpoint. `generate` is how both sides answer, with what they take from the
+    fine-tune. `scoring` holds the settings of the scoring stages that are wanted, by name and in
+    their order.
     """
 
     config: Config
     finetune: FinetuneSettings | None
-    candidate: str
+    candidate: Named
     base_model: str
-    baseline: str
+    baseline: Named
     generate: GenerateSettings
     scoring: Mapping[str, Any]
     cluster: ClusterSettings
@@ -59,13 +61,33 @@ class Plan:
         """Return the sides that are evaluated: without a baseline only the candidate."""
         return ("baseline", "candidate") if self.baseline else ("candidate",)
 
+    @property
+    def served(self) -> dict[str, ServedModel]:
+        """Return the models that are behind an endpoint, by the setting that names each."""
+        named = {"model": self.candidate, "baseline": self.baseline}
+        return {name: each for name, model in named.items() for each in served(model)}
+
+    @property
+    def parity(self) -> Side | None:
+        """Return the side that is behind an endpoint, where the other one has weights."""
+        sides: dict[str, Side] = {"model": "candidate", "baseline": "baseline"}
+        behind = list(self.served)
+        return sides[behind[0]] if len(behind) == 1 and len(self.sides) == 2 else None
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Return the models whose weights the run loads, as it names them."""
+        named = (self.candidate, self.baseline)
+        return tuple(model for model in named if isinstance(model, str) and model)
+
 
 def make(config: Config) -> Plan:
     """Return what a run of `config` will do. Raises ModelError and StoreError."""
-    config = replace(config, model=model.newest(config.model))
     candidate = None
-    if config.model:
-        candidate = model.resolve(config.model, config.base_model, weights=False)
+    if isinstance(config.model, str) and config.model:
+        name = model.newest(config.model)
+        config = replace(config, model=name)
+        candidate = model.resolve(name, config.base_model, weights=False)
     return replace(
         draft(config),
         baseline=_baseline(config, candidate),
@@ -97,8 +119,9 @@ def pinned(config: Config, begun: Path) -> Config:
     if not begun.is_file():
         return config
     earlier = configuration.load(begun)
-    if model.is_latest_of(config.model, earlier.model):
-        config = replace(config, model=earlier.model)
+    asked, meant = config.model, earlier.model
+    if isinstance(asked, str) and isinstance(meant, str) and model.is_latest_of(asked, meant):
+        config = replace(config, model=meant)
     # how long its store is waited for is no part of what a run is asked for
     if name := configuration.first_difference(replace(earlier, store=config.store), config):
         raise SettingsError(
@@ -108,7 +131,7 @@ def pinned(config: Config, begun: Path) -> Config:
     return config
 
 
-def _baseline(config: Config, candidate: Model | None) -> str:
+def _baseline(config: Config, candidate: Model | None) -> Named:
     """Return the model to compare with: the one that is set, or else the one that the candidate
     was tuned from."""
     if config.baseline:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from assay import dataset, engine, measured, model, progress, queues, report, scoring, store
+from assay import dataset, engine, measured, model, progress, queues, report, scoring, served, store
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating
@@ -65,6 +65,9 @@ def prepare(
         summary = write_samples(draft, folder, tokens=not problems.any)
     with problems.noted():
         _check_samples(draft.config, summary.eval.samples if summary else None)
+    for name, behind in draft.served.items():
+        with problems.noted():
+            _ask_model(draft, name, behind, folder if summary else None)
     with problems.noted():
         if summary and draft.metrics:
             measuring.check_samples(draft.metrics, folder / SAMPLES)
@@ -112,7 +115,7 @@ def write_samples(plan: Plan, folder: Path, *, tokens: bool = True) -> dataset.D
 
 def tell_withheld(plan: Plan) -> None:
     """Say what a model's folder asks for that only the user may: it is not done."""
-    for name in dict.fromkeys(filter(None, (plan.candidate, plan.baseline))):
+    for name in dict.fromkeys(plan.weights):
         manifest = model.read_manifest(Path(model.local(name, weights=False)))
         for setting in generating.withheld(plan.generate, manifest) if manifest else ():
             told = (
@@ -162,7 +165,7 @@ def _checks_here(plan: Plan, artifacts: str) -> Iterator[Callable[[], object]]:
         yield partial(scoring.named(name).check, own)
     if plan.config.history:
         yield partial(report.check_history, plan.config.history)
-    if artifacts:
+    if artifacts and (plan.finetune or plan.weights):  # an endpoint is asked without a queue
         yield partial(check_cluster, plan, artifacts)
     else:  # on a cluster other images answer
         yield partial(engine.check_here, plan.config.generate.engine)
@@ -207,12 +210,21 @@ def _train_tokens(plan: Plan) -> dataset.Tokens | None:
     )
 
 
-def _eval_tokens(plan: Plan) -> dataset.Tokens:
+def _eval_tokens(plan: Plan) -> dataset.Tokens | None:
+    models = [plan.finetune.base_model] if plan.finetune else plan.weights
+    if not models:
+        return None  # an endpoint has a tokenizer of its own
     return dataset.Tokens(
-        model=plan.finetune.base_model if plan.finetune else plan.candidate,
+        model=models[0],
         template=plan.generate.template,
         cutoff_len=plan.generate.cutoff_len,
     )
+
+
+def _ask_model(plan: Plan, name: str, model: served.ServedModel, folder: Path | None) -> None:
+    """Have the endpoint of a model answer, unless this run has begun: then it has answered."""
+    if folder is None or not _begun(folder):
+        served.check(model, plan.generate, name, folder and folder / SAMPLES)
 
 
 def _ask_judge(plan: Plan, folder: Path | None) -> Estimate | None:

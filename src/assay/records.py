@@ -28,7 +28,15 @@ Kind = Literal["mean", "rate", "total"]
 Group = Literal["judge", "pairwise", "task", "similarity", "own", "likelihood", "diagnostic"]
 SIDES: tuple[Side, Side] = ("baseline", "candidate")
 THOUGHT_UNENDED: Literal["thought_unended"] = "thought_unended"
-Failure = Literal["empty_prompt", "prompt_too_long", "out_of_memory", "not_finite"]
+Failure = Literal[
+    "empty_prompt",
+    "prompt_too_long",
+    "out_of_memory",
+    "not_finite",
+    "answer_filtered",  # these by an endpoint
+    "answer_refused",
+    "no_answer",
+]
 FAILURES: tuple[Failure, ...] = get_args(Failure)
 UNANSWERED = (THOUGHT_UNENDED, *FAILURES)
 
@@ -65,8 +73,8 @@ class Prediction:
     `output` is the answer alone, the `thought` before it apart. Of a function call it is the JSON
     of name and arguments that the template reads in what was `written`. `unanswered` is the cause
     where there is no answer to score: thought_unended, or one of FAILURES, where the model could
-    not be asked or said no numbers. `wanted` is the target in the same form, None where that is
-    the sample's own text.
+    not be asked, said no numbers, or answered nothing behind its endpoint. `wanted` is the target
+    in the same form, None where that is the sample's own text.
     """
 
     id: str
@@ -315,14 +323,58 @@ class Origin:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Served:
+    """How an endpoint answered for a model: its base URL, what it refused of what was asked for
+    (`dropped`), how many samples it gave no answer to, by cause, and the `requests` and tokens that
+    it took, `estimated` where it counted none; `cost` is None without a price.
+
+    `cut` are the ids of prompts of which it counted far fewer tokens than they have, at most 20 of
+    `cut_count`. Of `repeated` samples asked a second time, `repeated_same` had the same answer.
+    """
+
+    endpoint: str
+    dropped: tuple[str, ...] = ()
+    failed: Mapping[str, int] = field(default_factory=dict)
+    requests: int = 0
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    estimated: bool = False
+    cost: float | None = None
+    cut: tuple[str, ...] = ()
+    cut_count: int = 0
+    repeated: int = 0
+    repeated_same: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likeness:
+    """How one answer of an endpoint looks to weights that are given its sample by their own
+    template, token by token: of so many `tokens` (its end among them where it ended) the weights'
+    first choice were `first`. `regret` is the sum over them, in nats, of how much likelier the
+    first choice was; `surprise` that of -log p less the entropy, which for tokens that the weights
+    would draw themselves is 0 on average. `penalised` is the regret by repetition penalty: under
+    each the tokens that were there before, in the prompt too, are less likely. `prompt_tokens` is
+    what their template makes of it."""
+
+    id: str
+    prompt_tokens: int
+    tokens: int
+    first: int
+    regret: float
+    surprise: float
+    penalised: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Generation:
     """How one side's predictions came to be: written last by generate, so its presence means
     complete. `results` is all_results.json: LLaMA-Factory's, and eval_token_loss, but for what is
     not finite; `runner` says
     where it was made: inline, or in which Volcano Job; `finished` is when (UTC, to the second), ""
     in a run from before it was kept. `device` is what the answers were computed on, "" where that
-    is not known, and `engine` who gave them. `origin` is None unless they were taken from an
-    earlier run's; the `seconds` are then those that taking them took."""
+    is not known, and `engine` who gave them; `served` is None unless that is an endpoint. `origin`
+    is None unless they were taken from an earlier run's; the `seconds` are then those that taking
+    them took."""
 
     model: str
     base_model: str
@@ -339,3 +391,4 @@ class Generation:
     device: str = ""
     engine: str = "transformers"
     origin: Origin | None = None
+    served: Served | None = None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import durable, plan, preflight, progress, report, scoring, store
+from assay import durable, plan, preflight, progress, report, scoring, served, store
 from assay import finetune as finetuning
 from assay import generate as generating
 from assay.config import Config
@@ -63,6 +63,8 @@ def _stages(
         stages.append(lambda: finetune(config, place, listen))
     for side in wanted.sides:
         stages.append(partial(generate, wanted, place, side, listen))
+    if wanted.parity:
+        stages.append(partial(compare_served, wanted, place.folder, listen))
     for name, own in wanted.scoring.items():
         stages.append(partial(score, scoring.named(name), own, place, listen))
     return [*stages, lambda: report.report_in(config.history, place.folder)]
@@ -105,16 +107,26 @@ def generate_sides(
 def generate(wanted: Plan, place: store.Mirror, side: Side, listen: progress.Listener) -> None:
     """Answer the run's evaluation samples with one side's model, both in the same way."""
     candidate, folder = side == "candidate", place.folder
+    model = (wanted.candidate or str(folder / MODEL)) if candidate else wanted.baseline
+    asked = folder / SAMPLES, folder / side, wanted.generate
     work = generating.work_folder(folder / side)
     with durable.kept_of(place, side, work, generating.UNFINISHED):
-        generating.generate(
-            (wanted.candidate or str(folder / MODEL)) if candidate else wanted.baseline,
-            folder / SAMPLES,
-            folder / side,
-            wanted.generate,
-            base_model=wanted.base_model if candidate else "",
-            side=side,
-            listen=listen,
+        if isinstance(model, served.ServedModel):
+            where = "model" if candidate else side
+            served.generate(model, *asked, side=side, where=where, listen=listen)
+        else:
+            base_model = wanted.base_model if candidate else ""
+            generating.generate(model, *asked, base_model=base_model, side=side, listen=listen)
+
+
+def compare_served(wanted: Plan, folder: Path, listen: progress.Listener) -> None:
+    """Have the weights of one side read what the endpoint of the other answered."""
+    if parity := wanted.parity:
+        base_model = "" if parity == "candidate" else wanted.base_model
+        weights = wanted.baseline if parity == "candidate" else wanted.candidate or folder / MODEL
+        settings = folder / SAMPLES, wanted.generate
+        served.compare(
+            folder, parity, str(weights), *settings, base_model=base_model, listen=listen
         )
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import dataset, durable, merging, process, progress, run, scoring, store
+from assay import dataset, durable, merging, process, progress, run, scoring, served, store
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating
@@ -121,8 +121,8 @@ def outputs(plan: Plan) -> dict[str, Any]:
         "config": plain,
         **{name: plain.get(name, {}) for name in stages},
         "generate": asdict(plan.generate),
-        "baseline_model": plan.baseline,
-        "model": plan.candidate,
+        "baseline_model": served.text(plan.baseline),
+        "model": served.text(plan.candidate),
         "base_model": plan.base_model,
         "gated": plan.gate is not None,
     }
@@ -160,17 +160,28 @@ def generate(
 ) -> Generation:
     """Answer the samples, or a share of them, with one side's model; `place` is where the
     predictions go."""
+    asked = build(generating.GenerateSettings, whole(settings), "generate")
+    if behind := served_as(side, model):
+        where = "model" if side == "candidate" else side
+        files = samples / SAMPLES, out
+        return served.generate(behind, *files, asked, side=side, where=where, listen=listen)
     return generating.generate(
         model,
         samples / SAMPLES,
         out,
-        build(generating.GenerateSettings, whole(settings), "generate"),
+        asked,
         base_model=base_model,
         side=side,
         place=place,
         share=share,
         listen=listen,
     )
+
+
+def served_as(side: str, model: str) -> served.ServedModel | None:
+    """Return the model of a side, as a task is given it, where it is behind an endpoint."""
+    read = served.read(model, "model" if side == "candidate" else "baseline")
+    return read if isinstance(read, served.ServedModel) else None
 
 
 def merge(
@@ -243,6 +254,7 @@ def predictions_metadata(done: Generation) -> dict[str, Any]:
         "digest": done.digest,
         "samples": done.samples,
         "runner": done.runner,
+        **({"endpoint": done.served.endpoint} if done.served else {}),
         **({"made": done.origin.made, "taken_from": done.origin.place} if done.origin else {}),
     }
 

@@ -89,7 +89,39 @@ tuning = st.fixed_dictionaries(
         "llamafactory": st.just({"bf16": True, "gradient_accumulation_steps": 4}),
     },
 )
+behind = st.fixed_dictionaries(
+    {"endpoint": st.just("https://models.example/v1"), "name": st.sampled_from(["tuned", "a/b:c"])},
+    optional={
+        "api_key_env": st.sampled_from(["", "ASSAY_MODEL_API_KEY", "ASSAY_BASELINE_API_KEY"]),
+        "extra_body": st.sampled_from([{}, {"top_k": 1, "chat_template_kwargs": {"think": False}}]),
+        "concurrency": st.integers(1, 99),
+        "timeout_s": st.floats(1, 99),
+        "price": st.just({"input": 1.5, "output": 2.0}),
+    },
+)
 samples = st.integers(0, 10**6)
+
+
+@trying(max_examples=25, deadline=None)
+@given(
+    model=behind | st.just("s3://b/model"),
+    baseline=behind | st.sampled_from(["", "none", "s3://b/other"]),
+)
+def test_a_model_behind_an_endpoint_comes_back_the_same(model: Any, baseline: Any) -> None:
+    config = configuration.parse({**EVALUATE, "model": model, "baseline": baseline})
+    assert back(config, there(config)) == config
+
+
+def test_a_fine_tune_may_be_compared_with_one() -> None:
+    baseline = {"endpoint": "https://models.example/v1", "name": "big"}
+    config = configuration.parse({**FINETUNE, "baseline": baseline})
+    assert back(config, there(config)) == config
+
+
+def test_a_key_that_no_pod_has_is_refused() -> None:
+    model = {"endpoint": "https://models.example/v1", "name": "m", "api_key_env": "MY_KEY"}
+    with pytest.raises(SettingsError, match=r"model.api_key_env = MY_KEY.*model-key"):
+        there(configuration.parse({**EVALUATE, "model": model}))
 
 
 @trying(max_examples=25, deadline=None)

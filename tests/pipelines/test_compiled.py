@@ -14,7 +14,7 @@ import pytest
 
 from assay import __version__, config, parameters, plan, task
 from assay.compiled import pipeline
-from assay.judge.access import JUDGE_VARIABLES
+from assay.judge.access import JUDGE_VARIABLES, MODEL_VARIABLES
 from assay.kubeflow import pipelines
 from assay.kubeflow.parameters import PYTHON_TYPES
 from components.preflight import preflight
@@ -164,9 +164,12 @@ def test_secrets_are_only_named_and_only_where_they_are_needed(name: str) -> Non
         for task, executor in executors.items()
     }
     keys, store = {name: entry for entry, name in JUDGE_VARIABLES.items()}, STORE
-    assert given["preflight"] == keys | store
+    models = {name: entry for entry, name in MODEL_VARIABLES.items()}
+    assert given["preflight"] == keys | models | store
     assert given["judge"] == keys | store  # verdicts are kept there as they come
-    for key in ("generate", "generate-2", "auto-metrics", "report"):
+    for key in ("generate", "generate-2"):  # of a model behind an endpoint, never the judge's
+        assert given[key] == models | store
+    for key in ("auto-metrics", "report"):
         assert given[key] == store, key
     assert given.get("finetune", store) == given.get("finetune-2", store) == store
 

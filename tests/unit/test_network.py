@@ -19,6 +19,7 @@ TASK = {**RUN, "pipelines.kubeflow.org/v2_component": "true"}
 ANY = {"kube-dns", "assay-minio", "192.0.2.0/28"}
 KUBEFLOW = {"192.0.2.16/28", "ml-pipeline", "metadata-grpc-server"}
 JUDGE = {"192.0.2.32/28"}
+MODEL = {"192.0.2.48/28", "support-7b"}
 
 
 def worker(stage: Stage) -> dict[str, str]:
@@ -74,12 +75,14 @@ def reached(labels: dict[str, str]) -> set[str]:
         (worker("finetune"), ANY | {"finetune"}),
         (worker("generate"), ANY),
         (task("finetune"), ANY | KUBEFLOW),
-        (task("generate"), ANY | KUBEFLOW),
+        (task("generate"), ANY | KUBEFLOW | MODEL),
+        (task("generate-2"), ANY | KUBEFLOW | MODEL),
+        (task("generate", "evaluate"), ANY | KUBEFLOW | MODEL),
         (task("report"), ANY | KUBEFLOW),
         (task("judge"), ANY | KUBEFLOW | JUDGE),
         (task("judge", "evaluate"), ANY | KUBEFLOW | JUDGE),
-        (task("preflight"), ANY | KUBEFLOW | JUDGE),
-        (task("preflight", "evaluate"), ANY | KUBEFLOW | JUDGE),
+        (task("preflight"), ANY | KUBEFLOW | JUDGE | MODEL),
+        (task("preflight", "evaluate"), ANY | KUBEFLOW | JUDGE | MODEL),
     ],
 )
 def test_a_pod_of_a_run_reaches_what_it_needs(labels: dict[str, str], expected: set[str]) -> None:

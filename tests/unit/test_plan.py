@@ -87,7 +87,7 @@ def test_weights_are_hashed_once_in_a_run(
     monkeypatch.setattr(hashlib, "file_digest", counted)
     base = write_model(tmp_path / "base", b"base")
     prepared = preflight.prepare(config.parse(values | {"baseline": str(base)}), tmp_path / "run")
-    for name in (prepared.plan.candidate, prepared.plan.baseline):
+    for name in prepared.plan.weights:
         assert model.resolve(name).digest
         assert model.base_digest(name)
     assert sorted(Path(name).parent.name for name in hashed) == ["base", "first"]

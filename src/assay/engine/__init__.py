@@ -21,8 +21,12 @@ AUTO = "auto"
 # or is not here. Where it has them, `unasked` says why it should not do a number of samples that
 # nobody asked it for ("": it should), `missing` what it lacks on this machine, and `versions` of
 # which packages its answers depend on beside LLaMA-Factory's; an engine's `note` is what has to be
-# known of how it does the job. The first that can answers; the last one always can.
-ENGINES = {"vllm": "assay.engine.vllm", "transformers": "assay.engine.transformers"}
+# known of how it does the job. The first that can answers, and transformers always can.
+ENGINES = {
+    "vllm": "assay.engine.vllm",
+    "transformers": "assay.engine.transformers",
+    "endpoint": "assay.engine.endpoint",
+}
 
 
 class Engine(Protocol):

@@ -23,6 +23,12 @@ JUDGE_VARIABLES: Mapping[str, str] = {
     "header-1": "ASSAY_JUDGE_HEADER_1",
     "header-2": "ASSAY_JUDGE_HEADER_2",
 }
+# and what those have of it that ask a model under test
+MODEL_VARIABLES: Mapping[str, str] = {
+    "model-key": "ASSAY_MODEL_API_KEY",
+    "baseline-key": "ASSAY_BASELINE_API_KEY",
+}
+_ENTRIES = {**JUDGE_VARIABLES, **MODEL_VARIABLES}
 SECRET = "ASSAY_JUDGE_SECRET"  # noqa: S105  the variable of the name of a cluster's Secret
 NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -213,7 +219,7 @@ def place_of(variable: str) -> str:
     """Return where the value of an environment variable is to be put: in a pod of a pipeline it
     comes from an entry of the run's Secret."""
     secret = _secret()
-    entries = [entry for entry, name in JUDGE_VARIABLES.items() if name == variable]
+    entries = [entry for entry, name in _ENTRIES.items() if name == variable]
     if not secret or not entries:
         return variable
     name, namespace = secret
@@ -226,10 +232,10 @@ def _supply(variable: str) -> str:
     if not secret:
         return f"export {variable}=..."
     name, namespace = secret
-    if variable not in JUDGE_VARIABLES.values():
+    if variable not in _ENTRIES.values():
         known = ", ".join(JUDGE_VARIABLES.values())
         return f"A pipeline gives its judge {known}, from the Secret {name}: name one of them"
-    (entry,) = (entry for entry, held in JUDGE_VARIABLES.items() if held == variable)
+    (entry,) = (entry for entry, held in _ENTRIES.items() if held == variable)
     made = f"kubectl -n {namespace} create secret generic {name} --from-file={entry}=FILE"
     return f"Set {place_of(variable)} ({made})"
 

@@ -45,7 +45,7 @@ _CONTROL = re.compile(
     r"<\s*[|｜][^<>\n]{1,40}[|｜]\s*>|</?s>|<</?SYS>>|\[/?INST\]|</?(?:start|end)_of_turn>|</?think>"
 )
 
-Chat = list[dict[str, str]]
+Chat = list[dict[str, Any]]
 
 
 class ReplyError(Exception):

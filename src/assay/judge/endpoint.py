@@ -148,9 +148,11 @@ class Endpoint:
 
     def _reply(self, answer: Answer, parsed: Any, accepted: Dialect) -> Reply:
         self._learn(accepted)
-        reply = reply_in(parsed, answer.content, self._access.hide)
-        text = self._access.bare(reply.text)
-        return reply if text == reply.text else replace(reply, text=text)
+        return self.read(parsed, answer.content).without(self._access.bare)
+
+    def read(self, body: Any, content: bytes) -> Reply:
+        """Return the reply in a body without an error, which was `content`. Raises CallError."""
+        return reply_in(body, content, self._access.hide)
 
     def _lower(self, tried: Dialect, refused: Refusal, body: Mapping[str, Any]) -> Dialect | None:
         """Return how to ask after a refusal: as others have learned meanwhile, or by a rung less;
@@ -158,7 +160,8 @@ class Endpoint:
         if cause_of(refused) in (CONTENT_FILTER, OVERFLOW, UNPARSED, TRUNCATED):
             return None
         met = tried.joined(self.dialect)
-        asked = " ".join(" ".join(turn["content"] for turn in body["messages"][1:]).split())
+        turns = [turn["content"] for turn in body["messages"] if turn["role"] != "system"]
+        asked = " ".join(" ".join(turns).split())
         own = replace(refused, text=unquoted(refused.text, asked))
         return met if met != tried else tried.without(own, body)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
 from assay.judge import waits
 from assay.judge.body import body_of, filters
@@ -44,8 +44,8 @@ _AWAY: Mapping[int, Away] = {
     **dict.fromkeys((408, 504, 522, 524), "silent"),
     **dict.fromkeys((502, 503, 520, 521, 523, 525, 526, 527, 529, 530), "busy"),
 }
-_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought", "reasoning_details")
-_ELSEWHERE = (*_THOUGHTS, "tool_calls", "function_call")
+THOUGHTS = ("reasoning_content", "reasoning", "thinking", "thought", "reasoning_details")
+ELSEWHERE = (*THOUGHTS, "tool_calls", "function_call")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +56,12 @@ class Reply:
     text: str
     tokens: tuple[int, int]
     written: int = 0
+
+    def without(self, bare: Callable[[str], str]) -> Self:
+        """Return it with every text of it made `bare` of secrets."""
+        texts = {name: value for name, value in vars(self).items() if isinstance(value, str)}
+        changed: dict[str, Any] = {name: bare(value) for name, value in texts.items()}
+        return self if changed == texts else replace(self, **changed)
 
 
 class CallError(Exception):
@@ -104,7 +110,7 @@ def reply_in(body: Any, content: bytes, hide: Hide = redacted) -> Reply:
         choice = body["choices"][0]
         finish = _finish_of(choice)
         message = choice.get("message", {}) if finish in _FINISHES else choice["message"]
-        text, refused = whole(_text(message.get("content"))), str(message.get("refusal") or "")
+        text, refused = whole(text_of(message.get("content"))), str(message.get("refusal") or "")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         start = hide(content[:2000].decode(errors="replace").strip())[:60]
         raise CallError(
@@ -125,7 +131,7 @@ def reply_in(body: Any, content: bytes, hide: Hide = redacted) -> Reply:
         raise CallError(
             cause, detail, transient=again, tokens=tokens, answered=True, written=written
         )
-    thought = next((name for name in _ELSEWHERE if message.get(name)), "")
+    thought = next((name for name in ELSEWHERE if message.get(name)), "")
     if thought and not text.strip():
         detail = f"the reply is empty, all of its text stands in {thought}"
         raise CallError("empty", detail, tokens=tokens, written=written)
@@ -157,12 +163,17 @@ def _finish_of(choice: Mapping[str, Any]) -> str:
     return str(choice.get("finish_reason") or "").lower().partition(":")[0].strip()
 
 
+def is_cut(choice: Mapping[str, Any]) -> bool:
+    """Whether a reply says that it was cut at the limit on the output."""
+    return _FINISHES.get(_finish_of(choice)) == "truncated"
+
+
 def _has_text(choice: Mapping[str, Any]) -> bool:
     message = choice.get("message")
     return isinstance(message, Mapping) and bool(message.get("content"))
 
 
-def _text(content: object) -> str:
+def text_of(content: object) -> str:
     """Return the text of a message: as it is, or that of its parts without the thoughts."""
     if isinstance(content, list):
         return "".join(_part(part) for part in content)
@@ -175,7 +186,7 @@ def _text(content: object) -> str:
 def _written(message: Mapping[str, Any]) -> int:
     """Return how many bytes all is that a message has in it, its thoughts once."""
     fields = [message.get(name) or "" for name in ("content", "refusal")]
-    thoughts = [_size(message.get(name) or "") for name in _THOUGHTS]
+    thoughts = [_size(message.get(name) or "") for name in THOUGHTS]
     return sum(map(_size, fields)) + max(thoughts)
 
 

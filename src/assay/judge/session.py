@@ -1,5 +1,5 @@
 """A sitting of one judge: its endpoint asked at a pace that it bears, and asked again where a
-failure may pass."""
+failure may pass. A model under test behind an endpoint is asked by the same Caller."""
 
 from __future__ import annotations
 
@@ -53,23 +53,19 @@ class Bill:
         self.estimated |= usage.estimated
 
 
-class Session:
-    """One judge at work, inside one event loop: `async with Session(settings, rubric) as s`. What
-    its requests take is paid from the `purse`, where there is one, and what it waits for is said
-    to `tell`, "" when it goes on."""
+class Caller:
+    """Whoever asks one `endpoint`, inside one event loop: `async with Caller(endpoint) as caller`.
+    What its requests take is paid from the `purse`, where there is one, and what it waits for is
+    said to `tell`, "" when it goes on."""
 
     def __init__(
         self,
-        settings: JudgeSettings,
-        rubric: Rubric,
-        dialect: Dialect | None = None,
+        endpoint: Endpoint,
         purse: Purse | None = None,
         tell: Callable[[str], None] = to_nobody,
     ) -> None:
-        self.settings = settings
-        self.rubric = rubric
-        self.parts = rubric.parts() if settings.one_call_each else (rubric,)
-        self.endpoint = Endpoint(settings, dialect)
+        self.settings = settings = endpoint.settings
+        self.endpoint = endpoint
         self.throttle = Throttle(settings.concurrency)
         self.standstill = Standstill(settings, tell)
         self.bill = Bill()
@@ -104,7 +100,7 @@ class Session:
         self.batches = Batches(self.endpoint, log, tell)
 
     async def reply(self, chat: Chat, form: Mapping[str, Any], bill: Bill) -> Reply:
-        """Return the judge's reply of the JSON schema `form`, after as many retries as are
+        """Return the reply of the JSON schema `form`, after as many retries as are
         allowed; what the endpoint as a whole has to be waited for is none of them. Raises
         CallError."""
         ask = partial(self._request, chat, form, bill)
@@ -215,16 +211,32 @@ class Session:
             self.purse.pay(usage)
         return usage
 
+    def _expected_tokens(self, chat: Chat) -> int:
+        if self._replies:
+            return (self.bill.prompt_tokens + self.bill.output_tokens) // self._replies
+        return prompt_tokens(chat) + self.settings.max_tokens
+
+
+class Session(Caller):
+    """One judge at work, with its `rubric`; the rest is as of a Caller."""
+
+    def __init__(
+        self,
+        settings: JudgeSettings,
+        rubric: Rubric,
+        dialect: Dialect | None = None,
+        purse: Purse | None = None,
+        tell: Callable[[str], None] = to_nobody,
+    ) -> None:
+        super().__init__(Endpoint(settings, dialect), purse, tell)
+        self.rubric = rubric
+        self.parts = rubric.parts() if settings.one_call_each else (rubric,)
+
     def expected(self, case: Case) -> Expected:
         """Return what a verdict on this case is likely to need."""
         requests = len(self.parts) * self.settings.repeats
         prompt = prompt_tokens(contract.ask_for(self.rubric, *case))
         return Expected(requests=requests, prompt=requests * prompt)
-
-    def _expected_tokens(self, chat: Chat) -> int:
-        if self._replies:
-            return (self.bill.prompt_tokens + self.bill.output_tokens) // self._replies
-        return prompt_tokens(chat) + self.settings.max_tokens
 
 
 def prompt_tokens(chat: Chat) -> int:

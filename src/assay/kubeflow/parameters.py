@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import parameters, preflight, reuse, settings, store, task
+from assay import parameters, preflight, reuse, served, settings, store, task
 from assay.config import NO_BASELINE, Config
 from assay.errors import SettingsError
 from assay.judge import JudgeSettings
 from assay.judge.access import JUDGE_VARIABLES
 from assay.judge.rubric import builtin_names
 from assay.judge.seats import seats
+from assay.served import ServedModel
 
 PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     "STRING": (str,),
@@ -86,7 +88,9 @@ def check_places(config: Config, given: Mapping[str, Any]) -> None:
     if config.finetune:
         models["finetune.base_model"] = config.finetune.base_model
     for name, value in (data | models).items():
-        if value and name.rpartition(".")[2] not in given and not _seen(value, name in models):
+        if isinstance(value, ServedModel):
+            _check_model_variables(name, value)
+        elif value and name.rpartition(".")[2] not in given and not _seen(value, name in models):
             raise SettingsError(
                 f"{name} = {value} is a path of this machine, which the cluster cannot see",
                 "Put it in a store and name it by s3://, minio:// or hf://"
@@ -102,12 +106,33 @@ def _check_variables(judge: JudgeSettings) -> None:
     named = {f"judge.headers.{name}": variable for name, variable in judge.headers.items()}
     for name, variable in {"judge.api_key_env": judge.api_key_env, **named}.items():
         if variable and variable not in JUDGE_VARIABLES.values():
-            entries = ", ".join(f"{value} ({entry})" for entry, value in JUDGE_VARIABLES.items())
             raise SettingsError(
                 f"{name} = {variable} is no variable of the cluster's pods",
                 "Put the value into the Secret that judge_secret names, and name the variable of "
-                f"its entry: {entries}",
+                f"its entry: {_entries(JUDGE_VARIABLES)}",
             )
+
+
+def _check_model_variables(where: str, model: ServedModel) -> None:
+    """Raise SettingsError for a variable of a served model that the cluster's pods do not have, and
+    for a file of this machine."""
+    for name, variable in served.variables(model).items():
+        if not served.in_pods(variable):
+            raise SettingsError(
+                f"{where}.{name} = {variable} is no variable of the pods that ask a model",
+                "Put the value into the Secret that judge_secret names, and name the variable of "
+                f"its entry: {_entries(served.MODEL_VARIABLES)}",
+            )
+    if model.ca_file and not _seen(model.ca_file, is_model=False):
+        raise SettingsError(
+            f"{where}.ca_file = {model.ca_file} is a path of this machine, which the cluster "
+            "cannot see",
+            "Put it in a store and name it by s3:// or minio://",
+        )
+
+
+def _entries(variables: Mapping[str, str]) -> str:
+    return ", ".join(f"{value} ({entry})" for entry, value in variables.items())
 
 
 def _seen(value: str, is_model: bool) -> bool:
@@ -124,6 +149,8 @@ def _arguments(config: Config, spec: Mapping[str, Any]) -> dict[str, Any]:
     for name, (place, *_) in parameters.single(pipeline).items():
         value = _at(plain, place)
         kinds = PYTHON_TYPES[inputs[name]["parameterType"]]
+        if place in configuration.MODELS and isinstance(value, Mapping):
+            value = json.dumps(value)  # a parameter is one text
         if isinstance(value, kinds) and value != inputs[name].get("defaultValue"):
             arguments[name] = value  # what has another type goes into the section's dict
     dicts = {section: name for name, section in parameters.sections(pipeline).items()}

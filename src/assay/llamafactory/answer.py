@@ -120,15 +120,15 @@ def _calls(reader: Reader, ids: Sequence[int], text: str) -> str | None:
         try:
             calls = reader.template.extract_tool(written)
             if not isinstance(calls, str) and calls:
-                canonical = _canonical(calls)
-                canonical.encode()  # a lone surrogate is no text
-                return canonical
+                written = canonical(calls)
+                written.encode()  # a lone surrogate is no text
+                return written
         except _NO_CALL:
             continue
     return None
 
 
-def _canonical(calls: Sequence[tuple[str, str]]) -> str:
+def canonical(calls: Sequence[tuple[str, str]]) -> str:
     """Return the calls as JSON with sorted arguments: a list where they are several."""
     texts = [
         f'{{"name": {_json(name)}, "arguments": {_json(_arguments(arguments))}}}'

@@ -9,7 +9,7 @@ from assay import __version__, progress
 from assay.gate import GatePolicy
 from assay.judge import WIN_RATE
 from assay.records import Comparison, Metric
-from assay.report import accepted, calibration, combined, examples, gated
+from assay.report import accepted, calibration, combined, examples, gated, parity
 from assay.report import data as of_data
 from assay.report.cautions import cautions
 from assay.report.contents import Example, Report
@@ -123,6 +123,7 @@ def assemble(
         trend=None,
         accepted=against.told if against else None,
         sides=sides,
+        parity=parity.read(run),
         summary=rows,
         judge_scale=run.scale,
         histograms=histograms(run),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from assay.records import Group
 from assay.report import data as of_data
+from assay.report import endpoints
 from assay.report.contents import Caution, Data, MetricRow, SideSummary
 from assay.report.judging import doubts
 from assay.report.likelihood import LOSS
@@ -27,6 +28,7 @@ def cautions(
     """Return what must be known before trusting the numbers, severe ones first."""
     warnings = [
         *_identity(run, same),
+        *endpoints.cautions(run),
         *_size(run, rows),
         *_clusters(rows),
         *doubts(run),
@@ -45,7 +47,7 @@ def _identity(run: EvaluatedRun, same: int) -> Iterator[Caution]:
             text=f"The graded weights ({candidate.digest[:12]}) are not the ones that were trained "
             f"({run.manifest.digest[:12]}).",
         )
-    if not candidate.digest:
+    if not candidate.digest and not candidate.served:
         yield Caution(
             severe=False,
             text="The candidate's weights have no digest: nothing proves which model was graded.",
@@ -76,7 +78,8 @@ def _identity(run: EvaluatedRun, same: int) -> Iterator[Caution]:
             text=f"The engines differ, which may change an answer: {baseline.engine} (baseline), "
             f"{candidate.engine} (candidate).",
         )
-    if baseline.template != candidate.template:
+    known = baseline.template and candidate.template  # an endpoint's is its own
+    if known and baseline.template != candidate.template:
         yield Caution(
             severe=False,
             text=f"The templates differ: {baseline.template} (baseline), "
@@ -126,7 +129,7 @@ def _fewest(rows: Sequence[MetricRow], kind: Group) -> list[MetricRow]:
 def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:
     for side in sides:
         lacking = side.samples - side.predictions
-        if lacking:
+        if lacking and not side.served:
             yield Caution(severe=False, text=f"The {side.side} has no answer to {lacking} samples.")
         if side.cut > _CUT * side.predictions:
             yield Caution(
@@ -134,7 +137,7 @@ def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:
                 text=f"{side.cut} of {side.predictions} answers of the {side.side} were cut at "
                 "max_new_tokens.",
             )
-        if side.prompts_truncated:
+        if side.prompts_truncated and not side.served:
             yield Caution(
                 severe=False,
                 text=f"{side.prompts_truncated} prompts of the {side.side} were truncated at "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from assay.llamafactory.totals import LIKELIHOOD
 from assay.report.run import EvaluatedRun, SideRun
 from assay.report.sides import identical
 
@@ -35,8 +36,11 @@ def _unscored(run: EvaluatedRun, side: SideRun) -> NDArray[np.bool_]:
     import numpy as np
 
     lacking = np.zeros(len(run.positions), dtype=np.bool_)
+    likelihoods = {spec.name for spec in LIKELIHOOD}
     for scores in (side.scores, side.verdicts):
-        for causes in scores.causes.values():
+        for name, causes in scores.causes.items():
+            if side.generation.served and name in likelihoods:
+                continue  # an endpoint has none for any sample
             lacking[list(causes)] = True
     return lacking & (side.answers.length >= 0)
 

@@ -12,7 +12,7 @@ from assay import settings, store
 from assay.cases import cluster_numbers
 from assay.errors import InputError
 from assay.judge import PanelScore
-from assay.records import LabelPair, Likelihood, Prediction, Sample, Score, Verdict
+from assay.records import FAILURES, LabelPair, Likelihood, Prediction, Sample, Score, Verdict
 from assay.stats import SideScores, collect, joined
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ T = TypeVar("T")
 @dataclass(frozen=True, kw_only=True)
 class Answers:
     """One side's predictions as arrays over the samples; `length` is in characters, -1 where
-    there is no prediction, `thought` the same of what stood before the answer; equal outputs after
-    equal thoughts have equal fingerprints."""
+    there is no prediction or it failed, `thought` the same of what stood before the answer; equal
+    outputs after equal thoughts have equal fingerprints."""
 
     length: NDArray[np.int64]
     thought: NDArray[np.int64]
@@ -138,6 +138,8 @@ def read_answers(path: Path, positions: Mapping[str, int]) -> Answers:
         at = positions[row.id]
         if answers.length[at] >= 0:
             raise InputError(f"{path}:{number}: id={row.id} is there twice", "Generate again")
+        if row.unanswered in FAILURES:
+            continue
         answers.length[at] = len(row.output)
         answers.thought[at] = len(row.thought)
         answers.tokens[at] = row.output_tokens

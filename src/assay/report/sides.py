@@ -27,6 +27,7 @@ def summarise_side(run: EvaluatedRun, side: SideRun) -> SideSummary:
         mean_length=float(answers.length[given].mean()) if given.any() else 0.0,
         seconds=generation.seconds,
         origin=generation.origin,
+        served=generation.served,
         commentaries=len(judging.commented),
         judge_attempts=judging.attempts,
         judge_prompt_tokens=judging.prompt_tokens,

@@ -28,7 +28,7 @@ def a_case(output: str, target: str = "4", **sample: object) -> tuple[Sample, Pr
 
 
 def shown(output: str, target: str = "4", rubric: str = "default-en", **sample: object) -> str:
-    return ask_for(load(rubric), *a_case(output, target, **sample))[1]["content"]
+    return str(ask_for(load(rubric), *a_case(output, target, **sample))[1]["content"])
 
 
 def test_the_request_is_this(tmp_path: Path, files: Make, monkeypatch: pytest.MonkeyPatch) -> None:

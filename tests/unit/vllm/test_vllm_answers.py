@@ -59,6 +59,11 @@ def answered(asked: GenerateJob, folder: Path, *prompts: Prompt) -> dict[str, Wr
     return dict(rows)
 
 
+def questions(lines: Lines) -> list[Any]:
+    """Return the requests whose answers are kept, without the canary's."""
+    return [row for row in lines("request") if "logprobs" not in row]
+
+
 def adapter(folder: Path, **config: Any) -> Path:
     folder.mkdir()
     (folder / "adapter_config.json").write_text(json.dumps({"r": 12, **config}))
@@ -71,9 +76,13 @@ def test_each_prompt_has_its_own_answer(lines: Lines, tmp_path: Path) -> None:
     prompts = [prompt(f"p{length}", length) for length in range(1, 31)]
     found = answered(job(), tmp_path, *prompts)
     assert found == {f"p{length}": [length, 40, 7, 5] for length in range(1, 31)}
-    assert [row["prompt"] for row in lines("request")[:4]] != [], "the longest are asked first"
-    assert {len(row["prompt"]) for row in lines("request")[:4]} == {30, 29, 28, 27}
     assert not (tmp_path / "vllm").exists()
+
+
+def test_the_longest_are_asked_first(lines: Lines, tmp_path: Path) -> None:
+    prompts = [prompt(f"p{length}", length) for length in (2, 5, 3)]
+    answered(job(vllm={"max_num_seqs": 1}), tmp_path, *prompts)
+    assert [len(row["prompt"]) for row in questions(lines)] == [5, 3, 2]
 
 
 def test_what_does_not_fit_the_context_is_a_failed_row(lines: Lines, tmp_path: Path) -> None:
@@ -82,7 +91,7 @@ def test_what_does_not_fit_the_context_is_a_failed_row(lines: Lines, tmp_path: P
     assert found["none"] == "empty_prompt"
     assert found["all"] == found["more"] == "prompt_too_long"
     assert (found["last"], found["short"]) == ([63, 5], [3, 40, 7, 5])
-    assert sorted(row["max_tokens"] for row in lines("request")) == [1, 8]
+    assert sorted(row["max_tokens"] for row in questions(lines)) == [1, 8]
     [started] = lines("start")
     assert started[started.index("--max-model-len") + 1] == "64"
 
@@ -103,7 +112,7 @@ def test_greedy_and_sampled_decoding_are_transformers(lines: Lines, tmp_path: Pa
     sampled = {"do_sample": True, "temperature": 0.5, "top_p": 0.9, "top_k": 0, "seed": 3}
     for _ in range(2):
         answered(job(**sampled, repetition_penalty=1.2), tmp_path, prompt("a", 3), prompt("b", 2))
-    greedy, first, second, *again = lines("request")
+    greedy, first, second, *again = questions(lines)
     shared = {
         "model": "base",
         "prompt": [40, 41, 42],
@@ -134,8 +143,34 @@ def test_an_adapter_is_served_beside_its_base(lines: Lines, tmp_path: Path) -> N
     at = started.index("--lora-modules")
     assert json.loads(started[at + 1]) == {"name": "tuned", "path": str(tuned)}
     assert started[started.index("--max-lora-rank") + 1] == "16"
-    canary = lines("request")[:2]
-    assert [row["model"] for row in canary] == ["base", "tuned"]
+    canary = lines("request")[:3]
+    assert [row["model"] for row in canary] == ["tuned", "base", "tuned"]
+
+
+def test_a_model_that_says_no_numbers_has_answered_nothing(
+    lines: Lines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_VLLM", "nan")
+    found = answered(job(), tmp_path, prompt("a", 3), prompt("all", 64), prompt("b", 2))
+    assert found == {"a": "not_finite", "all": "prompt_too_long", "b": "not_finite"}
+    assert len(lines("request")) == 2, "nothing is asked that would be kept"
+
+
+def test_an_adapter_acts_where_its_base_alone_says_no_numbers(
+    lines: Lines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_VLLM", "nan: base")
+    tuned = adapter(tmp_path / "tuned")
+    asked = replace(job(), adapter=str(tuned), digest=store.digest_weights(tuned))
+    assert answered(asked, tmp_path, prompt("a", 3)) == {"a": [3, 40, 8, 5]}
+
+
+@pytest.mark.parametrize(("length", "asked_for"), [(63, 1), (61, 3), (9, 4)])
+def test_the_canary_has_no_more_place_than_the_answer(
+    lines: Lines, tmp_path: Path, length: int, asked_for: int
+) -> None:
+    answered(job(), tmp_path, prompt("a", length))
+    assert lines("request")[0]["max_tokens"] == asked_for
 
 
 def test_an_adapter_that_changes_nothing_stops_the_run(
@@ -146,7 +181,7 @@ def test_an_adapter_that_changes_nothing_stops_the_run(
     asked = replace(job(), adapter=str(tuned), digest=store.digest_weights(tuned))
     with pytest.raises(StageError, match=r"tuned changes nothing: on 2 prompts vLLM gives"):
         answered(asked, tmp_path, prompt("a", 3), prompt("b", 2))
-    assert len(lines("request")) == 4
+    assert questions(lines) == []
 
 
 def test_other_weights_than_were_looked_at_are_not_served(lines: Lines, tmp_path: Path) -> None:

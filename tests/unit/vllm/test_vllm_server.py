@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -130,6 +132,18 @@ def test_one_that_hangs_is_not_waited_for(
         with pytest.raises(StageError, match="vLLM has written no token for 300 s; the end of"):
             list(windows.answers(running, asked, 4))
     assert processes.using(tmp_path) == []
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_connection_that_was_ended_is_opened_no_more(begun: bool) -> None:
+    """Whoever was about to ask on it would wait for a server that hangs, and be waited for."""
+    with socket.create_server((server.HOST, 0)) as listening:
+        connections = windows.ServerConnections(listening.getsockname()[1])
+        connection = connections.here() if begun else None
+        connections.close()
+        with pytest.raises((http.client.NotConnected, ConnectionAbortedError)):
+            (connection or connections.here()).request("POST", "/v1/completions", "{}")
+        assert connection is None or connection.sock is None
 
 
 def test_one_that_never_starts_is_not_waited_for(

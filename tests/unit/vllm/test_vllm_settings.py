@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from assay.engine.vllm import Vllm, arguments, gpus, weights
 from assay.engine.vllm.architecture import Architecture
 from assay.engine.vllm.gpus import Parallelism
-from assay.engine.vllm.weights import Served
+from assay.engine.vllm.weights import ServedWeights
 from assay.errors import SettingsError
 from tests.unit.vllm.conftest import OF
 from tests.unit.vllm.test_vllm_answers import adapter, job, prompt
@@ -56,7 +56,7 @@ def test_every_setting_of_vllm_is_one_or_assays_own() -> None:
         )
 
 
-def flags(served: Served, layout: Parallelism = Parallelism(), **given: Any) -> list[str]:  # noqa: B008
+def flags(served: ServedWeights, layout: Parallelism = Parallelism(), **given: Any) -> list[str]:  # noqa: B008
     asked = job(vllm=given)
     return arguments.command(asked, served, OF, layout, 48, eager=True)
 
@@ -66,7 +66,7 @@ def pairs(command: list[str]) -> dict[str, str]:
 
 
 def test_what_assay_decides() -> None:
-    found = pairs(flags(Served(base="org/base"), Parallelism(tensor=2, data=4)))
+    found = pairs(flags(ServedWeights(base="org/base"), Parallelism(tensor=2, data=4)))
     assert found["--model"] == "org/base"
     assert found["--generation-config"] == "vllm", "a model's own file does not act"
     assert (found["--dtype"], found["--max-model-len"]) == ("float32", "48")
@@ -87,7 +87,7 @@ def test_any_setting_is_passed_by_its_name_and_wins() -> None:
         "gpu_memory_utilization": 0.5,
         "max_model_len": 4096,
     }
-    command = flags(Served(base="b"), **given)
+    command = flags(ServedWeights(base="b"), **given)
     found = pairs(command)
     assert (found["--dtype"], found["--max-num-seqs"]) == ("bfloat16", "8")
     assert "--no-enforce-eager" in found
@@ -102,7 +102,7 @@ def test_any_setting_is_passed_by_its_name_and_wins() -> None:
 def test_code_and_revision_come_from_llamafactorys_settings() -> None:
     given = {"trust_remote_code": True, "model_revision": "abc"}
     command = arguments.command(
-        job(llamafactory=given), Served(base="b"), OF, Parallelism(), 48, eager=False
+        job(llamafactory=given), ServedWeights(base="b"), OF, Parallelism(), 48, eager=False
     )
     assert "--trust-remote-code" in command
     assert pairs(command)["--revision"] == "abc"
@@ -113,7 +113,7 @@ def test_code_and_revision_come_from_llamafactorys_settings() -> None:
     ("rank", "most"), [(1, 1), (8, 8), (9, 16), (12, 16), (65, 128), (512, 512)]
 )
 def test_the_rank_that_is_served_holds_the_adapters(rank: int, most: int) -> None:
-    found = pairs(flags(Served(base="b", name="tuned", adapter="a", rank=rank)))
+    found = pairs(flags(ServedWeights(base="b", name="tuned", adapter="a", rank=rank)))
     assert found["--max-lora-rank"] == str(most)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from assay.engine.vllm import arguments, environment, gpus, weights
 from assay.engine.vllm.architecture import Architecture, architecture
-from assay.engine.vllm.canary import check_adapter
+from assay.engine.vllm.canary import check_adapter, says_numbers
 from assay.engine.vllm.decoding import Room, body
 from assay.engine.vllm.server import Server, running
 from assay.engine.vllm.window import AskedPrompt, answers
@@ -52,12 +52,15 @@ class Vllm:
         if fitting:
             longest = arguments.longest(fitting, room)
             with _serving(self.job, coder, of, longest) as (server, served):
+                if not says_numbers(server, served, fitting, room):
+                    yield [(prompt, "not_finite") for prompt in fitting]
+                    return
                 if served.adapter:
-                    check_adapter(server, served, fitting)
+                    check_adapter(server, served, fitting, room)
                 yield from answers(server, self._asked(fitting, room, served, coder), self._at_once)
 
     def _asked(
-        self, prompts: Sequence[Prompt], room: Room, served: weights.Served, coder: Coder
+        self, prompts: Sequence[Prompt], room: Room, served: weights.ServedWeights, coder: Coder
     ) -> Iterator[AskedPrompt]:
         # the longest first: what is left over at the end is short
         for prompt in sorted(prompts, key=lambda prompt: len(prompt.tokens), reverse=True):
@@ -94,7 +97,7 @@ def versions() -> dict[str, str]:
 @contextmanager
 def _serving(
     job: GenerateJob, coder: Coder, of: Architecture, longest: int
-) -> Iterator[tuple[Server, weights.Served]]:
+) -> Iterator[tuple[Server, weights.ServedWeights]]:
     """Serve the model while the body runs, its adapter beside it or merged into it first."""
     with weights.served(job, coder) as (served, folder):
         layout, count = gpus.layout(of, job.settings["vllm"]), gpus.count()

@@ -11,7 +11,7 @@ from typing import Any
 from assay.engine.vllm.architecture import Architecture
 from assay.engine.vllm.decoding import Room
 from assay.engine.vllm.gpus import Parallelism
-from assay.engine.vllm.weights import BASE, MOST_RANK, TUNED, Served
+from assay.engine.vllm.weights import BASE, MOST_RANK, TUNED, ServedWeights
 from assay.errors import SettingsError
 from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Prompt
@@ -95,7 +95,7 @@ def room(job: GenerateJob, of: Architecture) -> Room:
 
 def command(
     job: GenerateJob,
-    served: Served,
+    served: ServedWeights,
     of: Architecture,
     layout: Parallelism,
     longest: int,
@@ -128,7 +128,7 @@ def longest(prompts: Sequence[Prompt], room: Room) -> int:
     return max(len(prompt.tokens) + room.after(prompt) for prompt in prompts)
 
 
-def _adapter(served: Served) -> dict[str, Any]:
+def _adapter(served: ServedWeights) -> dict[str, Any]:
     if not served.adapter:
         return {}
     rank = next(rank for rank in _RANKS if rank >= served.rank)

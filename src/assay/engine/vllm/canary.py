@@ -1,23 +1,36 @@
-"""The proof that an adapter acts: on a few prompts tuned and base say other likelihoods."""
+"""What a few prompts show before all are asked: that the model says numbers, and that an adapter
+acts, as tuned and base say other likelihoods."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+from assay.engine.vllm.decoding import Room
 from assay.engine.vllm.server import Server
-from assay.engine.vllm.weights import BASE, Served
-from assay.engine.vllm.window import ask
+from assay.engine.vllm.weights import BASE, ServedWeights
+from assay.engine.vllm.window import NotFiniteError, ask
 from assay.errors import StageError
 from assay.llamafactory.prompts import Prompt
 
 PROMPTS, TOKENS = 4, 4
 
 
-def check_adapter(server: Server, served: Served, prompts: Sequence[Prompt]) -> None:
+def says_numbers(
+    server: Server, served: ServedWeights, prompts: Sequence[Prompt], room: Room
+) -> bool:
+    """Return whether the model's logits are numbers on any of the first prompts: of NaN the server
+    would make words like of any other."""
+    first = prompts[:PROMPTS]
+    return any(_said(server, served.name, prompt, room) is not None for prompt in first)
+
+
+def check_adapter(
+    server: Server, served: ServedWeights, prompts: Sequence[Prompt], room: Room
+) -> None:
     """Raise StageError where the served adapter changes nothing on any of the first prompts."""
     for prompt in prompts[:PROMPTS]:
-        base, tuned = (_said(server, name, prompt) for name in (BASE, served.name))
+        base, tuned = (_said(server, name, prompt, room) for name in (BASE, served.name))
         if base != tuned:
             return
     raise StageError(
@@ -27,14 +40,18 @@ def check_adapter(server: Server, served: Served, prompts: Sequence[Prompt]) -> 
     )
 
 
-def _said(server: Server, name: str, prompt: Prompt) -> Any:
+def _said(server: Server, name: str, prompt: Prompt, room: Room) -> Any:
+    """Return the first tokens that a model says and how likely they are, None of NaN."""
     request = {
         "model": name,
         "prompt": prompt.tokens,
-        "max_tokens": TOKENS,
+        "max_tokens": min(TOKENS, room.after(prompt)),
         "temperature": 0,
         "logprobs": 1,
         "return_token_ids": True,
     }
-    choice = ask(server, prompt, request)
+    try:
+        choice = ask(server, prompt, request)
+    except NotFiniteError:
+        return None
     return choice["token_ids"], choice["logprobs"]["token_logprobs"]

@@ -42,7 +42,12 @@ def _versions(environment: Path) -> tuple[tuple[str, str], ...]:
 def variables(gpus: int) -> dict[str, str]:
     """Return the variables of the server's process: it tells nobody that it is used, and of a
     CPU's memory it takes a part; a variable that is set is left as it is."""
-    given = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+    given = {
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        # a connection may wait for its next prompt while answers are stored
+        "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "3600",
+    }
     if not gpus:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
         given["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, int(min(_CACHE_MOST, _CACHE_SHARE * memory))))

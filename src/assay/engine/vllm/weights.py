@@ -46,7 +46,7 @@ _SHARED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Served:
+class ServedWeights:
     """What the server loads, and the `name` that answers: `base` is a directory or hub id,
     `adapter` the directory of the LoRA served beside it, of this `rank`, or ""."""
 
@@ -81,19 +81,19 @@ def why_written(job: GenerateJob) -> str:
 
 
 @contextmanager
-def served(job: GenerateJob, coder: Coder) -> Iterator[tuple[Served, Path]]:
+def served(job: GenerateJob, coder: Coder) -> Iterator[tuple[ServedWeights, Path]]:
     """Yield what the server loads, and a folder to work in; what was written is gone afterwards.
 
     Raises StageError where the weights are not those that were looked at."""
     prove(job)
     with _folder(coder.folder) as folder:
         if why_written(job):
-            yield Served(base=_write(job, folder)), folder
+            yield ServedWeights(base=_write(job, folder)), folder
         elif job.adapter:
             rank = _rank(_json(Path(job.adapter) / "adapter_config.json"))
-            yield Served(base=job.base, name=TUNED, adapter=job.adapter, rank=rank), folder
+            yield ServedWeights(base=job.base, name=TUNED, adapter=job.adapter, rank=rank), folder
         else:
-            yield Served(base=job.base), folder
+            yield ServedWeights(base=job.base), folder
 
 
 @contextmanager

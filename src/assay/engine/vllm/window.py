@@ -19,26 +19,40 @@ from assay.llamafactory.prompts import Prompt, Written
 AskedPrompt = tuple[Prompt, Mapping[str, Any]]
 _LOOK_SECONDS = 1.0
 _FAILURES = (OSError, http.client.HTTPException)
+# what it says where likelihoods are asked for, and are none
+_NO_NUMBERS = b"Out of range float values are not JSON compliant"
+
+
+class NotFiniteError(Exception):
+    """The model's logits are NaN."""
 
 
 class ServerConnections:
-    """A connection to the server for each thread that asks."""
+    """A connection to the server for each thread that asks, until they are ended."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._own = threading.local()
         self._all: list[http.client.HTTPConnection] = []
+        self._ended = False
 
     def here(self) -> http.client.HTTPConnection:
-        """Return the connection of this thread."""
+        """Return the connection of this thread. Raises OSError where there is none any more."""
         if not hasattr(self._own, "connection"):
             self._own.connection = http.client.HTTPConnection(HOST, self._port)
+            self._own.connection.auto_open = 0  # one that was ended meanwhile stays so
             self._all.append(self._own.connection)
         connection: http.client.HTTPConnection = self._own.connection
+        if not connection.sock:
+            connection.connect()
+        if self._ended:  # looked at last: what is opened later than the end nobody else closes
+            connection.close()
+            raise ConnectionAbortedError("nobody waits for the answer")
         return connection
 
     def close(self) -> None:
         """End them all, those too on which a thread still waits."""
+        self._ended = True
         for connection in self._all:
             if connection.sock:
                 with suppress(OSError):
@@ -73,7 +87,7 @@ def answers(
 
 def ask(server: Server, prompt: Prompt, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return the first choice of what the server answers to the request of one prompt. Raises as
-    `answers`."""
+    `answers`, and NotFiniteError where the request is of likelihoods."""
     connections = ServerConnections(server.port)
     try:
         return _choice(connections, prompt.id, request)
@@ -112,6 +126,8 @@ def _choice(connections: ServerConnections, id_: str, request: Mapping[str, Any]
     connection.request("POST", "/v1/completions", json.dumps(request), headers)
     with connection.getresponse() as response:
         text = response.read()
+    if _NO_NUMBERS in text:
+        raise NotFiniteError
     if response.status >= http.client.INTERNAL_SERVER_ERROR:
         raise http.client.HTTPException(f"{response.status}: {_said(text)}")
     if response.status != http.client.OK:

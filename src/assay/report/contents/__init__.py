@@ -21,7 +21,15 @@ from assay.report.contents.history import (
     Record,
     Trend,
 )
-from assay.report.contents.sides import Confusion, Data, SideSummary, Source, Training
+from assay.report.contents.sides import (
+    Confusion,
+    Data,
+    Parity,
+    ParityCause,
+    SideSummary,
+    Source,
+    Training,
+)
 
 __all__ = [
     "Acceptance",
@@ -37,6 +45,8 @@ __all__ = [
     "Opinion",
     "Outcome",
     "PairVerdict",
+    "Parity",
+    "ParityCause",
     "Points",
     "Reading",
     "Record",
@@ -65,8 +75,8 @@ class Report:
     what for, such as the store; `calibration` is what people's labels say of each
     dimension, `admissions` whether they admit the judge on it; `trend` is None without a history,
     `accepted` where it has accepted no model; `confusion` has the labels of each side, where a
-    metric is of labels; `counts` are the samples of the whole run by the
-    page's filters, of which `examples` may be a draw."""
+    metric is of labels; `parity` is None unless one side of two is behind an endpoint; `counts`
+    are the samples of the whole run by the page's filters, of which `examples` may be a draw."""
 
     schema: int
     assay: str
@@ -93,6 +103,7 @@ class Report:
     trend: Trend | None
     accepted: Accepted | None
     sides: tuple[SideSummary, ...]
+    parity: Parity | None
     summary: tuple[MetricRow, ...]
     judge_scale: tuple[int, int]
     histograms: Mapping[str, Mapping[str, tuple[int, ...]]]

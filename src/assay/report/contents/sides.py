@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from assay.dataset import Clusters
-from assay.records import Origin, Side
+from assay.records import Origin, Served, Side
 
 
 @dataclass(frozen=True, kw_only=True)
 class SideSummary:
     """How one side answered: the model, and its predictions over the dataset's `samples`.
     `name` is what to call the model, `proof` says what the digest of its weights proves; `origin`
-    is where the answers come from that an earlier run gave.
+    is where the answers come from that an earlier run gave; `served` is how an endpoint answered,
+    None where Assay loaded the weights.
 
     The judge's tokens and seconds are summed over every request, retries included.
     """
@@ -33,11 +35,44 @@ class SideSummary:
     mean_length: float
     seconds: float
     origin: Origin | None
+    served: Served | None
     commentaries: int
     judge_attempts: int
     judge_prompt_tokens: int
     judge_output_tokens: int
     judge_seconds: float
+
+
+ParityCause = Literal["none", "decoding", "template", "model", "unknown"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """How an endpoint, that of `side`, answers beside the weights of the other side: of the samples
+    that both `answered` so many have the `same` answer, and of the prompts that both `counted` in
+    tokens, whole, so many `counts_differ`, by `more_tokens` at the median.
+
+    `first`, `regret` and `surprise` are those of records.Likeness over the `tokens` of the answers
+    that the weights have `read`: a share, nats a token, and the ends of its interval over answers;
+    None where they have read none. `penalty` is the repetition penalty under which the answers are
+    their first choices, None where none is. `repeated_same` of `repeated` had the same answer
+    twice. `cause` is what the difference is one of, "none" where there is none."""
+
+    side: Side
+    answered: int
+    same: int
+    counted: int
+    counts_differ: int
+    more_tokens: float
+    read: int
+    tokens: int
+    first: float | None
+    regret: float | None
+    surprise: tuple[float, float] | None
+    penalty: float | None
+    repeated: int
+    repeated_same: int
+    cause: ParityCause
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,23 +27,30 @@ def section(report: Report) -> Section:
 def _rows(sides: tuple[SideSummary, ...]) -> Iterator[Phrase]:
     yield (Cell(text="model"), *(Cell(text=side.name) for side in sides))
     yield (Cell(text="weights"), *(_weights(side) for side in sides))
-    yield (Cell(text="proof"), *(Cell(text=side.proof, look="better") for side in sides))
+    yield (Cell(text="proof"), *(_proof(side) for side in sides))
     yield (Cell(text="answers"), *(_made(side.origin) for side in sides))
     yield (Cell(text="first in"), *(_place(side.origin) for side in sides))
-    for name in ("path", "base", "template"):
+    for name in ("path", "endpoint", "base", "template"):
         yield (Cell(text=name), *(Cell(text=_named(side)[name], look="code") for side in sides))
 
 
 def _named(side: SideSummary) -> dict[str, str]:
     own = "" if side.model == side.name else side.model
     base = "" if side.base_model == side.model else side.base_model
-    return {"path": own, "base": base, "template": side.template}
+    endpoint = side.served.endpoint if side.served else ""
+    return {"path": own, "endpoint": endpoint, "base": base, "template": side.template}
 
 
 def _weights(side: SideSummary) -> Cell:
     if not side.digest:
-        return Cell(text="no digest")
+        return Cell(text="behind an endpoint" if side.served else "no digest")
     return Cell(text=side.digest[:12], look="code", hint=f"sha256 {side.digest}")
+
+
+def _proof(side: SideSummary) -> Cell:
+    if side.served:
+        return Cell(text="none: Assay did not serve it", look="worse")
+    return Cell(text=side.proof, look="better")
 
 
 def _made(origin: Origin | None) -> Cell:

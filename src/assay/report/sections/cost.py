@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from assay.records import Served
 from assay.report.contents import Report, SideSummary
 from assay.report.plain import duration
 from assay.report.section import Block, Phrase, Section, Table, note, side_columns, titled
@@ -35,9 +36,25 @@ def _generation(side: SideSummary) -> str:
     return f"{duration(side.seconds)} (an earlier run took {duration(side.origin.seconds)})"
 
 
+def _endpoints(served: Sequence[Served | None]) -> Iterator[Phrase]:
+    """Yield what the sides took whose models are behind an endpoint."""
+    if not any(served):
+        return
+    yield titled(
+        "Requests to its endpoint", [f"{each.requests:,}" if each else "" for each in served]
+    )
+    tokens = [f"{each.prompt_tokens:,} + {each.output_tokens:,}" if each else "" for each in served]
+    yield titled("Endpoint tokens, in and out", tokens)
+    if any(each and each.cost is not None for each in served):
+        costs = [each.cost if each else None for each in served]
+        paid = ["" if cost is None else f"{cost:.4g}" for cost in costs]
+        yield titled("Cost of the answers", paid)
+
+
 def _rows(sides: tuple[SideSummary, ...]) -> Iterator[Phrase]:
     yield titled("Generation", list(map(_generation, sides)))
     yield titled("Tokens generated", [f"{side.output_tokens:,}" for side in sides])
+    yield from _endpoints([side.served for side in sides])
     if not any(side.judge_attempts for side in sides):
         return
     yield titled("Requests to the judge", [f"{side.judge_attempts:,}" for side in sides])

@@ -67,7 +67,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send(500, b'{"error": {"message": "EngineDeadError"}}')
             time.sleep(0.2)
             os._exit(1)
-        if MODE == "refuse":
+        if request.get("logprobs") and (MODE == "nan" or request["model"] in MODE.split()):
+            said = "Out of range float values are not JSON compliant: nan"
+            self.send(400, json.dumps({"error": {"message": said}}).encode())
+        elif MODE == "refuse":
             self.send(400, b'{"error": {"message": "Token id 9 is out of vocabulary"}}')
         else:
             self.send(200, json.dumps({"choices": [choice(request)]}).encode())

@@ -1,0 +1,102 @@
+"""What an endpoint was asked for and gave, row by row: what is paid for is kept, whatever comes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay import store
+from assay.records import Prediction, Sample, Served
+from assay.served.cut import silently_cut
+from assay.served.settings import ServedModel
+
+LOG = "asked.jsonl"
+MOST_NAMED = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedRow:
+    """One sample's answer and what it took: so many `attempts`, and tokens over all of them,
+    `estimated` where the endpoint counted none. `dropped` is what the endpoint
+    had refused of what was asked for. `failed` is the cause why there is no answer, ""
+    where there is one, and `detail` what was said of it; `sent` is the size of the prompt in bytes;
+    `again` says that the sample was asked a second time, only to see whether the answer is the
+    same."""
+
+    prediction: Prediction
+    attempts: int
+    prompt_tokens: int
+    output_tokens: int
+    estimated: bool
+    sent: int
+    dropped: Sequence[str] = ()
+    failed: str = ""
+    detail: str = ""
+    again: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedLog:
+    """What a log holds: the last row of each sample, the same of those asked again, and all that
+    was paid for, and `dropped`, over every row."""
+
+    rows: dict[str, AskedRow]
+    again: dict[str, AskedRow]
+    paid: Sequence[int]
+    estimated: bool
+    dropped: Sequence[str]
+
+    @property
+    def failed(self) -> Counter[str]:
+        """How many samples have no answer, by cause."""
+        return Counter(row.failed for row in self.rows.values() if row.failed)
+
+
+def read(path: Path) -> AskedLog:
+    """Return what the log at `path` holds, nothing where there is none."""
+    rows: dict[str, AskedRow] = {}
+    again: dict[str, AskedRow] = {}
+    paid, estimated = [0, 0, 0], False
+    dropped: set[str] = set()
+    for row in store.read_rows(path, AskedRow) if path.is_file() else ():
+        (again if row.again else rows)[row.prediction.id] = row
+        taken = (row.attempts, row.prompt_tokens, row.output_tokens)
+        paid = [before + more for before, more in zip(paid, taken, strict=True)]
+        estimated |= row.estimated
+        dropped.update(row.dropped)
+    return AskedLog(rows=rows, again=again, paid=paid, estimated=estimated, dropped=sorted(dropped))
+
+
+def cut_prompts(samples: Iterable[Sample], answered: AskedLog) -> list[str]:
+    """Return the ids of the samples whose prompt the endpoint seems to have cut without a word."""
+    rows = [answered.rows[sample.id] for sample in samples]
+    sizes = [(row.sent, row.prediction.prompt_tokens) for row in rows]
+    flags = silently_cut(sizes)
+    return [row.prediction.id for row, flag in zip(rows, flags, strict=True) if flag]
+
+
+def sum_up(model: ServedModel, answered: AskedLog, cut: Sequence[str]) -> Served:
+    """Return how the endpoint answered."""
+    requests, prompt, output = answered.paid
+    same = sum(_same(row, answered.rows[id_]) for id_, row in answered.again.items())
+    return Served(
+        endpoint=model.endpoint.rstrip("/"),
+        dropped=tuple(answered.dropped),
+        failed=dict(sorted(answered.failed.items())),
+        requests=requests,
+        prompt_tokens=prompt,
+        output_tokens=output,
+        estimated=answered.estimated,
+        cost=model.price.of(prompt, output) if model.price else None,
+        cut=tuple(cut[:MOST_NAMED]),
+        cut_count=len(cut),
+        repeated=len(answered.again),
+        repeated_same=same,
+    )
+
+
+def _same(one: AskedRow, other: AskedRow) -> bool:
+    left, right = one.prediction, other.prediction
+    return (left.thought, left.output) == (right.thought, right.output)

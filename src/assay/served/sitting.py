@@ -1,0 +1,165 @@
+"""A sitting of one served model: whatever lacks its answer is asked for, side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import IO
+
+from assay import progress, store
+from assay.errors import StageError
+from assay.generate import GenerateSettings
+from assay.judge.causes import LIMITED
+from assay.judge.outcome import CallError
+from assay.judge.session import Bill, Caller
+from assay.judge.standstill import FEWEST
+from assay.progress import Tracker
+from assay.records import Sample
+from assay.served import chat
+from assay.served.answer import ModelReply, prediction, unanswered
+from assay.served.client import Answering, asked_as
+from assay.served.log import AskedRow, read
+from assay.served.settings import ServedModel
+from assay.served.wording import of_model, remedy, telling, told
+
+HOPELESS = 30
+
+
+async def answer_all(
+    model: ServedModel,
+    settings: GenerateSettings,
+    rows: Sequence[Sample],
+    log: Path,
+    side: str,
+    where: str,
+    listen: progress.Listener,
+) -> None:
+    """Append the answers that `log` lacks, and then those of the samples that are asked again.
+    Raises StageError."""
+    before = read(log).rows
+    done = {id_ for id_, row in before.items() if not row.failed}
+    with progress.track(
+        listen, "generate", side=side, total=len(rows), unit="samples", done=len(done)
+    ) as tracker:
+        with of_model(where):
+            endpoint = Answering(asked_as(model, settings), settings)
+        async with Caller(endpoint, tell=telling(tracker.wait, where)) as caller:
+            with store.appending(log) as file:
+                todo = [row for row in rows if row.id not in done]
+                hopeless = settings.max_unanswered < 1
+                await _ask_all(caller, todo, file, model, where, tracker, hopeless=hopeless)
+                await _ask_again(caller, rows, log, file, model)
+
+
+async def ask(caller: Caller, sample: Sample, *, again: bool = False) -> AskedRow:
+    """Return what comes of one sample."""
+    bill, messages, beside = Bill(), chat.messages(sample), chat.tools(sample)
+    failed, detail = "", ""
+    try:
+        reply = await caller.reply(messages, beside, bill)
+        assert isinstance(reply, ModelReply)  # noqa: S101  what this endpoint reads
+        given = prediction(sample, reply)
+    except CallError as error:
+        given, failed, detail = unanswered(sample, error), error.cause, str(error)
+    return AskedRow(
+        prediction=given,
+        attempts=bill.attempts,
+        prompt_tokens=bill.prompt_tokens,
+        output_tokens=bill.output_tokens,
+        estimated=bill.estimated,
+        sent=chat.size(messages, beside),
+        dropped=caller.endpoint.dropped,
+        failed=failed,
+        detail=detail,
+        again=again,
+    )
+
+
+async def _ask_all(
+    caller: Caller,
+    todo: Sequence[Sample],
+    file: IO[bytes],
+    model: ServedModel,
+    where: str,
+    tracker: Tracker,
+    *,
+    hopeless: bool,
+) -> None:
+    left, causes, given, waiting = iter(todo), Counter[str](), 0, ""
+
+    async def work() -> None:
+        nonlocal given, waiting
+        for sample in left:
+            row = await ask(caller, sample)
+            if caller.ended and row.failed:
+                waiting = sample.id
+                return  # not by its own fault
+            store.append(file, row)
+            given += 1
+            causes.update([row.failed] if row.failed else [])
+            tracker.advance(1, note=_note(causes))
+            if given == causes.total() == HOPELESS and hopeless:
+                raise _hopeless(caller, model, where, row)
+
+    await _side_by_side(caller, work)
+    if caller.ended:
+        raise _given_up(model, where, caller.ended, waiting)
+
+
+async def _ask_again(
+    caller: Caller,
+    rows: Sequence[Sample],
+    log: Path,
+    file: IO[bytes],
+    model: ServedModel,
+) -> None:
+    """Ask a few samples a second time: the first ones that have an answer."""
+    had = read(log)
+    able = [row for row in rows if not had.rows[row.id].prediction.unanswered]
+    left = iter([row for row in able[: model.repeat_sample] if row.id not in had.again])
+
+    async def work() -> None:
+        for sample in left:
+            row = await ask(caller, sample, again=True)
+            if row.failed:
+                return  # then fewer say whether answers repeat
+            store.append(file, row)
+
+    await _side_by_side(caller, work)
+
+
+async def _side_by_side(caller: Caller, work: Callable[[], Coroutine[None, None, None]]) -> None:
+    # some wait to ask again, and hold no place among those in flight
+    workers = max(2 * FEWEST, 2 * caller.settings.concurrency)
+    tasks = [asyncio.create_task(work()) for _ in range(workers)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _note(causes: Counter[str]) -> str:
+    return ", ".join(f"{count} {cause}" for cause, count in sorted(causes.items()))
+
+
+def _hopeless(caller: Caller, model: ServedModel, where: str, last: AskedRow) -> StageError:
+    return StageError(
+        f"{model} answered none of the first {HOPELESS} samples, the last one, "
+        f"id={last.prediction.id}: {last.failed}: {last.detail}",
+        f"{remedy(caller.settings, where, last.failed, last.detail)}. Then run the same command "
+        "again",
+    )
+
+
+def _given_up(model: ServedModel, where: str, ended: CallError, waiting: str) -> StageError:
+    bound = "max_wait_s" if ended.cause == LIMITED else "outage_s"
+    return StageError(
+        f"{model} answers no more, such as to id={waiting}: {ended.cause}: "
+        f"{told(str(ended), where)}",
+        f"Run the same command again once it does: only what is missing is asked. Or raise "
+        f"{where}.{bound}",
+    )

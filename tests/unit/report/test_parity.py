@@ -1,0 +1,110 @@
+"""What two sides' answers, the tokens of their prompts and the weights' reading come to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from assay.records import Likeness, Prediction, Served
+from assay.report.parity import sum_up
+from assay.report.sections.parity import said
+
+N = 20
+
+
+def answer(id_: str, output: str, prompt_tokens: int = 30) -> Prediction:
+    return Prediction(
+        id=id_, output=output, finish="stop", prompt_tokens=prompt_tokens, output_tokens=5
+    )
+
+
+def pairs(same: int, more: int = 0, counted: bool = True) -> list[tuple[Prediction, Prediction]]:
+    """Return what the endpoint and the weights answered: `same` of N alike but for a blank, to
+    prompts of which the endpoint counts `more` tokens."""
+    count = 30 + more if counted else 0
+    rows = []
+    for number in range(N):
+        text = f"text {number}" if number < same else "else"
+        own = answer(str(number), f"text {number}")
+        rows.append((answer(str(number), f" {text}\n", count), own))
+    return rows
+
+
+def read(regret: float, surprise: float, **penalised: float) -> list[Likeness]:
+    """Return how the weights read the answers: so many nats a token, spread a little."""
+    return [
+        Likeness(
+            id=str(number),
+            prompt_tokens=30,
+            tokens=10,
+            first=9,
+            regret=10 * regret,
+            surprise=10 * (surprise + 0.1 * (-1) ** number),
+            penalised={name: 10 * value for name, value in penalised.items()},
+        )
+        for number in range(N)
+    ]
+
+
+REPEATS = Served(endpoint="http://h/v1", repeated=5, repeated_same=5)
+DRAWS = replace(REPEATS, repeated_same=1)
+
+
+@pytest.mark.parametrize(
+    ("served", "answers", "rows", "cause"),
+    [
+        (REPEATS, pairs(N), read(0, -0.5), "none"),
+        (REPEATS, pairs(N), [], "none"),
+        (REPEATS, pairs(18), read(0.001, -0.5), "decoding"),
+        (REPEATS, pairs(18, more=1), read(0.001, -0.5), "decoding"),  # a token that changes nothing
+        (DRAWS, pairs(2), read(0.9, 0.0), "decoding"),
+        (DRAWS, pairs(2), read(0.5, -0.3), "decoding"),  # at a low temperature
+        (DRAWS, pairs(2), read(2.0, 0.6), "model"),
+        (REPEATS, pairs(2), read(0.9, 0.0), "model"),
+        (REPEATS, pairs(2), read(0.3, -0.4), "model"),
+        (REPEATS, pairs(2), read(0.3, -0.4, **{"1.05": 0.1, "1.1": 0.01}), "decoding"),
+        (REPEATS, pairs(2), read(0.3, -0.4, **{"1.05": 0.2, "1.1": 0.15}), "model"),
+        (REPEATS, pairs(2, more=7), read(0.9, 0.0), "template"),
+        (REPEATS, pairs(2, more=-7), read(0.9, 0.0), "template"),
+        (DRAWS, pairs(2, more=7), read(2.0, 0.9), "template"),
+        (REPEATS, pairs(2, more=7), [], "template"),
+        (REPEATS, pairs(2), [], "unknown"),
+        (REPEATS, pairs(2, counted=False), [], "unknown"),
+        (REPEATS, pairs(2, counted=False), read(0.9, 0.0), "model"),
+        (REPEATS, [], [], "unknown"),
+    ],
+)
+def test_the_cause(
+    served: Served,
+    answers: list[tuple[Prediction, Prediction]],
+    rows: list[Likeness],
+    cause: str,
+) -> None:
+    assert sum_up("candidate", served, answers, rows).cause == cause
+
+
+def test_the_numbers_and_the_words() -> None:
+    parity = sum_up("candidate", REPEATS, pairs(12, more=7), read(0.9, 0.0))
+    assert (parity.answered, parity.same) == (20, 12)
+    assert (parity.counted, parity.counts_differ, parity.more_tokens) == (20, 20, 7)
+    assert (parity.read, parity.tokens, parity.first) == (20, 200, 0.9)
+    assert parity.regret == pytest.approx(0.9)
+    assert said(parity).startswith(
+        "12 of 20 answers are the same. The difference is one of the tem"
+    )
+
+
+def test_a_repetition_penalty_is_named_where_it_explains_the_answers() -> None:
+    rows = read(0.3, -0.4, **{"1.05": 0.1, "1.1": 0.01, "1.2": 0.2})
+    parity = sum_up("candidate", REPEATS, pairs(2), rows)
+    assert parity.penalty == 1.1
+    assert "a repetition penalty of about 1.1" in said(parity)
+    rounded = sum_up("candidate", REPEATS, pairs(2), read(0.001, -0.4, **{"1.05": 0.1}))
+    assert rounded.penalty is None
+    assert "as good as it" in said(rounded)
+
+
+def test_prompts_that_were_cut_on_one_side_are_not_counted() -> None:
+    cut = [(row, replace(own, prompt_truncated=True)) for row, own in pairs(2, more=7)]
+    assert sum_up("candidate", REPEATS, cut, []).counted == 0
