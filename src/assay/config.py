@@ -100,6 +100,7 @@ def parse(values: Mapping[str, Any]) -> Config:
     """Return the configuration in a mapping, every section checked. Raises SettingsError."""
     values = {name: value for name, value in values.items() if value is not None}
     settings.check_urls(values, "")
+    _check_one_model(values)
     if values.get("gate") == {}:
         del values["gate"]
     settings.check_names(values, _names(), "config")
@@ -123,6 +124,16 @@ def parse(values: Mapping[str, Any]) -> Config:
     )
     _check_consistent(config)
     return config
+
+
+def _check_one_model(values: Mapping[str, Any]) -> None:
+    for name in ("model", "base_model", "baseline"):
+        if isinstance(values.get(name), list):
+            raise SettingsError(
+                f"{name} is a list, and an adapter over an adapter is not loaded",
+                "Merge the first into its base (llamafactory-cli export), name the last as model "
+                "and the result as base_model",
+            )
 
 
 def without_unwanted(config: Config) -> Config:

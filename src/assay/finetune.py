@@ -79,11 +79,15 @@ def finetune(
     base = model.local(settings.base_model, listen)
     digest = model.base_digest(base)  # now: the store may be away when training ends
     work = _work(out, digest or base, settings, rows)
-    resumed = any(work.glob(UNFINISHED.checkpoints))
-    _train(work, base, settings, len(rows), listen)
-    if resumed:
-        _drop_conversion(work / "trained")
-    return _finish(work, out, settings, rows, digest)
+    made = _trained(work)
+    if made is None:
+        resumed = any(work.glob(UNFINISHED.checkpoints))
+        _train(work, base, settings, len(rows), listen)
+        if resumed:
+            _drop_conversion(work / "trained")
+        made = _describe(work, settings, rows, digest)
+    _hand_over(work, out)
+    return made
 
 
 def assist(
@@ -114,11 +118,29 @@ def _work(out: Path, base: str, settings: FinetuneSettings, rows: list[Sample]) 
     work = work_folder(out)
     identity = {"settings": asdict(settings), "base": base, "samples": dataset.hash_samples(rows)}
     resume.take_up(work / IDENTITY, identity)
+    if not _trained(work):
+        _tidy(work)
+    dataset.to_llamafactory(rows, work / "data", "train")
+    return work
+
+
+def _trained(work: Path) -> ModelManifest | None:
+    """Return what an earlier try had made before it was killed, None where it had not trained."""
+    manifest = model.read_manifest(work / "trained")
+    whole = manifest and manifest.digest == store.digest_weights(work / "trained")
+    return manifest if whole else None
+
+
+def _tidy(work: Path) -> None:
+    """Remove a checkpoint that was being written, and weights beside which there is none: they may
+    not be whole, and LLaMA-Factory does not begin where there are some."""
     for checkpoint in work.glob(UNFINISHED.checkpoints):
         if not (checkpoint / UNFINISHED.complete).is_file():
             shutil.rmtree(checkpoint)
-    dataset.to_llamafactory(rows, work / "data", "train")
-    return work
+    if not any(work.glob(UNFINISHED.checkpoints)):
+        for path in work.glob("trained/*"):
+            if path.name.endswith((*store.WEIGHT_SUFFIXES, ".index.json", MANIFEST)):
+                path.unlink()
 
 
 def _train(
@@ -180,9 +202,10 @@ def _drop_conversion(trained: Path) -> None:
         shutil.rmtree(trained / name, ignore_errors=True)
 
 
-def _finish(
-    work: Path, out: Path, settings: FinetuneSettings, rows: list[Sample], base_digest: str
+def _describe(
+    work: Path, settings: FinetuneSettings, rows: list[Sample], base_digest: str
 ) -> ModelManifest:
+    """Write the manifest beside the weights, by which they are known to be whole."""
     trained = work / "trained"
     digest = store.digest_weights(trained)
     if not digest:
@@ -199,12 +222,18 @@ def _finish(
         versions=llamafactory.versions(),
         runner=placement.runner(),
     )
+    store.write_json(trained / MANIFEST, manifest)
+    return manifest
+
+
+def _hand_over(work: Path, out: Path) -> None:
+    """Give the model its final name; wherever this is killed, another try goes on with it."""
+    trained = work / "trained"
     for checkpoint in trained.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)
-    (work / TRAIN_LOG).rename(trained / TRAIN_LOG)
-    store.write_json(trained / MANIFEST, manifest)
+    if (work / TRAIN_LOG).is_file():
+        (work / TRAIN_LOG).rename(trained / TRAIN_LOG)
     if out.exists():  # an empty directory that was made for the result
         out.rmdir()
     trained.rename(out)
     shutil.rmtree(work)
-    return manifest

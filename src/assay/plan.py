@@ -138,9 +138,7 @@ def _baseline(config: Config, candidate: Model | None) -> Named:
         return "" if config.baseline == NO_BASELINE else config.baseline
     if config.finetune:
         return config.finetune.base_model
-    if candidate is None or candidate.adapter:
-        return candidate.base_name if candidate else ""
-    return candidate.manifest.base_model if candidate.manifest else ""
+    return model.tuned_from(candidate, config.base_model) if candidate else ""
 
 
 def _generation(config: Config, candidate: Model | None) -> GenerateSettings:

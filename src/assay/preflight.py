@@ -24,6 +24,8 @@ from assay.errors import Problems, check_all
 from assay.folder import CONFIG, SAMPLES, SUMMARY
 from assay.gate import GatePolicy
 from assay.judge import Estimate
+from assay.llamafactory.packages import check_packages, check_quantizer
+from assay.model import Model
 from assay.plan import Plan
 from assay.progress import Progress
 from assay.text import flat
@@ -110,19 +112,46 @@ def write_samples(plan: Plan, folder: Path, *, tokens: bool = True) -> dataset.D
         folder,
         train_tokens=_train_tokens(plan) if tokens else None,
         eval_tokens=_eval_tokens(plan) if tokens else None,
+        needs_target=_needs_target(plan),
     )
 
 
 def tell_withheld(plan: Plan) -> None:
-    """Say what a model's folder asks for that only the user may: it is not done."""
-    for name in dict.fromkeys(plan.weights):
-        manifest = model.read_manifest(Path(model.local(name, weights=False)))
-        for setting in generating.withheld(plan.generate, manifest) if manifest else ():
-            told = (
-                f"{name} asks for {setting}, which is not taken from a model's folder. If you "
-                f"trust it, set generate.llamafactory.{setting}"
-            )
+    """Say what is worth knowing of the models, and what a model's folder asks for that only the
+    user may: it is not done."""
+    for name, base in _models(plan).items():
+        resolved = model.resolve(name, base, weights=False)
+        for told in (*_withheld(plan, resolved), *_remarks(plan, resolved)):
             print(flat(told), file=sys.stderr, flush=True)
+
+
+def _withheld(plan: Plan, resolved: Model) -> Iterator[str]:
+    manifest = resolved.manifest
+    for setting in generating.withheld(plan.generate, manifest) if manifest else ():
+        yield (
+            f"{resolved.name} asks for {setting}, which is not taken from a model's folder. If you "
+            f"trust it, set generate.llamafactory.{setting}"
+        )
+
+
+def _remarks(plan: Plan, resolved: Model) -> Iterator[str]:
+    return model.remarks(resolved, plan.generate.llamafactory, "generate.llamafactory")
+
+
+def _models(plan: Plan) -> dict[str, str]:
+    """Return the models whose weights are there before the run, and the base that is set for
+    each."""
+    tuned = [plan.finetune.base_model] if plan.finetune else []
+    names = [*tuned, *plan.weights]
+    return {name: plan.base_model if name == plan.candidate else "" for name in names}
+
+
+def _check_model(plan: Plan, name: str, base: str) -> None:
+    """Refuse a model that could not be loaded, before anything tries."""
+    resolved = model.resolve(name, base, weights=False)
+    model.check_whole(resolved)
+    check_quantizer(model.quantization(resolved), resolved.base_name)
+    model.check_words(resolved, plan.generate.llamafactory, "generate.llamafactory")
 
 
 def _tell(prepared: Prepared, listen: progress.Listener) -> None:
@@ -157,8 +186,12 @@ def _checks(config: Config) -> Iterator[Callable[[], object]]:
 
 def _checks_here(plan: Plan, artifacts: str) -> Iterator[Callable[[], object]]:
     """Yield the checks that look at models, stores, the cluster and what is installed."""
+    for name, base in _models(plan).items():
+        yield partial(_check_model, plan, name, base)
     if plan.finetune:
-        yield partial(model.resolve, plan.finetune.base_model, weights=False)
+        tuning = plan.finetune.llamafactory
+        yield partial(check_packages, tuning, "finetune.llamafactory")
+    yield partial(check_packages, plan.generate.llamafactory, "generate.llamafactory")
     if plan.gate and not _all_built_in(plan.config):
         yield partial(_check_gate, plan.config, plan.gate)
     for name, own in plan.scoring.items():
@@ -199,6 +232,12 @@ def _check_samples(config: Config, samples: int | None) -> None:
     gating.check_pairs(config.gate, most, judged, names)
     if samples:
         gating.check_coverage(config.gate, samples, int(judged), names)
+
+
+def _needs_target(plan: Plan) -> bool:
+    """Return whether an answer is compared with the sample's own: a judge can do without."""
+    names = plan.metrics.metrics if plan.metrics else ()
+    return plan.generate.evaluate_loss or measuring.need_targets(names)
 
 
 def _train_tokens(plan: Plan) -> dataset.Tokens | None:

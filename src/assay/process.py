@@ -27,6 +27,7 @@ DEATH_SECONDS = 2.0  # dying takes less, but where nobody reaps orphans they see
 POLL_SECONDS = 0.2
 MEBIBYTE = 2**20
 NO_SPACE = "No space left on device"
+_UNPICKLES = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"  # by it torch runs what a pickle holds
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 MEMORY = (
     "Give it more memory (cluster.memory on a cluster), or lower batch_size or cutoff_len; the "
@@ -135,7 +136,8 @@ def interruptible() -> Iterator[None]:
 def _environment(added: Mapping[str, str] | None) -> dict[str, str]:
     # OpenMP's threads (torch, llama.cpp) spin while they wait for each other, by default so long
     # that they lose up to ten times their speed where anything else runs; not at all costs half
-    return {"GOMP_SPINCOUNT": "1000", "PYTHONUNBUFFERED": "1", **os.environ, **(added or {})}
+    usual = {"GOMP_SPINCOUNT": "1000", "PYTHONUNBUFFERED": "1", **os.environ, **(added or {})}
+    return {name: value for name, value in usual.items() if name != _UNPICKLES}
 
 
 def _watch(alive: Callable[[], bool], end: Callable[[], None]) -> None:

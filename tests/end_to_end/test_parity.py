@@ -10,9 +10,9 @@ import pytest
 
 from assay.engine import likeness
 from assay.llamafactory.prompts import Coder
-from assay.records import Served
+from assay.records import Prediction, Served
 from assay.report.parity import sum_up
-from tests.end_to_end.ways_of_serving import WAYS, answers, loaded, samples
+from tests.end_to_end.ways_of_serving import WAYS, Way, answers, loaded, samples
 
 ASKED, LIMIT = 8, 16
 REPEATS = Served(endpoint="http://h/v1", repeated=5, repeated_same=5)
@@ -34,11 +34,18 @@ def weights(smollm2: Path) -> tuple[Any, Coder]:
     return loaded(smollm2)
 
 
+@pytest.fixture(scope="module")
+def own(weights: tuple[Any, Coder]) -> list[Prediction]:
+    """What the model answers, served rightly."""
+    return answers(WAYS[NAMES[0]], *weights, samples(ASKED), LIMIT)
+
+
 @pytest.mark.parametrize("way", [WAYS[name] for name in NAMES], ids=NAMES)
-def test_what_is_served_wrongly_is_named(way: Any, weights: tuple[Any, Coder]) -> None:
+def test_what_is_served_wrongly_is_named(
+    way: Way, weights: tuple[Any, Coder], own: list[Prediction]
+) -> None:
     model, coding = weights
     rows = samples(ASKED)
-    own = answers(WAYS[NAMES[0]], model, coding, rows, LIMIT)
     given = answers(way, way.change(model), coding, rows, LIMIT)
     read = [
         likeness.likeness(model, coding, row, answer)

@@ -156,7 +156,7 @@ def tuned(steps: int) -> Change:
         from transformers import AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(base_model())
-        other = copy.deepcopy(model).train()
+        other = copy.deepcopy(model).requires_grad_(True).train()
         optimiser = torch.optim.AdamW(other.parameters(), lr=2e-5)
         for step in range(steps):
             text = f"Question {step}: what is {step} plus {step}?\nAnswer: {2 * step}, my friend."

@@ -65,7 +65,7 @@ def test_an_adapter_of_another_base_is_refused(tmp_path: Path) -> None:
 def test_a_foreign_adapter_of_another_base_is_refused(tmp_path: Path) -> None:
     base = write_model(tmp_path / "base")
     adapter = write_adapter(tmp_path / "adapter", base, manifest=False)
-    other = write_model(tmp_path / "other")
+    other = write_model(tmp_path / "other", weights=b"other")
     assert model.resolve(str(adapter)).base == str(base)
     with pytest.raises(ModelError, match="Set base_model"):
         model.resolve(str(adapter), str(other))

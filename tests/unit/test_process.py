@@ -139,6 +139,19 @@ def test_a_full_disk_is_the_users_to_mend(tmp_path: Path) -> None:
     assert failed.value.exit_code == 2
 
 
+def test_a_child_is_kept_from_having_pickles_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+    monkeypatch.setenv(name, "1")
+    for given in (None, {name: "1"}):
+        code = f"import os; print(os.environ.get('{name}'))"
+        process.run(
+            [sys.executable, "-c", code], log=tmp_path / "log", what="It", environment=given
+        )
+    assert (tmp_path / "log").read_text().split() == ["None", "None"]
+
+
 def test_a_child_that_ends_well_is_followed_to_its_end(tmp_path: Path) -> None:
     ticks: list[int] = []
     process.run(

@@ -42,6 +42,9 @@ def add_parsers(commands: Any) -> None:
     report = commands.add_parser("report", help="write a run folder's report")
     report.add_argument("folder", metavar="RUN", help="run folder or URI")
     report.add_argument("--title", default="", help="the report's heading")
+    report.add_argument(
+        "--paths", action="store_true", help="name the folders of this machine in it, too"
+    )
     report.set_defaults(command=_report)
     _add_demo(commands)
 
@@ -139,7 +142,7 @@ def _report(arguments: argparse.Namespace) -> None:
     from assay import report, store
 
     with store.mirrored(arguments.folder, weights=False, alone=False) as mirror:
-        report.report(mirror.folder, title=arguments.title)
+        report.report(mirror.folder, title=arguments.title, paths=arguments.paths)
     _print_report(arguments.folder, mirror.folder)
 
 

@@ -16,6 +16,7 @@ from assay.dataset.validity import ANSWERS, check_conversation, show
 from assay.errors import DatasetError
 from assay.records import Message
 
+_OPEN = Message(role="assistant", content="-")  # in the place of an answer that nobody needs
 _OBSERVATIONS = "\n</tool_response>\n<tool_response>\n"
 
 
@@ -29,26 +30,39 @@ class Conversation:
     tools: str
 
 
-def convert(row: object, layout: Layout) -> Conversation:
-    """Return the conversation in `row`. Raises DatasetError, without place, if there is none."""
+def convert(row: object, layout: Layout, *, needs_target: bool = True) -> Conversation:
+    """Return the conversation in `row`, which may lack its last answer ("" then) unless it
+    `needs_target`. Raises DatasetError, without place, if there is none."""
     if not isinstance(row, Mapping):
         raise DatasetError(f"the row is {show(row)}, not an object", "Write {column: value, ...}")
     if layout.format == "alpaca":
-        turns, system = _alpaca(row, layout), _text(row, layout.system)
+        turns, system = _alpaca(row, layout, needs_target), _text(row, layout.system)
     else:
         turns, system = _sharegpt(row, layout)
     tools = _tools(row.get(layout.tools) if layout.tools else None)
     if layout.thinking_switch:
         system = _thinking(system, tools)
-    check_conversation(turns, system, tools)
+    if needs_target or not (asked := _unanswered(turns)):
+        check_conversation(turns, system, tools)
+    else:
+        check_conversation([*asked, _OPEN], system, tools)
+        turns = [*asked, Message(role="assistant", content="")]
     return Conversation(system=system, turns=tuple(turns), tools=tools)
 
 
-def _alpaca(row: Mapping[str, Any], layout: Layout) -> list[Message]:
+def _unanswered(turns: list[Message]) -> list[Message]:
+    """Return the turns up to the last question where it has no answer, or none but white space."""
+    if turns and turns[-1].role == "assistant" and not turns[-1].content.strip():
+        return turns[:-1]
+    return turns if turns and turns[-1].role not in ANSWERS else []
+
+
+def _alpaca(row: Mapping[str, Any], layout: Layout, needs_target: bool) -> list[Message]:
     query = [text for name in (layout.prompt, layout.query) if (text := _text(row, name))]
     if not query:
         raise DatasetError(f"{layout.prompt or 'the prompt'} is missing or empty", "Write a prompt")
-    if not layout.response or row.get(layout.response) is None:
+    answered = layout.response and row.get(layout.response) is not None
+    if needs_target and not answered:
         raise DatasetError(f"{layout.response or 'the answer'} is missing", "Write the answer")
     turns = _history(row.get(layout.history) if layout.history else None, layout.history)
     turns.append(Message(role="user", content="\n".join(query)))

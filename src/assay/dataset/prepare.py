@@ -15,6 +15,7 @@ from assay.dataset.overlap import Overlap, compare
 from assay.dataset.reading import SourceReading, read
 from assay.dataset.selection import draw, held_out_count, hold_out
 from assay.dataset.settings import DatasetSettings
+from assay.dataset.turns import every_turn
 from assay.errors import SettingsError
 from assay.folder import SAMPLES, SUMMARY, TRAINING
 from assay.records import Sample
@@ -70,15 +71,17 @@ def prepare(
     *,
     train_tokens: Tokens | None = None,
     eval_tokens: Tokens | None = None,
+    needs_target: bool = True,
 ) -> DatasetSummary:
     """Write the run's dataset.jsonl, train.jsonl where there is training data, and, last, the
     dataset.json that is also returned; `train_tokens` and `eval_tokens` say how to measure the
-    samples' lengths, if they are wanted. Raises DatasetError and SettingsError."""
+    samples' lengths, if they are wanted. Rows of `settings.eval` may lack an answer unless
+    evaluation `needs_target`. Raises DatasetError and SettingsError."""
     if not settings.train and not settings.eval:
         raise SettingsError(
             "dataset.train and dataset.eval are both empty", "Name a dataset in one of them"
         )
-    training, evaluation = _given(settings) if settings.eval else _held_out(settings)
+    training, evaluation = _given(settings, needs_target) if settings.eval else _held_out(settings)
     eval_lengths, train_lengths = _lengths((evaluation, eval_tokens), (training, train_tokens))
     summary = DatasetSummary(
         eval=_used(evaluation, eval_lengths),
@@ -95,13 +98,17 @@ def prepare(
     return summary
 
 
-def _given(settings: DatasetSettings) -> tuple[_Side | None, _Side]:
+def _given(settings: DatasetSettings, needs_target: bool) -> tuple[_Side | None, _Side]:
     training = None
     if settings.train:
         reading = _read(settings, settings.train)
         training = _Side(settings.train, reading, reading.samples)
     reading = _read(
-        settings, settings.eval, every_turn=settings.every_turn, cluster=settings.cluster
+        settings,
+        settings.eval,
+        turns=settings.every_turn,
+        cluster=settings.cluster,
+        needs_target=needs_target,
     )
     return training, _evaluation(settings, settings.eval, reading, reading.samples)
 
@@ -112,6 +119,9 @@ def _held_out(settings: DatasetSettings) -> tuple[_Side, _Side]:
     count = held_out_count(len(reading.samples), settings.eval_fraction, settings.max_samples)
     belongs = [reading.origins[sample.id].group for sample in reading.samples]
     training, held = hold_out(reading.samples, count, settings.seed, belongs)
+    if settings.every_turn:  # of what is held out: a conversation is trained on as a whole
+        held, origins = every_turn(held, reading.origins)
+        reading = replace(reading, origins={**reading.origins, **origins})
     return _Side(source, reading, training), _evaluation(settings, source, reading, held)
 
 
@@ -129,15 +139,21 @@ def _evaluation(
 
 
 def _read(
-    settings: DatasetSettings, source: str, *, every_turn: bool = False, cluster: str = ""
+    settings: DatasetSettings,
+    source: str,
+    *,
+    turns: bool = False,
+    cluster: str = "",
+    needs_target: bool = True,
 ) -> SourceReading:
     return read(
         source,
         format=settings.format,
-        every_turn=every_turn,
+        every_turn=turns,
         skip_invalid=settings.skip_invalid,
         seed=settings.seed,
         cluster=cluster,
+        needs_target=needs_target,
     )
 
 

@@ -75,11 +75,14 @@ def read(
     skip_invalid: bool = False,
     seed: int = 42,
     cluster: str = "",
+    needs_target: bool = True,
 ) -> SourceReading:
-    """Return the samples in `source` as `load` does, with what was found. Raises DatasetError also
+    """Return the samples in `source` as `load` does, with what was found; rows without an
+    answer are samples too, with the target "", unless one `needs_target`. Raises DatasetError also
     where a usable row has no value in the column `cluster`: it is not left out for that."""
     column = ClusterColumn(cluster) if cluster else None
     reader = _Reader(stated=format, every_turn=every_turn, skip_invalid=skip_invalid, column=column)
+    reader.needs_target = needs_target
     with copied(source) as (local, named):
         for part in resolve(local):
             reader.read(part, seed)
@@ -115,6 +118,7 @@ class _Reader:
         self.places: list[str] = []
         self.origins: dict[str, RowOrigin] = {}
         self.seen: dict[str, int] = {}
+        self.needs_target = True
 
     def read(self, part: Part, seed: int) -> None:
         """Add the samples of `part`."""
@@ -161,7 +165,9 @@ class _Reader:
                 raise DatasetError(row.fault, "Correct or remove the line")
             if isinstance(row.value, Mapping) and not described:
                 _check_task(row.value, row.source)
-            conversation = convert(row.value, layout or Layout(format="alpaca"))
+            conversation = convert(
+                row.value, layout or Layout(format="alpaca"), needs_target=self.needs_target
+            )
             samples = self._samples(row, conversation)
         except DatasetError as error:
             self._refuse(row, error)

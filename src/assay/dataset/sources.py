@@ -57,7 +57,7 @@ def resolve(source: str) -> list[Part]:
         return _entries(path / INFO, names)
     if names:
         raise DatasetError(f"{path} has no {INFO}", f"Name a folder that has one before #{names}")
-    return [Part(name=str(path), files=_files(path))]
+    return [Part(name=str(path), files=_own_files(path))]
 
 
 def split(source: str) -> tuple[Path, str]:
@@ -133,6 +133,19 @@ def _entry_files(entry: Mapping[str, Any], folder: Path, where: str) -> tuple[Pa
             "Put the file into that folder, or name it itself as the dataset",
         )
     return _files(path)
+
+
+def _own_files(path: Path) -> tuple[Path, ...]:
+    """Return the files that a name stands for. A link that the user names is the user's own word;
+    one in a folder, which may have come from elsewhere, has no say over other files here."""
+    files = _files(path)
+    for file in files if os.path.isdir(path) else ():  # noqa: PTH112
+        if not _is_inside(file, path):
+            raise DatasetError(
+                f"{file} is a link that leads out of its folder",
+                "Name that file itself as the dataset, if it is what you want",
+            )
+    return files
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

@@ -15,6 +15,16 @@ from assay.dataset.validity import ANSWERS, show
 from assay.errors import DatasetError
 
 _MEDIA = ("image", "video", "audio")
+# what the better and the worse answer are called in the datasets that rank them
+_RANKED = (
+    ("chosen", "rejected"),
+    ("accepted", "rejected"),
+    ("response_chosen", "response_rejected"),
+    ("chosen_response", "rejected_response"),
+    ("response_j", "response_k"),
+    ("response_a", "response_b"),
+    ("response_0", "response_1"),
+)
 _DESCRIBE = "describe the columns that hold the conversation in a dataset_info.json"
 
 
@@ -81,21 +91,26 @@ def _verdict(row: Mapping[str, Any], source: str) -> DatasetError | None:
 
 def _ranking(row: Mapping[str, Any]) -> DatasetError | None:
     """Two answers beside one that is the row's own are left alone."""
-    pair = [row.get("chosen"), row.get("rejected")]
-    if _has_answer(row) or not all(
-        answer and isinstance(answer, (str, list, Mapping)) for answer in pair
-    ):
+    if _has_answer(row):
         return None
-    return DatasetError(
-        "chosen and rejected are ranking data, and the row has no answer of its own",
-        f"Name a dataset with one answer a row, or {_DESCRIBE}, and the answer",
-    )
+    output = row.get("output")
+    if isinstance(output, list) and len(output) > 1 and all(isinstance(o, str) for o in output):
+        return _ranked(f"output has {len(output)} answers: it is ranking data", "the best of them")
+    for names in _RANKED:
+        if all(row.get(name) and isinstance(row[name], str | list | Mapping) for name in names):
+            told = f"{' and '.join(names)} are ranking data"
+            return _ranked(f"{told}, and the row has no answer of its own", "the answer")
+    return None
+
+
+def _ranked(what: str, which: str) -> DatasetError:
+    return DatasetError(what, f"Name a dataset with one answer a row, or {_DESCRIBE}, and {which}")
 
 
 def _has_answer(row: Mapping[str, Any]) -> bool:
     turns = row.get("conversations") or row.get("messages")
     if not isinstance(turns, list) or not turns:
-        return bool(row.get("output"))
+        return bool(row.get("output")) and not isinstance(row["output"], list)
     last = turns[-1]
     role = last.get("from") or last.get("role") if isinstance(last, Mapping) else None
     return isinstance(role, str) and ROLES.get(role) in ANSWERS

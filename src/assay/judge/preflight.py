@@ -107,7 +107,10 @@ def _survey(
     lengths: list[int] = []
     rows = store.read_rows(samples, Sample) if samples else [_SAMPLE]
     for sample in islice(rows, settings.max_samples or None):
-        case = sample, replace(_PREDICTION, id=sample.id, output=sample.target)
+        case = (
+            sample,
+            replace(_PREDICTION, id=sample.id, output=sample.target or _PREDICTION.output),
+        )
         length = sum(len(message["content"]) for message in contract.ask_for(chosen, *case))
         if length > max(lengths, default=0):
             longest = case

@@ -10,6 +10,7 @@ from assay.metrics.contract import (
     Unscored,
     target_of,
 )
+from assay.metrics.free import need_targets
 from assay.metrics.stage import (
     MetricsSettings,
     check,
@@ -45,6 +46,7 @@ __all__ = [
     "compute_metrics",
     "compute_sides",
     "missing",
+    "need_targets",
     "specs",
     "suggest",
     "target_of",

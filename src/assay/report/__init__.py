@@ -18,6 +18,7 @@ from assay.report.junit import to_junit
 from assay.report.kept import scores_of
 from assay.report.markdown import to_markdown
 from assay.report.objects import write_run
+from assay.report.places import without_places
 from assay.report.plain import plain
 from assay.report.run import EvaluatedRun, read
 from assay.report.sections import build_sections
@@ -29,15 +30,18 @@ __all__ = ["Report", "accept", "check_history", "report", "report_in"]
 JUNIT = "report.junit.xml"
 
 
-def report(run: Path, *, title: str = "", policy: GatePolicy | None = None) -> Report:
+def report(
+    run: Path, *, title: str = "", policy: GatePolicy | None = None, paths: bool = False
+) -> Report:
     """Write metrics.json, report.json, report.md and report.html into the folder `run`, and
     report.junit.xml where there is a gate: `policy`, or else the section gate of its config.yaml.
 
-    The same folder gives the same files. Raises InputError for a file that is missing or does
-    not fit the others or a `policy` that it cannot decide, MissingExtraError without the extra
+    The same folder gives the same files. They name what lies on this machine without the folders
+    that it lies in, unless `paths` asks for them. Raises InputError for a file that is missing or
+    does not fit the others or a `policy` that it cannot decide, MissingExtraError without the extra
     `report`.
     """
-    return _write(read(run), title, policy)
+    return _write(read(run), title, policy, paths=paths)
 
 
 def report_in(history: str, run: Path) -> Report:
@@ -53,13 +57,20 @@ def report_in(history: str, run: Path) -> Report:
     return written
 
 
-def _write(contents: EvaluatedRun, title: str = "", policy: GatePolicy | None = None) -> Report:
+def _write(
+    contents: EvaluatedRun,
+    title: str = "",
+    policy: GatePolicy | None = None,
+    *,
+    paths: bool = False,
+) -> Report:
     run, aggregates, differences = contents.folder, metrics(contents), comparisons(contents)
     if policy:
         check_decidable(policy, contents, aggregates)
     policy = policy or _policy(contents)
     assembled = assemble(contents, title, aggregates, differences, policy)
     assembled = with_trend(assembled, contents)
+    assembled = assembled if paths else without_places(assembled)
     document, told = plain(assembled), build_sections(assembled)
     page = to_html(assembled, told, document)
     numbers = {"metrics": aggregates, "comparisons": differences, "gate": assembled.gate}

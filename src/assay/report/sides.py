@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assay.report.contents import SideSummary
+from assay.report.places import last
 from assay.report.run import EvaluatedRun, SideRun
 
 
@@ -51,8 +52,8 @@ def name_of(run: EvaluatedRun, side: SideRun) -> str:
     manifest, generation = run.manifest, side.generation
     if manifest and generation.digest and generation.digest == manifest.digest:
         how = "LoRA" if manifest.finetuning_type == "lora" else "full fine-tuning"
-        return f"{_last(manifest.base_model)} + {how}"
-    return _last(generation.model)
+        return f"{last(manifest.base_model)} + {how}"
+    return last(generation.model)
 
 
 def _proof(run: EvaluatedRun, side: SideRun) -> str:
@@ -63,9 +64,3 @@ def _proof(run: EvaluatedRun, side: SideRun) -> str:
     if side.side == "candidate":
         return "the weights that were trained" if digest == manifest.digest else ""
     return "the base that was tuned" if digest == manifest.base_digest else ""
-
-
-def _last(model: str) -> str:
-    """The last part of a path or hub id; a folder called "model" with the one that holds it."""
-    parts = model.rstrip("/").split("/")
-    return "/".join(parts[-2:] if parts[-1] == "model" else parts[-1:]) or model

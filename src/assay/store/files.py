@@ -230,9 +230,20 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise InputError(f"{path} does not exist", "Run the stage that writes it first") from None
     with file:
         for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
+            if not is_whole(line):
                 return
             yield number, line
+
+
+def is_whole(line: bytes) -> bool:
+    """Return whether a line of a JSONL file is no row that a kill has torn: by its end, or since it
+    is an object to its end, as in a file that a person saved."""
+    if line.endswith(b"\n") or not line.startswith(b"{"):
+        return line.endswith(b"\n")
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _json_in(line: bytes, path: Path, number: int) -> Any:
@@ -265,7 +276,12 @@ def _cut_torn_line(path: Path) -> None:
                 end = start + newline + 1
                 break
             end = start
-    if end != size:
+        file.seek(end)
+        whole = end != size and is_whole(file.read())
+    if whole:
+        with path.open("ab") as file:
+            file.write(b"\n")
+    elif end != size:
         os.truncate(path, end)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.folder import LOGS
-from assay.store.files import disk, replacing
+from assay.store.files import disk, is_whole, replacing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,4 +54,5 @@ def join(log: Path, other: bytes) -> None:
 
 def _lines(log: bytes) -> list[bytes]:
     """Return a log's rows: one that a kill has torn is none."""
-    return [line for line in log.splitlines(keepends=True) if line.endswith(b"\n")]
+    lines = log.splitlines(keepends=True)
+    return [line.rstrip(b"\n") + b"\n" for line in lines if is_whole(line)]

@@ -18,14 +18,14 @@ from assay.report.contents import Parity
 from assay.report.parity import sum_up
 from tests.end_to_end.ways_of_serving import WAYS, Way, answers, loaded, samples
 
-LIMIT = 32
+ASKED, LIMIT = 12, 24
 REPEATS = Served(endpoint="http://h/v1", repeated=5, repeated_same=5)
 READERS = ("rightly, in one batch", "in bfloat16")  # the weights may also be read in bfloat16
 
 
 def rows(model: Any, coding: Coder) -> Iterator[str]:
     """Yield a row for each way of serving."""
-    asked = samples(24)
+    asked = samples(ASKED)
     own: list[Prediction] = []
     reader = WAYS["in bfloat16"].change(model)
     for way in WAYS.values():

@@ -119,6 +119,26 @@ def test_ranking_data_is_called_so(row: Row, tmp_path: Path) -> None:
         load(source)
 
 
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"instruction": "q", "output": ["good", "bad"]}, "output has 2 answers: it is ranking"),
+        ({"prompt": "q", "response_j": "good", "response_k": "bad"}, "response_j and response_k"),
+        ({"instruction": "q", "response_0": "a", "response_1": "b"}, "response_0 and response_1"),
+        ({"instruction": "q", "accepted": "a", "rejected": "b"}, "accepted and rejected are"),
+        ({"q": "q", "response_chosen": "a", "response_rejected": "b"}, "response_chosen and"),
+    ],
+)
+def test_ranking_data_under_other_names_is_called_so(row: Row, told: str, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=rf"rows\.json:1: {told}"):
+        load(write(tmp_path, row))
+
+
+def test_two_answers_beside_the_rows_own_are_left_alone(tmp_path: Path) -> None:
+    row = {"instruction": "q", "output": "mine", "response_0": "a", "response_1": "b"}
+    assert [sample.target for sample in load(write(tmp_path, row))] == ["mine"]
+
+
 def test_a_verdict_without_a_known_layout_is_called_so(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"rows.json:1: label is false: verdicts"):
         load(write(tmp_path, {"prompt": "q", "completion": "a", "label": False}))

@@ -131,6 +131,28 @@ def test_a_file_in_its_folder_is_read(name: str, tmp_path: Path) -> None:
         assert {sample.target for sample in load(start)} == {"a"}
 
 
+@pytest.mark.parametrize(
+    "target", ["{secret}/rows.jsonl", "../secret/rows.jsonl", "../chain/rows.jsonl"]
+)
+def test_a_link_in_a_folder_that_is_named_whole_stays_in_it(
+    target: str, secret: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "own.jsonl").write_bytes(ROWS)
+    (data / "near.jsonl").symlink_to("own.jsonl")
+    (tmp_path / "linked").symlink_to("data")
+    for start in (data, tmp_path / "linked"):
+        assert {sample.target for sample in load(str(start))} == {"a"}
+    (tmp_path / "chain").symlink_to(secret)
+    link = data / "rows.jsonl"
+    link.symlink_to(target.format(secret=secret))
+    with pytest.raises(DatasetError, match=rf"rows\.jsonl is a link that {LEADS_OUT}") as caught:
+        load(str(data))
+    assert "Name that file itself" in caught.value.remedy
+    load(str(link))  # by the user's own word
+
+
 @pytest.mark.parametrize("name", ["n" * 5000 + ".jsonl", "rows\0.jsonl"])
 def test_a_file_name_that_no_file_has_is_no_crash(name: str, tmp_path: Path) -> None:
     with pytest.raises(DatasetError):

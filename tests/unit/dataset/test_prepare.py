@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,3 +135,41 @@ def test_the_data_of_a_run_as_its_user_reads_it(tmp_path: Path) -> None:
         "3 samples to evaluate in 2 clusters, 30 to train on, 1 rows skipped, "
         "prompts in both: 1 the same, 0 much alike"
     )
+
+
+def test_every_turn_of_a_held_out_split_is_evaluated(tmp_path: Path) -> None:
+    def chat(number: int, turns: int) -> dict[str, object]:
+        said = [
+            {"from": side, "value": f"{side} {number} {turn}"}
+            for turn in range(turns)
+            for side in ("human", "gpt")
+        ]
+        system = [{"from": "system", "value": "Be brief."}] if number % 2 else []
+        return {"id": f"c{number}", "conversations": system + said}
+
+    data = tmp_path / "train.json"
+    data.write_text(json.dumps([chat(number, 1 + number % 3) for number in range(20)]))
+    once = DatasetSettings(train=str(data), eval_fraction=0.3)
+    prepare(once, tmp_path / "once")
+    summary = prepare(replace(once, every_turn=True), tmp_path / "each")
+    assert samples(tmp_path / "each/train.jsonl") == samples(tmp_path / "once/train.jsonl")
+    held = {sample.id for sample in samples(tmp_path / "once/dataset.jsonl")}
+    wanted = [
+        sample for sample in load(str(data), every_turn=True) if sample.id.partition(":")[0] in held
+    ]
+    got = samples(tmp_path / "each/dataset.jsonl")
+    assert [replace(sample, cluster="") for sample in got] == wanted
+    assert len(got) > len(held)
+    assert summary.eval.clusters
+    assert summary.eval.clusters.clusters == len(held)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
+def test_the_last_line_of_a_file_counts_however_it_ends(end: str, tmp_path: Path) -> None:
+    lines = [json.dumps({"instruction": f"ask {n}", "output": "x"}) for n in range(3)]
+    (tmp_path / "d.jsonl").write_text("\n".join(lines) + end)
+    assert len(load(str(tmp_path / "d.jsonl"))) == 3
+    kept = tmp_path / "samples.jsonl"
+    store.write_rows(kept, load(str(tmp_path / "d.jsonl")))
+    kept.write_text(kept.read_text().rstrip() + end.strip(" ")[:1])
+    assert len(samples(kept)) == 3

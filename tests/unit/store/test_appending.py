@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from assay import progress, store
 from assay.progress import Progress
 from assay.store import files
+from assay.store.merge import join
 from tests.needs import need
 
 COUNTS = Path("/proc/self/io")
@@ -31,6 +32,24 @@ def test_a_torn_line_of_any_length_is_cut_off(whole: list[str], torn: str, block
         with store.appending(path) as file:
             store.append(file, 1)
         assert path.read_text() == f"{lines}1\n"
+
+
+@pytest.mark.parametrize(
+    ("end", "kept"),
+    [('{"a": 3}', 3), ('{"a": 3', 2), ('{"a": [3', 2), ("3", 2), ('"a"', 2), ("[3]", 2), ("", 2)],
+)
+def test_a_last_row_that_is_whole_is_kept_without_its_newline(
+    end: str, kept: int, tmp_path: Path
+) -> None:
+    path, other = tmp_path / "log.jsonl", tmp_path / "other.jsonl"
+    path.write_text(f'{{"a": 1}}\n{{"a": 2}}\n{end}')
+    other.write_text('{"a": 1}\n{"a": 9}\n')
+    assert len(list(store.read_rows(path, dict))) == kept
+    join(other, path.read_bytes())
+    assert len(list(store.read_rows(other, dict))) == kept + 1
+    with store.appending(path) as file:
+        store.append(file, {"a": 4})
+    assert [row["a"] for row in store.read_rows(path, dict)] == [*[1, 2, 3][:kept], 4]
 
 
 def test_an_event_costs_no_reading_of_those_before_it(tmp_path: Path) -> None:

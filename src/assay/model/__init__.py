@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from assay import progress, store
-from assay.errors import ModelError
+from assay import store
+from assay.errors import ModelError, check_all
 from assay.folder import MANIFEST
+from assay.model import adapter, base, files, words
+from assay.model.place import ADAPTER, CONFIG, base_digest, check_hub_id, left_out, local
 from assay.records import ModelManifest
 
-_ADAPTER = "adapter_config.json"
 LATEST = "latest"
-_MARKERS = ("config.json", _ADAPTER)
+_MARKERS = (CONFIG, ADAPTER)
+
+__all__ = [
+    "LATEST",
+    "Model",
+    "base_digest",
+    "check_whole",
+    "check_words",
+    "content",
+    "is_latest_of",
+    "local",
+    "newest",
+    "quantization",
+    "read_manifest",
+    "remarks",
+    "resolve",
+    "tuned_from",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,29 +69,29 @@ def resolve(name: str, base_model: str = "", *, weights: bool = True) -> Model:
     if not directory.is_dir():
         raise ModelError(f"{name} is a file, not a model directory", "Name the directory")
     manifest = read_manifest(directory)
-    digest = "" if _left_out(name, weights) else store.digest_weights(directory)
-    if manifest and manifest.digest != digest and not _left_out(name, weights):
+    digest = "" if left_out(name, weights) else store.digest_weights(directory)
+    if manifest and manifest.digest != digest and not left_out(name, weights):
         raise ModelError(
             f"{name}: the weights ({digest[:12]}) are not those that were fine-tuned "
             f"({manifest.digest[:12]})",
             "Restore the directory, or fine-tune again",
         )
     seed = _seed_of(manifest)
-    if (directory / _ADAPTER).is_file():
-        _check_adapter(name, directory, seed)
-        base = _base_of(name, directory, manifest, base_model, weights)
+    if (directory / ADAPTER).is_file():
+        adapter.check(name, directory, seed)
+        below = base.of_adapter(name, directory, manifest, base_model, weights)
         return Model(
             name=name,
-            base=base if _left_out(base, weights) else local(base),
-            base_name=base,
+            base=below if left_out(below, weights) else local(below),
+            base_name=below,
             adapter=str(directory),
             digest=digest,
             seed=seed,
             manifest=manifest,
         )
-    if not (directory / "config.json").is_file():
+    if not (directory / CONFIG).is_file():
         raise ModelError(
-            f"{name} holds no model: neither config.json nor {_ADAPTER}",
+            f"{name} holds no model: neither {CONFIG} nor {ADAPTER}",
             "Name the directory that the fine-tune wrote",
         )
     return Model(
@@ -111,26 +131,60 @@ def _prefix_of_latest(name: str) -> str:
     return prefix if last == LATEST else ""
 
 
-def local(name: str, listen: progress.Listener = progress.ignore, *, weights: bool = True) -> str:
-    """Return where the model `name` is on this machine: `name` itself, or for a URI the copy of
-    it, which is fetched (`listen` is told) unless it is there. Raises StoreError."""
-    if not store.is_remote(name):
-        return name
-    total = max(1, store.size(name) >> 20) if weights else 1
-    with progress.track(listen, "fetch", total=total, unit="MB", note=name) as tracker:
-        copy = store.cached(name, progress.megabytes(tracker), weights=weights)
-        tracker.at(total)
-    return str(copy)
+def check_whole(model: Model) -> None:
+    """Raise InputError, a line for each problem, where the folders of a model lack a file that
+    loading it takes, or have one that is cut off. Weights in a store are not fetched for it."""
+    checks = (partial(files.check, name, adapter=each) for name, each in _folders(model).items())
+    check_all(*checks)
 
 
-def _left_out(name: str, weights: bool) -> bool:
-    return store.is_remote(name) and not weights
+def check_words(model: Model, settings: Mapping[str, Any], where: str) -> None:
+    """Raise ModelError where an adapter was tuned with more tokens than its base has, and the
+    LLaMA-Factory `settings` at `where`, by which it is loaded, add none."""
+    if model.adapter:
+        words.check(model.name, model.adapter, model.base, settings, where)
 
 
-def base_digest(base_model: str) -> str:
-    """Return the digest of a base model's weights, or "" for a hub id."""
-    directory = Path(local(base_model))
-    return store.digest_weights(directory) if directory.is_dir() else ""
+def remarks(model: Model, settings: Mapping[str, Any], where: str) -> Iterator[str]:
+    """Yield what is worth knowing of a model that is loaded by the LLaMA-Factory `settings` at
+    `where`, and refuses nothing. Raises InputError."""
+    for name, tuned in _folders(model).items():
+        for file in files.pickles(name, adapter=tuned):
+            yield (
+                f"{name} has pickled weights ({file}): tensors alone are read from them, nothing "
+                "in them is run"
+            )
+    if not model.adapter or model.manifest:
+        return
+    if recorded := base.unproven(model.adapter, model.base_name):
+        yield (
+            f"{model.name} names {recorded} as its base, which is not here: {model.base_name} is "
+            "known only to have layers of the same shapes"
+        )
+    added = words.find(model.adapter, model.base)
+    if added and added.words and not added.words.keys() & settings.keys():
+        yield (
+            f"{model.name} has tokens that its base lacks. Unless its template adds them, set "
+            f"{where}: {{{added.settings}}}"
+        )
+
+
+def quantization(model: Model) -> str:
+    """Return how the weights of a model, or of its base, are quantized: "" for not at all."""
+    return files.quantization(model.base_name)
+
+
+def _folders(model: Model) -> dict[str, bool]:
+    """Return the folders of a model, and whether each is an adapter's."""
+    return {model.base_name: False, model.name: bool(model.adapter)}
+
+
+def tuned_from(model: Model, base_model: str = "") -> str:
+    """Return what a model was tuned from, "" where nothing says so; `base_model` is where that is
+    now. Raises ModelError where it is gone or is another model, and StoreError."""
+    if model.adapter:
+        return model.base_name
+    return base.of_full(model.name, model.manifest, base_model) if model.manifest else ""
 
 
 def content(name: str) -> str:
@@ -149,65 +203,10 @@ def read_manifest(directory: Path) -> ModelManifest | None:
 
 
 def _hub_model(name: str) -> Model:
-    owner, _, model = name.partition("/")
-    if not owner or not model or "/" in model or owner.startswith((".", "~")):
-        raise ModelError(f"model {name} does not exist", "Correct the path, or give a hub id")
+    check_hub_id(name)
     return Model(name=name, base=name, base_name=name)
 
 
 def _seed_of(manifest: ModelManifest | None) -> int | None:
     seed = manifest.settings.get("seed") if manifest else None
     return seed if isinstance(seed, int) else None
-
-
-def _adapter_config(name: str, directory: Path) -> dict[str, Any]:
-    config = store.read_json(directory / _ADAPTER)
-    if not isinstance(config, dict):
-        raise ModelError(f"{name}: {_ADAPTER} is no JSON object", "Restore the file")
-    return config
-
-
-def _check_adapter(name: str, directory: Path, seed: int | None) -> None:
-    """Refuse an adapter that PEFT cannot load as it was trained, or only by running what it names.
-
-    Where training began with a part of the base, PEFT takes that part out again: it can't where it
-    was drawn at random (pissa_niter_N) by no known seed, or from data (corda).
-    """
-    config = _adapter_config(name, directory)
-    if config.get("megatron_config"):
-        module = config.get("megatron_core")
-        raise ModelError(
-            f"{name} names a Python module to import (megatron_core: {module})",
-            f"Remove megatron_config from its {_ADAPTER}: Assay evaluates without Megatron",
-        )
-    start = str(config.get("init_lora_weights")).lower()
-    if start.startswith("corda") or (start.startswith("pissa_niter_") and seed is None):
-        raise ModelError(
-            f"{name} fits only the base as its training began with it (init_lora_weights: "
-            f"{start}), which nothing in it can make again",
-            "Name its conversion to a plain LoRA: LLaMA-Factory's pissa_convert writes it to "
-            "pissa_converted",
-        )
-
-
-def _base_of(
-    adapter: str, directory: Path, manifest: ModelManifest | None, base_model: str, weights: bool
-) -> str:
-    recorded = str(_adapter_config(adapter, directory).get("base_model_name_or_path") or "")
-    base = base_model or (manifest.base_model if manifest else recorded)
-    if not base:
-        raise ModelError(f"{adapter} does not say which base model it adapts", "Set base_model")
-    if _left_out(base, weights):
-        return base
-    if manifest and manifest.base_digest and (digest := base_digest(base)) != manifest.base_digest:
-        raise ModelError(
-            f"{adapter} adapts {manifest.base_model} ({manifest.base_digest[:12]}), "
-            f"not {base} ({digest[:12] or 'no weights there'})",
-            "Set base_model to the model that it was tuned from",
-        )
-    if not manifest and base_model and recorded and Path(recorded).name != Path(base_model).name:
-        raise ModelError(
-            f"{adapter} adapts {recorded}, not {base_model}",
-            "Set base_model to the model that it was tuned from",
-        )
-    return base

@@ -1,0 +1,34 @@
+"""A conversation that is evaluated at each of its assistant's turns, not only at the last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from assay.dataset.reading import RowOrigin
+from assay.records import Sample
+
+
+def every_turn(
+    samples: Sequence[Sample], origins: Mapping[str, RowOrigin]
+) -> tuple[list[Sample], dict[str, RowOrigin]]:
+    """Return a sample for each assistant turn of the `samples`, the targets among them, and the
+    origins of these by id: that of the sample that each is of."""
+    found = [(each, sample.id) for sample in samples for each in _turns(sample)]
+    return [each for each, _ in found], {each.id: origins[whole] for each, whole in found}
+
+
+def _turns(sample: Sample) -> Iterator[Sample]:
+    """Yield what reading with `every_turn` makes of the row: user and assistant alternate."""
+    first = 1 if sample.messages[0].role == "system" else 0
+    ends = range(first + 1, len(sample.messages), 2)
+    for number, end in enumerate(ends, 1):
+        answer = sample.messages[end]
+        yield replace(
+            sample,
+            id=f"{sample.id}:{number}",
+            messages=sample.messages[:end],
+            target=answer.content,
+            target_role="function_call" if answer.role == "function_call" else "assistant",
+        )
+    yield replace(sample, id=f"{sample.id}:{len(ends) + 1}")

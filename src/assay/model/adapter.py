@@ -1,0 +1,46 @@
+"""What an adapter says of itself, and whether it can be loaded as it was trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from assay import store
+from assay.errors import ModelError
+from assay.model.place import ADAPTER
+
+
+def read_config(name: str, directory: Path) -> dict[str, Any]:
+    """Return the configuration of the adapter `name` in `directory`. Raises InputError."""
+    config = store.read_json(directory / ADAPTER)
+    if not isinstance(config, dict):
+        raise ModelError(f"{name}: {ADAPTER} is no JSON object", "Restore the file")
+    return config
+
+
+def recorded_base(name: str, directory: Path) -> str:
+    """Return the base that the adapter itself names, "" for none. Raises InputError."""
+    return str(read_config(name, directory).get("base_model_name_or_path") or "")
+
+
+def check(name: str, directory: Path, seed: int | None) -> None:
+    """Refuse an adapter that PEFT cannot load as it was trained, or only by running what it names.
+
+    Where training began with a part of the base, PEFT takes that part out again: it can't where it
+    was drawn at random (pissa_niter_N) by no known seed, or from data (corda).
+    """
+    config = read_config(name, directory)
+    if config.get("megatron_config"):
+        module = config.get("megatron_core")
+        raise ModelError(
+            f"{name} names a Python module to import (megatron_core: {module})",
+            f"Remove megatron_config from its {ADAPTER}: Assay evaluates without Megatron",
+        )
+    start = str(config.get("init_lora_weights")).lower()
+    if start.startswith("corda") or (start.startswith("pissa_niter_") and seed is None):
+        raise ModelError(
+            f"{name} fits only the base as its training began with it (init_lora_weights: "
+            f"{start}), which nothing in it can make again",
+            "Name its conversion to a plain LoRA: LLaMA-Factory's pissa_convert writes it to "
+            "pissa_converted",
+        )

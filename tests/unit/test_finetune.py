@@ -1,0 +1,138 @@
+"""A fine-tune that is killed while it ends is taken up: nothing is trained twice, nothing refused.
+
+What trains stands in for LLaMA-Factory, and refuses what that refuses (hparams/parser.py); the real
+one is in end_to_end/.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay import finetune as finetuning
+from assay import llamafactory, model, store
+from assay.finetune import FinetuneSettings, finetune
+from assay.folder import MANIFEST, TRAIN_LOG
+from assay.records import Message, ModelManifest, Sample
+from tests.models import write_model
+
+WEIGHTS = "adapter_model.safetensors"
+LEFT = (WEIGHTS, "adapter_model.bin", "model.safetensors.index.json", "pytorch_model.bin")
+FILES = ("optimizer.pt", WEIGHTS, "trainer_state.json")
+
+
+class KilledError(BaseException):
+    """The process ends here."""
+
+
+class Training:
+    """LLaMA-Factory's training: `begun` says of each whether it had a checkpoint to go on from."""
+
+    def __init__(self) -> None:
+        self.begun: list[bool] = []
+
+    def __call__(self, work: Path, *_: object) -> None:
+        trained = work / "trained"
+        checkpoint = trained / "checkpoint-4"
+        if not checkpoint.exists() and any((trained / name).exists() for name in LEFT):
+            raise AssertionError("Output directory already exists and is not empty")
+        if checkpoint.exists():
+            assert all((checkpoint / name).is_file() for name in FILES)
+        self.begun.append(checkpoint.exists())
+        checkpoint.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            (checkpoint / name).write_bytes(b"4")
+        (work / TRAIN_LOG).touch()
+        (trained / WEIGHTS).write_bytes(b"tuned")
+
+
+@pytest.fixture(name="training")
+def make_training(monkeypatch: pytest.MonkeyPatch) -> Training:
+    training = Training()
+    monkeypatch.setattr(finetuning, "_train", training)
+    monkeypatch.setattr(llamafactory, "versions", dict)
+    return training
+
+
+@pytest.fixture(name="tune")
+def make_tune(tmp_path: Path) -> Callable[[], ModelManifest]:
+    base = write_model(tmp_path / "base")
+    samples = tmp_path / "train.jsonl"
+    turn = Message(role="user", content="Hi.")
+    store.write_rows(samples, [Sample(id="1", messages=(turn,), target="Ho.")])
+    settings = FinetuneSettings(base_model=str(base), template="qwen3")
+    return lambda: finetune(samples, tmp_path / "model", settings)
+
+
+def die_in_the_middle(folder: Path, **_: object) -> None:
+    """Remove a file of a folder, and no more."""
+    next(folder.glob("optimizer.pt")).unlink()
+    raise KilledError
+
+
+def die(*_: object, **__: object) -> None:
+    raise KilledError
+
+
+def die_when_written(path: Path, value: Any) -> None:
+    if path.name == MANIFEST:
+        raise KilledError
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(store.to_json(value))
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "killed", "begun"),
+    [
+        (store, "write_json", die_when_written, [False, True]),
+        (shutil, "rmtree", die, [False]),
+        (shutil, "rmtree", die_in_the_middle, [False]),
+        (Path, "rename", die, [False]),
+        (Path, "rmdir", die, [False]),
+    ],
+    ids=["before its manifest", "before", "within", "before the log", "before the name"],
+)
+def test_a_kill_while_it_ends_costs_no_training(
+    where: Any,
+    name: str,
+    killed: Any,
+    begun: list[bool],
+    training: Training,
+    tune: Callable[[], ModelManifest],
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "model").mkdir()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(where, name, killed)
+        with pytest.raises(KilledError):
+            tune()
+    made = tune()
+    assert training.begun == begun
+    assert model.read_manifest(tmp_path / "model") == made
+    assert made.digest == store.digest_weights(tmp_path / "model")
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == sorted(
+        [WEIGHTS, MANIFEST, TRAIN_LOG]
+    )
+    assert not (tmp_path / "model.partial").exists()
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_weights_without_a_checkpoint_are_trained_anew(
+    left: str, training: Training, tune: Callable[[], ModelManifest], tmp_path: Path
+) -> None:
+    """As a kill leaves them that comes while they are written, where none were saved before."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(finetuning, "_train", die)
+        with pytest.raises(KilledError):
+            tune()
+    trained = tmp_path / "model.partial" / "trained"
+    trained.mkdir()
+    (trained / left).write_bytes(b"half")
+    (trained / "trainer_log.jsonl").write_text("{}\n")
+    assert tune().digest == store.digest_weights(tmp_path / "model")
+    assert training.begun == [False]
+    assert (tmp_path / "model" / "trainer_log.jsonl").read_text() == "{}\n"
