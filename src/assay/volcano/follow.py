@@ -83,10 +83,13 @@ def check_lost(state: JobState) -> None:
 
 
 def check_restart(state: JobState, now: float) -> None:
-    """Raise TakenAwayError for a Job that restarts, as it says, and has had no pod for a while:
-    where its pod goes as it restarts, Volcano may take no notice of it any more."""
+    """Raise TakenAwayError for a Job that restarts, as it says, and has had no pod for a while but
+    such as are done: where its pod goes as it restarts, Volcano may take no notice of it any more.
+    """
     gone = all(
-        pod["metadata"].get("deletionTimestamp") == explain.GONE for pod in state.pods.values()
+        pod["metadata"].get("deletionTimestamp") == explain.GONE
+        or pod["status"].get("phase") == "Succeeded"
+        for pod in state.pods.values()
     )
     if state.phase != "Restarting" or not gone:
         state.forgotten_since = 0.0

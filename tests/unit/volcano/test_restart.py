@@ -38,6 +38,8 @@ def ends(followed: JobState, seconds: range) -> int | None:
         ("Restarting", [], 62),
         ("Restarting", [(pod(), True)], 62),  # its pod was taken away meanwhile
         ("Restarting", [(pod(), False)], None),
+        # of several replicas the others are done
+        ("Restarting", [({**pod(), "status": {"phase": "Succeeded"}}, False)], 62),
         ("Restarting", [(pod(deletionTimestamp="2026-01-01T00:00:00Z"), False)], None),
         ("Pending", [], None),  # it waits in its queue
         ("Running", [(pod(), True)], None),
