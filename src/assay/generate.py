@@ -154,7 +154,7 @@ def generate(
     store.write_json(work / JOB, job)
     (work / PROGRESS).unlink(missing_ok=True)
     if settings.evaluate_loss:
-        part = of_share(list(store.read_rows(samples, Sample)), share, settings.batch_size)
+        part = of_share(samples, share, settings.batch_size)
         dataset.to_llamafactory(in_order(part), work / "data", "eval")
     by = {name: getattr(settings, name) for name in _MEANS}
     store.write_json(work / MEANS, Means(**by, share=share))

@@ -31,7 +31,7 @@ from assay.llamafactory.job import DEVICE, MEANS, SECONDS, Means
 from assay.llamafactory.loss import token_loss
 from assay.merging import combined
 from assay.records import Generation, Likelihood, Message, Prediction, Sample
-from assay.share import Share, all_of
+from assay.share import WHOLE, Share, all_of
 from tests.unit.reuse.kept import VERSIONS, prediction, write_model
 
 ROWS = [
@@ -56,8 +56,10 @@ def test_each_row_is_in_one_share_and_batches_stay_whole(
         assert share.size(rows) == len(share.part(everything))
 
 
-def test_what_is_evaluated_in_a_share_is_in_the_batches_of_the_whole() -> None:
-    parts = [of_share(ROWS, share, 4) for share in all_of(3)]
+def test_what_is_evaluated_in_a_share_is_in_the_batches_of_the_whole(tmp_path: Path) -> None:
+    store.write_rows(tmp_path / SAMPLES, ROWS)
+    assert of_share(tmp_path / SAMPLES, WHOLE, 4) == ROWS
+    parts = [of_share(tmp_path / SAMPLES, share, 4) for share in all_of(3)]
     assert sorted(row.id for part in parts for row in part) == sorted(row.id for row in ROWS)
     assert all(part == [row for row in ROWS if row in part] for part in parts)
     whole = in_order(ROWS)
@@ -146,7 +148,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> GenerateSettin
         rows = list(store.read_rows(samples, Sample))
         made = [prediction(row.id, f"{row.id}!") for row in share.part(rows[::-1])]
         store.write_rows(work / PREDICTIONS, made)
-        part = of_share(rows, share, 4)
+        part = of_share(samples, share, 4)
         if part:
             measured = [
                 Likelihood(id=row.id, values={"eval_loss": int(row.id) / 8}, tokens=int(row.id))

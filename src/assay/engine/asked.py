@@ -38,13 +38,13 @@ def read(samples: Path, work: Path, side: str) -> Assignment:
     """Return what is asked in the folder `work`."""
     job = store.read_record(work / JOB, GenerateJob)
     means = store.read_record(work / MEANS, Means)
-    rows = list(store.read_rows(samples, Sample)) if job.settings["evaluate_loss"] else []
+    size, wanted = job.settings["batch_size"], job.settings["evaluate_loss"]
     return Assignment(
         job=job,
         means=means,
         samples=samples,
         count=store.count_rows(samples),
-        evaluated=of_share(rows, means.share, job.settings["batch_size"]),
+        evaluated=of_share(samples, means.share, size) if wanted else [],
         work=work,
         side=side,
         listen=progress.to_file(work / PROGRESS),

@@ -31,13 +31,12 @@ def main(samples: Path, work: Path, side: str, phases: str, batch_size: int) -> 
         share = store.read_record(work / MEANS, Means).share
         coding = coder(job)
         if LOSS in phases:
-            rows = list(store.read_rows(samples, Sample))
-            part = of_share(rows, share, job.settings["batch_size"])
+            part = of_share(samples, share, job.settings["batch_size"])
             coding = _evaluated(job, coding, part, work, side, batch_size, phases)
         if ANSWERS in phases:
             file = work / f"predictions-{rank}.jsonl"
-            rows_again = store.read_rows(samples, Sample)
-            answer(job, coding, rows_again, work, file, lambda _rows: None, share)
+            rows = store.read_rows(samples, Sample)
+            answer(job, coding, rows, work, file, lambda _rows: None, share)
 
 
 def _evaluated(
