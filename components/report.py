@@ -53,9 +53,10 @@ def report(
             "model": [training.path] if training else [],
         }
         folder = Path(run.path)
-        for name, value in task.report(config, parts, folder).items():
+        told = task.report(config, parts, folder)
+        for name, value in task.numbers(told).items():
             metrics.log_metric(name, value)
-        if confusion := task.confusion(folder):
+        if confusion := task.confusion(told):
             labels.log_confusion_matrix(*confusion)
         task.publish(folder, html=Path(report.path), markdown=Path(summary.path))
         return (task.decided(folder),)

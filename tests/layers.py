@@ -12,12 +12,12 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "assay"
 LAYERS = (
-    {"text", "exits"},
+    {"text", "script", "exits"},
     {"errors"},
     {"records", "settings", "share", "compiled", "folder", "parameters"},
     {"placement"},
     {"store", "process"},
-    {"cases", "progress", "queues", "resume"},
+    {"cases", "tags", "progress", "queues", "resume"},
     {"durable"},
     {"quantiles"},
     {"intervals"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,10 @@ from assay.records import Case, Prediction, Sample, as_wanted
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+CaseLines = tuple[store.NumberedLine, store.NumberedLine]
+"""The line of a sample and that of its prediction."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,19 +56,35 @@ def count(samples: Path, predictions: Path) -> int:
 
 def read(samples: Path, predictions: Path) -> Iterator[Case]:
     """Yield every sample with its prediction, in the order of `samples`, its target in the form
-    that the prediction is compared with.
+    that the prediction is compared with. The files must have passed `count`."""
+    return map(parser(samples, predictions), lines(samples, predictions))
+
+
+def lines(samples: Path, predictions: Path) -> Iterator[CaseLines]:
+    """Yield what `read` does, as the lines that it stands in: another process can read them.
 
     Both files are read side by side; what is kept in memory is only how far their orders differ.
-    The files must have passed `count`.
     """
-    answers = store.read_rows(predictions, Prediction)
-    waiting: dict[str, Prediction] = {}
-    for sample in store.read_rows(samples, Sample):
-        while sample.id not in waiting:
+    answers = store.read_lines(predictions)
+    sample_id, answer_id = store.parser(samples, _Row), store.parser(predictions, _Row)
+    waiting: dict[str, store.NumberedLine] = {}
+    for line in store.read_lines(samples):
+        name = sample_id(line).id
+        while name not in waiting:
             answer = next(answers)
-            waiting[answer.id] = answer
-        prediction = waiting.pop(sample.id)
-        yield as_wanted(sample, prediction), prediction
+            waiting[answer_id(answer).id] = answer
+        yield line, waiting.pop(name)
+
+
+def parser(samples: Path, predictions: Path) -> Callable[[CaseLines], Case]:
+    """Return what makes a case of its lines. It raises InputError with file and line number."""
+    sample_in, prediction_in = store.parser(samples, Sample), store.parser(predictions, Prediction)
+
+    def parse(pair: CaseLines) -> Case:
+        prediction = prediction_in(pair[1])
+        return as_wanted(sample_in(pair[0]), prediction), prediction
+
+    return parse
 
 
 def cluster_numbers(names: Iterable[str]) -> NDArray[np.int64] | None:

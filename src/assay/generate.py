@@ -7,7 +7,6 @@ of the samples, and generation.json after it says how it came to be.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -144,7 +143,7 @@ def generate(
         return taken
     model.local(model_name, listen)
     resolved, job = asked(model_name, samples, settings, base_model)
-    if done := _finished(out, job, settings.engine):
+    if done := choice.finished(out, job, settings.engine):
         return done
     work = work_folder(out)
     who = choice.begun(work / IDENTITY, _identity(job), settings.engine)
@@ -247,22 +246,6 @@ def _job(resolved: Model, rows: Iterable[Sample], settings: GenerateSettings) ->
 def versioned(job: GenerateJob) -> GenerateJob:
     """Return the job as this machine would do it: one that only reads results lacks what would."""
     return replace(job, versions=llamafactory.versions() | engines.versions(job.engine))
-
-
-def _finished(out: Path, job: GenerateJob, asked: str) -> Generation | None:
-    path = out / GENERATION
-    if not path.is_file():
-        return None
-    done = store.read_record(path, Generation)
-    asked_of = choice.of_engine(job, done.engine)
-    same = (
-        done.digest == job.digest
-        and done.base_model == job.base_name
-        and done.dataset_hash == job.dataset_hash
-        and dict(done.settings) == json.loads(store.to_json(asked_of.settings))
-        and asked in (AUTO, done.engine)
-    )
-    return done if same else None
 
 
 def _finish(

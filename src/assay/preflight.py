@@ -12,7 +12,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from assay import dataset, engine, measured, model, progress, queues, report, scoring, served, store
+from assay import (
+    dataset,
+    engine,
+    measured,
+    model,
+    progress,
+    queues,
+    report,
+    scoring,
+    served,
+    store,
+    tags,
+)
 from assay import finetune as finetuning
 from assay import gate as gating
 from assay import generate as generating
@@ -70,6 +82,9 @@ def prepare(
     for name, behind in draft.served.items():
         with problems.noted():
             _ask_model(draft, name, behind, folder if summary else None)
+    with problems.noted():
+        if summary and draft.config.gate:
+            _check_subsets(draft.config, draft.config.gate, folder / SAMPLES)
     with problems.noted():
         if summary and draft.metrics:
             measuring.check_samples(draft.metrics, folder / SAMPLES)
@@ -232,6 +247,13 @@ def _check_samples(config: Config, samples: int | None) -> None:
     gating.check_pairs(config.gate, most, judged, names)
     if samples:
         gating.check_coverage(config.gate, samples, int(judged), names)
+
+
+def _check_subsets(config: Config, policy: GatePolicy, samples: Path) -> None:
+    """Refuse rules on a part of the samples that there is not, or that is too small."""
+    names = {spec.name for spec in measured.specs(config)}
+    if gating.subsets(policy.rules, names):
+        gating.check_subsets(policy, names, tags.read(samples))
 
 
 def _needs_target(plan: Plan) -> bool:

@@ -28,6 +28,8 @@ Kind = Literal["mean", "rate", "total"]
 Group = Literal["judge", "pairwise", "task", "similarity", "own", "likelihood", "diagnostic"]
 SIDES: tuple[Side, Side] = ("baseline", "candidate")
 THOUGHT_UNENDED: Literal["thought_unended"] = "thought_unended"
+ENTRY, SCRIPT, PROMPT_LENGTH = "entry", "script", "prompt_length"
+"""The tags that samples have by themselves."""
 Failure = Literal[
     "empty_prompt",
     "prompt_too_long",
@@ -55,6 +57,7 @@ class Sample:
     assistant's turn that is wanted, `target`: its answer, or the JSON of its function call.
     `tools` is a JSON list as LLaMA-Factory takes it. Samples of one `cluster` belong together (one
     conversation, one prompt, one value of a column that the user names); of "" each is its own.
+    `tags` say of what kind it is, by name: what the user's columns hold, and what is known anyway.
     """
 
     id: str
@@ -63,6 +66,7 @@ class Sample:
     target_role: Literal["assistant", "function_call"] = "assistant"
     tools: str = ""
     cluster: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     ClusterNumbers = NDArray[np.int64]
+    Positions = NDArray[np.intp]
 
 Specs = Mapping[str, MetricSpec]
 """What each metric is, by name; one without a spec is a mean without a direction or a scale."""
@@ -82,6 +83,39 @@ def joined(parts: Sequence[SideScores]) -> SideScores:
     values = {name: array for part in parts for name, array in part.values.items()}
     causes = {name: causes for part in parts for name, causes in part.causes.items()}
     return replace(parts[0], values=values, causes=causes)
+
+
+def split(scores: SideScores, groups: Sequence[Positions]) -> list[SideScores]:
+    """Return the scores of each group of samples, which are given by their positions and have none
+    in common."""
+    import numpy as np
+
+    number, place = np.full((2, scores.samples), -1)
+    for group, at in enumerate(groups):
+        number[at], place[at] = group, np.arange(len(at))
+    causes = _split_causes(scores, number.tolist(), place.tolist(), len(groups))
+    return [
+        SideScores(
+            samples=len(at),
+            values={name: array[at] for name, array in scores.values.items()},
+            causes=of_group,
+            clusters=None if scores.clusters is None else scores.clusters[at],
+        )
+        for at, of_group in zip(groups, causes, strict=True)
+    ]
+
+
+def _split_causes(
+    scores: SideScores, number: Sequence[int], place: Sequence[int], groups: int
+) -> list[dict[str, dict[int, str]]]:
+    causes: list[dict[str, dict[int, str]]] = [
+        {name: {} for name in scores.causes} for _ in range(groups)
+    ]
+    for name, by_position in scores.causes.items():
+        for at, cause in by_position.items():
+            if number[at] >= 0:
+                causes[number[at]][name][place[at]] = cause
+    return causes
 
 
 def summarise(

@@ -33,7 +33,6 @@ from assay.folder import (
     MANIFEST,
     METRICS,
     REPORT_HTML,
-    REPORT_JSON,
     REPORT_MARKDOWN,
     SAMPLES,
     TRAIN_LOG,
@@ -284,9 +283,9 @@ def score(
 
 def report(
     config: Mapping[str, Any], parts: Mapping[str, Sequence[str]], folder: Path
-) -> dict[str, float]:
+) -> reporting.Report:
     """Collect the run folder from artifact folders (subfolder -> sources), write the report, and
-    return its finite numbers by name, for the comparison of runs."""
+    return what it says."""
     for subfolder, sources in parts.items():
         for source in sources:
             if any(Path(source).glob("*")):  # a stage that had nothing to do left an empty folder
@@ -294,24 +293,35 @@ def report(
                 shutil.copytree(source, folder / subfolder, dirs_exist_ok=True, ignore=index)
     asked = configuration.parse(whole(config))
     configuration.save(asked, folder / CONFIG)
-    reporting.report_in(asked.history, folder)
-    rows = store.read_json(folder / METRICS)["metrics"]
-    # KFP's page sorts by name, and cuts long ones at their end
-    sides = {"candidate": "", "baseline": " baseline"}
-    return {
-        f"{row['name']}{sides[row['side']]}": row["value"]
-        for row in rows
-        if row["value"] is not None
-    }
+    return reporting.report_in(asked.history, folder)
 
 
-def confusion(folder: Path) -> tuple[list[str], list[list[int]]] | None:
+def numbers(told: reporting.Report) -> dict[str, float]:
+    """Return a report's finite numbers by name, for the comparison of runs, and those of the
+    primary metric over the samples of each tag, with the difference there."""
+    named = {name: value for row in told.summary for name, value in _values(row, row.name)}
+    primary = told.conclusion.primary or told.focus
+    for subset in (subset for tag in told.tags for subset in tag.subsets):
+        for row in (row for row in subset.rows if row.name == primary):
+            name = f"{row.name}@{subset.tag}={subset.value}"
+            named |= {**dict(_values(row, name)), f"{name} difference": row.difference}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _values(row: reporting.MetricRow, name: str) -> Iterator[tuple[str, float | None]]:
+    """Yield the value of each side. KFP's page sorts by name, and cuts long ones at their end."""
+    for end, side in (("", row.candidate), (" baseline", row.baseline)):
+        if side:
+            yield f"{name}{end}", side.value
+
+
+def confusion(told: reporting.Report) -> tuple[list[str], list[list[int]]] | None:
     """Return the labels of a run's candidate and how often each has which answer, None where no
     metric is of labels; as many rows as columns, as KFP wants them."""
-    held = store.read_json(folder / REPORT_JSON)["confusion"].get("candidate")
+    held = told.confusion.get("candidate")
     if not held:
         return None
-    labels, counts = held["labels"], held["counts"]
+    labels, counts = list(held.labels), [list(row) for row in held.counts]
     if any(row[-1] for row in counts):
         return [*labels, "(no label)"], [*counts, [0] * (len(labels) + 1)]
     return labels, [row[:-1] for row in counts]

@@ -4,6 +4,8 @@ merged first; its settings are the ones that we know."""
 from __future__ import annotations
 
 import json
+import math
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,19 @@ def test_it_answers_as_transformers_does(
     assert ("made one folder first: vLLM serves no adapter with DoRA" in said) == (kind == "dora")
     assert processes.using(tmp_path / "ours") == []
     assert not list(tmp_path.rglob("vllm.log")), "what it wrote meanwhile is gone"
+
+
+@pytest.mark.usefixtures("vllm")
+def test_a_model_of_nan_has_answered_nothing(tiny: Path, samples: Path, tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny)
+    model.model.layers[1].mlp.down_proj.weight.data.fill_(math.nan)
+    shutil.copytree(tiny, tmp_path / "broken")
+    model.save_pretrained(tmp_path / "broken")
+    given = {"engine": "vllm", "evaluate_loss": False, "max_unanswered": 1.0}
+    _, rows = answers(tmp_path / "broken", samples, tmp_path / "out", tiny, **given)
+    assert {row.unanswered for row in rows} == {"not_finite"}
 
 
 @pytest.mark.usefixtures("vllm")

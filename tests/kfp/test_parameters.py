@@ -165,7 +165,7 @@ def test_every_fine_tune_comes_back_the_same(
 EVERYTHING: dict[str, Any] = yaml.safe_load("""
 dataset: {train: "s3://b/train.json", eval: "s3://b/eval.json", format: sharegpt, max_samples: 5,
   eval_fraction: 0.25, seed: 7, every_turn: true, skip_invalid: true, cluster: talk,
-  near_prompts: false}
+  near_prompts: false, tags: [category, source]}
 finetune: {base_model: org/base, template: qwen3, finetuning_type: full, learning_rate: 0.5,
   epochs: 1.5, batch_size: 3, lora_rank: 4, cutoff_len: 99, seed: 8, llamafactory: {bf16: true}}
 generate: {engine: transformers, template: llama3, batch_size: 4, cutoff_len: 98,

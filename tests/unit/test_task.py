@@ -29,7 +29,7 @@ def test_a_report_of_parts_from_a_store(tmp_path: Path) -> None:
     shutil.copy(RUN / "dataset.jsonl", samples)
     parts = {"": [str(samples), str(tmp_path / "verdicts")]}
     parts |= {side: [str(path)] for side, path in sides.items()}
-    assert task.report(config, parts, tmp_path / "run")
+    assert task.numbers(task.report(config, parts, tmp_path / "run"))
     assert not list((tmp_path / "run").rglob(store.INDEX))
     assert (tmp_path / "run/report.html").is_file()
 
@@ -42,7 +42,7 @@ def test_a_report_without_a_baseline(tmp_path: Path) -> None:
     shutil.copy(RUN / "dataset.jsonl", tmp_path / "samples")
     parts = {"": [str(tmp_path / "samples")], "baseline": [str(tmp_path / "baseline")]}
     parts |= {"candidate": [str(RUN / "candidate")]}
-    found = task.report({**config, "baseline": "none"}, parts, tmp_path / "run")
+    found = task.numbers(task.report({**config, "baseline": "none"}, parts, tmp_path / "run"))
     assert "bleu-4" in found
     assert not [name for name in found if "baseline" in name]
 

@@ -40,11 +40,11 @@ def content_id(conversation: Conversation) -> str:
 def hash_samples(samples: Iterable[Sample]) -> str:
     """Return the sha256 of what is asked and what is wanted (store.hash_rows).
 
-    The clusters are no part of it: they say how answers are counted, not what was answered, so
-    that predictions, and runs of a history, stay comparable where only the clusters are others.
+    Clusters and tags are no part of it: they say how answers are counted, not what was answered, so
+    that predictions, and runs of a history, stay comparable where only these are others.
     """
     return store.hash_rows(
-        {name: value for name, value in vars(sample).items() if name != "cluster"}
+        {name: value for name, value in vars(sample).items() if name not in ("cluster", "tags")}
         for sample in samples
     )
 

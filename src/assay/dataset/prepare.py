@@ -15,6 +15,7 @@ from assay.dataset.overlap import Overlap, compare
 from assay.dataset.reading import SourceReading, read
 from assay.dataset.selection import draw, held_out_count, hold_out
 from assay.dataset.settings import DatasetSettings
+from assay.dataset.tags import tagged
 from assay.dataset.turns import every_turn
 from assay.errors import SettingsError
 from assay.folder import SAMPLES, SUMMARY, TRAINING
@@ -107,7 +108,7 @@ def _given(settings: DatasetSettings, needs_target: bool) -> tuple[_Side | None,
         settings,
         settings.eval,
         turns=settings.every_turn,
-        cluster=settings.cluster,
+        evaluated=True,
         needs_target=needs_target,
     )
     return training, _evaluation(settings, settings.eval, reading, reading.samples)
@@ -115,7 +116,7 @@ def _given(settings: DatasetSettings, needs_target: bool) -> tuple[_Side | None,
 
 def _held_out(settings: DatasetSettings) -> tuple[_Side, _Side]:
     source = settings.train
-    reading = _read(settings, source, cluster=settings.cluster)
+    reading = _read(settings, source, evaluated=True)
     count = held_out_count(len(reading.samples), settings.eval_fraction, settings.max_samples)
     belongs = [reading.origins[sample.id].group for sample in reading.samples]
     training, held = hold_out(reading.samples, count, settings.seed, belongs)
@@ -135,7 +136,7 @@ def _evaluation(
         settings.cluster,
         near=settings.near_prompts,
     )
-    return _Side(source, reading, drawn, clusters)
+    return _Side(source, reading, tagged(drawn, reading.origins, settings.tags), clusters)
 
 
 def _read(
@@ -143,16 +144,18 @@ def _read(
     source: str,
     *,
     turns: bool = False,
-    cluster: str = "",
+    evaluated: bool = False,
     needs_target: bool = True,
 ) -> SourceReading:
+    """Return what a source holds; the columns that the user names are of what is evaluated."""
     return read(
         source,
         format=settings.format,
         every_turn=turns,
         skip_invalid=settings.skip_invalid,
         seed=settings.seed,
-        cluster=cluster,
+        cluster=settings.cluster if evaluated else "",
+        tags=settings.tags if evaluated else (),
         needs_target=needs_target,
     )
 

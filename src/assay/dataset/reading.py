@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay.dataset.column import ClusterColumn
+from assay.dataset.column import NamedColumn, TagColumn
 from assay.dataset.convert import Conversation, convert
 from assay.dataset.layout import Layout, detect
 from assay.dataset.naming import check_id, content_id, given_id, shown
@@ -22,13 +22,16 @@ from assay.records import Message, Sample
 _SKIP = "or pass skip_invalid to leave such rows out"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RowOrigin:
-    """The `row` that a sample is of, counted over the whole source, and what that row belongs to
-    by the column that the user named, "" without one."""
+    """The `row` that a sample is of, counted over the whole source, what that row belongs to by
+    the column that the user named ("" without one), its `tags` by theirs, and the `entry` of a
+    dataset_info.json that it is in, "" without one."""
 
     row: int
     group: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
+    entry: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,21 +78,31 @@ def read(
     skip_invalid: bool = False,
     seed: int = 42,
     cluster: str = "",
+    tags: Sequence[str] = (),
     needs_target: bool = True,
 ) -> SourceReading:
     """Return the samples in `source` as `load` does, with what was found; rows without an
     answer are samples too, with the target "", unless one `needs_target`. Raises DatasetError also
-    where a usable row has no value in the column `cluster`: it is not left out for that."""
-    column = ClusterColumn(cluster) if cluster else None
-    reader = _Reader(stated=format, every_turn=every_turn, skip_invalid=skip_invalid, column=column)
+    where a usable row has no value in the column `cluster`, or one that is no tag in those that
+    `tags` names: it is not left out for that."""
+    column = NamedColumn(cluster) if cluster else None
+    tellers = tuple(map(TagColumn, dict.fromkeys(tags)))
+    reader = _Reader(
+        stated=format,
+        every_turn=every_turn,
+        skip_invalid=skip_invalid,
+        column=column,
+        tags=tellers,
+    )
     reader.needs_target = needs_target
     with copied(source) as (local, named):
         for part in resolve(local):
             reader.read(part, seed)
         if not reader.samples:
             raise DatasetError(f"{source} has no usable row", reader.first_fault())
-        if column:
-            column.check(source, named)
+        for each in (column, *tellers):
+            if each:
+                each.check(source, reader.columns, named)
     return SourceReading(
         format=", ".join(dict.fromkeys(reader.formats)),
         rows=reader.rows,
@@ -104,12 +117,22 @@ class _Reader:
     """Gathers the samples of several parts; ids are unique over all of them."""
 
     def __init__(
-        self, *, stated: Format, every_turn: bool, skip_invalid: bool, column: ClusterColumn | None
+        self,
+        *,
+        stated: Format,
+        every_turn: bool,
+        skip_invalid: bool,
+        column: NamedColumn | None,
+        tags: Sequence[TagColumn],
     ) -> None:
         self.stated = stated
         self.every_turn = every_turn
         self.skip_invalid = skip_invalid
         self.column = column
+        self.tags = tags
+        self.entry = ""
+        self.columns: set[str] = set()
+        self.combinations: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = {}
         self.rows = 0
         self.formats: list[str] = []
         self.invalid: list[str] = []
@@ -123,7 +146,7 @@ class _Reader:
     def read(self, part: Part, seed: int) -> None:
         """Add the samples of `part`."""
         first = len(self.samples)
-        layout, columns = part.layout, set[str]()
+        layout, columns, self.entry = part.layout, set[str](), part.entry
         if layout and self.stated not in ("auto", layout.format):
             raise DatasetError(
                 f"{part.name} is of format {layout.format}, not {self.stated}", "Leave format out"
@@ -137,6 +160,7 @@ class _Reader:
         if layout:
             self.formats.append(layout.format)
             _check_columns(part, layout, columns)
+        self.columns |= columns
         if part.num_samples:
             self._limit(first, part.num_samples, seed)
 
@@ -178,8 +202,15 @@ class _Reader:
 
     def _origin(self, row: SourceRow) -> RowOrigin:
         value = row.value if isinstance(row.value, Mapping) else {}
-        group = self.column.value(value, _place(row)) if self.column else ""
-        return RowOrigin(row=self.rows, group=group)
+        place = _place(row)
+        each = ((column.name, column.value(value, place)) for column in self.tags)
+        tags = tuple(tag for tag in each if tag[1])
+        return RowOrigin(
+            row=self.rows,
+            group=self.column.value(value, place) if self.column else "",
+            tags=self.combinations.setdefault(tags, tags),
+            entry=self.entry,
+        )
 
     def _refuse(self, row: SourceRow, error: DatasetError) -> None:
         name = given_id(row.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Lt, MinLen
 
 Format = Literal["auto", "alpaca", "sharegpt", "openai"]
 
@@ -20,7 +20,8 @@ class DatasetSettings:
     drawn by `seed`. `every_turn` makes a sample of every assistant turn instead of the last one.
     `skip_invalid` skips, and counts, the rows that cannot be used. `cluster` names a column of the
     evaluation data: samples of rows with the same value in it belong together; so do those whose
-    prompts are much alike, where `near_prompts` says so.
+    prompts are much alike, where `near_prompts` says so. `tags` names columns of the evaluation
+    data whose values tell its samples apart: the report compares both sides for each of them.
     """
 
     train: str = ""
@@ -33,3 +34,4 @@ class DatasetSettings:
     skip_invalid: bool = False
     cluster: str = ""
     near_prompts: bool = True
+    tags: tuple[Annotated[str, MinLen(1)], ...] = ()

@@ -28,13 +28,14 @@ _ELSEWHERE = {
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """Rows of one layout, in files or on the hub; `layout` is None where the rows themselves must
-    show it. `num_samples` is the entry's own limit, 0 for none."""
+    show it. `num_samples` is the entry's own limit, 0 for none, and `entry` its name."""
 
     name: str
     files: tuple[Path, ...] = ()
     hub: hub.Hub | None = None
     layout: Layout | None = None
     num_samples: int = 0
+    entry: str = ""
 
     def rows(self) -> Iterator[SourceRow]:
         """Yield the rows. Raises DatasetError for a file that cannot be read."""
@@ -105,7 +106,7 @@ def _entry(info: Path, name: str, entries: Mapping[str, Any]) -> Part:
         raise DatasetError(f"{where}: num_samples is {limit!r}", "Write a whole number")
     remote = _entry_hub(entry, where)
     files = () if remote else _entry_files(entry, info.parent, where)
-    return Part(name=where, files=files, hub=remote, layout=layout, num_samples=limit)
+    return Part(name=where, files=files, hub=remote, layout=layout, num_samples=limit, entry=name)
 
 
 def _entry_hub(entry: Mapping[str, Any], where: str) -> hub.Hub | None:

@@ -1,7 +1,8 @@
-"""Which engine a job is for, and which one an earlier try began it with."""
+"""Which engine a job is for, and which one an earlier try began it with, or finished it."""
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,9 @@ from assay import store
 from assay.engine import AUTO, choose
 from assay.engine.answering import answered
 from assay.errors import SettingsError
+from assay.folder import GENERATION
 from assay.llamafactory.job import GenerateJob
+from assay.records import Generation
 from assay.text import flat
 
 
@@ -49,3 +52,21 @@ def begun(identity: Path, job: GenerateJob, asked: str) -> str:
             f"Set generate.engine: {earlier.engine}, or remove {work}",
         )
     return earlier.engine if answers else asked
+
+
+def finished(out: Path, job: GenerateJob, asked: str) -> Generation | None:
+    """Return what an earlier try made of the same `job` in `out`, by the engine that is asked for,
+    None where there is no such."""
+    path = out / GENERATION
+    if not path.is_file():
+        return None
+    done = store.read_record(path, Generation)
+    asked_of = of_engine(job, done.engine)
+    same = (
+        done.digest == job.digest
+        and done.base_model == job.base_name
+        and done.dataset_hash == job.dataset_hash
+        and dict(done.settings) == json.loads(store.to_json(asked_of.settings))
+        and asked in (AUTO, done.engine)
+    )
+    return done if same else None

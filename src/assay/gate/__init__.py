@@ -13,7 +13,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from assay import exits
-from assay.gate.check import check_baseline, check_coverage, check_pairs, check_rules
+from assay.gate.check import (
+    check_baseline,
+    check_coverage,
+    check_pairs,
+    check_rules,
+    check_subsets,
+)
 from assay.gate.evidence import IGNORED, Decision, Evidence, Gate, Ruling
 from assay.gate.policy import (
     ACCEPTED,
@@ -28,6 +34,7 @@ from assay.gate.policy import (
 )
 from assay.gate.ruling import rulings
 from assay.gate.size import stopped, together
+from assay.gate.subset import subsets
 from assay.gate.wording import describe, headline, remark
 
 __all__ = [
@@ -48,11 +55,13 @@ __all__ = [
     "check_pairs",
     "check_policy",
     "check_rules",
+    "check_subsets",
     "decide",
     "describe",
     "headline",
     "read_policy",
     "remark",
+    "subsets",
 ]
 
 EXIT_CODES: Mapping[str, int] = {

@@ -7,7 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from assay.errors import SettingsError, raise_all
 from assay.gate.policy import Bound, GatePolicy
+from assay.gate.subset import parts, subsets
 from assay.records import MetricSpec
+from assay.tags import Tags, meant
+
+_SAY_WHICH = "Write a value behind the @, as in overall@law"
 
 
 def check_rules(
@@ -19,8 +23,11 @@ def check_rules(
     known = {spec.name: spec for spec in specs}
     problems: list[SettingsError] = []
     for name, bound in policy.rules.items():
-        where, spec = f"gate.rules.{name}", known.get(name)
-        problems += _of_metric(where, name, known, elsewhere)
+        metric, tag = parts(name, known)
+        where, spec = f"gate.rules.{name}", known.get(metric)
+        problems += _of_metric(where, metric, known, elsewhere)
+        if spec and name != metric and not tag:
+            problems.append(SettingsError(f"{where} names no tag", _SAY_WHICH))
         problems += _of_bound(where, bound, spec) if spec else ()
         problems += _of_admission(where, spec) if spec and policy.require_admitted else ()
     if policy.primary:
@@ -76,9 +83,33 @@ def check_coverage(
         )
 
 
+def check_subsets(policy: GatePolicy, metrics: Collection[str], tags: Tags) -> None:
+    """Refuse rules on a part of the samples that there is not, or that is smaller than min_pairs;
+    `tags` are those of the samples. Raises InputError with a line for each problem."""
+    problems = []
+    for rule, (_, subset) in subsets(policy.rules, metrics).items():
+        try:
+            name, number = meant(subset, tags)
+        except SettingsError as error:
+            problems.append(SettingsError(f"gate.rules.{rule}: {error.what}", error.remedy))
+            continue
+        samples = len(tags[name].positions(number))
+        if samples < policy.min_pairs:
+            problems.append(
+                SettingsError(
+                    f"gate.rules.{rule}: {samples:,} samples have that tag, fewer than "
+                    f"gate.min_pairs = {policy.min_pairs:,}, so that it cannot be decided",
+                    "Evaluate more of them, or lower gate.min_pairs (10 at least)",
+                )
+            )
+    raise_all(problems)
+
+
 def _judged(policy: GatePolicy, dimensions: Collection[str]) -> str:
     """Return the rules on the judge's metrics, as words."""
-    return ", ".join(f"gate.rules.{name}" for name in policy.rules if name in dimensions)
+    return ", ".join(
+        f"gate.rules.{name}" for name in policy.rules if parts(name, dimensions)[0] in dimensions
+    )
 
 
 def _of_metric(

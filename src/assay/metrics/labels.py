@@ -66,6 +66,7 @@ def _within(names: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(map(_word, sorted(names, key=len, reverse=True))))
 
 
+@functools.lru_cache(maxsize=1 << 10)
 def plain(text: str) -> str:
     """Return a label without what does not tell it from another: case, marks around it, the number
     of spaces. A sign before a number stays."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import unicodedata
-from collections import Counter
-
 from assay.metrics.contract import PERCENT, AutoMetric, Unscored, target_of
 from assay.records import Prediction, Sample
+from assay.script import script_of
 
 
 def language_mismatch(sample: Sample, prediction: Prediction) -> float:
@@ -18,30 +15,10 @@ def language_mismatch(sample: Sample, prediction: Prediction) -> float:
     text with one kana in ten letters is Japanese. Languages that share a script are not told
     apart. Raises Unscored("no_target"), or Unscored("no_letters") where either has no letters.
     """
-    output, target = script(prediction.output), script(target_of(sample))
+    output, target = script_of(prediction.output), script_of(target_of(sample))
     if not output or not target:
         raise Unscored("no_letters")
     return 0.0 if output == target else 100.0
-
-
-def script(text: str) -> str:
-    """Return the script of most letters, as Unicode names it ("LATIN", "CJK", "HANGUL", ...),
-    "JAPANESE" for a mix with kana, "" where there are no letters."""
-    counts: Counter[str] = Counter()
-    for letter, count in Counter(text).items():
-        counts[_script_of(letter)] += count
-    del counts[""]
-    kana = counts["HIRAGANA"] + counts["KATAKANA"]
-    if kana and kana + counts["CJK"] > counts.total() / 2 and kana >= counts.total() / 10:
-        return "JAPANESE"
-    return max(counts, key=counts.__getitem__) if counts.total() else ""
-
-
-@functools.lru_cache(maxsize=1 << 14)
-def _script_of(letter: str) -> str:
-    if not letter.isalpha():
-        return ""
-    return unicodedata.name(letter, "").partition(" ")[0]
 
 
 LANGUAGE_MISMATCH = AutoMetric(

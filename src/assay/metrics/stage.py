@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -48,11 +48,20 @@ class MetricsSettings:
 
 
 class _Scored(NamedTuple):
-    """What is said of some cases."""
+    """What is said of so many cases: the lines of their scores and of their labels."""
 
-    scores: list[Score]
+    samples: int
+    scores: bytes
     sums: CorpusSums
-    labels: list[LabelPair]
+    labels: bytes
+
+
+class _Chunk(NamedTuple):
+    """Cases as lines of two files: read in the process that scores them, which takes longer."""
+
+    samples: Path
+    predictions: Path
+    lines: list[cases.CaseLines]
 
 
 def check(settings: MetricsSettings) -> None:
@@ -123,23 +132,22 @@ def compute_metrics(
     total = cases.count(samples, predictions)
     sums = CorpusSums()
 
-    def rows(tracker: progress.Tracker) -> Iterator[Score]:
-        joined = cases.read(samples, predictions)
-        with _label_file(out, selection) as labels:
-            for scored in _score_all(joined, settings):
-                yield from scored.scores
+    def write(tracker: progress.Tracker) -> None:
+        with store.replacing(out) as scores, _label_file(out, selection) as labels:
+            for scored in _score_all(samples, predictions, settings):
+                scores.write(scored.scores)
+                labels.write(scored.labels)
                 sums.add(scored.sums)
-                labels.writelines(store.to_json(row) + b"\n" for row in scored.labels)
-                tracker.advance(len(scored.scores))
+                tracker.advance(scored.samples)
 
     note = "; ".join(f"no {name}: {remedy}" for name, remedy in missing(settings).items())
     with progress.track(
         listen, "metrics", side=side, total=total, unit="samples", note=note
     ) as tracker:
-        count = store.write_rows(out, rows(tracker))
+        write(tracker)
         store.write_rows(out.with_name(SPECS), selection.specs)
         store.write_rows(totals_path(out), make_totals(selection.corpus, signatures, sums))
-    return count
+    return total
 
 
 def score(functions: Mapping[str, MetricFunction], case: Case) -> Score:
@@ -195,20 +203,32 @@ def _label_file(scores: Path, selection: Selection) -> Iterator[IO[bytes]]:
         path.unlink()
 
 
-def _score_all(joined: Iterator[Case], settings: MetricsSettings) -> Iterator[_Scored]:
+def _score_all(samples: Path, predictions: Path, settings: MetricsSettings) -> Iterator[_Scored]:
     """Yield what is said of chunks, in order. The first case is scored here, so that what metrics
     load is loaded before processes fork, and shared."""
-    first = list(islice(joined, 1))
+    lines = cases.lines(samples, predictions)
+    first = _Chunk(samples, predictions, list(islice(lines, 1)))
     yield _score_chunk(settings, first)
-    chunks = iter(lambda: list(islice(joined, CHUNK)), [])
+    chunks = iter(lambda: list(islice(lines, CHUNK)), [])
     processes = settings.processes or cores()
-    yield from ordered_map(functools.partial(_score_chunk, settings), chunks, processes)
-
-
-def _score_chunk(settings: MetricsSettings, chunk: Sequence[Case]) -> _Scored:
-    selection = select(settings.metrics, settings.task)
-    return _Scored(
-        scores=[score(selection.functions, case) for case in chunk],
-        sums=sum_counts(selection.corpus, chunk),
-        labels=labelled(settings.task, chunk) if selection.labels else [],
+    yield from ordered_map(
+        functools.partial(_score_chunk, settings),
+        (first._replace(lines=chunk) for chunk in chunks),
+        processes,
     )
+
+
+def _score_chunk(settings: MetricsSettings, chunk: _Chunk) -> _Scored:
+    selection = select(settings.metrics, settings.task)
+    joined = list(map(cases.parser(chunk.samples, chunk.predictions), chunk.lines))
+    labels = labelled(settings.task, joined) if selection.labels else []
+    return _Scored(
+        samples=len(joined),
+        scores=_rows(score(selection.functions, case) for case in joined),
+        sums=sum_counts(selection.corpus, joined),
+        labels=_rows(labels),
+    )
+
+
+def _rows(records: Iterable[Score | LabelPair]) -> bytes:
+    return b"".join(store.to_json(record) + b"\n" for record in records)

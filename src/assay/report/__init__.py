@@ -9,8 +9,9 @@ from assay import settings, store
 from assay.folder import METRICS, REPORT_HTML, REPORT_JSON, REPORT_MARKDOWN
 from assay.gate import GatePolicy, read_policy
 from assay.report.acceptance import accept
-from assay.report.assemble import assemble, comparisons, metrics
-from assay.report.contents import Report
+from assay.report.aggregates import comparisons, metrics
+from assay.report.assemble import assemble
+from assay.report.contents import MetricRow, Report, Subset
 from assay.report.gated import check_decidable
 from assay.report.history import check_history, collect
 from assay.report.html import to_html
@@ -24,7 +25,7 @@ from assay.report.run import EvaluatedRun, read
 from assay.report.sections import build_sections
 from assay.report.trend import with_trend
 
-__all__ = ["Report", "accept", "check_history", "report", "report_in"]
+__all__ = ["MetricRow", "Report", "accept", "check_history", "report", "report_in"]
 
 
 JUNIT = "report.junit.xml"
@@ -73,7 +74,12 @@ def _write(
     assembled = assembled if paths else without_places(assembled)
     document, told = plain(assembled), build_sections(assembled)
     page = to_html(assembled, told, document)
-    numbers = {"metrics": aggregates, "comparisons": differences, "gate": assembled.gate}
+    numbers = {
+        "metrics": aggregates,
+        "comparisons": differences,
+        "tags": [_numbers(subset) for tag in assembled.tags for subset in tag.subsets],
+        "gate": assembled.gate,
+    }
     store.write_json(run / METRICS, numbers)
     store.write_json(run / REPORT_JSON, document)
     store.write_text(run / REPORT_MARKDOWN, to_markdown(assembled, told))
@@ -84,6 +90,23 @@ def _write(
     else:
         (run / JUNIT).unlink(missing_ok=True)
     return assembled
+
+
+def _numbers(subset: Subset) -> dict[str, object]:
+    """Return the metrics and comparisons over the samples of one tag, as metrics.json has them."""
+    return {
+        "tag": subset.tag,
+        "value": subset.value,
+        "samples": subset.samples,
+        "metrics": [
+            metric for row in subset.rows for metric in (row.baseline, row.candidate) if metric
+        ],
+        "comparisons": [
+            {**vars(row.comparison), "corrected": row.corrected}
+            for row in subset.rows
+            if row.comparison
+        ],
+    }
 
 
 def _policy(run: EvaluatedRun) -> GatePolicy | None:

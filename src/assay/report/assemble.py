@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from assay import __version__, progress
 from assay.gate import GatePolicy
-from assay.judge import WIN_RATE
 from assay.records import Comparison, Metric
-from assay.report import accepted, calibration, combined, examples, gated, parity
+from assay.report import accepted, calibration, combined, examples, gated, parity, subsets
 from assay.report import data as of_data
 from assay.report.cautions import cautions
 from assay.report.contents import Example, Report
@@ -17,10 +16,8 @@ from assay.report.costs import costs
 from assay.report.counts import counts
 from assay.report.distributions import histograms, points_of, training
 from assay.report.findings import conclude
-from assay.report.glossary import rank, specs_of
 from assay.report.history import identity
-from assay.report.labels import confusions, macro_comparisons, macros
-from assay.report.likelihood import perplexities, perplexity
+from assay.report.labels import confusions
 from assay.report.outcomes import settle
 from assay.report.panel import opinions
 from assay.report.primary import choose
@@ -28,42 +25,12 @@ from assay.report.rows import table
 from assay.report.run import EvaluatedRun
 from assay.report.self_test import advisory
 from assay.report.sides import identical, name_of, summarise_side
-from assay.stats import compare, compare_with, summarise
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 SCHEMA = 1
-EVEN = 50.0
-
-
-def metrics(run: EvaluatedRun) -> list[Metric]:
-    """Return every metric of every side, in the order in which they are shown."""
-    summaries, specs = [], specs_of(run)
-    for side in run.sides:
-        summaries += summarise(side.side, side.verdicts, (), specs)
-        summaries += summarise(side.side, side.scores, side.totals, specs)
-        summaries += perplexity(side, specs) + macros(side, specs)
-    if run.pairs:
-        summaries += summarise("candidate", run.pairs, (), specs)
-    return sorted(summaries, key=lambda metric: rank(metric.name))
-
-
-def comparisons(run: EvaluatedRun) -> list[Comparison]:
-    """Return the paired comparison of every metric that both sides have, and of the candidate's
-    win rate with that of an even match."""
-    if run.baseline is None:
-        return []
-    pairs = [
-        (run.baseline.verdicts, run.candidate.verdicts),
-        (run.baseline.scores, run.candidate.scores),
-    ]
-    specs = specs_of(run)
-    differences = [comparison for pair in pairs for comparison in compare(*pair, specs)]
-    differences += perplexities(run, differences, specs) + macro_comparisons(run, specs)
-    differences += compare_with(EVEN, specs[WIN_RATE], run.pairs) if run.pairs else []
-    return sorted(differences, key=lambda comparison: rank(comparison.name))
 
 
 def assemble(
@@ -125,6 +92,7 @@ def assemble(
         sides=sides,
         parity=parity.read(run),
         summary=rows,
+        tags=subsets.by_tag(run, distrusted=doubted),
         judge_scale=run.scale,
         histograms=histograms(run),
         points=tuple(points for side in run.sides for points in points_of(side, focus)),

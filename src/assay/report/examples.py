@@ -109,6 +109,7 @@ def examples(run: EvaluatedRun, chosen: Positions, change: Floats) -> tuple[Exam
                     candidate=sides["candidate"].get(sample.id),
                     change=None if math.isnan(change[at]) else float(change[at]),
                     pair=_pair(pairs[sample.id]) if sample.id in pairs else None,
+                    tags=sample.tags,
                 )
             )
     return tuple(excerpts)

@@ -14,6 +14,7 @@ from assay.errors import InputError
 from assay.judge import PanelScore
 from assay.records import FAILURES, LabelPair, Likelihood, Prediction, Sample, Score, Verdict
 from assay.stats import SideScores, collect, joined
+from assay.tags import Collector, Tags
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,12 +91,13 @@ def rows_of(path: Path, cls: type[R], positions: Mapping[str, int]) -> Iterator[
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """The samples without their texts: the place of each by its id, the characters of each, and
-    the number of its cluster (cases.cluster_numbers)."""
+    """The samples without their texts: the place of each by its id, the characters of each, the
+    number of its cluster (cases.cluster_numbers), and the tags of all."""
 
     positions: Mapping[str, int]
     lengths: NDArray[np.int64]
     clusters: NDArray[np.int64] | None
+    tags: Tags
 
 
 def read_dataset(path: Path) -> Samples:
@@ -105,6 +107,7 @@ def read_dataset(path: Path) -> Samples:
     positions: dict[str, int] = {}
     lengths: list[int] = []
     clusters: list[str] = []
+    tags = Collector()
     for number, sample in enumerate(store.read_rows(path, Sample), 1):
         if sample.id in positions:
             raise InputError(f"{path}:{number}: id={sample.id} is there twice", "Remove one")
@@ -112,12 +115,14 @@ def read_dataset(path: Path) -> Samples:
         text = sum(len(message.content) for message in sample.messages)
         lengths.append(text + len(sample.target) + len(sample.tools))
         clusters.append(sample.cluster)
+        tags.add(sample.tags)
     if not positions:
         raise InputError(f"{path} is empty", "Evaluate at least one sample")
     return Samples(
         positions=positions,
         lengths=np.array(lengths, dtype=np.int64),
         clusters=cluster_numbers(clusters),
+        tags=tags.tags,
     )
 
 

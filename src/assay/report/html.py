@@ -99,6 +99,11 @@ def _data(report: Report, document: Mapping[str, Any]) -> str:
         "regressions": report.regressions,
         "focus": report.focus,
         "counts": report.counts if report.selection else {},
+        "tags": [
+            {"name": subset.tag, "value": subset.value, "samples": subset.samples}
+            for tag in report.tags
+            for subset in tag.subsets
+        ],
         "metrics": [
             {"name": row.name, "label": plain.label(row.name), "kind": row.kind}
             | {"direction": row.direction}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from assay.errors import InputError
 from assay.folder import SAMPLES
 from assay.records import SIDES, Comparison, MetricSpec, Sample, Side
 from assay.report.run import EvaluatedRun
-from assay.stats import SideScores, compare
+from assay.stats import SideScores, compare, split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,12 +47,27 @@ class Scores:
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
     """The scores of two runs, `then` and `now`, over the `samples` that both evaluated, by side;
-    `enough` says whether these are ten or more and half of those of the smaller run."""
+    `enough` says whether these are ten or more and half of those of the smaller run, and `places`
+    where each is in the run of now."""
 
     samples: int
     enough: bool
     then: Mapping[Side, SideScores]
     now: Mapping[Side, SideScores]
+    places: tuple[int, ...] = ()
+
+    def among(self, positions: Collection[int]) -> Pairs:
+        """Return those of the samples at some positions in the run of now."""
+        import numpy as np
+
+        at = np.flatnonzero(np.isin(self.places, list(positions)))
+        return replace(
+            self,
+            samples=len(at),
+            then={side: split(scores, [at])[0] for side, scores in self.then.items()},
+            now={side: split(scores, [at])[0] for side, scores in self.now.items()},
+            places=tuple(self.places[place] for place in at.tolist()),
+        )
 
 
 def digests(path: Path) -> tuple[str, ...]:
@@ -120,6 +135,7 @@ def pair(then: Scores, now: Scores) -> Pairs:
         enough=enough(then.samples, now.samples),
         then={side: _side(then.values[side], earlier, clusters) for side in then.values},
         now={side: _side(now.values[side], later, clusters) for side in now.values},
+        places=tuple(later),
     )
 
 

@@ -79,7 +79,7 @@ def _linear(likelihood: Likelihoods, scored: NDArray[np.bool_]) -> Floats:
     losses, tokens = likelihood.scores.values[LOSS][scored], likelihood.tokens[scored]
     linear = np.full(len(scored), np.nan)
     if len(losses):
-        mean = float(losses @ tokens) / tokens.sum()
+        mean = float((losses * tokens).sum()) / tokens.sum()
         linear[scored] = mean + tokens / tokens.mean() * (losses - mean)
     return linear
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from assay.records import Comparison
@@ -16,6 +16,17 @@ PRIMARY_SHARE = 0.8
 the primary one is called."""
 CALLED = ("better", "worse", "higher", "lower")
 _OF_A_JUDGE = ("judge", "pairwise")
+WORDS: Mapping[Outcome, str] = {
+    "better": "▲ better",
+    "worse": "▼ worse",
+    "higher": "higher",
+    "lower": "lower",
+    "none": "no difference shown",
+    "chance": "may be chance",
+    "few": "too few samples",
+    "no interval": "no interval",
+    "not compared": "not compared",
+}
 
 
 def outcome(comparison: Comparison | None, difference: float | None) -> Outcome:
@@ -52,6 +63,15 @@ def settle(
     return tuple(
         tuple(_settled(row, corrected.get(_key(at, row.name)), distrusted) for row in rows)
         for at, rows in enumerate(tables)
+    )
+
+
+def stand(rows: Sequence[MetricRow], *, distrusted: bool) -> tuple[MetricRow, ...]:
+    """Return rows as they stand with the comparisons of all of them tested at once, none of which
+    weighs more; `distrusted` as of `settle`."""
+    corrected = holm(dict(_tested([[replace(row, name=str(at)) for at, row in enumerate(rows)]])))
+    return tuple(
+        _settled(row, corrected.get(_key(0, str(at))), distrusted) for at, row in enumerate(rows)
     )
 
 

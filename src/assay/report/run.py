@@ -63,6 +63,7 @@ from assay.report.files import (
 )
 from assay.scoring import JUDGING, SCORERS
 from assay.stats import SideScores, collect, joined
+from assay.tags import Tags
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,13 +102,14 @@ class SideRun:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluatedRun:
-    """A run folder, read. `lengths` are the characters of prompt and target of each sample, and
-    `clusters` the number of its cluster, None where each is its own."""
+    """A run folder, read. `lengths` are the characters of prompt and target of each sample,
+    `clusters` the number of its cluster, None where each is its own, and `tags` those of all."""
 
     folder: Path
     positions: Mapping[str, int]
     lengths: NDArray[np.int64]
     clusters: NDArray[np.int64] | None
+    tags: Tags
     baseline: SideRun | None
     candidate: SideRun
     manifest: ModelManifest | None
@@ -150,6 +152,7 @@ def read(folder: Path) -> EvaluatedRun:
         positions=samples.positions,
         lengths=samples.lengths,
         clusters=samples.clusters,
+        tags=samples.tags,
         baseline=sides.get("baseline"),
         candidate=sides["candidate"],
         manifest=store.read_record(manifest, ModelManifest) if manifest.exists() else None,

@@ -5,7 +5,7 @@
   const paired = report.examples.some((example) => example.baseline);
   const metricOf = new Map(report.metrics.map((metric) => [metric.name, metric]));
   const haystacks = new Map();
-  const view = { query: "", filter: "all", metric: report.focus, order: "worst", page: 0 };
+  const view = { query: "", filter: "all", tag: "", metric: report.focus, order: "worst", page: 0 };
 
   const many = (number) => number.toLocaleString("en");
   const format = (value) => (Number.isInteger(value) ? String(value) : value.toFixed(2));
@@ -73,7 +73,7 @@
 
   function haystack(example) {
     if (!haystacks.has(example)) {
-      const texts = [example.id, example.target, ...example.messages.map((turn) => turn.content)];
+      const texts = [example.id, example.target, ...Object.values(example.tags), ...example.messages.map((turn) => turn.content)];
       for (const side of SIDES) {
         if (example[side]) texts.push(example[side].output, example[side].commentary);
       }
@@ -88,7 +88,7 @@
     const order = ORDERS.find(([name]) => name === view.order)[2];
     const query = view.query.trim().toLowerCase();
     return report.examples
-      .filter((example) => test(example) && (!query || haystack(example).includes(query)))
+      .filter((example) => test(example) && (!view.tag || tagged(example, view.tag)) && (!query || haystack(example).includes(query)))
       .sort(order);
   }
 
@@ -146,6 +146,11 @@
       el("span", { class: `chip ${tone}` }, visible(label)), " ", visible(pair.commentary));
   }
 
+  function tagsOf({ tags }) {
+    const told = Object.entries(tags).map(([name, value]) => el("span", { class: "chip" }, visible(`${name}=${value}`)));
+    return told.length > 0 && el("p", { class: "tags" }, told);
+  }
+
   function cell(answer, metric) {
     const value = scoreOf(answer, metric);
     if (value !== null) return el("td", { class: "num" }, format(value));
@@ -187,6 +192,7 @@
         el("div", { class: "asides" }, turn("target", example.target))),
       el("div", { class: "both" }, (paired ? SIDES : ["candidate"]).map((side) => answerOf(example, side))),
       pairOf(example),
+      tagsOf(example),
       el("div", { class: "both" }, marks(example, true), marks(example, false)));
   }
 
@@ -247,10 +253,22 @@
     pager.scrollIntoView();
   }
 
+  // A tag is known by its place in report.tags: its name and value may hold any character.
+  function tagged(example, place) {
+    const { name, value } = report.tags[place];
+    return Object.hasOwn(example.tags, name) && example.tags[name] === value;
+  }
+
   // Of a filter, the samples of the whole run, of which the page may hold a draw.
   function inRun(name) {
     if (!report.counts.all) return null;
     return report.counts[name] ?? metricOf.get(view.metric)?.[name] ?? null;
+  }
+
+  // Of what is chosen, the same; of a category the filters are not counted.
+  function wholeRun() {
+    if (!view.tag) return inRun(view.filter);
+    return report.counts.all && view.filter === "all" ? report.tags[view.tag].samples : null;
   }
 
   function show(changed) {
@@ -258,7 +276,7 @@
     const examples = found();
     const first = view.page * PAGE;
     const shown = examples.slice(first, first + PAGE);
-    const whole = view.query ? null : inRun(view.filter);
+    const whole = view.query ? null : wholeRun();
     const drawn = whole === null || whole === examples.length ? "samples" : `samples on this page, ${many(whole)} in the run`;
     document.getElementById("status").textContent = examples.length
       ? `${many(first + 1)}–${many(first + shown.length)} of ${many(examples.length)} ${drawn}`
@@ -278,6 +296,13 @@
     choices("filter", options, view.filter, (filter) => show({ filter }));
   }
 
+  function categories() {
+    const options = report.tags.map(({ name, value, samples }, place) =>
+      [String(place), visible(`${name}=${value} (${many(samples)})`)]);
+    document.getElementById("tag").parentElement.hidden = !options.length;
+    choices("tag", [["", "All"], ...options], view.tag, (tag) => show({ tag }));
+  }
+
   const search = document.getElementById("search");
   let waiting = 0;
   search.addEventListener("input", () => {
@@ -289,6 +314,7 @@
     filters();
     show({});
   });
+  categories();
   choices("order", ORDERS, view.order, (order) => show({ order }));
   filters();
   show({});

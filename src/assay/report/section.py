@@ -49,13 +49,14 @@ class Column:
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """Rows of words, the first cell of each its title. A `folded` one is opened by its title; of
-    `cards` each column is a card."""
+    `cards` each column is a card. What is `page_only` is not in Markdown, for its length."""
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[Phrase, ...]
     folded: bool = False
     cards: bool = False
+    page_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

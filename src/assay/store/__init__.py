@@ -16,18 +16,18 @@ from assay.store.cache import cache_folder, cached, in_cache
 from assay.store.deliver import deliver
 from assay.store.files import (
     WEIGHT_SUFFIXES,
+    NumberedLine,
     append,
     appending,
-    count_rows,
     digest_files,
     digest_weights,
     hash_rows,
-    placed_rows,
+    parser,
     read_json,
+    read_lines,
     read_record,
     read_rows,
     replacing,
-    row_at,
     tail,
     to_json,
     write_json,
@@ -49,6 +49,7 @@ from assay.store.outage import (
     waited,
     waiting,
 )
+from assay.store.places import count_rows, placed_rows, row_at
 from assay.store.s3 import locate
 from assay.store.used import mark_used, remove, stored
 
@@ -58,6 +59,7 @@ __all__ = [
     "Area",
     "Contents",
     "Mirror",
+    "NumberedLine",
     "StoreSettings",
     "Wait",
     "append",
@@ -85,9 +87,11 @@ __all__ = [
     "mark_used",
     "mirrored",
     "newest",
+    "parser",
     "placed_rows",
     "publish",
     "read_json",
+    "read_lines",
     "read_record",
     "read_rows",
     "relied_on",

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+NumberedLine = tuple[int, bytes]
+"""A line of a JSONL file behind its number."""
+
 BLOCK = 1 << 16
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 
@@ -46,38 +49,26 @@ def read_record(path: Path, cls: type[T]) -> T:
 
 def read_rows(path: Path, cls: type[T]) -> Iterator[T]:
     """Yield the `cls` records of a JSONL file. Raises InputError with file and line number."""
+    parse = parser(path, cls)
+    return (parse(line) for line in read_lines(path))
+
+
+def parser(path: Path, cls: type[T]) -> Callable[[NumberedLine], T]:
+    """Return what makes a `cls` record of a line of the JSONL file `path`. It raises InputError
+    with file and line number."""
     from pydantic import ValidationError
 
     kind: Any = cls
     record, quickly = _records(cls, path), _adapter(kind).validate_json
-    for number, line in _lines(path):
+
+    def parse(line: NumberedLine) -> T:
         try:
-            row = quickly(line)
+            row: T = quickly(line[1])
         except ValidationError:  # what is wrong with it, or half a character, is read step by step
-            row = record(_json_in(line, path, number), number)
-        yield row
+            row = record(_json_in(line[1], path, line[0]), line[0])
+        return row
 
-
-def count_rows(path: Path) -> int:
-    """Return how many rows a JSONL file has. Raises InputError where it is missing."""
-    return sum(1 for _ in _lines(path))
-
-
-def placed_rows(path: Path, cls: type[T]) -> Iterator[tuple[int, T]]:
-    """Yield the `cls` records of a JSONL file, each with the byte at which it starts, by which
-    `row_at` reads it again. Raises InputError as `read_rows` does."""
-    start = 0
-    for (_, line), row in zip(_lines(path), read_rows(path, cls), strict=True):
-        yield start, row
-        start += len(line)
-
-
-def row_at(file: IO[bytes], start: int, cls: type[T]) -> T:
-    """Return the `cls` record that starts at a byte of an open JSONL file."""
-    kind: Any = cls
-    file.seek(start)
-    row: T = _adapter(kind).validate_json(file.readline())
-    return row
+    return parse
 
 
 def tail(path: Path) -> Callable[[], list[dict[str, Any]]]:
@@ -223,7 +214,9 @@ def _records(cls: type[T], path: Path) -> Callable[[object, int], T]:
     return record
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def read_lines(path: Path) -> Iterator[NumberedLine]:
+    """Yield the lines of a JSONL file, each with its number from 1. Raises InputError where there
+    is no such file."""
     try:
         file = path.open("rb")
     except FileNotFoundError:

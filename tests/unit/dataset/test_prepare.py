@@ -30,7 +30,7 @@ def rows(path: Path, count: int) -> str:
 
 
 def samples(path: Path) -> list[Sample]:
-    return list(store.read_rows(path, Sample))
+    return [replace(sample, tags={}) for sample in store.read_rows(path, Sample)]
 
 
 def test_given_sets_are_written_with_a_summary(tmp_path: Path) -> None:

@@ -132,7 +132,8 @@ def test_the_report_has_the_macro_numbers_with_intervals(tmp_path: Path) -> None
 def test_the_confusion_is_told_everywhere(tmp_path: Path) -> None:
     run = make_run(tmp_path, TARGETS, candidate=CANDIDATE)
     measure(run, unread="wrong")
-    told = report(run).confusion["candidate"]
+    contents = report(run)
+    told = contents.confusion["candidate"]
     assert told.labels == ("label a", "label b", "label c")
     assert told.counts == ((30, 0, 0, 0), (5, 15, 0, 0), (0, 0, 5, 5))
     assert told.recall == (100.0, 75.0, 50.0)
@@ -140,7 +141,7 @@ def test_the_confusion_is_told_everywhere(tmp_path: Path) -> None:
     page = (run / "report.md").read_text()
     assert "Targets by the labels of their answers, candidate" in page
     assert "Each label, candidate" in (run / "report.html").read_text()
-    assert confusion(run) == (
+    assert confusion(contents) == (
         ["label a", "label b", "label c", "(no label)"],
         [[30, 0, 0, 0], [5, 15, 0, 0], [0, 0, 5, 5], [0, 0, 0, 0]],
     )
@@ -153,8 +154,9 @@ def test_a_run_without_labels_has_no_confusion(tmp_path: Path) -> None:
     sides = answered({"candidate": run / "candidate"})
     compute_sides(run / "dataset.jsonl", sides, run, MetricsSettings(metrics=("empty",)))
     assert not (run / "candidate" / LABELS).exists()
-    assert report(run).confusion == {}
-    assert confusion(run) is None
+    contents = report(run)
+    assert contents.confusion == {}
+    assert confusion(contents) is None
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -17,7 +17,7 @@ from assay.errors import SettingsError, StageError
 from assay.metrics import AutoMetric, MetricsSettings, compute_metrics, own, unavailable
 from assay.metrics.table import select
 from assay.metrics.task import TaskSettings
-from assay.records import Prediction
+from assay.records import Prediction, Score
 from assay.report import report
 from tests.unit.metrics import packages
 
@@ -231,3 +231,14 @@ def test_a_bare_function_says_nothing_but_its_name(install: Install) -> None:
     install("bare")
     metric = own.load("toxicity")
     assert metric == AutoMetric(name="toxicity", direction="unknown", function=metric.function)
+
+
+def test_a_metric_of_ones_own_reads_tags(run: Path, install: Install) -> None:
+    path = run / "dataset.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    tagged = (row | {"tags": {"level": str(at)}} for at, row in enumerate(rows))
+    path.write_text("".join(json.dumps(row) + "\n" for row in tagged))
+    install("metric(function=lambda sample, prediction: float(sample.tags['level']))")
+    assert main(["metrics", str(run)]) == 0
+    scores = store.read_rows(run / "candidate/scores.jsonl", Score)
+    assert [row.values["toxicity"] for row in scores] == [float(at) for at in range(len(rows))]

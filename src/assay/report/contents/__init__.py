@@ -12,7 +12,16 @@ from assay.gate import Gate
 from assay.judge import JudgeSummary, PairSummary, PanelSummary
 from assay.records import Agreement
 from assay.report.contents.answers import Example, Opinion, PairVerdict, Points, SideAnswer
-from assay.report.contents.findings import Admission, Caution, Conclusion, MetricRow, Outcome, Tone
+from assay.report.contents.findings import (
+    Admission,
+    Caution,
+    Conclusion,
+    MetricRow,
+    Outcome,
+    Subset,
+    TagSummary,
+    Tone,
+)
 from assay.report.contents.history import (
     Acceptance,
     Accepted,
@@ -54,6 +63,8 @@ __all__ = [
     "SideAnswer",
     "SideSummary",
     "Source",
+    "Subset",
+    "TagSummary",
     "Tone",
     "Training",
     "Trend",
@@ -75,8 +86,9 @@ class Report:
     what for, such as the store; `calibration` is what people's labels say of each
     dimension, `admissions` whether they admit the judge on it; `trend` is None without a history,
     `accepted` where it has accepted no model; `confusion` has the labels of each side, where a
-    metric is of labels; `parity` is None unless one side of two is behind an endpoint; `counts`
-    are the samples of the whole run by the page's filters, of which `examples` may be a draw."""
+    metric is of labels; `parity` is None unless one side of two is behind an endpoint; `tags` has
+    both sides by category; `counts` are the samples of the whole run by the page's filters, of
+    which `examples` may be a draw."""
 
     schema: int
     assay: str
@@ -105,6 +117,7 @@ class Report:
     sides: tuple[SideSummary, ...]
     parity: Parity | None
     summary: tuple[MetricRow, ...]
+    tags: tuple[TagSummary, ...]
     judge_scale: tuple[int, int]
     histograms: Mapping[str, Mapping[str, tuple[int, ...]]]
     points: tuple[Points, ...]

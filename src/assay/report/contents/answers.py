@@ -42,7 +42,8 @@ class PairVerdict:
 @dataclass(frozen=True, kw_only=True)
 class Example:
     """One sample with both answers. `change` is candidate minus baseline by the report's `focus`
-    metric, positive where the candidate is better; `pair` is None where nothing was asked."""
+    metric, positive where the candidate is better; `pair` is None where nothing was asked; `tags`
+    say of what kind the sample is."""
 
     id: str
     messages: tuple[Message, ...]
@@ -52,6 +53,7 @@ class Example:
     candidate: SideAnswer | None
     change: float | None
     pair: PairVerdict | None
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,3 +51,26 @@ class MetricRow:
     comparison: Comparison | None
     outcome: Outcome
     corrected: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subset:
+    """Both sides over the `samples` that have the `value` of a `tag`. In its `rows` a difference is
+    `corrected` for all values of the tag being tested at once; what a metric means is said in the
+    row over all samples."""
+
+    tag: str
+    value: str
+    samples: int
+    rows: tuple[MetricRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagSummary:
+    """A tag by its `name`: how many `values` it has over the `samples` that have one, and the
+    `subsets` of those that most samples have."""
+
+    name: str
+    values: int
+    samples: int
+    subsets: tuple[Subset, ...]

@@ -9,20 +9,10 @@ from assay.records import Metric
 from assay.report.absence import why, why_no_difference
 from assay.report.contents import MetricRow
 from assay.report.markdown.markup import cell, code, inline, table
+from assay.report.outcomes import WORDS
 from assay.report.plain import label, number, signed
 from assay.report.section import Block, Cell, Checks, Column, Metrics, Note, Table
 
-_OUTCOMES = {
-    "better": "▲ better",
-    "worse": "▼ worse",
-    "higher": "higher",
-    "lower": "lower",
-    "none": "no difference shown",
-    "chance": "may be chance",
-    "few": "too few samples",
-    "no interval": "no interval",
-    "not compared": "not compared",
-}
 _WAYS = {"lower": " (lower is better)", "unknown": " (which way is better is unknown)"}
 _ALONE = ("Metric", "Candidate", "n", "Unscored")
 _METRIC_COLUMNS = {
@@ -54,6 +44,8 @@ def _checks(block: Checks) -> Iterator[str]:
 
 
 def _table(block: Table) -> Iterator[str]:
+    if block.page_only:
+        return
     if block.title:
         yield f"### {inline(block.title)}\n"
     titles = [inline(column.title) for column in block.columns]
@@ -112,7 +104,7 @@ def _row(row: MetricRow) -> dict[str, str]:
         "Baseline": _value(row, "baseline", row.baseline),
         "Candidate": _value(row, "candidate", row.candidate),
         "Difference": _because(signed(row.difference, row.kind), why_no_difference(row)),
-        "Shown": _OUTCOMES[row.outcome],
+        "Shown": WORDS[row.outcome],
         "Unscored": lacking,
         **_compared(row, metrics[-1]),
     }

@@ -20,6 +20,7 @@ from assay.report.sections import (
     provenance,
     regressions,
     samples,
+    subsets,
     trend,
 )
 
@@ -27,6 +28,7 @@ _BUILDERS = (
     gate.section,
     compared.section,
     metrics.section,
+    subsets.section,
     labels.section,
     judge.section,
     parity.section,

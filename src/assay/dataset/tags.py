@@ -1,0 +1,40 @@
+"""What samples are of by themselves: how long the prompt is, in which script, of which dataset."""
+
+from __future__ import annotations
+
+import functools
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+
+from assay.dataset.column import MAX_TAG
+from assay.dataset.reading import RowOrigin
+from assay.records import ENTRY, PROMPT_LENGTH, SCRIPT, Sample
+from assay.script import script_of
+from assay.text import one_line
+
+_BOUNDS = (200, 1_000, 4_000, 16_000)
+_BANDS = ("under 200", "200 to 999", "1000 to 3999", "4000 to 15999", "16000 or more")
+
+
+def tagged(
+    samples: Sequence[Sample], origins: Mapping[str, RowOrigin], columns: Sequence[str]
+) -> list[Sample]:
+    """Return the samples with their tags: what the user's `columns` hold, then what is known
+    anyway: the entry of a dataset_info.json, the script of what is asked last, the characters of
+    the prompt as a band. A column of such a name counts alone."""
+
+    @functools.cache  # many samples have the same
+    def tags(row: tuple[tuple[str, str], ...], *own_tags: str) -> Mapping[str, str]:
+        own = zip((ENTRY, SCRIPT, PROMPT_LENGTH), own_tags, strict=True)
+        told = {name: tag for name, tag in own if tag and name not in columns}
+        return {**dict(row), **told}
+
+    def tagged_one(sample: Sample) -> Sample:
+        origin, last = origins[sample.id], sample.messages[-1].content
+        length = sum(len(message.content) for message in sample.messages)
+        band = _BANDS[bisect_right(_BOUNDS, length)]
+        entry = one_line(origin.entry)[:MAX_TAG] if origin.entry else ""
+        held = tags(origin.tags, entry, script_of(last).lower(), band)
+        return Sample(**{**vars(sample), "tags": held})
+
+    return list(map(tagged_one, samples))
