@@ -57,7 +57,8 @@ def test_shards_come_to_the_same_bytes(
     timed = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
     for name, value in one.results.items():
         if name not in timed and not name.endswith("_time"):
-            assert many.results[name] == pytest.approx(value, rel=1e-9), name
+            # the trainer's own means are in single precision
+            assert many.results[name] == pytest.approx(value, rel=1e-6), name
     assert many.results.keys() == one.results.keys()
 
 
