@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "assay"
 LAYERS = (
     {"text", "script", "exits"},
     {"errors"},
-    {"records", "settings", "compiled", "folder", "parameters"},
+    {"records", "settings", "share", "compiled", "folder", "parameters"},
     {"placement"},
     {"store", "process"},
     {"cases", "decoding", "tags", "progress", "queues", "resume"},
@@ -29,7 +29,7 @@ LAYERS = (
     {"finetune", "generate", "metrics", "judge"},
     {"given"},
     {"served"},
-    {"scoring"},
+    {"merging", "scoring"},
     {"checkpoints"},
     {"report", "calibrate"},
     {"config"},

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from assay import progress, store
 from assay.errors import StoreError, UnsentError
+from assay.share import Share
 
 SUFFIX = ".partial"
 
@@ -32,7 +33,7 @@ def durable(
     uri = area_of(place_of(made))
     with store.kept(folder, uri, contents) as area:
         yield
-        _send_all(stage, made, f"what can be gone on from is in {uri}")
+        send_all(stage, made, f"what can be gone on from is in {uri}")
         area.remove()
 
 
@@ -46,7 +47,15 @@ def area_of(uri: str) -> str:
     return f"{uri}{SUFFIX}"
 
 
-def _send_all(stage: str, made: Mapping[Path, str], kept: str) -> None:
+def shard_of(uri: str, share: Share) -> str:
+    """Return where what a share of a task came to is until all of them are put together, by the
+    task's URI: it goes with the unfinished work."""
+    return f"{area_of(uri)}/{share.name}"
+
+
+def send_all(stage: str, made: Mapping[Path, str], kept: str) -> None:
+    """Send what was made, in that order, and what the wait for the store was with the last of it;
+    `kept` is for the error of what cannot be sent. Raises UnsentError."""
     *_, (last, place) = made.items()
     for path, uri in made.items():
         if path == last:

@@ -8,7 +8,7 @@ of the samples, and generation.json after it says how it came to be.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,18 +19,20 @@ from annotated_types import Ge, Gt, Le
 from assay import dataset, decoding, llamafactory, model, placement, progress, resume, reuse, store
 from assay import engine as engines
 from assay.engine import AUTO, choice, parent
-from assay.engine.answering import answered
+from assay.engine.answering import in_order as answers_in_order
 from assay.engine.vllm import arguments, weights
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
-from assay.llamafactory.evaluate import in_order
+from assay.llamafactory.evaluate import in_order, of_share
 from assay.llamafactory.job import DECODING, DEVICE, JOB, MEANS, SECONDS, GenerateJob, Means
 from assay.model import Model
 from assay.records import Generation, Likelihood, ModelManifest, Sample
+from assay.share import WHOLE, Share
 
+_MEANS = ("devices", "devices_each", "max_unanswered")
 # where answers are kept, and on what they are given, changes none of them; who gives them is said
 # apart
-NO_QUESTION = ("cache", "cache_gb", "devices", "devices_each", "max_unanswered", "engine")
+NO_QUESTION = ("cache", "cache_gb", "engine", *_MEANS)
 IDENTITY = "identity.json"
 UNFINISHED = store.Contents(
     identity=IDENTITY, without=("data", weights.FOLDER, PROGRESS, JOB, MEANS)
@@ -124,6 +126,7 @@ def generate(
     base_model: str = "",
     side: str = "",
     place: str = "",
+    share: Share = WHOLE,
     listen: progress.Listener = progress.ignore,
 ) -> Generation:
     """Answer the samples in a JSONL file with the model `model_name` (directory, URI or hub id).
@@ -131,27 +134,33 @@ def generate(
     Writes predictions.jsonl, generation.json and, with `evaluate_loss`, all_results.json and
     likelihood.jsonl to `out`; a finished `out` for the same input is returned as it is, and what
     `settings.cache` has is taken. `base_model` as in model.resolve; `place` is where `out` is known
-    to others. Raises InputError, or StageError with the end of the child's log.
+    to others. Of a `share` only its samples are in the files, and none goes to the cache; they are
+    put together by assay.merging. Raises InputError, or StageError with the end of the child's log.
     """
     check(settings)
+    if not share.is_whole:
+        settings = replace(settings, cache=reuse.NONE)
     begun = (out / GENERATION).is_file()
     if not begun and (taken := take(model_name, samples, out, settings, base_model, side, listen)):
         return taken
     model.local(model_name, listen)
-    resolved, job, rows = _asked(model_name, samples, settings, base_model)
+    resolved, job = asked(model_name, samples, settings, base_model)
     if done := choice.finished(out, job, settings.engine):
         return done
     work = work_folder(out)
     who = choice.begun(work / IDENTITY, _identity(job), settings.engine)
-    job = _versioned(choice.by_engine(job, who, len(rows), side))
+    job = versioned(choice.by_engine(job, who, store.count_rows(samples), side))
     entry = reuse.find(settings.cache, resolved, job)
     resume.take_up(work / IDENTITY, _identity(job))
     store.write_json(work / JOB, job)
     (work / PROGRESS).unlink(missing_ok=True)
-    dataset.to_llamafactory(in_order(rows), work / "data", "eval")
-    store.write_json(work / MEANS, _means(settings))
+    if settings.evaluate_loss:
+        part = of_share(samples, share, settings.batch_size)
+        dataset.to_llamafactory(in_order(part), work / "data", "eval")
+    by = {name: getattr(settings, name) for name in _MEANS}
+    store.write_json(work / MEANS, Means(**by, share=share))
     parent.predict(samples, work, side, listen)
-    done = _finish(work, out, resolved, job, rows)
+    done = _finish(work, out, resolved, job, samples, share)
     decoding.tell(done, side)
     if entry:
         reuse.keep(entry, out, done, place or str(out.resolve()), side, settings.cache_gb)
@@ -186,35 +195,28 @@ def take(
     """
     if settings.cache in ("", reuse.NONE):
         return None
-    resolved, job, rows = _asked(model_name, samples, settings, base_model, weights=False)
-    job = _versioned(choice.by_engine(job, settings.engine, len(rows)))
+    resolved, job = asked(model_name, samples, settings, base_model, weights=False)
+    job = versioned(choice.by_engine(job, settings.engine, store.count_rows(samples)))
     entry = reuse.find(settings.cache, resolved, job)
+    rows = store.read_rows(samples, Sample)
     taken = reuse.take(entry, rows, out, side, accelerated) if entry else None
     if taken and taken.origin:
         made = taken.origin.made[:16].replace("T", " ")
         note = f"predictions taken from the cache (made {made} UTC, {taken.origin.place})"
-        done = progress.Progress(stage="generate", side=side, state="done", done=len(rows))
-        listen(replace(done, total=len(rows), unit="samples", note=note))
+        done = progress.Progress(stage="generate", side=side, state="done", done=taken.samples)
+        listen(replace(done, total=taken.samples, unit="samples", note=note))
     return taken
 
 
-def job_of(
-    model_name: str, samples: Path, settings: GenerateSettings, base_model: str = ""
-) -> GenerateJob:
-    """Return what `generate` would ask of the model, whose weights are fetched. Raises
-    InputError."""
-    return _asked(model_name, samples, settings, base_model)[1]
-
-
-def _asked(
+def asked(
     model_name: str,
     samples: Path,
     settings: GenerateSettings,
     base_model: str,
     *,
     weights: bool = True,
-) -> tuple[Model, GenerateJob, list[Sample]]:
-    """Return the model, what it is asked for, and the samples."""
+) -> tuple[Model, GenerateJob]:
+    """Return the model, and what it is asked for. Raises InputError."""
     resolved = model.resolve(model_name, base_model, weights=weights)
     if resolved.manifest:
         settings = inherit_from(settings, resolved.manifest)
@@ -223,11 +225,10 @@ def _asked(
             f"generate.template is missing and {model_name} does not say which it was tuned with",
             "Set generate.template to a LLaMA-Factory template",
         )
-    rows = list(store.read_rows(samples, Sample))
-    return resolved, job_for(resolved, rows, settings), rows
+    return resolved, job_for(resolved, store.read_rows(samples, Sample), settings)
 
 
-def job_for(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> GenerateJob:
+def job_for(resolved: Model, rows: Iterable[Sample], settings: GenerateSettings) -> GenerateJob:
     """Return what a model is asked for on some samples."""
     asked = asdict(settings)
     for name in NO_QUESTION:
@@ -246,24 +247,17 @@ def job_for(resolved: Model, rows: list[Sample], settings: GenerateSettings) -> 
     )
 
 
-def _means(settings: GenerateSettings) -> Means:
-    return Means(
-        devices=settings.devices,
-        devices_each=settings.devices_each,
-        max_unanswered=settings.max_unanswered,
-    )
-
-
-def _versioned(job: GenerateJob) -> GenerateJob:
+def versioned(job: GenerateJob) -> GenerateJob:
     """Return the job as this machine would do it: one that only reads results lacks what would."""
     return replace(job, versions=llamafactory.versions() | engines.versions(job.engine))
 
 
 def _finish(
-    work: Path, out: Path, resolved: Model, job: GenerateJob, rows: list[Sample]
+    work: Path, out: Path, resolved: Model, job: GenerateJob, samples: Path, share: Share
 ) -> Generation:
-    by_id = answered(work)
-    store.write_rows(out / PREDICTIONS, (by_id[row.id] for row in rows))
+    ids = (row.id for row in store.read_rows(samples, Sample))
+    rows = answers_in_order(work, ids, whole=share.is_whole)
+    count = store.write_rows(out / PREDICTIONS, rows)
     results = store.read_json(work / RESULTS) if (work / RESULTS).is_file() else {}
     (out / RESULTS).unlink(missing_ok=True)
     if results:
@@ -277,7 +271,7 @@ def _finish(
         digest=resolved.digest,
         template=job.settings["template"],
         dataset_hash=job.dataset_hash,
-        samples=len(rows),
+        samples=count,
         seconds=store.read_json(work / SECONDS),
         settings=job.settings,
         results=results,

@@ -44,10 +44,12 @@ class ClusterSettings:
     """How the GPU stages, fine-tuning and generation, run on a cluster.
 
     `runner` is a queue system (volcano), inline for the task's own pod, or auto: the queue system
-    that the cluster serves, inline without one. A Job has `nodes` pods (fine-tuning; generation
-    has one) of `gpus` GPUs, `cpu` and `memory` (Kubernetes quantities) each, in `queue`, with
-    `priority_class`. A GPU is one of `accelerator`, an extended resource of Kubernetes by its name.
-    `retries` counts restarts of the whole Job after a pod failed or was evicted;
+    that the cluster serves, inline without one. A Job has `nodes` pods of a fine-tune, which train
+    together, or `replicas` pods of a generation, each of which loads the model and answers its
+    share of the samples, of `gpus` GPUs, `cpu` and `memory` (Kubernetes quantities) each, in
+    `queue`, with `priority_class`. A GPU is one of `accelerator`, an extended resource of
+    Kubernetes by its name. `retries` counts restarts of the whole Job after a pod failed or was
+    evicted, or, of several `replicas`, of those that failed alone;
     `timeout_s` bounds waiting and running together, and `ttl_seconds` how long a finished Job is
     kept; 0 is no limit for the first. `image` is the workers', empty: the task's own. `autoscaled`
     says that nodes are added when they are needed, so that a Job may ask for more than there is.
@@ -60,6 +62,7 @@ class ClusterSettings:
     queue: str = "default"
     priority_class: str = ""
     nodes: Annotated[int, Ge(1)] = 1
+    replicas: Annotated[int, Ge(1)] = 1
     gpus: Annotated[int, Ge(0)] = 1
     accelerator: str = GPU
     cpu: str = ""
@@ -77,11 +80,12 @@ class ClusterSettings:
 def check(settings: ClusterSettings) -> None:
     """Raise SettingsError for settings that contradict each other, and for wrong quantities."""
     check_names({settings.runner: None}, (AUTO, INLINE, *QUEUES), "cluster.runner")
-    if settings.runner == INLINE and settings.nodes > 1:
-        raise SettingsError(
-            f"cluster.nodes is {settings.nodes} and cluster.runner is inline, which is one pod",
-            "Set cluster.runner to auto, or cluster.nodes to 1",
-        )
+    for name, pods in (("nodes", settings.nodes), ("replicas", settings.replicas)):
+        if settings.runner == INLINE and pods > 1:
+            raise SettingsError(
+                f"cluster.{name} is {pods} and cluster.runner is inline, which is one pod",
+                f"Set cluster.runner to auto, or cluster.{name} to 1",
+            )
     if not _EXTENDED.fullmatch(settings.accelerator):
         raise SettingsError(
             f"cluster.accelerator = {settings.accelerator!r} is no extended resource of Kubernetes",

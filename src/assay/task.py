@@ -23,6 +23,7 @@ from assay import (
     dataset,
     durable,
     given,
+    merging,
     process,
     progress,
     run,
@@ -56,6 +57,7 @@ from assay.folder import (
 from assay.plan import Plan
 from assay.records import Generation, ModelManifest, Side
 from assay.settings import build
+from assay.share import WHOLE, Share
 
 PROGRESS = "ASSAY_PROGRESS"
 PARENT = "ASSAY_PARENT"
@@ -192,8 +194,10 @@ def generate(
     out: Path,
     place: str,
     listen: progress.Listener,
+    share: Share = WHOLE,
 ) -> Generation:
-    """Answer the samples with one side's model; `place` is where the predictions go."""
+    """Answer the samples, or a share of them, with one side's model; `place` is where the
+    predictions go."""
     asked = build(generating.GenerateSettings, whole(settings), "generate")
     behind = elsewhere(side, model)
     if isinstance(behind, given.GivenAnswers):
@@ -211,6 +215,7 @@ def generate(
         base_model=base_model,
         side=side,
         place=place,
+        share=share,
         listen=listen,
     )
 
@@ -222,6 +227,30 @@ def elsewhere(side: str, model: str) -> served.ServedModel | given.GivenAnswers 
     return None if isinstance(read, str) else read
 
 
+def merge(
+    *,
+    side: str,
+    model: str,
+    settings: Mapping[str, Any],
+    base_model: str,
+    samples: Path,
+    parts: Sequence[Path],
+    out: Path,
+    place: str,
+) -> Generation:
+    """Put the folders of all shares of a side's answers together; `place` is where they go."""
+    return merging.merge(
+        model,
+        samples / SAMPLES,
+        parts,
+        out,
+        build(generating.GenerateSettings, whole(settings), "generate"),
+        base_model=base_model,
+        side=side,
+        place=place,
+    )
+
+
 def take(
     *,
     side: str,
@@ -230,7 +259,7 @@ def take(
     base_model: str,
     samples: Path,
     out: Path,
-    accelerated: bool,
+    accelerated: bool | None,
     listen: progress.Listener,
 ) -> Generation | None:
     """Put what an earlier run answered to the same into `out`, where it is kept, before anything

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assay import process, progress, store
 from assay.folder import PREDICTIONS, PROGRESS
-from assay.llamafactory.job import DEVICE, SECONDS
+from assay.llamafactory.job import DEVICE, MEANS, SECONDS, Means
 from assay.records import Prediction, Sample
 from tests.chaos import tally
 from tests.chaos.training import STEP_SECONDS
@@ -19,7 +19,8 @@ from tests.chaos.training import STEP_SECONDS
 def main(samples: Path, work: Path, side: str) -> None:
     """Answer what has no answer yet."""
     process.end_with_parent()
-    rows, given = list(store.read_rows(samples, Sample)), work / PREDICTIONS
+    share = store.read_record(work / MEANS, Means).share
+    rows, given = share.part(list(store.read_rows(samples, Sample))), work / PREDICTIONS
     done = {row.id for row in store.read_rows(given, Prediction)} if given.is_file() else set()
     tally.note("begin", len(done))
     todo, total = [row for row in rows if row.id not in done], len(rows)

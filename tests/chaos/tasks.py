@@ -3,7 +3,7 @@ their pods are told."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,12 @@ class Tasks:
             outputs={"predictions": f"{self.root}/predictions"},
             arguments={**asked, "base_model": f"{self.root}/base"},
         )
+
+    def answered_at(self, place: str) -> Work:
+        """The answers of the base model, by themselves, which go to a `place` under the root."""
+        asked = {**self.answering.arguments, "model": f"{self.root}/base", "base_model": ""}
+        outputs = {"predictions": f"{self.root}/{place}"}
+        return replace(self.answering, outputs=outputs, arguments=asked)
 
     def judging(self, endpoint: str) -> Object:
         """What tests.chaos.judging is told."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay import llamafactory, store
+from assay.engine import batches as batching
 from assay.engine import devices, ending, shards
-from assay.engine.answering import answered, done
+from assay.engine.answering import answered, done, in_order
 from assay.engine.batches import batches
 from assay.engine.outcome import FailureCount
 from assay.errors import InputError, SettingsError, StageError
@@ -59,6 +60,23 @@ def test_every_prompt_is_in_one_batch_and_none_takes_more_memory(
         assert all(2 * (len(prompt.tokens) + new_tokens) >= width for prompt in batch)
 
 
+def test_of_many_prompts_a_window_at_a_time_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "WINDOW", 10)
+    made: list[str] = []
+
+    def coming() -> Iterator[Prompt]:
+        for prompt in prompts([5, 90, 7] * 15):
+            made.append(prompt.id)
+            yield prompt
+
+    seen: list[str] = []
+    for batch in batching.in_windows(coming(), 2, 8):
+        seen += [prompt.id for prompt in batch]
+        assert len(made) <= len(seen) + 10
+    assert sorted(seen) == made
+    assert len(made) == 45
+
+
 def test_batches_do_not_depend_on_the_order_of_the_file() -> None:
     asked = prompts([5, 90, 5, 40, 7])
     assert batches(asked[::-1], 2, 8) == batches(asked, 2, 8)
@@ -69,7 +87,7 @@ def make_grouped(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str
     """The groups on a machine with so many GPUs, of which each has so much memory free."""
 
     def grouped(
-        seen: int, weights: int = 0, free: int = 80 * GIB, **means: int
+        seen: int, weights: int = 0, free: int = 80 * GIB, **means: Any
     ) -> list[dict[str, str]]:
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
         monkeypatch.setattr(devices, "in_sight", lambda: seen)
@@ -145,6 +163,12 @@ def test_a_sample_that_failed_is_asked_again_and_one_that_was_answered_is_not(
     store.write_rows(tmp_path / "predictions-1.jsonl", [row("c", "not_finite"), row("d")])
     store.write_rows(tmp_path / "predictions.jsonl", [row("c")])
     assert done(tmp_path) == {"a", "c", "d"}
+    last = {"a": "", "b": "out_of_memory", "c": "", "d": ""}
+    rows = in_order(tmp_path, "dacb", whole=True)
+    assert [(found.id, found.unanswered) for found in rows] == [(id_, last[id_]) for id_ in "dacb"]
+    assert [found.id for found in in_order(tmp_path, "dxa", whole=False)] == ["d", "a"]
+    with pytest.raises(StageError, match="id=x has no row"):
+        list(in_order(tmp_path, "dxa", whole=True))
     assert {id_: found.unanswered for id_, found in answered(tmp_path).items()} == {
         "a": "",
         "b": "out_of_memory",

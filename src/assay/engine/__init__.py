@@ -7,7 +7,7 @@ token ids and gives token ids. A new one is a module that has `find`, and a line
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -33,7 +33,7 @@ class Engine(Protocol):
     """Answers prompts with the model and the decoding settings of one job."""
 
     def answer(
-        self, coder: Coder, prompts: Sequence[Prompt]
+        self, coder: Coder, prompts: Iterable[Prompt]
     ) -> Iterator[Sequence[tuple[Prompt, Written]]]:
         """Yield each prompt, in any order, with the ids that the model wrote after it, up to and
         with the first that ends an answer (whatever stands after that is not looked at), or with

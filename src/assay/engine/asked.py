@@ -12,7 +12,7 @@ from assay import progress, store
 from assay.engine.answering import CLAIMS, done
 from assay.engine.outcome import FailureCount
 from assay.folder import LIKELIHOOD, PROGRESS
-from assay.llamafactory.evaluate import gather
+from assay.llamafactory.evaluate import gather, of_share
 from assay.llamafactory.job import JOB, MEANS, GenerateJob, Means
 from assay.records import Prediction, Sample
 
@@ -21,12 +21,14 @@ Told = Callable[[Sequence[Prediction]], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """A `job` on the `rows` of the file `samples`, by some `means`, with its work in `work`."""
+    """A `job` on the `count` rows of the file `samples`, by some `means`, with its work in `work`;
+    those whose targets are `evaluated` here are all of them, those in a share, or none."""
 
     job: GenerateJob
     means: Means
     samples: Path
-    rows: Sequence[Sample]
+    count: int
+    evaluated: Sequence[Sample]
     work: Path
     side: str
     listen: progress.Listener
@@ -34,11 +36,15 @@ class Assignment:
 
 def read(samples: Path, work: Path, side: str) -> Assignment:
     """Return what is asked in the folder `work`."""
+    job = store.read_record(work / JOB, GenerateJob)
+    means = store.read_record(work / MEANS, Means)
+    size, wanted = job.settings["batch_size"], job.settings["evaluate_loss"]
     return Assignment(
-        job=store.read_record(work / JOB, GenerateJob),
-        means=store.read_record(work / MEANS, Means),
+        job=job,
+        means=means,
         samples=samples,
-        rows=list(store.read_rows(samples, Sample)),
+        count=store.count_rows(samples),
+        evaluated=of_share(samples, means.share, size) if wanted else [],
         work=work,
         side=side,
         listen=progress.to_file(work / PROGRESS),
@@ -48,12 +54,13 @@ def read(samples: Path, work: Path, side: str) -> Assignment:
 def wants_loss(asked: Assignment) -> bool:
     """Return whether the targets have yet to be evaluated."""
     wanted = asked.job.settings["evaluate_loss"] and not (asked.work / LIKELIHOOD).is_file()
-    return bool(wanted) and not gather(asked.rows, asked.work)
+    return bool(wanted and asked.evaluated) and not gather(asked.evaluated, asked.work)
 
 
 def wants_answers(asked: Assignment) -> bool:
-    """Return whether a sample has yet to be answered."""
-    return len(done(asked.work)) < len(asked.rows)
+    """Return whether a sample has, or may have, yet to be answered: which ones are in a share is
+    known when the prompts are."""
+    return len(done(asked.work)) < asked.count
 
 
 def free_claims(asked: Assignment) -> None:
@@ -66,8 +73,8 @@ def free_claims(asked: Assignment) -> None:
 def answering(asked: Assignment) -> Iterator[Told]:
     """Report the answering from its first row on: give a function that is told of rows, and raises
     StageError where too many of them have no answer."""
-    before = len(done(asked.work))
-    outcome = FailureCount(total=len(asked.rows), most=asked.means.max_unanswered)
+    before, total = len(done(asked.work)), asked.means.share.size(asked.count)
+    outcome = FailureCount(total=total, most=asked.means.max_unanswered)
     with ExitStack() as stack:
         trackers: list[progress.Tracker] = []
 
@@ -77,7 +84,7 @@ def answering(asked: Assignment) -> Iterator[Told]:
                     asked.listen,
                     "generate",
                     side=asked.side,
-                    total=len(asked.rows),
+                    total=total,
                     unit="samples",
                     done=before,
                 )

@@ -1,14 +1,25 @@
 """Which prompts are answered together: those of similar length, as many as fit one memory.
 
-The batches depend on all the prompts of a job and on nothing else, so that an answer does not
-depend on how many processes share them, nor on what an earlier try has answered.
+They are put in order a WINDOW of the file after the other, or many would fill the memory. The
+batches depend on all the prompts of a job and on nothing else, so that an answer does not depend on
+how many processes share them, nor on what an earlier try has answered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from assay.llamafactory.prompts import Prompt
+
+WINDOW = 16_384  # prompts
+
+
+def in_windows(prompts: Iterable[Prompt], size: int, new_tokens: int) -> Iterator[list[Prompt]]:
+    """Yield the `batches` of each window, whose prompts are made when those before are done."""
+    coming = iter(prompts)
+    while window := list(islice(coming, WINDOW)):
+        yield from batches(window, size, new_tokens)
 
 
 def batches(prompts: Sequence[Prompt], size: int, new_tokens: int) -> list[list[Prompt]]:

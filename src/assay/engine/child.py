@@ -24,6 +24,7 @@ from assay.folder import PREDICTIONS
 from assay.llamafactory.evaluate import evaluate
 from assay.llamafactory.job import DEVICE, ERROR, SECONDS, TRANSFORMERS
 from assay.llamafactory.prompts import Coder, coder
+from assay.records import Sample
 
 
 def main(samples: Path, work: Path, side: str) -> None:
@@ -41,6 +42,7 @@ def main(samples: Path, work: Path, side: str) -> None:
 def _do(asked: Assignment) -> None:
     for folder in filter(None, (asked.job.base, asked.job.adapter)):
         weights.check(folder)
+    weights.prove(asked.job)
     groups = devices.groups(asked.job, asked.means)
     own = asked.job.engine == TRANSFORMERS
     if devices.size(groups[0]) > 1 and asking.wants_loss(asked):
@@ -61,7 +63,15 @@ def _here(asked: Assignment) -> None:
         asking.wants_loss(asked)  # gathers it
     asking.free_claims(asked)
     with asking.answering(asked) as told:
-        answer(asked.job, coding, asked.rows, asked.work, asked.work / PREDICTIONS, told)
+        answer(
+            asked.job,
+            coding,
+            store.read_rows(asked.samples, Sample),
+            asked.work,
+            asked.work / PREDICTIONS,
+            told,
+            asked.means.share,
+        )
 
 
 def _evaluated(asked: Assignment, coding: Coder) -> Coder:
@@ -73,7 +83,7 @@ def _evaluated(asked: Assignment, coding: Coder) -> Coder:
             return evaluate(
                 asked.job,
                 coding,
-                asked.rows,
+                asked.evaluated,
                 asked.work,
                 asked.side,
                 asked.listen,

@@ -14,8 +14,8 @@ from assay import process, progress, store
 from assay.engine import ending
 from assay.engine.answering import answer
 from assay.folder import PROGRESS
-from assay.llamafactory.evaluate import evaluate
-from assay.llamafactory.job import JOB, GenerateJob
+from assay.llamafactory.evaluate import evaluate, of_share
+from assay.llamafactory.job import JOB, MEANS, GenerateJob, Means
 from assay.llamafactory.prompts import Coder, coder
 from assay.records import Sample
 
@@ -28,13 +28,15 @@ def main(samples: Path, work: Path, side: str, phases: str, batch_size: int) -> 
     rank = os.environ["RANK"]
     with ending.left(work / f"error-{rank}.json"):
         job = store.read_record(work / JOB, GenerateJob)
-        rows = list(store.read_rows(samples, Sample))
+        share = store.read_record(work / MEANS, Means).share
         coding = coder(job)
         if LOSS in phases:
-            coding = _evaluated(job, coding, rows, work, side, batch_size, phases)
+            part = of_share(samples, share, job.settings["batch_size"])
+            coding = _evaluated(job, coding, part, work, side, batch_size, phases)
         if ANSWERS in phases:
             file = work / f"predictions-{rank}.jsonl"
-            answer(job, coding, rows, work, file, lambda _rows: None)
+            rows = store.read_rows(samples, Sample)
+            answer(job, coding, rows, work, file, lambda _rows: None, share)
 
 
 def _evaluated(

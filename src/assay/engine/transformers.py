@@ -5,11 +5,11 @@ LLaMA-Factory's do_predict takes them in the order of the file, and keeps nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay.engine.batches import batches
+from assay.engine.batches import in_windows
 from assay.engine.finite import watch_numbers
 from assay.llamafactory import generation_config
 from assay.llamafactory.job import GenerateJob
@@ -32,20 +32,20 @@ class Transformers:
     claim: Callable[[int], bool] = _every
     done: Collection[str] = ()
 
-    def answer(self, coder: Coder, prompts: Sequence[Prompt]) -> Iterator[Answered]:
-        """Yield the prompts, the longest first, with the ids that the model wrote."""
+    def answer(self, coder: Coder, prompts: Iterable[Prompt]) -> Iterator[Answered]:
+        """Yield the prompts, the longest of a window first, with the ids that the model wrote."""
         import torch
 
-        model = coder.loaded or _load(self.job, coder)
-        generation_config.disobey(model)
-        options, context = generation_config.options(coder), _context(model)
+        model, options = coder.loaded, generation_config.options(coder)
         settings = self.job.settings
-        plan = batches(prompts, settings["batch_size"], settings["max_new_tokens"])
+        plan = in_windows(prompts, settings["batch_size"], settings["max_new_tokens"])
         for number, batch in enumerate(plan):
             todo = [prompt for prompt in batch if prompt.id not in self.done]
             if todo and self.claim(number):
+                model = model or _load(self.job, coder)
+                generation_config.disobey(model)
                 torch.manual_seed(settings["seed"] + number)
-                yield from _answered(model, todo, options, context)
+                yield from _answered(model, todo, options, _context(model))
 
 
 def find(job: GenerateJob) -> Transformers:

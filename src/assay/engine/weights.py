@@ -1,11 +1,14 @@
-"""Whether a model's weight files are whole, by what they say of themselves: seconds, not a load."""
+"""Whether a model's weight files are whole, by what they say of themselves, without a load, and
+whether they are those that were asked for."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from assay.errors import ModelError
+from assay import store
+from assay.errors import ModelError, StageError
+from assay.llamafactory.job import GenerateJob
 
 _LENGTH = 8  # bytes of the length of a safetensors file's header
 _REMEDY = "Copy or download the model again"
@@ -23,6 +26,18 @@ def check(folder: str) -> None:
     for path in sorted(directory.glob("*.safetensors")):
         if problem := _problem(path):
             raise ModelError(f"{path} {problem}", _REMEDY)
+
+
+def prove(job: GenerateJob) -> None:
+    """Raise StageError unless the weights that make the model what it is, the adapter's or else the
+    base's, are those that the job's digest is of; of a hub id nothing is known."""
+    folder = job.adapter or job.base
+    if job.digest and job.digest != (digest := store.digest_weights(Path(folder))):
+        raise StageError(
+            f"{folder}: its weights ({digest[:12] or 'none'}) are no longer those that this run "
+            f"began with ({job.digest[:12]})",
+            "Restore them, or begin the run anew",
+        )
 
 
 def _check_index(index: Path) -> None:

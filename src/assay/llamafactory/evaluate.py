@@ -20,6 +20,7 @@ from assay.llamafactory.job import GenerateJob, loading
 from assay.llamafactory.loss import MEASURED, Measured, likelihood, token_loss, watch_targets
 from assay.llamafactory.prompts import Coder, pair
 from assay.records import Likelihood, Sample
+from assay.share import Share
 
 PARTS = "likelihood-*.jsonl"
 # Only the last turn counts, and is the last to be cut; a row of the data stays a row.
@@ -36,8 +37,18 @@ _ROW_BY_ROW = {
 def in_order(rows: Sequence[Sample]) -> list[Sample]:
     """Return the samples in the order that they are evaluated in: the longest first, so that what
     is too large for the memory is known at once, and a batch has little padding."""
-    lengths = {row.id: sum(len(turn.content) for turn in row.messages) for row in rows}
-    return sorted(rows, key=lambda row: (-lengths[row.id] - len(row.target), row.id))
+    return sorted(rows, key=_place)
+
+
+def _place(row: Sample) -> tuple[int, str]:
+    return -sum(len(turn.content) for turn in row.messages) - len(row.target), row.id
+
+
+def of_share(samples: Path, share: Share, batch_size: int) -> list[Sample]:
+    """Return those of the samples in a file that are evaluated in a share, in the file's order."""
+    places = sorted(_place(row) for row in store.read_rows(samples, Sample))
+    part = {name for _, name in share.part(places, batch_size)}
+    return [row for row in store.read_rows(samples, Sample) if row.id in part]
 
 
 def evaluate(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from assay.share import WHOLE, Share
+
 JOB, SECONDS, DEVICE = "job.json", "seconds.json", "device.json"
 DECODING = "decoding.json"
 MEANS, ERROR = "means.json", "error.json"
@@ -33,11 +35,13 @@ class GenerateJob:
 
 @dataclass(frozen=True, kw_only=True)
 class Means:
-    """With what a job is done, which changes no answer: GenerateSettings of these names."""
+    """With what a job is done, which changes no answer: GenerateSettings of these names, and which
+    `share` of it is done here."""
 
     devices: int = 0
     devices_each: int = 0
     max_unanswered: float = 0.5
+    share: Share = WHOLE
 
 
 def loading(job: GenerateJob) -> dict[str, Any]:

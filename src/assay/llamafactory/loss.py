@@ -7,7 +7,7 @@ tokens and then over batches by their samples: it depends on which samples share
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,12 +63,15 @@ def likelihood(sample: Sample, target: list[int], measured: Measured) -> Likelih
     return Likelihood(id=sample.id, values=kept, unscored=unscored, tokens=tokens)
 
 
-def token_loss(rows: list[Likelihood]) -> float | None:
+def token_loss(rows: Iterable[Likelihood]) -> float | None:
     """Return the mean loss, in nats a token, over all tokens of the scored targets; None without
     one."""
-    scored = [(row.values["eval_loss"], row.tokens) for row in rows if "eval_loss" in row.values]
-    tokens = sum(count for _, count in scored)
-    return sum(loss * count for loss, count in scored) / tokens if tokens else None
+    loss, tokens = 0.0, 0
+    for row in rows:
+        if "eval_loss" in row.values:
+            loss += row.values["eval_loss"] * row.tokens
+            tokens += row.tokens
+    return loss / tokens if tokens else None
 
 
 def target_of(labels: Sequence[int]) -> slice:

@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from assay.text import flat
 
 
 def take(
-    entry: Entry, samples: Sequence[Sample], out: Path, side: str, accelerated: bool | None
+    entry: Entry, samples: Iterable[Sample], out: Path, side: str, accelerated: bool | None
 ) -> Generation | None:
     """Put the answers of an entry that is there into the folder `out`, and return its record; None
     where there are none. `accelerated` is whether more than a CPU would answer, None: as here."""
@@ -40,7 +40,7 @@ def take(
     return taken
 
 
-def _taken(entry: Entry, uri: str, samples: Sequence[Sample], out: Path) -> Generation:
+def _taken(entry: Entry, uri: str, samples: Iterable[Sample], out: Path) -> Generation:
     started = time.monotonic()
     with store.fetched(uri) as file, tempfile.TemporaryDirectory(prefix="assay-") as copies:
         folder = Path(copies)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from assay import store
@@ -32,7 +32,7 @@ def present(folder: Path) -> list[str]:
 
 
 def unpacked(
-    file: Path, folder: Path, entry: Entry, samples: Sequence[Sample]
+    file: Path, folder: Path, entry: Entry, samples: Iterable[Sample]
 ) -> tuple[Generation, Origin]:
     """Unpack an entry into `folder` and return its record. Raises StoreError where it is damaged,
     or is not what it is named after."""

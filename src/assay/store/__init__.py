@@ -36,6 +36,7 @@ from assay.store.files import (
 )
 from assay.store.folders import INDEX
 from assay.store.keeping import keep_now
+from assay.store.lease import leased
 from assay.store.lock import held
 from assay.store.mirror import Mirror, mirrored
 from assay.store.newest import newest
@@ -48,6 +49,7 @@ from assay.store.outage import (
     waited,
     waiting,
 )
+from assay.store.places import count_rows, placed_rows, row_at
 from assay.store.s3 import locate
 from assay.store.used import mark_used, remove, stored
 
@@ -64,6 +66,7 @@ __all__ = [
     "appending",
     "cache_folder",
     "cached",
+    "count_rows",
     "deliver",
     "digest_files",
     "digest_weights",
@@ -77,6 +80,7 @@ __all__ = [
     "is_remote",
     "keep_now",
     "kept",
+    "leased",
     "listed",
     "locate",
     "make_bucket",
@@ -84,6 +88,7 @@ __all__ = [
     "mirrored",
     "newest",
     "parser",
+    "placed_rows",
     "publish",
     "read_json",
     "read_lines",
@@ -92,6 +97,7 @@ __all__ = [
     "relied_on",
     "remove",
     "replacing",
+    "row_at",
     "size",
     "stored",
     "tail",

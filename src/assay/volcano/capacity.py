@@ -26,7 +26,7 @@ Amounts = Mapping[str, Any]
 def check(api: Api, stage: Stage, settings: ClusterSettings, artifacts: str) -> None:
     """Raise InputError, with a line for each problem, where this cluster could never run the Job
     of `stage`; `artifacts` is a URI under the pipeline's root."""
-    workers = job.workers(stage, settings)
+    workers = job.together(stage, settings)
     asked = job.resources(settings, TaskConfig()).get("requests", {})
     each = {name: amount for name, amount in asked.items() if quantity(amount)}
     check_all(

@@ -106,10 +106,17 @@ def failed(
 
 def first_failed(pods: Iterable[Object]) -> Object | None:
     """Return the pod that failed first in the Job's last try: the others of a gang are stopped
-    because of it, and those of the tries before are why there were others."""
-    failures = [pod for pod in pods if _is_failed(pod)]
+    because of it, and those of the tries before, as those that were made anew alone, are why there
+    were others."""
+    failures = [pod for pod in _newest(pods) if _is_failed(pod)]
     last = max(map(_try_of, failures), default=0)
     return min((pod for pod in failures if _try_of(pod) == last), key=_when, default=None)
+
+
+def _newest(pods: Iterable[Object]) -> list[Object]:
+    """Return of the pods of one name and try the one that was made last."""
+    made = sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
+    return list({(pod["metadata"]["name"], _try_of(pod)): pod for pod in made}.values())
 
 
 def _try_of(pod: Object) -> int:

@@ -72,16 +72,24 @@ def _until_over(state: JobState, changes: Changes, settings: ClusterSettings, be
         check_relays(state)
         tell(state, now)
         check_restart(state, now)
-        if explain.is_lost(state.pods.values()):
-            raise explain.failed(state.stage, state.job, state.pods.values(), last_lines(state))
+        check_lost(state)
         _check_time(state, settings, begun, now)
 
 
+def check_lost(state: JobState) -> None:
+    """Raise StageError where a pod is lost with its node, unless others go on without it."""
+    if explain.is_lost(state.pods.values()) and not (state.has_shards and state.runs):
+        raise explain.failed(state.stage, state.job, state.pods.values(), last_lines(state))
+
+
 def check_restart(state: JobState, now: float) -> None:
-    """Raise TakenAwayError for a Job that restarts, as it says, and has had no pod for a while:
-    where its pod goes as it restarts, Volcano may take no notice of it any more."""
+    """Raise TakenAwayError for a Job that restarts, as it says, and has had no pod for a while but
+    such as are done: where its pod goes as it restarts, Volcano may take no notice of it any more.
+    """
     gone = all(
-        pod["metadata"].get("deletionTimestamp") == explain.GONE for pod in state.pods.values()
+        pod["metadata"].get("deletionTimestamp") == explain.GONE
+        or pod["status"].get("phase") == "Succeeded"
+        for pod in state.pods.values()
     )
     if state.phase != "Restarting" or not gone:
         state.forgotten_since = 0.0

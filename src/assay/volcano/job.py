@@ -10,10 +10,11 @@ from assay.errors import SettingsError
 from assay.placement import RUNNER, ClusterSettings, is_accelerator
 from assay.queues import Stage, TaskConfig, Work
 from assay.volcano.lease import LEASE
-from assay.volcano.work import MESSAGE, WORK, to_text
+from assay.volcano.work import MESSAGE, SHARDS, WORK, to_text
 
 API_VERSION = "batch.volcano.sh/v1alpha1"
-MASTER, WORKER = "master", "worker"
+MASTER, WORKER, SHARD = "master", "worker", "shard"
+_ENDS = ("PodFailed", "PodEvicted")
 CONTAINER = "stage"
 SCRATCH = "/scratch"
 PORT = 23456
@@ -38,25 +39,18 @@ def make(
     """Return the Job of `work`, owned by the run of the `launcher`'s pod, whose image and service
     account its pods share; `lease_s` is how long it works without a launcher, in seconds, 0 for no
     limit. Raises SettingsError where no image is known."""
-    nodes = workers(work.stage, settings)
     template = _template(work, settings, task, launcher, lease_s)
-    tasks = [{"name": MASTER, "replicas": 1, "template": template}]
-    if nodes > 1:
-        tasks.append({"name": WORKER, "replicas": nodes - 1, "template": template})
     spec = {
         "schedulerName": "volcano",
         "queue": settings.queue,
-        "minAvailable": nodes,
+        "minAvailable": together(work.stage, settings),
         # 1 means no restart; Volcano's webhook would make 3 of 0
         "maxRetry": settings.retries + 1,
         "ttlSecondsAfterFinished": settings.ttl_seconds,
-        "policies": _policies(settings),
-        "tasks": tasks,
+        **_pods(work.stage, settings, template),
     }
     if settings.priority_class:
         spec["priorityClassName"] = settings.priority_class
-    if nodes > 1:
-        spec["plugins"] = _gang()
     return {
         "apiVersion": API_VERSION,
         "kind": "Job",
@@ -91,14 +85,39 @@ def _labels(work: Work, launcher: Object | None) -> dict[str, str]:
     return {**labels, **{name: own[name] for name in (RUN_LABEL, ASKS_THE_JUDGE) if own.get(name)}}
 
 
-def _policies(settings: ClusterSettings) -> list[Object]:
+def _pods(stage: Stage, settings: ClusterSettings, template: Object) -> Object:
+    """Return the Job's pods, what makes them know of each other, and what is done when one ends."""
+    count = workers(stage, settings)
+    if stage == "generate" and count > 1:
+        return _shards(count, settings, template)
+    tasks = [{"name": MASTER, "replicas": 1, "template": template}]
+    if count > 1:
+        tasks.append({"name": WORKER, "replicas": count - 1, "template": template})
+    again = "RestartJob" if settings.retries else "TerminateJob"
+    return {
+        "tasks": tasks,
+        "policies": [*_decided(), *({"event": event, "action": again} for event in _ENDS)],
+        **({"plugins": _gang()} if count > 1 else {}),
+    }
+
+
+def _shards(count: int, settings: ClusterSettings, template: Object) -> Object:
+    """Return pods that begin each when there is room for it, and of which one that fails, or is
+    taken away, which Volcano makes anew by itself, is no matter of the others. The Job is complete
+    when all have succeeded."""
+    again = "RestartPod" if settings.retries else "TerminateJob"
+    return {
+        "minSuccess": count,
+        "tasks": [{"name": SHARD, "replicas": count, "minAvailable": 1, "template": template}],
+        "policies": [*_decided(), {"event": "PodFailed", "action": again}],
+        "plugins": {"env": []},  # VC_TASK_INDEX
+    }
+
+
+def _decided() -> list[Object]:
     """What the user has to correct, and what nobody waits for, is never tried again."""
-    action = "RestartJob" if settings.retries else "TerminateJob"
     return [
-        {"exitCode": exits.REFUSED, "action": "TerminateJob"},
-        {"exitCode": exits.CANCELED, "action": "TerminateJob"},
-        {"event": "PodFailed", "action": action},
-        {"event": "PodEvicted", "action": action},
+        {"exitCode": code, "action": "TerminateJob"} for code in (exits.REFUSED, exits.CANCELED)
     ]
 
 
@@ -160,6 +179,7 @@ def _container(
             {"name": WORK, "value": to_text(work)},
             {"name": RUNNER, "value": runner(work, settings)},
             {"name": LEASE, "value": str(lease_s)},
+            {"name": SHARDS, "value": str(workers("generate", settings))},
             {"name": "XDG_CACHE_HOME", "value": f"{SCRATCH}/cache"},
             {"name": "ASSAY_CACHE", "value": f"{SCRATCH}/cache/assay"},
             {"name": "TMPDIR", "value": SCRATCH},
@@ -182,6 +202,11 @@ def _container(
 
 def workers(stage: Stage, settings: ClusterSettings) -> int:
     """Return how many pods the Job of a stage has."""
+    return settings.nodes if stage == "finetune" else settings.replicas
+
+
+def together(stage: Stage, settings: ClusterSettings) -> int:
+    """Return how many of them there has to be room for at once."""
     return settings.nodes if stage == "finetune" else 1
 
 
@@ -201,8 +226,8 @@ def resources(settings: ClusterSettings, task: TaskConfig) -> Object:
 
 def runner(work: Work, settings: ClusterSettings) -> str:
     """Return what the report says of where the stage ran."""
-    nodes = workers(work.stage, settings)
-    pods = f"{nodes} pods" if nodes > 1 else "1 pod"
+    count = workers(work.stage, settings)
+    pods = f"{count} pods" if count > 1 else "1 pod"
     return f"Volcano Job {name_of(work)} ({pods}, queue {settings.queue})"
 
 

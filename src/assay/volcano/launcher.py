@@ -85,6 +85,8 @@ def _done(api: Api, work: Work, settings: ClusterSettings, wanted: Object) -> Ma
             continue
         if ending.metadata:
             return ending.metadata
+        if (metadata := _published(work)) is not None:
+            break
         if not adopted:
             raise StageError(f"{work.stage}: the Job {name} completed and left no answer")
         print(f"{work.stage}: the answer of Job {name} is lost", flush=True)

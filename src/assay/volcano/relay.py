@@ -52,10 +52,15 @@ class Position:
         return True
 
 
+def _by_nobody(_line: str) -> bool:
+    return False
+
+
 @dataclass
 class Relay:
-    """The relay of one pod's log; `prefix` goes before each line, `last` holds the last ones. The
-    pod of a restarted Job has the name of the one before it, and another `uid`."""
+    """The relay of one pod's log; `prefix` goes before each line, `last` holds the last ones; those
+    for which `told` is true are told otherwise. The pod of a restarted Job has the name of the one
+    before it, and another `uid`."""
 
     api: Api
     pod: str
@@ -66,6 +71,7 @@ class Relay:
     position: Position = field(default_factory=Position)
     error: ApiError | None = None
     unread: str = ""
+    told: Callable[[str], bool] = _by_nobody
 
     def start(self) -> threading.Thread:
         """Relay in a thread until the pod's container is `over` and its log is read to the end."""
@@ -129,7 +135,7 @@ class Relay:
         new = []
         for line in lines:
             stamp, _, text = line.partition(b" ")
-            if self.position.is_new(stamp):
+            if self.position.is_new(stamp) and not self.told(text.decode(errors="replace")):
                 new.append(self.prefix + text + b"\n")
         self.last.extend(
             line[:LAST_LINE_BYTES].decode(errors="replace").rstrip()

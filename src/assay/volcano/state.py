@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from assay.volcano.api import Api
 from assay.volcano.observe import Notice, Object
 from assay.volcano.pods import containers
 from assay.volcano.relay import Relay, write
+from assay.volcano.summed import Summed
 
 WAITING = ("", "Pending", "Restarting")
 SETTLED_SECONDS = 10.0
@@ -36,6 +38,7 @@ class JobState:
     reasons: frozenset[str] = frozenset()  # what it was found to be, and since when
     reasons_since: float = 0.0
     told: frozenset[str] = frozenset()
+    summed: Summed | None = None  # of a Job that has shards
 
     @property
     def name(self) -> str:
@@ -50,12 +53,22 @@ class JobState:
     @property
     def waits(self) -> bool:
         """Whether none of its pods runs, and some still have to."""
-        return self.phase in WAITING and not any(_runs(pod) for pod in self.pods.values())
+        return self.phase in WAITING and not self.runs
 
     @property
-    def nodes(self) -> int:
+    def runs(self) -> bool:
+        """Whether one of its pods runs."""
+        return any(_runs(pod) for pod in self.pods.values())
+
+    @property
+    def count(self) -> int:
         """Return how many pods the Job has."""
-        return int(self.job["spec"]["minAvailable"])
+        return sum(int(task["replicas"]) for task in self.job["spec"]["tasks"])
+
+    @property
+    def has_shards(self) -> bool:
+        """Whether its pods answer a share each, and need no other to."""
+        return self.count > 1 and self.job["spec"]["minAvailable"] == 1
 
 
 def take(state: JobState, notice: Notice) -> None:
@@ -111,7 +124,10 @@ def take_pod(state: JobState, pod: Object, *, deleted: bool = False) -> None:
 
 
 def _relay(state: JobState, uid: str, name: str) -> None:
-    prefix = f"[{name.removeprefix(state.name + '-')}] ".encode() if state.nodes > 1 else b""
+    short = name.removeprefix(f"{state.name}-")
+    prefix = f"[{short}] ".encode() if state.count > 1 else b""
+    if state.has_shards and state.summed is None:
+        state.summed = Summed(pods=state.count)
 
     def over() -> bool:
         pod = state.pods[uid]
@@ -121,6 +137,8 @@ def _relay(state: JobState, uid: str, name: str) -> None:
         )
 
     relay = Relay(state.api, name, uid, prefix, over)
+    if state.summed:
+        relay.told = functools.partial(state.summed.take, short)
     state.relays[uid] = (relay, relay.start())
 
 

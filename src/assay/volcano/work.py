@@ -17,7 +17,7 @@ from assay import store
 from assay.errors import AssayError
 from assay.queues import Work
 
-WORK = "ASSAY_WORK"
+WORK, SHARDS = "ASSAY_WORK", "ASSAY_SHARDS"  # what is done, and by how many pods a generation
 MESSAGE = Path("/dev/termination-log")
 MESSAGE_BYTES = 4_096  # Kubernetes cuts it there
 _CUT = " ..."

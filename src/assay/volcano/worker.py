@@ -1,8 +1,8 @@
 """What runs in the pods of a stage's Volcano Job: `python -m assay.volcano.worker`.
 
 It reads the samples and models from the store, runs the stage as it runs anywhere, and publishes
-the results to their final places. Of several pods only the first publishes; the others train with
-it through torchrun.
+the results to their final places. Of several pods of a fine-tune only the first publishes; the
+others train with it through torchrun. Those of a generation answer a share each (shards).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from assay import durable, finetune, generate, progress, store, task
 from assay.errors import AssayError
 from assay.queues import Work
-from assay.volcano import lease, published
+from assay.volcano import lease, published, shards
 from assay.volcano.work import MESSAGE, WORK, Ending, failure, from_text
 
 
@@ -43,6 +43,9 @@ def _done(work: Work, node: int, listen: progress.Listener) -> dict[str, Any]:
         durable.forget(work.key)
         return dict(before)
     folder = Path(tempfile.gettempdir()) / "work"
+    share = shards.own(work, os.environ)
+    if not share.is_whole:
+        return shards.answer(work, share, folder, listen)
     samples = store.fetch(work.samples, folder / "samples")
     made = {name: folder / name for name in work.outputs}
     run, partial, unfinished = {

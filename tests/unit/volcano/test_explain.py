@@ -30,6 +30,20 @@ def pod(
     }
 
 
+def anew(made: dict[str, Any], second: int) -> dict[str, Any]:
+    time = f"2026-01-01T00:00:{second:02}Z"
+    return {**made, "metadata": {**made["metadata"], "creationTimestamp": time}}
+
+
+def test_a_pod_that_was_made_anew_alone_is_no_cause_any_more() -> None:
+    killed = anew(pod("job-shard-1", {"exitCode": 137, "finishedAt": "2026-01-01T00:01:00Z"}), 0)
+    again = anew(pod("job-shard-1", {"exitCode": 0}, phase="Succeeded"), 1)
+    last = anew(pod("job-shard-2", {"exitCode": 3, "finishedAt": "2026-01-01T00:02:00Z"}), 0)
+    assert explain.first_failed([killed, last]) == killed
+    assert explain.first_failed([again, killed, last]) == last
+    assert explain.first_failed([killed, again]) is None
+
+
 def disrupted(reason: str, message: str = "") -> dict[str, Any]:
     entry = {"type": "DisruptionTarget", "status": "True", "reason": reason, "message": message}
     return pod(conditions=[entry])

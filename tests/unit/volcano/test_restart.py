@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from assay.errors import StageError
 from assay.volcano import explain, follow
 from assay.volcano.api import Api
 from assay.volcano.state import JobState, take_pod
@@ -37,6 +38,8 @@ def ends(followed: JobState, seconds: range) -> int | None:
         ("Restarting", [], 62),
         ("Restarting", [(pod(), True)], 62),  # its pod was taken away meanwhile
         ("Restarting", [(pod(), False)], None),
+        # of several replicas the others are done
+        ("Restarting", [({**pod(), "status": {"phase": "Succeeded"}}, False)], 62),
         ("Restarting", [(pod(deletionTimestamp="2026-01-01T00:00:00Z"), False)], None),
         ("Pending", [], None),  # it waits in its queue
         ("Running", [(pod(), True)], None),
@@ -58,3 +61,34 @@ def test_the_time_begins_anew_with_each_restart() -> None:
     assert ends(followed, range(50, 55)) is None
     followed.job["status"]["state"]["phase"] = "Restarting"
     assert ends(followed, range(55, 200)) == 116
+
+
+def running(uid: str, **more: Any) -> dict[str, Any]:
+    started = {"image": "i", "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
+    return {
+        "metadata": {"name": f"job-shard-{uid}", "uid": uid, **more},
+        "spec": {"nodeName": "n1", "containers": [{}]},
+        "status": {"phase": "Running", "containerStatuses": [started]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("together", "others", "is_given_up"),
+    [
+        (1, [running("2")], False),  # which goes on without it
+        (1, [], True),
+        (2, [running("2")], True),  # a gang's, which waits for it
+    ],
+)
+def test_a_pod_that_is_lost_with_its_node_keeps_those_waiting_that_need_it(
+    together: int, others: list[dict[str, Any]], is_given_up: bool
+) -> None:
+    followed = state("Running")
+    followed.job["spec"] = {"minAvailable": together, "tasks": [{"replicas": 2}]}
+    lost = running("1", deletionTimestamp="2026-01-01T00:00:00Z")
+    followed.pods = {pod["metadata"]["uid"]: pod for pod in (lost, *others)}
+    if is_given_up:
+        with pytest.raises(StageError, match="the pod was deleted while it ran on n1"):
+            follow.check_lost(followed)
+    else:
+        follow.check_lost(followed)

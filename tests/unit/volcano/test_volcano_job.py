@@ -11,7 +11,8 @@ from assay import placement
 from assay.errors import SettingsError
 from assay.placement import ClusterSettings
 from assay.queues import TaskConfig, Work
-from assay.volcano import job
+from assay.share import WHOLE, Share
+from assay.volcano import job, shards
 from assay.volcano.work import from_text
 
 LAUNCHER: dict[str, Any] = {
@@ -142,6 +143,52 @@ def test_retries(retries: int, action: str) -> None:
     assert {policy["action"] for policy in others} == {action}
 
 
+def variables(manifest: dict[str, Any]) -> dict[str, str]:
+    (container,) = pod_of(manifest)["containers"]
+    return {each["name"]: each.get("value", "") for each in container["env"]}
+
+
+@pytest.mark.parametrize(("retries", "again"), [(0, "TerminateJob"), (2, "RestartPod")])
+def test_the_pods_of_a_generation_need_no_other_and_restart_alone(retries: int, again: str) -> None:
+    manifest = made("generate", replicas=4, nodes=3, retries=retries)
+    spec = manifest["spec"]
+    (shard,) = spec["tasks"]
+    assert (shard["name"], shard["replicas"], shard["minAvailable"]) == ("shard", 4, 1)
+    assert (spec["minAvailable"], spec["minSuccess"], spec["maxRetry"]) == (1, 4, retries + 1)
+    assert spec["plugins"] == {"env": []}
+    # one that is taken away is made anew by Volcano itself, and counts for nothing
+    assert [policy.get("event") for policy in spec["policies"]] == [None, None, "PodFailed"]
+    assert spec["policies"][-1]["action"] == again
+    assert "(4 pods, " in variables(manifest)["ASSAY_RUNNER"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "index", "settings", "share"),
+    [
+        ("generate", "0", {"replicas": 4}, Share(index=0, of=4)),
+        ("generate", "3", {"replicas": 4}, Share(index=3, of=4)),
+        ("generate", "0", {}, WHOLE),
+        ("finetune", "2", {"replicas": 4, "nodes": 3}, WHOLE),
+    ],
+)
+def test_each_pod_knows_its_share(
+    stage: str, index: str, settings: dict[str, Any], share: Share
+) -> None:
+    told = {**variables(made(stage, **settings)), "VC_TASK_INDEX": index}
+    assert shards.own(from_text(told["ASSAY_WORK"]), told) == share
+
+
+def test_one_pod_is_what_it_was() -> None:
+    assert "minSuccess" not in made("generate", replicas=1)["spec"]
+    assert [task["name"] for task in made("finetune", replicas=4)["spec"]["tasks"]] == ["master"]
+
+
+@pytest.mark.parametrize("name", ["nodes", "replicas"])
+def test_several_pods_inline_are_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match=rf"cluster\.{name} is 2 and .* is one pod"):
+        placement.check(ClusterSettings(runner="inline", **{name: 2}))  # type: ignore[arg-type]
+
+
 def test_a_mesh_gives_a_worker_no_sidecar() -> None:
     """One would outlive the worker, and the Job would never end."""
     for task in made(nodes=2)["spec"]["tasks"]:
@@ -191,10 +238,9 @@ def test_the_job_tells_its_run_queue_and_pods() -> None:
 
 
 def test_the_worker_reads_the_same_work() -> None:
-    (container,) = pod_of(made())["containers"]
-    variables = {one["name"]: one.get("value", "") for one in container["env"]}
-    assert from_text(variables["ASSAY_WORK"]) == work()
-    assert variables["ASSAY_RUNNER"].startswith("Volcano Job assay-finetune-")
+    told = variables(made())
+    assert from_text(told["ASSAY_WORK"]) == work()
+    assert told["ASSAY_RUNNER"].startswith("Volcano Job assay-finetune-")
 
 
 def test_one_name_a_task() -> None:

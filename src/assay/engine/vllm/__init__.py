@@ -7,7 +7,7 @@ LLaMA-Factory's, before the server starts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -38,15 +38,17 @@ class Vllm:
         return f"its weights are made one folder first: {reason}" if reason else ""
 
     def answer(
-        self, coder: Coder, prompts: Sequence[Prompt]
+        self, coder: Coder, prompts: Iterable[Prompt]
     ) -> Iterator[Sequence[tuple[Prompt, Written]]]:
         """Yield the prompts as they are answered, and those that do not fit the model as such.
 
         Raises StageError where the server ends or hangs, or ignores the adapter."""
         of = architecture(self.job.base, coder)
         room = arguments.room(self.job, of)
-        fitting = [prompt for prompt in prompts if room.takes(prompt)]
-        yield [(prompt, room.failure(prompt)) for prompt in prompts if not room.takes(prompt)]
+        fitting, others = list[Prompt](), list[Prompt]()
+        for prompt in prompts:
+            (fitting if room.takes(prompt) else others).append(prompt)
+        yield [(prompt, room.failure(prompt)) for prompt in others]
         if fitting:
             longest = arguments.longest(fitting, room)
             with _serving(self.job, coder, of, longest) as (server, served):

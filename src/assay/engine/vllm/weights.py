@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import process, store
-from assay.errors import StageError
+from assay.engine.weights import prove
 from assay.llamafactory.job import JOB, GenerateJob
 from assay.llamafactory.prompts import Coder
 
@@ -84,13 +84,8 @@ def why_written(job: GenerateJob) -> str:
 def served(job: GenerateJob, coder: Coder) -> Iterator[tuple[ServedWeights, Path]]:
     """Yield what the server loads, and a folder to work in; what was written is gone afterwards.
 
-    Raises StageError where the adapter is not the one that was looked at."""
-    if job.adapter and job.digest != (digest := store.digest_weights(Path(job.adapter))):
-        raise StageError(
-            f"{job.adapter}: its weights ({digest[:12]}) are no longer those that this run began "
-            f"with ({job.digest[:12]})",
-            "Restore them, or begin the run anew",
-        )
+    Raises StageError where the weights are not those that were looked at."""
+    prove(job)
     with _folder(coder.folder) as folder:
         if why_written(job):
             yield ServedWeights(base=_write(job, folder)), folder

@@ -1,0 +1,31 @@
+"""Rows of a JSONL file by where they are, so that none of them has to be held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TypeVar
+
+from assay.store.files import parser, read_lines
+
+T = TypeVar("T")
+
+
+def count_rows(path: Path) -> int:
+    """Return how many rows a JSONL file has. Raises InputError where it is missing."""
+    return sum(1 for _ in read_lines(path))
+
+
+def placed_rows(path: Path, cls: type[T]) -> Iterator[tuple[int, T]]:
+    """Yield the `cls` records of a JSONL file, each with the byte at which it starts, by which
+    `row_at` reads it again. Raises InputError as `read_rows` does."""
+    parse, start = parser(path, cls), 0
+    for line in read_lines(path):
+        yield start, parse(line)
+        start += len(line[1])
+
+
+def row_at(file: IO[bytes], start: int, cls: type[T]) -> T:
+    """Return the `cls` record that starts at a byte of an open JSONL file."""
+    file.seek(start)
+    return parser(Path(file.name), cls)((0, file.readline()))

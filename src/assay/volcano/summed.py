@@ -1,0 +1,49 @@
+"""How far the pods of a generation are together: what each reports, added up as one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from assay import progress
+from assay.progress import Progress
+
+_OF_SHARES = ("generate", "eval_loss")
+
+
+@dataclass(kw_only=True)
+class Summed:
+    """What each of so many `pods` has last reported, by its name: one that is made anew goes on
+    with what it had. `listen` is told of all."""
+
+    pods: int
+    listen: progress.Listener = field(default_factory=progress.to_lines)
+    latest: dict[tuple[str, str], dict[str, Progress]] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, pod: str, line: str) -> bool:
+        """Take in a line of a pod's log, and return whether it is one of those that are added up,
+        which are told by themselves."""
+        event = progress.read_line(line)
+        if event is None or event.stage not in _OF_SHARES or event.state == "failed":
+            return False
+        with self.lock:
+            reported = self.latest.setdefault((event.stage, event.side), {})
+            reported[pod] = event
+            self.listen(self._sum(event, list(reported.values())))
+        return True
+
+    def _sum(self, event: Progress, reported: list[Progress]) -> Progress:
+        over = len(reported) == self.pods and all(each.state == "done" for each in reported)
+        begun = f"{len(reported)} of {self.pods} pods have begun"
+        return Progress(
+            stage=event.stage,
+            side=event.side,
+            state="done" if over else "running",
+            done=sum(each.done for each in reported),
+            total=sum(each.total for each in reported),
+            unit=event.unit,
+            note=event.note or (begun if len(reported) < self.pods else ""),
+            time=time.time(),
+        )
