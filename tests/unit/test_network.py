@@ -74,7 +74,7 @@ def reached(labels: dict[str, str]) -> set[str]:
     [
         (worker("finetune"), ANY | {"finetune"}),
         (worker("generate"), ANY),
-        (task("finetune"), ANY | KUBEFLOW),
+        (task("finetune"), ANY | KUBEFLOW | JUDGE),  # which may choose the checkpoint
         (task("generate"), ANY | KUBEFLOW | MODEL),
         (task("generate-2"), ANY | KUBEFLOW | MODEL),
         (task("generate", "evaluate"), ANY | KUBEFLOW | MODEL),
