@@ -44,6 +44,11 @@ def page(run: Path) -> tuple[Report, Page]:
     return written, Page((run / "report.html").read_text())
 
 
+def test_the_page_begins_with_its_doctype(run: Path) -> None:
+    report(run)
+    assert (run / "report.html").read_text().startswith("<!doctype html>\n")
+
+
 def test_the_page_asks_for_nothing_from_outside(run: Path) -> None:
     _, found = page(run)
     for tag, attributes in found.tags:
