@@ -26,7 +26,7 @@ EVERY = [*RIGHTS, "queue", "configmap", "secret", "limitrange"]
 MINIO = ["deployment", "service", "persistentvolumeclaim", "job", "configmap", "secret"]
 COMPONENTS = {
     "quota": ["resourcequota", "limitrange"],
-    "network": ["networkpolicy"] * 4,
+    "network": ["networkpolicy"] * 5,
     "registry": ["serviceaccount", "secret"],
 }
 MAY = (

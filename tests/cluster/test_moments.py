@@ -217,4 +217,8 @@ def assert_nothing_is_lost(scene: Scene, moment: str, follows: Launcher) -> None
     left = [n for n in store.listed(scene.tasks.root) if ".partial" in n or ".lease" in n]
     told = "is left" in follows.output  # where the store lets nothing be removed, that is said
     assert left == [] or told, follows.output
-    assert scene.space.get("vcjob")[0]["status"]["state"]["phase"] == "Completed"
+    eventually(lambda: _phases(scene) == ["Completed"], "the Job says that it has completed")
+
+
+def _phases(scene: Scene) -> list[str]:
+    return [job["status"]["state"]["phase"] for job in scene.space.get("vcjob")]

@@ -16,6 +16,7 @@ from assay import store
 from assay.folder import GENERATION, PREDICTIONS
 from assay.queues import Work
 from tests.chaos import tally
+from tests.chaos.answering import answer_to
 from tests.chaos.tally import Act
 from tests.chaos.tasks import Tasks
 from tests.cluster import kube
@@ -44,11 +45,7 @@ def answers(work: Work, folder: Path) -> bytes:
 def expected(tasks: Tasks) -> bytes:
     """Return what one pod writes: the stand-in's answers in the order of the samples."""
     name = tasks.root.rpartition("/")[2]
-    given = {"finish": "stop", "prompt_tokens": 1, "output_tokens": 1, "prompt_truncated": False}
-    rest = {"thought": "", "written": "", "unanswered": "", "wanted": None}
-    rows = [
-        {"id": f"{name}-{at}", "output": f"{name}-{at}", **given, **rest} for at in range(SAMPLES)
-    ]
+    rows = (answer_to(f"{name}-{at}") for at in range(SAMPLES))
     return b"".join(store.to_json(row) + b"\n" for row in rows)
 
 
