@@ -19,7 +19,7 @@ from assay.records import Message, Prediction, Sample
 ECHO = """
 class Echo:
     def answer(self, coder, prompts):
-        for prompt in reversed(prompts):
+        for prompt in reversed(list(prompts)):
             ids = coder.reading.tokenizer.encode(f"I am {prompt.id}.")
             yield [(prompt, ids + [coder.ends[0], 1, 1])]
 
