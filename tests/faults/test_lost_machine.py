@@ -40,7 +40,7 @@ def configuration(bucket: str, tmp_path: Path, judge: FakeEndpoint) -> Path:
     """A fine-tune that is evaluated by a judge; its data and base model are in the store."""
     rows = [{"instruction": f"Say <{n}>.", "output": "yes"} for n in range(SAMPLES)]
     store.write_json(tmp_path / "data.json", rows)
-    store.write_json(tmp_path / "base" / "config.json", {"model_type": "none"})
+    store.write_json(tmp_path / "base" / "config.json", {})
     (tmp_path / "base" / "model.safetensors").write_bytes(b"weights")
     store.publish(tmp_path / "base", f"{bucket}/base")
     values = {
