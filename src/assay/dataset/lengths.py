@@ -112,6 +112,10 @@ def _directory(model: str) -> str:
     return str(store.cached(model, weights=False)) if store.is_remote(model) else model
 
 
+# what files that may hold anything raise; of tokenizer.json also Exception itself
+_UNREADABLE = (AttributeError, LookupError, OSError, TypeError, ValueError)
+
+
 def _form(model: str, template: str, download: bool) -> tuple[Any, Any]:
     # LLaMA-Factory logs to the standard output that it finds when it is imported
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -129,12 +133,9 @@ def _form(model: str, template: str, download: bool) -> tuple[Any, Any]:
             )
             arguments = DataArguments(template=template or None)
             return get_template_and_fix_tokenizer(tokenizer, arguments), tokenizer
-        except (
-            AttributeError,
-            OSError,
-            TypeError,
-            ValueError,
-        ) as error:  # config.json may hold anything
+        except Exception as error:
+            if type(error) is not Exception and not isinstance(error, _UNREADABLE):
+                raise
             reason = (str(error) or type(error).__name__).splitlines()[0]
             raise ModelError(
                 f"{model} has no usable tokenizer or template: {reason}",

@@ -77,6 +77,16 @@ def test_a_model_or_template_that_is_not_there_is_named(
         check(DATA, model=model_name or model, template=template)
 
 
+@pytest.mark.parametrize(
+    "written", ["{}", "[]", "x", '{"added_tokens": [], "model": 5}'], ids=["{}", "[]", "x", "model"]
+)
+def test_a_tokenizer_whose_file_holds_anything_is_named(written: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "tokenizer.json").write_text(written)
+    with pytest.raises(ModelError, match="no usable tokenizer or template"):
+        check(DATA, model=str(tmp_path), template="qwen")
+
+
 def test_a_run_knows_what_would_be_cut(model: str, tmp_path: Path) -> None:
     limit = 30
     result = check(DATA, model=model, template="qwen", cutoff_len=limit)
