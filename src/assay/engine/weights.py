@@ -9,23 +9,19 @@ from pathlib import Path
 from assay import store
 from assay.errors import ModelError, StageError
 from assay.llamafactory.job import GenerateJob
+from assay.model import headers
 
-_LENGTH = 8  # bytes of the length of a safetensors file's header
 _REMEDY = "Copy or download the model again"
 
 
 def check(folder: str) -> None:
     """Raise ModelError for a model folder in which a safetensors file is cut off or damaged, or one
-    that its index names is missing; anything else than a folder is left to who loads it.
-
-    The format: https://huggingface.co/docs/safetensors
-    """
+    that its index names is missing; anything else than a folder is left to who loads it."""
     directory = Path(folder)
     for index in sorted(directory.glob("*.index.json")):
         _check_index(index)
     for path in sorted(directory.glob("*.safetensors")):
-        if problem := _problem(path):
-            raise ModelError(f"{path} {problem}", _REMEDY)
+        headers.tensors(path)
 
 
 def prove(job: GenerateJob) -> None:
@@ -52,20 +48,3 @@ def _check_index(index: Path) -> None:
             f"such as {missing[0]}",
             _REMEDY,
         )
-
-
-def _problem(path: Path) -> str:
-    """Return what is wrong with a safetensors file, "" where nothing is."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(_LENGTH), "little")
-        if size < _LENGTH or length > size - _LENGTH:
-            return f"is cut off or no safetensors file: it has {size} bytes"
-        header = file.read(length)
-    try:
-        tensors = json.loads(header)
-        ends = [held["data_offsets"][1] for name, held in tensors.items() if name != "__metadata__"]
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        return "is damaged: its header cannot be read"
-    wanted = _LENGTH + length + max(ends, default=0)
-    return f"is cut off: it has {size} of {wanted} bytes" if size < wanted else ""
