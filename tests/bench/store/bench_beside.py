@@ -23,6 +23,7 @@ from assay.store import s3
 from tests import minio as server
 
 ROUNDS, BUCKET = 3, "bench"
+LOOK_SECONDS = 2.0  # looks at the store take of the cores that are measured
 UNFINISHED = store.Contents(checkpoints="checkpoint-*", complete="trainer_state.json")
 
 
@@ -48,7 +49,7 @@ def train(folder: Path, uri: str, steps: int, megabytes: int) -> Training:
         if area:
             area.start()
         while child.poll() is None:
-            time.sleep(0.1)
+            time.sleep(LOOK_SECONDS)
             if area and len(sent) < len(_there(uri)):
                 sent.append(time.monotonic() - begun)
         assert child.stdout
