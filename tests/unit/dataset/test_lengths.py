@@ -77,6 +77,7 @@ def test_a_model_or_template_that_is_not_there_is_named(
         check(DATA, model=model_name or model, template=template)
 
 
+@pytest.mark.usefixtures("llamafactory")  # which is asked, where the file tells nothing
 @pytest.mark.parametrize(
     "written", ["{}", "[]", "x", '{"added_tokens": [], "model": 5}'], ids=["{}", "[]", "x", "model"]
 )

@@ -46,7 +46,8 @@ def absent(first: int, last: int, answer: Answer) -> Callable[[Body], Answer]:
 def test_it_is_waited_out(answer: Answer, files: Make, tmp_path: Path) -> None:
     out, told = tmp_path / "verdicts.jsonl", list[Progress]()
     with serving(absent(5, 20, answer)) as endpoint:
-        settings = settings_for(endpoint.url, outage_s=60.0, concurrency=4, timeout_s=0.2)
+        timeout_s = 0.5 if answer.delay else 30.0
+        settings = settings_for(endpoint.url, outage_s=60.0, concurrency=4, timeout_s=timeout_s)
         judge(*files(12), out, settings, listen=told.append)
     assert all(row.values for row in verdicts(out).values())
     assert len(endpoint.requests) == 12 + 15 + 1  # what had passed told that it was back

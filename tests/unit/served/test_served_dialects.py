@@ -183,10 +183,9 @@ def test_an_outage_or_a_limit_is_waited_out(answer: Answer, tmp_path: Path) -> N
     def handler(_: Body) -> Answer:
         return answer if 5 <= next(numbers) < 15 else chat("4")
 
+    patience = {"outage_s": 60.0, "timeout_s": 0.5 if answer.delay else 30.0}
     with serving(handler) as endpoint:
-        _, given = gave(
-            endpoint.url, tmp_path, 12, concurrency=4, outage_s=60.0, timeout_s=0.2, retries=1
-        )
+        _, given = gave(endpoint.url, tmp_path, 12, concurrency=4, retries=1, **patience)
     assert {row.output for row in given.values()} == {"4"}
 
 
@@ -217,7 +216,7 @@ def test_one_sample_at_which_it_always_fails_is_a_failed_row(
 
     with serving(handler) as endpoint:
         done, given = gave(
-            endpoint.url, tmp_path, 6, concurrency=2, outage_s=1.0, timeout_s=0.1, retries=1
+            endpoint.url, tmp_path, 6, concurrency=2, outage_s=5.0, timeout_s=0.5, retries=1
         )
     assert {id_: row.unanswered for id_, row in given.items() if row.unanswered} == {
         "s2": "no_answer"
