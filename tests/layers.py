@@ -14,6 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "assay"
 LAYERS = (
     {"text", "script", "exits"},
     {"errors"},
+    {"hub"},
     {"records", "settings", "share", "compiled", "folder", "parameters"},
     {"placement"},
     {"store", "process"},

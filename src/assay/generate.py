@@ -23,8 +23,8 @@ from assay.engine.answering import in_order as answers_in_order
 from assay.engine.vllm import arguments, weights
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
-from assay.llamafactory.evaluate import in_order, of_share
 from assay.llamafactory.job import DECODING, DEVICE, JOB, MEANS, SECONDS, GenerateJob, Means
+from assay.llamafactory.order import of_share
 from assay.model import Model
 from assay.records import Generation, Likelihood, ModelManifest, Sample
 from assay.share import WHOLE, Share
@@ -156,7 +156,7 @@ def generate(
     (work / PROGRESS).unlink(missing_ok=True)
     if settings.evaluate_loss:
         part = of_share(samples, share, settings.batch_size)
-        dataset.to_llamafactory(in_order(part), work / "data", "eval")
+        dataset.to_llamafactory(part, work / "data", "eval")
     by = {name: getattr(settings, name) for name in _MEANS}
     store.write_json(work / MEANS, Means(**by, share=share))
     parent.predict(samples, work, side, listen)
@@ -220,6 +220,7 @@ def asked(
     resolved = model.resolve(model_name, base_model, weights=weights)
     if resolved.manifest:
         settings = inherit_from(settings, resolved.manifest)
+    resolved = model.pinned(resolved, settings.llamafactory)
     if not settings.template:
         raise SettingsError(
             f"generate.template is missing and {model_name} does not say which it was tuned with",
@@ -233,7 +234,9 @@ def job_for(resolved: Model, rows: Iterable[Sample], settings: GenerateSettings)
     asked = asdict(settings)
     for name in NO_QUESTION:
         del asked[name]
-    given = settings.llamafactory
+    given = dict(settings.llamafactory)
+    if resolved.revision:
+        given["model_revision"] = resolved.revision
     asked["llamafactory"] = {name: given[name] for name in given if name not in llamafactory.SPREAD}
     return GenerateJob(
         base=resolved.base,
