@@ -11,6 +11,7 @@ from typing import Any
 
 from assay.engine.batches import in_windows
 from assay.engine.finite import watch_numbers
+from assay.engine.loading import load
 from assay.llamafactory import generation_config
 from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Coder, Prompt, Written
@@ -42,7 +43,7 @@ class Transformers:
         for number, batch in enumerate(plan):
             todo = [prompt for prompt in batch if prompt.id not in self.done]
             if todo and self.claim(number):
-                model = model or _load(self.job, coder)
+                model = model or load(self.job, coder)
                 generation_config.disobey(model)
                 torch.manual_seed(settings["seed"] + number)
                 yield from _answered(model, todo, options, _context(model))
@@ -51,14 +52,6 @@ class Transformers:
 def find(job: GenerateJob) -> Transformers:
     """Return the engine: LLaMA-Factory loads whatever it has trained."""
     return Transformers(job=job)
-
-
-def _load(job: GenerateJob, coder: Coder) -> Any:
-    from llamafactory.model import load_model
-    from transformers import set_seed
-
-    set_seed(job.load_seed)  # as training did: PiSSA's decomposition of the base is random
-    return load_model(coder.reading.tokenizer, coder.model, coder.finetuning, is_trainable=False)
 
 
 def _context(model: Any) -> int:
