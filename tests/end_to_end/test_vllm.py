@@ -7,6 +7,7 @@ import json
 import math
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,34 @@ def test_a_model_of_nan_has_answered_nothing(tiny: Path, samples: Path, tmp_path
     given = {"engine": "vllm", "evaluate_loss": False, "max_unanswered": 1.0}
     _, rows = answers(tmp_path / "broken", samples, tmp_path / "out", tiny, **given)
     assert {row.unanswered for row in rows} == {"not_finite"}
+
+
+@pytest.mark.usefixtures("vllm")
+def test_one_prompt_of_nan_is_one_failed_row(tiny: Path, samples: Path, tmp_path: Path) -> None:
+    """A word that only one prompt has, whose numbers are broken."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    word = AutoTokenizer.from_pretrained(tiny).encode(" zebra", add_special_tokens=False)[0]
+    model = AutoModelForCausalLM.from_pretrained(tiny)
+    model.config.tie_word_embeddings = False  # or each prompt would have a word of NaN to choose
+    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
+    model.model.embed_tokens.weight.data[word] = math.nan
+    shutil.copytree(tiny, tmp_path / "broken")
+    model.save_pretrained(tmp_path / "broken")
+    rows = list(store.read_rows(samples, Sample))[:5]
+    rows[2] = replace(rows[2], messages=(Message(role="user", content="See the zebra run."),))
+    store.write_rows(tmp_path / "rows.jsonl", rows)
+    for engine in ("transformers", "vllm"):
+        _, found = answers(
+            tmp_path / "broken",
+            tmp_path / "rows.jsonl",
+            tmp_path / engine,
+            tiny,
+            engine=engine,
+            evaluate_loss=False,
+        )
+        assert {row.id: row.unanswered for row in found if row.unanswered} == {"2": "not_finite"}
 
 
 @pytest.mark.usefixtures("vllm")
