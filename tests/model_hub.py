@@ -25,6 +25,7 @@ class ModelHub:
     files: dict[str, dict[str, Files]]
     at: dict[str, str] = field(default_factory=lambda: {"main": FIRST})
     asked: list[str] = field(default_factory=list)
+    fetched: list[str] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
     failing: int = 0
     lying: bool = False  # with the files of a commit it says that they are of another
@@ -36,8 +37,10 @@ class ModelHub:
         return commit if commit in self.files.get(model, {}) else ""
 
     def loaded(self) -> set[str]:
-        """Return the revisions that files were asked of."""
-        return {path.split("/")[4] for path in self.asked if path.split("/")[3:4] == ["resolve"]}
+        """Return the revisions that files were fetched of; what only looks whether there is a file,
+        as PEFT does when it writes an adapter, fetches none."""
+        parts = [path.split("/") for path in self.fetched]
+        return {part[4] for part in parts if part[3:4] == ["resolve"]}
 
 
 @contextmanager
@@ -56,6 +59,8 @@ def serve(files: dict[str, dict[str, Files]]) -> Iterator[ModelHub]:
             address = urlsplit(self.path)
             path = unquote(address.path)
             hub.asked.append(path)
+            if self.command == "GET":
+                hub.fetched.append(path)
             hub.tokens.append(self.headers.get("Authorization", ""))
             if hub.failing:
                 self.send(b"", hub.failing, "")
@@ -93,6 +98,8 @@ def _answer(hub: ModelHub, path: str, query: Mapping[str, list[str]]) -> tuple[b
         commit = hub.commit("/".join(parts[3:5]), query["Revision"][0])
         said = {"Data": {"Files": [], "LatestCommitter": {"Id": commit}}}
         return (_json(said), 200, commit) if commit else (b"", 404, "")
+    if len(parts) < 5:
+        return b"", 404, ""
     model, revision, name = "/".join(parts[:2]), parts[3], "/".join(parts[4:])
     commit = hub.commit(model, revision)
     content = hub.files.get(model, {}).get(commit, {}).get(name)

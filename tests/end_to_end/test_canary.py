@@ -83,7 +83,7 @@ def rename(adapter: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     path = adapter / "adapter_model.safetensors"
-    renamed = {f"another.{name}": tensor for name, tensor in load_file(path).items()}
+    renamed = {f"another.{name}": tensor.clone() for name, tensor in load_file(path).items()}
     save_file(renamed, path)
 
 
