@@ -127,8 +127,8 @@ def take_pod(state: JobState, pod: Object, *, deleted: bool = False) -> None:
 
 def _tell_of_loss(state: JobState, uid: str, pod: Object) -> None:
     """Say it of a shard that is taken away: the others go on, so nothing else does."""
-    why = explain.taken_away(pod) if state.has_shards and uid not in state.away else ""
-    if why:
+    why = explain.taken_away(pod)
+    if why and state.has_shards and uid not in state.away:
         state.away.add(uid)
         name = _short(state, pod["metadata"]["name"])
         _say(flat(f"{state.stage}: {name}: {why}; it goes on when there is room again"))
