@@ -58,7 +58,7 @@ def test_pods_with_vllm_answer_as_transformers_does(
         outputs={"predictions": f"{root}/predictions"},
         arguments={**arguments, "settings": WITH_VLLM},
     )
-    there = {environment.VARIABLE: str(environment.folder())}
+    there = {environment.VARIABLE: str(environment.folder().resolve())}
     pods = {"replicas": PODS, "retries": 1, "memory": "6Gi"}
     launcher = start(work, environment=there, task=with_vllm(), **pods)
     answered = re.compile(r"^generate \(candidate\): (\d+)/", re.MULTILINE)
