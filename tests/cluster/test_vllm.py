@@ -27,6 +27,8 @@ from tests.end_to_end.test_vllm import adapter
 
 PODS, COUNT = 2, 24
 ASKED: dict[str, Any] = {"template": TEMPLATE, "max_new_tokens": 32, "evaluate_loss": False}
+# its servers compile nothing, and do not take the same core
+QUICK = {"TORCHDYNAMO_DISABLE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
 # one at a time, so that there is a middle to be killed in
 WITH_VLLM = {**ASKED, "engine": "vllm", "vllm": {"max_num_seqs": 1}}
 
@@ -58,7 +60,7 @@ def test_pods_with_vllm_answer_as_transformers_does(
         outputs={"predictions": f"{root}/predictions"},
         arguments={**arguments, "settings": WITH_VLLM},
     )
-    there = {environment.VARIABLE: str(environment.folder().resolve())}
+    there = {environment.VARIABLE: str(environment.folder().resolve()), **QUICK}
     pods = {"replicas": PODS, "retries": 1, "memory": "6Gi"}
     launcher = start(work, environment=there, task=with_vllm(), **pods)
     answered = re.compile(r"^generate \(candidate\): (\d+)/", re.MULTILINE)
