@@ -44,18 +44,18 @@ UNFINISHED = store.Contents(
 class GenerateSettings:
     """Who answers, and how. `engine` is one of assay.engine.ENGINES, or auto: the first that can
     and that the samples are worth. Decoding is greedy and seeded unless `do_sample`. `batch_size`
-    counts samples, `cutoff_len` and `max_new_tokens` tokens. `template` is inherited from the
-    fine-tune where it is "". `evaluate_loss` adds the likelihood of the targets; with
+    counts samples, of which an accelerator answers many times as many at once
+    (assay.engine.capacity), `cutoff_len` and `max_new_tokens` tokens. `template` is inherited from
+    the fine-tune where it is "". `evaluate_loss` adds the likelihood of the targets; with
     `score_thoughts` a reasoning model's thoughts are scored with its answers. Of the devices in
     sight `devices` are used (0: all), by each copy of the model `devices_each` (0: as many as its
     weights need); without an accelerator they are processes. Where more than a share of
-    `max_unanswered` of the samples cannot be answered, the stage ends. `llamafactory`
-    takes LLaMA-Factory's settings for loading a model and reading a prompt, `vllm` those of vLLM's
-    server by their names there. `cache` is the folder
-    or URI that keeps answers, so that no run gives them again: none for none, and "" for none on
-    one machine, and for a place beside the artifacts in a pipeline whose artifacts lie in a store.
-    More than `cache_gb` (10**9 bytes, 0: any number) are not kept: what is least recently used
-    goes."""
+    `max_unanswered` of the samples cannot be answered, the stage ends. `llamafactory` takes
+    LLaMA-Factory's settings for loading a model and reading a prompt, `vllm` those of vLLM's server
+    by their names there. `cache` is the folder or URI that keeps answers, so that no run gives them
+    again: none for none, and "" for none on one machine, and for a place beside the artifacts in a
+    pipeline whose artifacts lie in a store. More than `cache_gb` (10**9 bytes, 0: any number) are
+    not kept: what is least recently used goes."""
 
     engine: str = AUTO
     template: str = ""
