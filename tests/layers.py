@@ -32,6 +32,7 @@ LAYERS = (
     {"merging", "scoring"},
     {"checkpoints"},
     {"report", "calibrate"},
+    {"paths"},
     {"config"},
     {"plan", "measured"},
     {"preflight"},

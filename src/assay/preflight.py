@@ -188,6 +188,7 @@ def _check_model(plan: Plan, name: str, base: str) -> None:
     model.check_whole(resolved)
     check_quantizer(model.quantization(resolved), resolved.base_name)
     model.check_words(resolved, plan.generate.llamafactory, "generate.llamafactory")
+    model.check_merge(resolved, plan.generate.llamafactory, "generate.llamafactory")
 
 
 def _tell(prepared: Prepared, listen: progress.Listener) -> None:
@@ -322,7 +323,7 @@ def _eval_tokens(plan: Plan) -> dataset.Tokens | None:
     if not models:
         return None  # an endpoint has a tokenizer of its own
     return dataset.Tokens(
-        model=models[0],
+        model=model.names(models[0])[-1],
         template=plan.generate.template,
         cutoff_len=plan.generate.cutoff_len,
     )

@@ -379,3 +379,19 @@ def test_a_metric_that_only_the_cluster_has_is_the_clusters_to_check() -> None:
         )
     )
     assert given["gate"]["rules"]["their-own"]["max_drop"] == 1
+
+
+def test_adapters_on_top_of_each_other_are_one_parameter() -> None:
+    both = ["s3://b/sft", "s3://b/dpo"]
+    config = configuration.parse(EVALUATE | {"model": both, "baseline": [both[0], "s3://b/x"]})
+    arguments = there(config)
+    assert arguments["model"] == "s3://b/sft,s3://b/dpo"
+    assert arguments["baseline_model"] == "s3://b/sft,s3://b/x"
+    assert back(config, arguments) == config
+
+
+@pytest.mark.parametrize("name", ["model", "baseline"])
+def test_each_of_several_adapters_has_to_be_where_the_cluster_sees_it(name: str) -> None:
+    config = configuration.parse(EVALUATE | {name: ["s3://b/sft", "runs/first/dpo"]})
+    with pytest.raises(SettingsError, match=f"{name} = runs/first/dpo is a path of this machine"):
+        there(config)

@@ -40,7 +40,7 @@ def main(samples: Path, work: Path, side: str) -> None:
 
 
 def _do(asked: Assignment) -> None:
-    for folder in filter(None, (asked.job.base, asked.job.adapter)):
+    for folder in (asked.job.base, *asked.job.adapters):
         weights.check(folder)
     weights.prove(asked.job)
     groups = devices.groups(asked.job, asked.means)

@@ -6,10 +6,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from assay import store
 from assay.errors import ModelError, StageError
 from assay.llamafactory.job import GenerateJob
-from assay.model import headers
+from assay.model import headers, several
 
 _REMEDY = "Copy or download the model again"
 
@@ -25,13 +24,13 @@ def check(folder: str) -> None:
 
 
 def prove(job: GenerateJob) -> None:
-    """Raise StageError unless the weights that make the model what it is, the adapter's or else the
+    """Raise StageError unless the weights that make the model what it is, the adapters' or else the
     base's, are those that the job's digest is of; of a hub id nothing is known."""
-    folder = job.adapter or job.base
-    if job.digest and job.digest != (digest := store.digest_weights(Path(folder))):
+    folders = job.adapters or (job.base,)
+    if job.digest and job.digest != (digest := several.digest(folders)):
         raise StageError(
-            f"{folder}: its weights ({digest[:12] or 'none'}) are no longer those that this run "
-            f"began with ({job.digest[:12]})",
+            f"{several.joined(folders)}: its weights ({digest[:12] or 'none'}) are no longer those "
+            f"that this run began with ({job.digest[:12]})",
             "Restore them, or begin the run anew",
         )
 
