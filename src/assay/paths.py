@@ -15,6 +15,7 @@ _PLACES = (
     *(("", "base_model"), ("finetune", "base_model"), ("dataset", "train"), ("dataset", "eval")),
     *(("judge", name) for name in ("rubric", "anchors", "calibration", "ca_file")),
     *((name, "ca_file") for name in MODELS),
+    ("metrics.task", "encoder"),
     *(("", SHORT), *((SHORT, side) for side in SIDES), *((name, SHORT) for name in MODELS)),
 )
 
@@ -23,7 +24,9 @@ def resolved(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Return the `values` of a configuration in `folder` with each path in them that is there, or
     else here, as an absolute one."""
     for section, name in _PLACES:
-        holder = values.get(section) if section else values
+        holder: Any = values
+        for part in section.split(".") if section else ():
+            holder = holder.get(part) if isinstance(holder, dict) else None
         if isinstance(holder, dict) and isinstance(holder.get(name), str) and holder[name]:
             holder[name] = _resolved(holder[name], folder)
     for name in MODELS:

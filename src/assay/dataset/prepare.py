@@ -109,7 +109,8 @@ def prepare(
         store.write_rows(out / SELECTION, selection.samples)
     if training:
         store.write_rows(out / TRAINING, training.samples)
-    store.write_rows(out / SAMPLES, evaluated.samples)
+    with_tags = tagged(evaluated.samples, evaluated.reading.origins, settings.tags)
+    store.write_rows(out / SAMPLES, with_tags)
     store.write_json(out / SUMMARY, summary)
     return summary
 
@@ -187,7 +188,7 @@ def _evaluation(
         settings.cluster,
         near=settings.near_prompts,
     )
-    return _Side(source, reading, tagged(chosen, reading.origins, settings.tags), clusters)
+    return _Side(source, reading, chosen, clusters)
 
 
 def _read(

@@ -135,7 +135,7 @@ class _Reader:
         self.tags = tags
         self.entry = ""
         self.columns: set[str] = set()
-        self.combinations: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = {}
+        self.told: dict[tuple[str, str], tuple[str, str]] = {}  # each tag once: many rows have it
         self.rows = 0
         self.formats: list[str] = []
         self.invalid: list[str] = []
@@ -208,11 +208,11 @@ class _Reader:
         value = row.value if isinstance(row.value, Mapping) else {}
         place = _place(row)
         each = ((column.name, column.value(value, place)) for column in self.tags)
-        tags = tuple(tag for tag in each if tag[1])
+        tags = tuple(self.told.setdefault(tag, tag) for tag in each if tag[1])
         return RowOrigin(
             row=self.rows,
             group=self.column.value(value, place) if self.column else "",
-            tags=self.combinations.setdefault(tags, tags),
+            tags=tags,
             entry=self.entry,
         )
 

@@ -87,6 +87,7 @@ def check_places(config: Config, given: Mapping[str, Any]) -> None:
         }
     baseline = "" if config.baseline == NO_BASELINE else config.baseline
     models = {"model": config.model, "base_model": config.base_model, "baseline": baseline}
+    models["metrics.task.encoder"] = config.metrics.task.encoder
     if config.finetune:
         models["finetune.base_model"] = config.finetune.base_model
     for name, value in (data | models).items():

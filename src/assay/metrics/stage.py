@@ -16,6 +16,7 @@ from annotated_types import Ge, MinLen
 from assay import cases, progress, store
 from assay.errors import AssayError, StageError
 from assay.folder import LABELS, SCORES, SPECS
+from assay.metrics import bertscore
 from assay.metrics.catalogue import CATALOGUE, DEFAULT
 from assay.metrics.contract import LabelFunction, MetricFunction, Unscored
 from assay.metrics.labels import LABEL_ACCURACY, labelled, labels_of
@@ -70,6 +71,8 @@ def check(settings: MetricsSettings) -> None:
     check_pattern(settings.task)
     check_choices(settings.task)
     select(settings.metrics, settings.task)
+    if bertscore.BERTSCORE.name in settings.metrics:
+        bertscore.check(settings.task)
 
 
 def check_samples(settings: MetricsSettings, samples: Path) -> None:
