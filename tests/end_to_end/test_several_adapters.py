@@ -20,8 +20,8 @@ TEXTS = ("What is the sea?", "Name three colours.", "Count to ten.", "Who are yo
 def base_and_adapters(smollm2: Path, tmp_path: Path) -> tuple[Path, Path, Path]:
     """Return a base of two layers, an adapter of it, and a DoRA that is put on both."""
     base = cut(smollm2, tmp_path / "base")
-    first = adapter(base, tmp_path / "sft", seed=1)
-    return base, first, adapter(base, tmp_path / "dpo", seed=2, use_dora=True)
+    first = adapter(base, tmp_path / "sft", seed=1, std=0.02)
+    return base, first, adapter(base, tmp_path / "dpo", seed=2, std=0.01, use_dora=True)
 
 
 def answers(model: str, samples: Path, out: Path) -> tuple[Generation, list[str]]:
@@ -44,8 +44,9 @@ def test_answers_of_two_adapters_are_llamafactorys(
     store.write_rows(samples, rows)
     both = f"{first},{second}"
     done, ours = answers(both, samples, tmp_path / "ours")
-    _, alone = answers(str(second), samples, tmp_path / "alone")
-    assert ours != alone
+    alone, _ = answers(str(second), samples, tmp_path / "alone")
+    loss = alone.results["eval_token_loss"]
+    assert done.results["eval_token_loss"] != pytest.approx(loss, rel=1e-3)
     assert (done.model, done.base_model) == (both, str(base))
 
     dataset.to_llamafactory(rows, tmp_path / "data", "eval")

@@ -22,7 +22,7 @@ def cut(source: Path, folder: Path) -> Path:
     return folder
 
 
-def adapter(base: Path, folder: Path, seed: int = 3, **more: Any) -> Path:
+def adapter(base: Path, folder: Path, seed: int = 3, std: float = 0.05, **more: Any) -> Path:
     """Write an adapter that changes the model `base`: its matrices are drawn at random."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -34,6 +34,6 @@ def adapter(base: Path, folder: Path, seed: int = 3, **more: Any) -> Path:
     model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
     for name, weights in model.named_parameters():
         if "lora_B" in name:
-            torch.nn.init.normal_(weights, std=0.05)
+            torch.nn.init.normal_(weights, std=std)
     model.save_pretrained(str(folder))
     return folder
