@@ -196,6 +196,8 @@ def _tell(prepared: Prepared, listen: progress.Listener) -> None:
     used = summary.eval.samples + (summary.train.samples if summary.train else 0)
     done = Progress(stage="dataset", state="done", done=used, total=used, unit="samples")
     listen(replace(done, note=dataset.sum_up(summary)))
+    if told := dataset.unused_columns(summary):
+        listen(Progress(stage="preflight", state="done", note=told))
     if prepared.estimate:
         note = judging.describe_estimate(prepared.estimate)
         listen(Progress(stage="preflight", state="done", note=note))
