@@ -33,6 +33,7 @@ LAYERS = (
     {"merging", "scoring"},
     {"checkpoints"},
     {"report", "calibrate"},
+    {"paths"},
     {"config"},
     {"plan", "measured"},
     {"preflight"},

@@ -143,7 +143,7 @@ def generate(
     begun = (out / GENERATION).is_file()
     if not begun and (taken := take(model_name, samples, out, settings, base_model, side, listen)):
         return taken
-    model.local(model_name, listen)
+    model.fetch(model_name, listen)
     resolved, job = asked(model_name, samples, settings, base_model)
     if done := choice.finished(out, job, settings.engine):
         return done
@@ -174,7 +174,8 @@ def work_folder(out: Path) -> Path:
 
 def _identity(job: GenerateJob) -> GenerateJob:
     """Return the job as any machine would have it: one may keep its copies elsewhere."""
-    return replace(job, base=store.in_cache(job.base), adapter=store.in_cache(job.adapter))
+    adapters = model.joined([store.in_cache(adapter) for adapter in job.adapters])
+    return replace(job, base=store.in_cache(job.base), adapter=adapters)
 
 
 def take(

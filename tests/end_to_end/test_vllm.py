@@ -19,12 +19,13 @@ from assay import served, store
 from assay.demo.base_model import TEMPLATE
 from assay.engine.vllm import arguments, causes, environment, server
 from assay.generate import GenerateSettings, generate
+from assay.model import joined
 from assay.records import Generation, Likeness, Message, Prediction, Sample
 from assay.report.contents import Parity
 from assay.report.parity import sum_up
 from assay.served import ServedModel
 from tests import processes
-from tests.end_to_end.two_layers import cut
+from tests.end_to_end.two_layers import adapter, cut
 
 NAMES = Path(__file__).parents[1] / "unit" / "vllm" / "names.py"
 CONTEXT = 112
@@ -49,25 +50,8 @@ def samples_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def adapter(base: Path, folder: Path, **more: Any) -> Path:
-    """Write an adapter that changes the model: its matrices are drawn at random."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    torch.manual_seed(3)
-    modules = ["q_proj", "v_proj", "down_proj"]
-    config = LoraConfig(r=12, target_modules=modules, task_type="CAUSAL_LM", **more)
-    model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
-    for name, weights in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(weights, std=0.05)
-    model.save_pretrained(str(folder))
-    return folder
-
-
 def answers(
-    model: Path, samples: Path, out: Path, base: Path, **more: Any
+    model: str | Path, samples: Path, out: Path, base: Path, **more: Any
 ) -> tuple[Generation, list[Prediction]]:
     settings = GenerateSettings(
         template=TEMPLATE, cutoff_len=128, max_new_tokens=12, batch_size=4, **more
@@ -77,13 +61,16 @@ def answers(
 
 
 @pytest.mark.usefixtures("vllm")
-@pytest.mark.parametrize("kind", ["base", "lora", "dora"])
+@pytest.mark.parametrize("kind", ["base", "lora", "dora", "lora,dora"])
 def test_it_answers_as_transformers_does(
     kind: str, tiny: Path, samples: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    model = tiny
-    if kind != "base":
-        model = adapter(tiny, tmp_path / kind, use_dora=kind == "dora")
+    parts = [
+        adapter(tiny, tmp_path / part, seed=seed, use_dora=part == "dora")
+        for seed, part in enumerate(kind.split(","))
+        if part != "base"
+    ]
+    model = joined(list(map(str, parts))) or str(tiny)
     loss = kind == "lora"  # once is enough: it is LLaMA-Factory's
     theirs, wanted = answers(
         model, samples, tmp_path / "theirs", tiny, engine="transformers", evaluate_loss=loss
@@ -101,6 +88,7 @@ def test_it_answers_as_transformers_does(
     assert (ours.results.get("eval_loss") is not None) == loss
     said = capfd.readouterr().err
     assert ("made one folder first: vLLM serves no adapter with DoRA" in said) == (kind == "dora")
+    assert ("first: its adapters are on top of each other" in said) == ("," in kind)
     assert processes.using(tmp_path / "ours") == []
     assert not list(tmp_path.rglob("vllm.log")), "what it wrote meanwhile is gone"
 
