@@ -175,7 +175,3 @@ def test_a_batch_is_answered_in_as_few_parts_as_there_is_room_for(
         assert all(1 <= len(part) <= (room or len(batch)) for part in parts)
         assert len(parts) == (-(-len(batch) // room) if room else 1)
         assert max(map(len, parts)) - min(map(len, parts)) <= len(parts)
-
-
-def test_of_no_prompts_there_are_no_parts() -> None:
-    assert list(capacity.parts(None, [], 98)) == []

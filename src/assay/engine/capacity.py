@@ -23,8 +23,6 @@ def at_once(batch_size: int) -> int:
 def parts(model: Any, batch: Sequence[T], tokens: int) -> Iterator[Sequence[T]]:
     """Yield the batch, each of which takes so many `tokens` with its answer, in as few parts of one
     size as the free memory has room for."""
-    if not batch:
-        return
     most = _room(model, tokens) or len(batch)
     count = -(-len(batch) // most)
     size = -(-len(batch) // count)

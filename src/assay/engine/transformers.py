@@ -65,14 +65,21 @@ def _context(model: Any) -> int:
 def _answered(
     model: Any, batch: list[Prompt], options: Mapping[str, Any], context: int
 ) -> Iterator[Answered]:
-    """Yield the batch, in parts where it is too large for the memory, and those halved that still
-    are."""
+    """Yield the batch: what does not fit the model apart, of which it is not asked."""
     misfits = {prompt.id: cause for prompt in batch if (cause := _misfit(prompt, context))}
     if misfits:
         yield [(prompt, misfits[prompt.id]) for prompt in batch if prompt.id in misfits]
-    fits = [prompt for prompt in batch if prompt.id not in misfits]
-    width = max((len(prompt.tokens) for prompt in fits), default=0)
-    waiting = list(capacity.parts(model, fits, width + options["max_new_tokens"]))
+    if fits := [prompt for prompt in batch if prompt.id not in misfits]:
+        yield from _in_parts(model, fits, options, context)
+
+
+def _in_parts(
+    model: Any, batch: list[Prompt], options: Mapping[str, Any], context: int
+) -> Iterator[Answered]:
+    """Yield the batch, in parts where it is too large for the memory, and those halved that still
+    are."""
+    width = max(len(prompt.tokens) for prompt in batch)
+    waiting = list(capacity.parts(model, batch, width + options["max_new_tokens"]))
     while waiting:
         part = waiting.pop(0)
         answers = _decode(model, part, options, context)
