@@ -12,8 +12,9 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "assay"
 LAYERS = (
-    {"text", "script", "exits"},
+    {"text", "script", "exits", "unset"},
     {"errors"},
+    {"hub"},
     {"records", "settings", "share", "compiled", "folder", "parameters"},
     {"placement"},
     {"store", "process"},

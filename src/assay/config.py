@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from assay.placement import ClusterSettings
 from assay.scoring import SCORERS, Scorer
 from assay.served import Named
 from assay.store import StoreSettings
+from assay.unset import without_unset
 
 Mode = Literal["auto", "judge", "both"]
 MODES: tuple[Mode, ...] = ("auto", "judge", "both")
@@ -264,9 +265,9 @@ def _without(scorer: Scorer) -> Mode:
 
 def plain(config: Config) -> dict[str, Any]:
     """Return the configuration as a mapping of JSON values, unset sections left out."""
-    values = json.loads(store.to_json(asdict(config)))
+    values = json.loads(store.to_json(without_unset(config)))
     values |= values.pop("scoring")
-    return {name: value for name, value in values.items() if value not in (None, "")}
+    return {name: value for name, value in values.items() if value != ""}
 
 
 def _override(values: dict[str, Any], name: str, value: Any) -> None:

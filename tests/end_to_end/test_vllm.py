@@ -5,24 +5,31 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
+import socket
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from assay import store
+from assay import served, store
 from assay.demo.base_model import TEMPLATE
-from assay.engine.vllm import arguments, environment
+from assay.engine.vllm import arguments, causes, environment, server
 from assay.generate import GenerateSettings, generate
 from assay.model import joined
-from assay.records import Generation, Message, Prediction, Sample
+from assay.records import Generation, Likeness, Message, Prediction, Sample
+from assay.report.contents import Parity
+from assay.report.parity import sum_up
+from assay.served import ServedModel
 from tests import processes
 from tests.end_to_end.two_layers import adapter, cut
 
 NAMES = Path(__file__).parents[1] / "unit" / "vllm" / "names.py"
 CONTEXT = 112
+QUIET = environment.variables(0)
 
 
 @pytest.fixture(scope="module", name="tiny")
@@ -97,6 +104,88 @@ def test_a_model_of_nan_has_answered_nothing(tiny: Path, samples: Path, tmp_path
     given = {"engine": "vllm", "evaluate_loss": False, "max_unanswered": 1.0}
     _, rows = answers(tmp_path / "broken", samples, tmp_path / "out", tiny, **given)
     assert {row.unanswered for row in rows} == {"not_finite"}
+
+
+@pytest.mark.usefixtures("vllm")
+def test_one_prompt_of_nan_is_one_failed_row(tiny: Path, samples: Path, tmp_path: Path) -> None:
+    """A word that only one prompt has, whose numbers are broken."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    word = AutoTokenizer.from_pretrained(tiny).encode(" zebra", add_special_tokens=False)[0]
+    model = AutoModelForCausalLM.from_pretrained(tiny)
+    model.config.tie_word_embeddings = False  # or each prompt would have a word of NaN to choose
+    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
+    model.model.embed_tokens.weight.data[word] = math.nan
+    shutil.copytree(tiny, tmp_path / "broken")
+    model.save_pretrained(tmp_path / "broken")
+    rows = list(store.read_rows(samples, Sample))[:5]
+    rows[2] = replace(rows[2], messages=(Message(role="user", content="See the zebra run."),))
+    store.write_rows(tmp_path / "rows.jsonl", rows)
+    for engine in ("transformers", "vllm"):
+        _, found = answers(
+            tmp_path / "broken",
+            tmp_path / "rows.jsonl",
+            tmp_path / engine,
+            tiny,
+            engine=engine,
+            evaluate_loss=False,
+        )
+        assert {row.id: row.unanswered for row in found if row.unanswered} == {"2": "not_finite"}
+
+
+@pytest.mark.usefixtures("vllm")
+def test_an_endpoint_of_it_is_told_by_the_weights_from_one_without_the_adapter(
+    tiny: Path, samples: Path, tmp_path: Path
+) -> None:
+    """As a user serves both, with the model's own chat template."""
+    tuned = adapter(tiny, tmp_path / "lora")
+    settings = GenerateSettings(
+        template=TEMPLATE, max_new_tokens=12, evaluate_loss=False, engine="transformers"
+    )
+    asked = replace(settings, engine="auto")
+    own = tmp_path / "tuned" / "baseline"
+    generate(str(tuned), samples, own, settings, base_model=str(tiny))
+    shutil.copytree(own, tmp_path / "base" / "baseline")
+    with server.running(serving(tiny, tuned), log=tmp_path / "log", environment=QUIET) as running:
+        for name in ("tuned", "base"):
+            side = tmp_path / name / "candidate"
+            model = ServedModel(endpoint=f"http://{server.HOST}:{running.port}/v1", name=name)
+            served.generate(model, samples, side, asked)
+    served.compare(tmp_path / "base", "candidate", str(tuned), samples, asked, base_model=str(tiny))
+    assert parity_of(tmp_path / "tuned").cause == "none"
+    assert parity_of(tmp_path / "base").cause == "model"
+
+
+def serving(base: Path, lora: Path) -> list[str]:
+    """Return the command of a server of a model with an adapter beside it."""
+    model = ["--model", str(base), "--served-model-name", "base", "--dtype", "float32"]
+    beside = ["--enable-lora", "--max-lora-rank", "16", "--lora-modules", f"tuned={lora}"]
+    return [str(environment.python()), str(environment.KEEPER), *model, *beside, "--enforce-eager"]
+
+
+def parity_of(folder: Path) -> Parity:
+    """Return what the answers of both sides, and what the weights read of them, come to."""
+    sides = [
+        list(store.read_rows(folder / side / "predictions.jsonl", Prediction))
+        for side in ("candidate", "baseline")
+    ]
+    asked = store.read_record(folder / "candidate" / "generation.json", Generation).served
+    path = folder / "parity.jsonl"
+    rows = list(store.read_rows(path, Likeness)) if path.is_file() else []
+    assert asked
+    return sum_up("candidate", asked, list(zip(*sides, strict=True)), rows)
+
+
+@pytest.mark.usefixtures("vllm")
+def test_of_a_port_that_is_taken_it_says_what_we_look_for(tiny: Path) -> None:
+    with socket.create_server((server.HOST, 0)) as taken:
+        where = ["--host", server.HOST, "--port", str(taken.getsockname()[1])]
+        command = [str(environment.python()), str(environment.KEEPER), "--model", str(tiny), *where]
+        around = {**os.environ, **QUIET}
+        done = subprocess.run(command, env=around, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert causes.PORT_TAKEN in done.stdout + done.stderr
 
 
 @pytest.mark.usefixtures("vllm")

@@ -286,6 +286,11 @@ def test_what_a_cluster_cannot_see_is_refused(values: dict[str, Any], message: s
         there(configuration.parse(values))
 
 
+@pytest.mark.parametrize("name", ["org/m", "org/m@v2", "org/m@refs/pr/5", f"org/m@{'1' * 40}"])
+def test_a_hub_id_may_have_a_revision(name: str) -> None:
+    assert there(configuration.parse({**EVALUATE, "model": name}))["model"] == name
+
+
 def test_a_model_directory_beside_the_configuration_is_no_hub_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     "STRUCT": (dict,),
     "LIST": (list,),
 }
-HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+HUB_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?(@\w[\w./-]*)?")
 
 
 def pipeline_of(config: Config) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from assay import progress, store
+from assay import hub, progress, store
 from assay.errors import ModelError, check_all
 from assay.folder import MANIFEST
 from assay.model import adapter, base, files, several, words
@@ -33,6 +33,8 @@ __all__ = [
     "local",
     "names",
     "newest",
+    "on_base",
+    "pinned",
     "quantization",
     "read_manifest",
     "remarks",
@@ -45,10 +47,11 @@ __all__ = [
 class Model:
     """A model ready to load: `base` is a directory or hub id, `adapter` a directory or "".
 
-    `name` and `base_name` are what the user calls it and its base: directory, URI or hub id.
-    `digest` is over the weights that make it this model: the adapter's, else the base's ("" for
-    a hub id, whose weights are not here yet). `seed` is that of its fine-tune, None where it is
-    not known: what loading draws at random has to be what training drew.
+    `name` and `base_name` are what the user calls it and its base: directory, URI or hub id, which
+    once it is pinned has its commit. `digest` is over the weights that make it this model: the
+    adapter's, else the base's; of a hub id it is that commit, "" where there is none. `seed` is
+    that of its fine-tune, None where it is not known: what loading draws at random has to be what
+    training drew.
     Of several adapters on top of each other each is one of `over`, in their order; `name` and
     `adapter` name all of them, with commas between, and `manifest` is that of the last with one.
     """
@@ -66,6 +69,12 @@ class Model:
     def each(self) -> tuple[Model, ...]:
         """The adapters that it has on top of each other, each by itself, or else itself."""
         return self.over or (self,)
+
+    @property
+    def revision(self) -> str:
+        """Return the revision of the base that is loaded from a hub, "" where none is named."""
+        named, revision = hub.split(self.base_name)
+        return revision if named == self.base else ""
 
 
 def resolve(name: str, base_model: str = "", *, weights: bool = True) -> Model:
@@ -120,6 +129,21 @@ def resolve(name: str, base_model: str = "", *, weights: bool = True) -> Model:
         seed=seed,
         manifest=manifest,
     )
+
+
+def pinned(model: Model, loading: Mapping[str, Any]) -> Model:
+    """Return the model with the commit of what is loaded from a hub, by LLaMA-Factory's settings
+    `loading`, where it has none yet. Raises ModelError as `hub.pinned`."""
+    base_name = hub.pinned(model.base_name, loading)
+    if model.adapter:
+        return on_base(model, base_name)
+    return _hub_model(base_name) if base_name != model.base_name else model
+
+
+def on_base(model: Model, base_name: str) -> Model:
+    """Return the adapter, or those on top of each other, with their base by that name."""
+    over = tuple(replace(each, base_name=base_name) for each in model.over)
+    return replace(model, base_name=base_name, over=over)
 
 
 def _on_top_of_each_other(
@@ -255,7 +279,8 @@ def tuned_from(model: Model, base_model: str = "") -> str:
 
 def content(name: str) -> str:
     """Return what all files of the model `name`, a directory or URI, are known by: it changes with
-    any of them, and those in a store are not fetched for it. "" for a hub id. Raises StoreError."""
+    any of them, and those in a store are not fetched for it. A hub id is known by its commit: ""
+    without one. Raises StoreError."""
     parts = [_content(part) for part in names(name)]
     return joined(parts) if all(parts) else ""
 
@@ -263,6 +288,8 @@ def content(name: str) -> str:
 def _content(name: str) -> str:
     if store.is_remote(name):
         return store.version(name)
+    if hub.commit(name):
+        return name
     directory = Path(name)
     return store.digest_files(directory) if directory.is_dir() else ""
 
@@ -275,7 +302,7 @@ def read_manifest(directory: Path) -> ModelManifest | None:
 
 def _hub_model(name: str) -> Model:
     check_hub_id(name)
-    return Model(name=name, base=name, base_name=name)
+    return Model(name=name, base=local(name), base_name=name, digest=hub.commit(name))
 
 
 def _seed_of(manifest: ModelManifest | None) -> int | None:

@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from assay import hub
 from assay.report.contents import Report, Source
 
 _COMMON = ("model", "generated_predictions.jsonl")
@@ -32,7 +33,8 @@ def without_places(report: Report) -> Report:
 
 def last(name: str) -> str:
     """Return the last part of a path or hub id; what every tool calls so with the folder that holds
-    it."""
+    it, and without the commit of a hub id."""
+    name = hub.split(name)[0]
     parts = name.rstrip("/").split("/")
     return "/".join(parts[-2:] if parts[-1] in _COMMON else parts[-1:]) or name
 
