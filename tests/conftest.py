@@ -16,7 +16,7 @@ import hypothesis
 import numpy as np
 import pytest
 
-from assay import stats
+from assay import hub, stats
 from assay.demo.base_model import base_model
 from assay.demo.judge_model import judge_model as judge_model_file
 from assay.engine.vllm import environment
@@ -64,6 +64,20 @@ def _no_vllm_unasked(
 ) -> None:
     """Who answers does not depend on whether this machine has vLLM."""
     monkeypatch.setenv(environment.VARIABLE, str(tmp_path_factory.getbasetemp() / "no-vllm"))
+
+
+@pytest.fixture(autouse=True)
+def _no_hub_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test asks the world's hub, nor waits for one that is away."""
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(hub, "_WAIT_SECONDS", 0)
+
+
+@pytest.fixture(name="any_hub")
+def make_any_hub(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A hub that has every model, each at this commit."""
+    monkeypatch.setattr(hub, "_found", lambda *_: "1" * 40)
+    return "1" * 40
 
 
 @pytest.fixture(name="vllm")

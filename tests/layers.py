@@ -14,6 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "assay"
 LAYERS = (
     {"text", "script", "exits", "unset"},
     {"errors"},
+    {"hub"},
     {"records", "settings", "share", "compiled", "folder", "parameters"},
     {"placement"},
     {"store", "process"},
@@ -32,6 +33,7 @@ LAYERS = (
     {"merging", "scoring"},
     {"checkpoints"},
     {"report", "calibrate"},
+    {"paths"},
     {"config"},
     {"plan", "measured"},
     {"preflight"},

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, MinLen
 
-from assay import dataset, llamafactory, model, placement, process, progress, resume, store
+from assay import dataset, hub, llamafactory, model, placement, process, progress, resume, store
 from assay import trained as training
 from assay.errors import StageError
 from assay.folder import KEPT_CHECKPOINTS, LOSSES, MANIFEST, TRAIN_LOG
@@ -94,8 +94,10 @@ def finetune(
     if done := model.read_manifest(out):
         return done
     rows = list(store.read_rows(samples, Sample))
+    settings = _pinned(settings)
     base = model.local(settings.base_model, listen)
-    digest = model.base_digest(base)  # now: the store may be away when training ends
+    # now: the store may be away when training ends
+    digest = model.base_digest(settings.base_model)
     work = _work(out, digest or base, settings, rows)
     made, trained = _trained(work), work / "trained"
     if made is None:
@@ -125,10 +127,16 @@ def assist(
     first of them, in `finetune`, makes the model. Raises as `finetune` does."""
     check(settings)
     rows = list(store.read_rows(samples, Sample))
+    settings = _pinned(settings)
     base = model.local(settings.base_model, listen)
-    work = _work(out, model.base_digest(base) or base, settings, rows)
+    work = _work(out, model.base_digest(settings.base_model) or base, settings, rows)
     _train(work, base, settings, len(rows), listen)
     shutil.rmtree(work)
+
+
+def _pinned(settings: FinetuneSettings) -> FinetuneSettings:
+    """Return the settings with the commit of a base that is on a hub. Raises ModelError."""
+    return replace(settings, base_model=hub.pinned(settings.base_model, settings.llamafactory))
 
 
 def work_folder(out: Path) -> Path:
@@ -220,6 +228,8 @@ def _config(work: Path, base: str, settings: FinetuneSettings, samples: int) -> 
         "cutoff_len": settings.cutoff_len,
         "seed": settings.seed,
     }
+    if revision := hub.split(settings.base_model)[1]:
+        decided["model_revision"] = revision
     if settings.finetuning_type == "lora":
         decided["lora_rank"] = settings.lora_rank
     return {**defaults, **settings.llamafactory, **decided}

@@ -23,8 +23,8 @@ from assay.engine.answering import in_order as answers_in_order
 from assay.engine.vllm import arguments, weights
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
-from assay.llamafactory.evaluate import in_order, of_share
 from assay.llamafactory.job import DECODING, DEVICE, JOB, MEANS, SECONDS, GenerateJob, Means
+from assay.llamafactory.order import of_share
 from assay.model import Model
 from assay.records import Generation, Likelihood, ModelManifest, Sample
 from assay.share import WHOLE, Share
@@ -44,18 +44,18 @@ UNFINISHED = store.Contents(
 class GenerateSettings:
     """Who answers, and how. `engine` is one of assay.engine.ENGINES, or auto: the first that can
     and that the samples are worth. Decoding is greedy and seeded unless `do_sample`. `batch_size`
-    counts samples, `cutoff_len` and `max_new_tokens` tokens. `template` is inherited from the
-    fine-tune where it is "". `evaluate_loss` adds the likelihood of the targets; with
+    counts samples, of which an accelerator answers many times as many at once
+    (assay.engine.capacity), `cutoff_len` and `max_new_tokens` tokens. `template` is inherited from
+    the fine-tune where it is "". `evaluate_loss` adds the likelihood of the targets; with
     `score_thoughts` a reasoning model's thoughts are scored with its answers. Of the devices in
     sight `devices` are used (0: all), by each copy of the model `devices_each` (0: as many as its
     weights need); without an accelerator they are processes. Where more than a share of
-    `max_unanswered` of the samples cannot be answered, the stage ends. `llamafactory`
-    takes LLaMA-Factory's settings for loading a model and reading a prompt, `vllm` those of vLLM's
-    server by their names there. `cache` is the folder
-    or URI that keeps answers, so that no run gives them again: none for none, and "" for none on
-    one machine, and for a place beside the artifacts in a pipeline whose artifacts lie in a store.
-    More than `cache_gb` (10**9 bytes, 0: any number) are not kept: what is least recently used
-    goes."""
+    `max_unanswered` of the samples cannot be answered, the stage ends. `llamafactory` takes
+    LLaMA-Factory's settings for loading a model and reading a prompt, `vllm` those of vLLM's server
+    by their names there. `cache` is the folder or URI that keeps answers, so that no run gives them
+    again: none for none, and "" for none on one machine, and for a place beside the artifacts in a
+    pipeline whose artifacts lie in a store. More than `cache_gb` (10**9 bytes, 0: any number) are
+    not kept: what is least recently used goes."""
 
     engine: str = AUTO
     template: str = ""
@@ -143,7 +143,7 @@ def generate(
     begun = (out / GENERATION).is_file()
     if not begun and (taken := take(model_name, samples, out, settings, base_model, side, listen)):
         return taken
-    model.local(model_name, listen)
+    model.fetch(model_name, listen)
     resolved, job = asked(model_name, samples, settings, base_model)
     if done := choice.finished(out, job, settings.engine):
         return done
@@ -156,7 +156,7 @@ def generate(
     (work / PROGRESS).unlink(missing_ok=True)
     if settings.evaluate_loss:
         part = of_share(samples, share, settings.batch_size)
-        dataset.to_llamafactory(in_order(part), work / "data", "eval")
+        dataset.to_llamafactory(part, work / "data", "eval")
     by = {name: getattr(settings, name) for name in _MEANS}
     store.write_json(work / MEANS, Means(**by, share=share))
     parent.predict(samples, work, side, listen)
@@ -174,7 +174,8 @@ def work_folder(out: Path) -> Path:
 
 def _identity(job: GenerateJob) -> GenerateJob:
     """Return the job as any machine would have it: one may keep its copies elsewhere."""
-    return replace(job, base=store.in_cache(job.base), adapter=store.in_cache(job.adapter))
+    adapters = model.joined([store.in_cache(adapter) for adapter in job.adapters])
+    return replace(job, base=store.in_cache(job.base), adapter=adapters)
 
 
 def take(
@@ -220,6 +221,7 @@ def asked(
     resolved = model.resolve(model_name, base_model, weights=weights)
     if resolved.manifest:
         settings = inherit_from(settings, resolved.manifest)
+    resolved = model.pinned(resolved, settings.llamafactory)
     if not settings.template:
         raise SettingsError(
             f"generate.template is missing and {model_name} does not say which it was tuned with",
@@ -233,7 +235,9 @@ def job_for(resolved: Model, rows: Iterable[Sample], settings: GenerateSettings)
     asked = asdict(settings)
     for name in NO_QUESTION:
         del asked[name]
-    given = settings.llamafactory
+    given = dict(settings.llamafactory)
+    if resolved.revision:
+        given["model_revision"] = resolved.revision
     asked["llamafactory"] = {name: given[name] for name in given if name not in llamafactory.SPREAD}
     return GenerateJob(
         base=resolved.base,

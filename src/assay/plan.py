@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from assay import checkpoints, model
+from assay import checkpoints, hub, llamafactory, model
 from assay import config as configuration
 from assay import generate as generating
 from assay.checkpoints import Selecting
 from assay.config import NO_BASELINE, Config
-from assay.errors import SettingsError
+from assay.errors import ModelError, SettingsError
 from assay.finetune import LAST, FinetuneSettings
 from assay.gate import GatePolicy
 from assay.generate import GenerateSettings
@@ -30,7 +30,8 @@ from assay.served import Named, ServedModel, served
 class Plan:
     """What a run will do. A stage that it does not have is None.
 
-    `config` is what was asked for, PREFIX/latest as the model that it means now. `candidate` is the
+    `config` is what was asked for, PREFIX/latest as the model that it means now, and a hub id with
+    the commit that it is now. `candidate` is the
     model to evaluate, "" where `finetune` makes it; `base_model` is the base of an adapter whose
     own record of it does not hold; `baseline` is the model to compare with, "" for none. Both may
     be behind an endpoint, or a file of their answers. `generate` is how both sides answer, with
@@ -97,15 +98,65 @@ class Plan:
 def make(config: Config) -> Plan:
     """Return what a run of `config` will do. Raises ModelError and StoreError."""
     candidate = None
+    config = _at_commits(config)
     if isinstance(config.model, str) and config.model:
         name = model.newest(config.model)
         config = replace(config, model=name)
         candidate = model.resolve(name, config.base_model, weights=False)
+        config, candidate = _base_at_commit(config, candidate)
     return replace(
         draft(config),
         baseline=_baseline(config, candidate),
         generate=_generation(config, candidate),
     )
+
+
+def _at_commits(config: Config) -> Config:
+    """Return `config` with the commit of each hub id that it names. Raises ModelError."""
+    own, tuning = config.generate.llamafactory, config.finetune
+    if tuning:
+        base = hub.pinned(tuning.base_model, {**own, **tuning.llamafactory})
+        config = replace(config, finetune=replace(tuning, base_model=base))
+        own = {**llamafactory.inherited(tuning.llamafactory), **own}
+    named: dict[str, Any] = {
+        name: getattr(config, name) for name in ("model", "base_model", "baseline")
+    }
+    commits: dict[str, Any] = {
+        name: hub.pinned(of, own) for name, of in named.items() if isinstance(of, str)
+    }
+    return replace(config, **commits)
+
+
+def _base_at_commit(config: Config, candidate: Model) -> tuple[Config, Model]:
+    """Return both with the commit of the hub id that the candidate itself names as its base."""
+    manifest, asks = candidate.manifest, config.generate
+    below = candidate.base_name if candidate.adapter else manifest.base_model if manifest else ""
+    compared = candidate.adapter or not config.baseline
+    if config.base_model or not compared:
+        return config, candidate
+    _check_trusted(config, candidate.name, below)
+    loading = (
+        generating.inherit_from(asks, manifest).llamafactory if manifest else asks.llamafactory
+    )
+    pinned = hub.pinned(below, loading)
+    if pinned == below:
+        return config, candidate
+    if candidate.adapter:
+        candidate = model.on_base(candidate, pinned)
+    return replace(config, base_model=pinned), candidate
+
+
+def _check_trusted(config: Config, name: str, base: str) -> None:
+    """Refuse code of a revision that a model's folder chooses: whoever may write that folder might
+    have proposed it to the base's repository."""
+    revision = hub.split(base)[1]
+    loading = config.generate.llamafactory
+    if revision and loading.get("trust_remote_code") and loading.get("model_revision") != revision:
+        raise ModelError(
+            f"{name} names {base} as its base, of which generate.llamafactory.trust_remote_code "
+            "would run code",
+            f"If you trust that revision, set base_model: {base}",
+        )
 
 
 def draft(config: Config) -> Plan:
@@ -125,7 +176,8 @@ def draft(config: Config) -> Plan:
 
 def pinned(config: Config, begun: Path) -> Config:
     """Return `config` as the run whose configuration is in the file `begun` goes on with it, and
-    `config` itself where there is none: PREFIX/latest stays the model that it began with.
+    `config` itself where there is none: PREFIX/latest stays the model that it began with, and a
+    hub id the commit.
 
     Raises SettingsError where that run was asked for something else.
     """
@@ -135,6 +187,7 @@ def pinned(config: Config, begun: Path) -> Config:
     asked, meant = config.model, earlier.model
     if isinstance(asked, str) and isinstance(meant, str) and model.is_latest_of(asked, meant):
         config = replace(config, model=meant)
+    config = _as_begun(config, earlier)
     # how long its store is waited for is no part of what a run is asked for
     if name := configuration.first_difference(replace(earlier, store=config.store), config):
         raise SettingsError(
@@ -142,6 +195,31 @@ def pinned(config: Config, begun: Path) -> Config:
             "Choose another --out, or remove it",
         )
     return config
+
+
+def _as_begun(config: Config, earlier: Config) -> Config:
+    """Return `config` with the commits that the `earlier` one has of the same hub ids, and of the
+    base that its model names."""
+    names = ("model", "base_model", "baseline")
+    meant = {name: _meant(getattr(config, name), getattr(earlier, name)) for name in names}
+    if not config.base_model and hub.commit(earlier.base_model):
+        meant["base_model"] = earlier.base_model
+    tuning = config.finetune
+    if tuning and earlier.finetune:
+        base = _meant(tuning.base_model, earlier.finetune.base_model)
+        tuning = replace(tuning, base_model=base)
+    return replace(config, finetune=tuning, **meant)
+
+
+def _meant(asked: Any, earlier: Any) -> Any:
+    """Return what `asked` is where an `earlier` try had a commit of the same hub id: that one,
+    unless it names a revision itself."""
+    if not isinstance(asked, str) or not isinstance(earlier, str) or not hub.commit(earlier):
+        return asked
+    named, revision = hub.split(asked)
+    if named != hub.split(earlier)[0]:
+        return asked
+    return hub.pinned(asked, {}) if revision else earlier
 
 
 def selecting(config: Config) -> Selecting | None:

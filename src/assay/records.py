@@ -301,8 +301,8 @@ class ModelManifest:
     """What a model directory is: written last by finetune, so its presence means complete.
 
     `digest` is over the weight files alone (sha256, see store.digest_weights); `base_digest` is
-    the same of the base model, or "" where the base is a hub id. `runner` says where it was made:
-    inline, or in which Volcano Job.
+    the same of the base model, or its commit where that is on a hub. `runner` says where it was
+    made: inline, or in which Volcano Job.
     """
 
     base_model: str

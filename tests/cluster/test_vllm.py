@@ -23,7 +23,7 @@ from tests.cluster import kube
 from tests.cluster.data import BASE
 from tests.cluster.kube import Object, Space
 from tests.cluster.launchers import Start, eventually, last_line
-from tests.end_to_end.test_vllm import adapter
+from tests.end_to_end.two_layers import adapter
 
 PODS, COUNT = 2, 24
 ASKED: dict[str, Any] = {"template": TEMPLATE, "max_new_tokens": 32, "evaluate_loss": False}

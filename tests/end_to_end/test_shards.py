@@ -12,7 +12,7 @@ from assay.demo.base_model import TEMPLATE
 from assay.errors import StageError
 from assay.folder import LIKELIHOOD, PREDICTIONS, SAMPLES
 from assay.generate import GenerateSettings, generate
-from assay.llamafactory.evaluate import in_order
+from assay.llamafactory.order import in_order
 from assay.merging import merge
 from assay.records import Message, Sample
 from assay.share import Share, all_of

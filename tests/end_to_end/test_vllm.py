@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from assay import store
 from assay.demo.base_model import TEMPLATE
 from assay.engine.vllm import arguments, causes, environment, server
 from assay.generate import GenerateSettings, generate
+from assay.model import joined
 from assay.records import Generation, Message, Prediction, Sample
 from tests import processes
-from tests.end_to_end.two_layers import cut
+from tests.end_to_end.two_layers import adapter, cut
 
 NAMES = Path(__file__).parents[1] / "unit" / "vllm" / "names.py"
 CONTEXT = 112
@@ -44,25 +46,8 @@ def samples_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def adapter(base: Path, folder: Path, **more: Any) -> Path:
-    """Write an adapter that changes the model: its matrices are drawn at random."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    torch.manual_seed(3)
-    modules = ["q_proj", "v_proj", "down_proj"]
-    config = LoraConfig(r=12, target_modules=modules, task_type="CAUSAL_LM", **more)
-    model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
-    for name, weights in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(weights, std=0.05)
-    model.save_pretrained(str(folder))
-    return folder
-
-
 def answers(
-    model: Path, samples: Path, out: Path, base: Path, **more: Any
+    model: str | Path, samples: Path, out: Path, base: Path, **more: Any
 ) -> tuple[Generation, list[Prediction]]:
     settings = GenerateSettings(
         template=TEMPLATE, cutoff_len=128, max_new_tokens=12, batch_size=4, **more
@@ -72,13 +57,16 @@ def answers(
 
 
 @pytest.mark.usefixtures("vllm")
-@pytest.mark.parametrize("kind", ["base", "lora", "dora"])
+@pytest.mark.parametrize("kind", ["base", "lora", "dora", "lora,dora"])
 def test_it_answers_as_transformers_does(
     kind: str, tiny: Path, samples: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    model = tiny
-    if kind != "base":
-        model = adapter(tiny, tmp_path / kind, use_dora=kind == "dora")
+    parts = [
+        adapter(tiny, tmp_path / part, seed=seed, use_dora=part == "dora")
+        for seed, part in enumerate(kind.split(","))
+        if part != "base"
+    ]
+    model = joined(list(map(str, parts))) or str(tiny)
     loss = kind == "lora"  # once is enough: it is LLaMA-Factory's
     theirs, wanted = answers(
         model, samples, tmp_path / "theirs", tiny, engine="transformers", evaluate_loss=loss
@@ -96,6 +84,7 @@ def test_it_answers_as_transformers_does(
     assert (ours.results.get("eval_loss") is not None) == loss
     said = capfd.readouterr().err
     assert ("made one folder first: vLLM serves no adapter with DoRA" in said) == (kind == "dora")
+    assert ("first: its adapters are on top of each other" in said) == ("," in kind)
     assert processes.using(tmp_path / "ours") == []
     assert not list(tmp_path.rglob("vllm.log")), "what it wrote meanwhile is gone"
 
@@ -111,6 +100,34 @@ def test_a_model_of_nan_has_answered_nothing(tiny: Path, samples: Path, tmp_path
     given = {"engine": "vllm", "evaluate_loss": False, "max_unanswered": 1.0}
     _, rows = answers(tmp_path / "broken", samples, tmp_path / "out", tiny, **given)
     assert {row.unanswered for row in rows} == {"not_finite"}
+
+
+@pytest.mark.usefixtures("vllm")
+def test_one_prompt_of_nan_is_one_failed_row(tiny: Path, samples: Path, tmp_path: Path) -> None:
+    """A word that only one prompt has, whose numbers are broken."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    word = AutoTokenizer.from_pretrained(tiny).encode(" zebra", add_special_tokens=False)[0]
+    model = AutoModelForCausalLM.from_pretrained(tiny)
+    model.config.tie_word_embeddings = False  # or each prompt would have a word of NaN to choose
+    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
+    model.model.embed_tokens.weight.data[word] = math.nan
+    shutil.copytree(tiny, tmp_path / "broken")
+    model.save_pretrained(tmp_path / "broken")
+    rows = list(store.read_rows(samples, Sample))[:5]
+    rows[2] = replace(rows[2], messages=(Message(role="user", content="See the zebra run."),))
+    store.write_rows(tmp_path / "rows.jsonl", rows)
+    for engine in ("transformers", "vllm"):
+        _, found = answers(
+            tmp_path / "broken",
+            tmp_path / "rows.jsonl",
+            tmp_path / engine,
+            tiny,
+            engine=engine,
+            evaluate_loss=False,
+        )
+        assert {row.id: row.unanswered for row in found if row.unanswered} == {"2": "not_finite"}
 
 
 @pytest.mark.usefixtures("vllm")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.demo.base_model import TEMPLATE, base_model
-from assay.engine import likeness
+from assay.engine import loading
 from assay.generate import GenerateSettings
 from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Coder, coder, pair
@@ -72,7 +72,7 @@ def loaded(weights: Path) -> tuple[Any, Coder]:
         settings=asdict(GenerateSettings(template=TEMPLATE)),
     )
     coding = coder(job)
-    return likeness._load(job, coding), coding
+    return loading.load(job, coding), coding
 
 
 def samples(count: int) -> list[Sample]:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from assay import engine
-from assay.engine import Choice
+from assay.engine import Choice, transformers
 from assay.engine.transformers import Transformers
 from assay.errors import SettingsError
 from assay.llamafactory.job import GenerateJob
+from assay.llamafactory.prompts import Prompt
 
 JOB = GenerateJob(
     base="base",
@@ -94,3 +95,15 @@ def test_a_name_of_none_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"generate\.engine\.transformer is not .*transformers"):
         engine.check("transformer")
     engine.check("auto")
+
+
+def test_what_leaves_no_place_for_an_answer_is_asked_of_no_model() -> None:
+    """An empty prompt, and those that fill the context; without one that fits nothing is loaded."""
+    lengths = {"none": 0, "all": 64, "more": 99}
+    batch = [
+        Prompt(id=name, tokens=[7] * length, truncated=False, calls=False, wanted=None)
+        for name, length in lengths.items()
+    ]
+    answered = transformers._answered(None, batch, {}, 64)
+    found = {prompt.id: cause for batch in answered for prompt, cause in batch}
+    assert found == {"none": "empty_prompt", "all": "prompt_too_long", "more": "prompt_too_long"}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from assay import engine, llamafactory, progress, store
+from assay import engine, hub, llamafactory, progress, store
 from assay import generate as generating
 from assay.engine import parent
 from assay.engine.vllm.weights import FOLDER
@@ -143,15 +143,28 @@ def test_without_a_cache_each_run_asks(
     assert not (tmp_path / "kept").exists()
 
 
-def test_a_hub_id_is_asked_each_time(
+def test_what_runs_code_of_its_own_is_asked_each_time(
     tmp_path: Path, answer: Answer, asked: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    base = write_model(tmp_path / "base")
     for number in range(2):
-        assert answer("org/base", f"run {number}").origin is None
+        done = answer(base, f"run {number}", llamafactory={"trust_remote_code": True})
+        assert done.origin is None
     assert len(asked) == 2
     first, second = [line for line in capsys.readouterr().err.splitlines() if "kept" in line]
     assert first == second
-    assert "baseline: the answers are not kept for other runs: org/base is a hub id" in first
+    assert "baseline: the answers are not kept for other runs: trust_remote_code" in first
+
+
+def test_a_hub_id_is_asked_once_for_each_commit(
+    answer: Answer, asked: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, commit in enumerate(("1" * 40, "2" * 40, "1" * 40)):
+        monkeypatch.setattr(hub, "_found", lambda *_, now=commit: now)
+        done = answer("org/base", f"run {number}")
+        assert (done.model, done.digest) == (f"org/base@{commit}", commit)
+        assert bool(done.origin) == (number == 2)
+    assert len(asked) == 2
 
 
 def test_taking_fetches_no_weights(

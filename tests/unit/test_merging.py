@@ -26,9 +26,9 @@ from assay.folder import (
     SAMPLES,
 )
 from assay.generate import GenerateSettings
-from assay.llamafactory.evaluate import in_order, of_share
 from assay.llamafactory.job import DEVICE, MEANS, SECONDS, Means
 from assay.llamafactory.loss import token_loss
+from assay.llamafactory.order import in_order, of_share
 from assay.merging import combined
 from assay.records import Generation, Likelihood, Message, Prediction, Sample
 from assay.share import WHOLE, Share, all_of
@@ -58,12 +58,15 @@ def test_each_row_is_in_one_share_and_batches_stay_whole(
 
 def test_what_is_evaluated_in_a_share_is_in_the_batches_of_the_whole(tmp_path: Path) -> None:
     store.write_rows(tmp_path / SAMPLES, ROWS)
-    assert of_share(tmp_path / SAMPLES, WHOLE, 4) == ROWS
-    parts = [of_share(tmp_path / SAMPLES, share, 4) for share in all_of(3)]
+    assert list(of_share(tmp_path / SAMPLES, WHOLE, 4).as_filed()) == ROWS
+    shares = [of_share(tmp_path / SAMPLES, share, 4) for share in all_of(3)]
+    parts = [list(part) for part in shares]
     assert sorted(row.id for part in parts for row in part) == sorted(row.id for row in ROWS)
-    assert all(part == [row for row in ROWS if row in part] for part in parts)
+    for part, held in zip(parts, shares, strict=True):
+        assert list(held.as_filed()) == [row for row in ROWS if row in part]
+        assert [held.at(place) for place in range(len(held))] == part
     whole = in_order(ROWS)
-    for part in map(in_order, parts):
+    for part in parts:
         for at in range(0, len(part), 4):
             start = whole.index(part[at])
             assert start % 4 == 0
@@ -148,7 +151,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> GenerateSettin
         rows = list(store.read_rows(samples, Sample))
         made = [prediction(row.id, f"{row.id}!") for row in share.part(rows[::-1])]
         store.write_rows(work / PREDICTIONS, made)
-        part = of_share(samples, share, 4)
+        part = list(of_share(samples, share, 4).as_filed())
         if part:
             measured = [
                 Likelihood(id=row.id, values={"eval_loss": int(row.id) / 8}, tokens=int(row.id))

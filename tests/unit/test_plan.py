@@ -17,6 +17,8 @@ from assay.folder import CONFIG, SAMPLES
 from assay.progress import Progress
 from tests.faults.endpoint import FakeEndpoint, chat, scores, serving
 
+pytestmark = pytest.mark.usefixtures("any_hub")
+
 
 def write_model(folder: Path, weights: bytes = b"weights") -> Path:
     folder.mkdir(parents=True)
@@ -206,4 +208,6 @@ def test_what_is_compared(
     values: dict[str, Any], change: dict[str, Any], baseline: str, sides: tuple[str, ...]
 ) -> None:
     made = plan.make(config.parse(values | change))
+    if baseline:
+        baseline += "@" + "1" * 40
     assert (made.baseline, made.sides) == (baseline, sides)

@@ -12,11 +12,12 @@ from assay.checkpoints.asked import ASKED, CheckpointJobs
 from assay.checkpoints.child import is_done
 from assay.checkpoints.models import can_share
 from assay.checkpoints.settings import Selecting
+from assay.engine import ending
 from assay.engine.answering import answered
 from assay.engine.choice import of_engine
 from assay.finetune import FinetuneSettings
 from assay.folder import PREDICTIONS, PROGRESS
-from assay.llamafactory.job import JOB, TRANSFORMERS
+from assay.llamafactory.job import ERROR, JOB, TRANSFORMERS
 from assay.model import Model
 from assay.records import Sample
 
@@ -80,12 +81,13 @@ def _run(work: Path, listen: progress.Listener) -> None:
         for row in events():
             listen(progress.Progress(**row))
 
-    process.run(
-        process.python("assay.checkpoints.child", str(work)),
-        log=work / _LOG,
-        what="Answering for the checkpoints",
-        on_tick=relay,
-    )
+    with ending.told(work / ERROR):
+        process.run(
+            process.python("assay.checkpoints.child", str(work)),
+            log=work / _LOG,
+            what="Answering for the checkpoints",
+            on_tick=relay,
+        )
 
 
 def _model(folder: Path, base: str, tuning: FinetuneSettings) -> Model:

@@ -13,9 +13,10 @@ from assay import process, progress, store
 from assay.checkpoints.asked import ASKED, CheckpointJobs
 from assay.checkpoints.losses import likelihoods
 from assay.checkpoints.models import models
+from assay.engine import ending
 from assay.engine.answering import CLAIMS, answer, answered
 from assay.folder import LIKELIHOOD, PREDICTIONS, PROGRESS
-from assay.llamafactory.job import GenerateJob
+from assay.llamafactory.job import ERROR, GenerateJob
 from assay.llamafactory.prompts import Coder
 from assay.records import Sample
 
@@ -23,6 +24,11 @@ from assay.records import Sample
 def main(work: Path) -> None:
     """Evaluate, and where it is asked answer, the samples with each checkpoint."""
     process.end_with_parent()
+    with ending.left(work / ERROR):
+        _do(work)
+
+
+def _do(work: Path) -> None:
     asked = store.read_record(work / ASKED, CheckpointJobs)
     rows = list(store.read_rows(Path(asked.samples), Sample))
     todo = [name for name in asked.jobs if not is_done(asked, name, rows, work)]

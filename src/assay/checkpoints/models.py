@@ -6,11 +6,11 @@ import gc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from assay import store
 from assay.checkpoints.asked import CheckpointJobs
-from assay.llamafactory.job import GenerateJob
+from assay.engine import canary
+from assay.engine.loading import load
 from assay.llamafactory.prompts import Coder, coder
 
 # how an adapter can begin without taking a part out of the base's own weights
@@ -30,7 +30,7 @@ def models(asked: CheckpointJobs, names: list[str]) -> Iterator[tuple[str, Coder
         return
     for name in names:
         coding = coder(asked.jobs[name])
-        yield name, replace(coding, loaded=_load(asked.jobs[name], coding))
+        yield name, replace(coding, loaded=load(asked.jobs[name], coding))
         gc.collect()  # the one before
 
 
@@ -39,9 +39,12 @@ def _on_one_base(asked: CheckpointJobs, names: list[str]) -> Iterator[tuple[str,
 
     job = replace(next(iter(asked.jobs.values())), adapter="")
     coding = coder(job)
-    base = _load(job, coding)
+    base = load(job, coding)
+    before = canary.logits(base, coding)
     for name in names:
-        adapted = PeftModel.from_pretrained(base, asked.jobs[name].adapter).eval()
+        adapter = asked.jobs[name].adapter
+        adapted = PeftModel.from_pretrained(base, adapter).eval()
+        canary.check([adapter], before, canary.logits(adapted, coding))
         yield name, replace(coding, loaded=adapted)
         base = adapted.unload()  # nothing was merged: the weights are the base's, bit by bit
 
@@ -49,11 +52,3 @@ def _on_one_base(asked: CheckpointJobs, names: list[str]) -> Iterator[tuple[str,
 def _added(folder: Path) -> bool:
     config = store.read_json(folder / "adapter_config.json")
     return str(config.get("init_lora_weights", True)).lower() in _ADDED
-
-
-def _load(job: GenerateJob, coding: Coder) -> Any:
-    from llamafactory.model import load_model
-    from transformers import set_seed
-
-    set_seed(job.load_seed)
-    return load_model(coding.reading.tokenizer, coding.model, coding.finetuning, is_trainable=False)

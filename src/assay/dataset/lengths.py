@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay import store
+from assay import hub, store
 from assay.dataset.findings import Spread, spread
 from assay.dataset.selection import draw
 from assay.errors import DatasetError, InputError, MissingExtraError, ModelError
@@ -126,8 +126,10 @@ def _form(model: str, template: str, download: bool) -> tuple[Any, Any]:
         except ImportError:
             raise MissingExtraError("llamafactory", "finetune") from None
         try:
+            named, revision = hub.split(model)
             tokenizer = AutoTokenizer.from_pretrained(
-                model,
+                named,
+                revision=revision or "main",
                 local_files_only=not download,
                 trust_remote_code=False,  # unset, transformers asks on the terminal
             )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 
 from assay import store
@@ -17,18 +18,25 @@ _TAGS: Mapping[Role, str] = {
 }
 
 
-def to_llamafactory(samples: Sequence[Sample], directory: Path, name: str) -> None:
+_AT_ONCE = 1000  # rows
+
+
+def to_llamafactory(samples: Iterable[Sample], directory: Path, name: str) -> None:
     """Write `samples` as the dataset `name` of `directory`: name.parquet in sharegpt format, and
-    its dataset_info.json. Row i is samples[i]. Raises StageError where it cannot be written."""
+    its dataset_info.json, in their order. Raises StageError where it cannot be written."""
     import pyarrow
     from pyarrow import parquet
 
     text = pyarrow.string()
     turn = pyarrow.struct([("from", text), ("value", text)])
     columns = {"conversations": pyarrow.list_(turn), "system": text, "tools": text}
-    table = pyarrow.Table.from_pylist(list(map(_row, samples)), schema=pyarrow.schema(columns))
-    with store.replacing(directory / f"{name}.parquet") as file:
-        parquet.write_table(table, file)
+    schema, rows = pyarrow.schema(columns), map(_row, samples)
+    with (
+        store.replacing(directory / f"{name}.parquet") as file,
+        parquet.ParquetWriter(file, schema) as writer,
+    ):
+        while some := list(islice(rows, _AT_ONCE)):
+            writer.write_table(pyarrow.Table.from_pylist(some, schema=schema))
     store.write_json(directory / "dataset_info.json", {name: _entry(name)})
 
 

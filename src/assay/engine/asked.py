@@ -12,9 +12,10 @@ from assay import progress, store
 from assay.engine.answering import CLAIMS, done
 from assay.engine.outcome import FailureCount
 from assay.folder import LIKELIHOOD, PROGRESS
-from assay.llamafactory.evaluate import gather, of_share
+from assay.llamafactory.evaluate import gather
 from assay.llamafactory.job import JOB, MEANS, GenerateJob, Means
-from assay.records import Prediction, Sample
+from assay.llamafactory.order import StoredSamples, of_share
+from assay.records import Prediction
 
 Told = Callable[[Sequence[Prediction]], None]
 
@@ -28,7 +29,7 @@ class Assignment:
     means: Means
     samples: Path
     count: int
-    evaluated: Sequence[Sample]
+    evaluated: StoredSamples
     work: Path
     side: str
     listen: progress.Listener
@@ -44,7 +45,9 @@ def read(samples: Path, work: Path, side: str) -> Assignment:
         means=means,
         samples=samples,
         count=store.count_rows(samples),
-        evaluated=of_share(samples, means.share, size) if wanted else [],
+        evaluated=of_share(samples, means.share, size)
+        if wanted
+        else StoredSamples(path=samples, starts=()),
         work=work,
         side=side,
         listen=progress.to_file(work / PROGRESS),
@@ -54,7 +57,7 @@ def read(samples: Path, work: Path, side: str) -> Assignment:
 def wants_loss(asked: Assignment) -> bool:
     """Return whether the targets have yet to be evaluated."""
     wanted = asked.job.settings["evaluate_loss"] and not (asked.work / LIKELIHOOD).is_file()
-    return bool(wanted and asked.evaluated) and not gather(asked.evaluated, asked.work)
+    return bool(wanted and asked.evaluated) and not gather(asked.evaluated.as_filed(), asked.work)
 
 
 def wants_answers(asked: Assignment) -> bool:

@@ -20,6 +20,7 @@ from assay.engine import asked as asking
 from assay.engine import device, devices, ending, several, weights
 from assay.engine.answering import answer
 from assay.engine.asked import Assignment
+from assay.engine.loading import proven
 from assay.folder import PREDICTIONS
 from assay.llamafactory.evaluate import evaluate
 from assay.llamafactory.job import DEVICE, ERROR, SECONDS, TRANSFORMERS
@@ -40,8 +41,7 @@ def main(samples: Path, work: Path, side: str) -> None:
 
 
 def _do(asked: Assignment) -> None:
-    for folder in filter(None, (asked.job.base, asked.job.adapter)):
-        weights.check(folder)
+    weights.check(asked.job)
     weights.prove(asked.job)
     groups = devices.groups(asked.job, asked.means)
     own = asked.job.engine == TRANSFORMERS
@@ -80,15 +80,16 @@ def _evaluated(asked: Assignment, coding: Coder) -> Coder:
     size = asked.job.settings["batch_size"]
     while True:
         try:
-            return evaluate(
-                asked.job,
-                coding,
-                asked.evaluated,
-                asked.work,
-                asked.side,
-                asked.listen,
-                batch_size=size,
-            )
+            with proven(asked.job, coding):
+                return evaluate(
+                    asked.job,
+                    coding,
+                    asked.evaluated,
+                    asked.work,
+                    asked.side,
+                    asked.listen,
+                    batch_size=size,
+                )
         except torch.OutOfMemoryError:
             size = several.smaller(size)
         gc.collect()  # the model that was loaded for it

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from assay import store
 from assay.engine import AUTO, choose
-from assay.engine.answering import answered
+from assay.engine.answering import done
 from assay.errors import SettingsError
 from assay.folder import GENERATION
 from assay.llamafactory.job import GenerateJob
@@ -44,7 +44,7 @@ def begun(identity: Path, job: GenerateJob, asked: str) -> str:
         return asked
     earlier, work = store.read_record(identity, GenerateJob), identity.parent
     same = replace(earlier, versions=job.versions) == of_engine(job, earlier.engine)
-    answers = len(answered(work)) if same else 0
+    answers = len(done(work)) if same else 0
     if answers and asked not in (AUTO, earlier.engine):
         raise SettingsError(
             f"{work.parent} holds {answers} answers of {earlier.engine}, and generate.engine is "
@@ -60,13 +60,13 @@ def finished(out: Path, job: GenerateJob, asked: str) -> Generation | None:
     path = out / GENERATION
     if not path.is_file():
         return None
-    done = store.read_record(path, Generation)
-    asked_of = of_engine(job, done.engine)
+    made = store.read_record(path, Generation)
+    asked_of = of_engine(job, made.engine)
     same = (
-        done.digest == job.digest
-        and done.base_model == job.base_name
-        and done.dataset_hash == job.dataset_hash
-        and dict(done.settings) == json.loads(store.to_json(asked_of.settings))
-        and asked in (AUTO, done.engine)
+        made.digest == job.digest
+        and made.base_model == job.base_name
+        and made.dataset_hash == job.dataset_hash
+        and dict(made.settings) == json.loads(store.to_json(asked_of.settings))
+        and asked in (AUTO, made.engine)
     )
-    return done if same else None
+    return made if same else None

@@ -27,6 +27,17 @@ def left(path: Path) -> Iterator[None]:
         raise SystemExit(error.exit_code) from None
 
 
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Raise, instead of the StageError by which the body says that a process has failed, what that
+    has left in `path`, where it has left something."""
+    path.unlink(missing_ok=True)
+    try:
+        yield
+    except StageError as error:
+        raise read(path) or error from None
+
+
 def read(path: Path) -> AssayError | None:
     """Return what a process has left in `path`: an InputError, or a StageError; None where that
     is nothing."""

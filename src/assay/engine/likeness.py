@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import process, store
+from assay.engine.loading import load
 from assay.folder import PARITY
 from assay.llamafactory.job import JOB, GenerateJob
 from assay.llamafactory.prompts import Coder, coder, pair
@@ -29,7 +30,7 @@ def main(samples: Path, work: Path) -> None:
     job = store.read_record(work / JOB, GenerateJob)
     answers = {row.id: row for row in store.read_rows(work / ANSWERS, Prediction)}
     coding = coder(job)
-    model = _load(job, coding)
+    model = load(job, coding)
     with store.appending(work / PARITY) as file:
         for sample in store.read_rows(samples, Sample):
             answer = answers.get(sample.id)
@@ -101,15 +102,6 @@ def _penalised(logits: Any, chosen: Any, prompt: Sequence[int]) -> dict[str, flo
             some = torch.where(there, lower, logits[here])
             totals[penalty] += _regret(some, chosen[here])
     return {f"{penalty:g}": total for penalty, total in totals.items()}
-
-
-def _load(job: GenerateJob, coding: Coder) -> Any:
-    from llamafactory.model import load_model
-    from transformers import set_seed
-
-    set_seed(job.load_seed)  # as training did: PiSSA's decomposition of the base is random
-    tokenizer = coding.reading.tokenizer
-    return load_model(tokenizer, coding.model, coding.finetuning, is_trainable=False)
 
 
 if __name__ == "__main__":

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from assay import process, progress, store
 from assay.engine import ending
 from assay.engine.answering import answer
+from assay.engine.loading import proven
 from assay.folder import PROGRESS
-from assay.llamafactory.evaluate import evaluate, of_share
+from assay.llamafactory.evaluate import evaluate
 from assay.llamafactory.job import JOB, MEANS, GenerateJob, Means
+from assay.llamafactory.order import StoredSamples, of_share
 from assay.llamafactory.prompts import Coder, coder
 from assay.records import Sample
 
@@ -42,7 +45,7 @@ def main(samples: Path, work: Path, side: str, phases: str, batch_size: int) -> 
 def _evaluated(
     job: GenerateJob,
     coding: Coder,
-    rows: list[Sample],
+    rows: StoredSamples,
     work: Path,
     side: str,
     batch_size: int,
@@ -54,8 +57,13 @@ def _evaluated(
     listen = progress.to_file(work / PROGRESS) if first else progress.ignore
     # one model over all processes is only evaluated by them
     spread = {} if ANSWERS in phases else job.spread
+    # nothing but the whole evaluation can ask a model that lies in parts
+    loading = nullcontext() if spread else proven(job, coding)
     try:
-        return evaluate(job, coding, rows, work, side, listen, batch_size=batch_size, spread=spread)
+        with loading:
+            return evaluate(
+                job, coding, rows, work, side, listen, batch_size=batch_size, spread=spread
+            )
     except torch.OutOfMemoryError as error:
         print(f"assay: {error}", file=sys.stderr, flush=True)
         raise SystemExit(ending.NO_ROOM) from None

@@ -1,50 +1,33 @@
-"""Whether a model's weight files are whole, by what they say of themselves, without a load, and
-whether they are those that were asked for."""
+"""Whether the weights that are loaded are whole, and those that were asked for."""
 
 from __future__ import annotations
 
-import json
+from functools import partial
 from pathlib import Path
 
-from assay import store
-from assay.errors import ModelError, StageError
+from assay import hub
+from assay.errors import StageError, check_all
 from assay.llamafactory.job import GenerateJob
-from assay.model import headers
-
-_REMEDY = "Copy or download the model again"
+from assay.model import files, several
 
 
-def check(folder: str) -> None:
-    """Raise ModelError for a model folder in which a safetensors file is cut off or damaged, or one
-    that its index names is missing; anything else than a folder is left to who loads it."""
-    directory = Path(folder)
-    for index in sorted(directory.glob("*.index.json")):
-        _check_index(index)
-    for path in sorted(directory.glob("*.safetensors")):
-        headers.tensors(path)
+def check(job: GenerateJob) -> None:
+    """Raise InputError, a line for each problem, where the folders of a job's model lack what
+    loading it takes, or have a file that is cut off or damaged."""
+    folders = {job.base: False, **dict.fromkeys(job.adapters, True)}
+    check_all(*(partial(files.check, name, adapter=own) for name, own in folders.items()))
 
 
 def prove(job: GenerateJob) -> None:
-    """Raise StageError unless the weights that make the model what it is, the adapter's or else the
-    base's, are those that the job's digest is of; of a hub id nothing is known."""
-    folder = job.adapter or job.base
-    if job.digest and job.digest != (digest := store.digest_weights(Path(folder))):
+    """Raise StageError unless the weights that make the model what it is, the adapters' or else the
+    base's, are those that the job's digest is of. Of a hub id that is a commit, which is loaded by
+    it: no folder here may stand in its place."""
+    folders = job.adapters or (job.base,)
+    if hub.commit(job.base_name) and not job.adapter and not Path(job.base).exists():
+        return
+    if job.digest and job.digest != (digest := several.digest(folders)):
         raise StageError(
-            f"{folder}: its weights ({digest[:12] or 'none'}) are no longer those that this run "
-            f"began with ({job.digest[:12]})",
+            f"{several.joined(folders)}: its weights ({digest[:12] or 'none'}) are no longer those "
+            f"that this run began with ({job.digest[:12]})",
             "Restore them, or begin the run anew",
-        )
-
-
-def _check_index(index: Path) -> None:
-    try:
-        named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ModelError(f"{index} is no index of weight files", _REMEDY) from None
-    missing = sorted(name for name in named if not (index.parent / name).is_file())
-    if missing:
-        raise ModelError(
-            f"{index} names {len(named)} files of weights, of which {len(missing)} are missing, "
-            f"such as {missing[0]}",
-            _REMEDY,
         )

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,9 @@ from assay.errors import StageError
 from assay.folder import LIKELIHOOD, RESULTS
 from assay.llamafactory.job import GenerateJob, loading
 from assay.llamafactory.loss import MEASURED, Measured, likelihood, token_loss, watch_targets
+from assay.llamafactory.order import StoredSamples
 from assay.llamafactory.prompts import Coder, pair
 from assay.records import Likelihood, Sample
-from assay.share import Share
 
 PARTS = "likelihood-*.jsonl"
 # Only the last turn counts, and is the last to be cut; a row of the data stays a row.
@@ -32,29 +34,14 @@ _ROW_BY_ROW = {
     # each process's loss is of its own tokens, as that of one would be
     "average_tokens_across_devices": False,
 }
-
-
-def in_order(rows: Sequence[Sample]) -> list[Sample]:
-    """Return the samples in the order that they are evaluated in: the longest first, so that what
-    is too large for the memory is known at once, and a batch has little padding."""
-    return sorted(rows, key=_place)
-
-
-def _place(row: Sample) -> tuple[int, str]:
-    return -sum(len(turn.content) for turn in row.messages) - len(row.target), row.id
-
-
-def of_share(samples: Path, share: Share, batch_size: int) -> list[Sample]:
-    """Return those of the samples in a file that are evaluated in a share, in the file's order."""
-    places = sorted(_place(row) for row in store.read_rows(samples, Sample))
-    part = {name for _, name in share.part(places, batch_size)}
-    return [row for row in store.read_rows(samples, Sample) if row.id in part]
+# What is said of each token would be kept until all were evaluated.
+_BATCH_BY_BATCH = {"batch_eval_metrics": True}
 
 
 def evaluate(
     job: GenerateJob,
     coder: Coder,
-    rows: Sequence[Sample],
+    rows: StoredSamples,
     work: Path,
     side: str,
     listen: progress.Listener,
@@ -62,42 +49,58 @@ def evaluate(
     batch_size: int,
     spread: Mapping[str, Any] | None = None,
 ) -> Coder:
-    """Evaluate the model on this process's part of the `rows`, which are in work/data as `in_order`
-    has them, and write the part to work/likelihood-RANK.jsonl. Return the `coder` with the loaded
+    """Evaluate the model on this process's part of the `rows`, which are in work/data in the same
+    order, and write the part to work/likelihood-RANK.jsonl. Return the `coder` with the loaded
     model. `spread` are LLaMA-Factory's settings that spread one model over all processes.
 
     Raises InputError as `prompts.pair`, StageError, and torch.OutOfMemoryError.
     """
-    ordered = in_order(rows)
-    targets = {row.id: pair(row, coder.reading)[1] for row in ordered}
-    model, measured = _measured(job, len(rows), work, side, listen, batch_size, spread or {})
-    part = [
-        likelihood(ordered[place], targets[ordered[place].id], found)
-        for place, found in measured.items()
-    ]
-    store.write_rows(work / PARTS.replace("*", os.environ.get("RANK", "0")), part)
+    for row in rows:
+        if row.tools or "function_call" in (row.target_role, *(turn.role for turn in row.messages)):
+            pair(row, coder.reading)  # what the template cannot write is told before all is done
+    path = work / PARTS.replace("*", os.environ.get("RANK", "0"))
+    with store.replacing(path) as file:
+
+        def keep(place: int, found: Measured) -> None:
+            row = rows.at(place)
+            target = pair(row, coder.reading)[1]
+            store.append(file, likelihood(row, target, found))
+
+        model = _measure(job, len(rows), work, side, listen, batch_size, spread or {}, keep)
     return replace(coder, loaded=model)
 
 
-def gather(rows: Sequence[Sample], work: Path) -> bool:
+def gather(rows: Iterable[Sample], work: Path) -> bool:
     """Write work/all_results.json and, last, work/likelihood.jsonl, where the processes have
-    evaluated all `rows`; return whether they have."""
+    evaluated all `rows`; return whether they have. In memory is where each one's row is."""
     paths = sorted(work.glob(PARTS))
-    by_id = {row.id: row for path in paths for row in store.read_rows(path, Likelihood)}
+    places = {
+        row.id: (number, start)
+        for number, path in enumerate(paths)
+        for start, row in store.placed_rows(path, Likelihood)
+    }
     sums = work / "evaluation" / RESULTS  # another machine may have taken up the parts alone
-    if not (sums.is_file() and all(row.id in by_id for row in rows)):
+    names = [row.id for row in rows] if sums.is_file() else []
+    if not sums.is_file() or not all(name in places for name in names):
         return False
-    found = [by_id[row.id] for row in rows]
-    results = store.read_json(sums) | {MEASURED: token_loss(found)}
+    wanted = [places[name] for name in names]
+    results = store.read_json(sums) | {MEASURED: token_loss(_found(paths, wanted))}
     finite = {
         name: value for name, value in results.items() if value is not None and math.isfinite(value)
     }
     store.write_json(work / RESULTS, finite)
-    store.write_rows(work / LIKELIHOOD, found)
+    store.write_rows(work / LIKELIHOOD, _found(paths, wanted))
     return True
 
 
-def _measured(
+def _found(paths: Sequence[Path], places: Iterable[tuple[int, int]]) -> Iterator[Likelihood]:
+    with ExitStack() as stack:
+        files = [stack.enter_context(path.open("rb")) for path in paths]
+        for number, start in places:
+            yield store.row_at(files[number], start, Likelihood)
+
+
+def _measure(
     job: GenerateJob,
     samples: int,
     work: Path,
@@ -105,8 +108,10 @@ def _measured(
     listen: progress.Listener,
     batch_size: int,
     spread: Mapping[str, Any],
-) -> tuple[Any, dict[int, Measured]]:
-    """Return the model, and what was measured by the row's place in the data."""
+    keep: Callable[[int, Measured], None],
+) -> Any:
+    """Return the model, when each of this process's rows was measured, which was told `keep` with
+    the row's place in the data."""
     from llamafactory.train.tuner import run_exp
     from transformers import TrainerCallback
 
@@ -117,9 +122,15 @@ def _measured(
             def on_init_end(self, *_args: Any, model: Any, **_kwargs: Any) -> None:
                 self.model = model
                 self.measured, self.unwatch = watch_targets(model)
+                self.places: Iterator[int] | None = None
 
             def on_prediction_step(self, *_args: Any, eval_dataloader: Any, **_kwargs: Any) -> None:
                 self.loader = eval_dataloader
+                # in the last round some come twice, so that every process has a whole batch
+                self.places = self.places or chain.from_iterable(eval_dataloader.batch_sampler)
+                for found in self.measured:
+                    _keep_next(self.places, found, samples, keep)
+                self.measured.clear()
                 tracker.at(min(samples, tracker.event.done + at_once))
 
         run_exp(
@@ -127,6 +138,7 @@ def _measured(
                 **loading(job),
                 **spread,
                 **_ROW_BY_ROW,
+                **_BATCH_BY_BATCH,
                 "stage": "sft",
                 "do_eval": True,
                 "compute_accuracy": True,
@@ -141,11 +153,23 @@ def _measured(
             callbacks=[report := EvaluationWatch()],
         )
     report.unwatch()
-    # in the last round some are evaluated twice, so that every process has a whole batch
-    places = [place for batch in report.loader.batch_sampler for place in batch]
-    if len(report.loader.dataset) != samples or len(places) != len(report.measured):
-        raise StageError(
-            f"LLaMA-Factory evaluated {len(report.loader.dataset)} samples instead of {samples}",
-            "Leave out what generate.llamafactory says of the data",
-        )
-    return report.model, dict(zip(places, report.measured, strict=True))
+    evaluated = len(report.loader.dataset)
+    if evaluated != samples or report.measured or next(report.places or iter(()), None) is not None:
+        raise _another_number(evaluated, samples)
+    return report.model
+
+
+def _keep_next(
+    places: Iterator[int], found: Measured, samples: int, keep: Callable[[int, Measured], None]
+) -> None:
+    place = next(places, samples)
+    if place >= samples:
+        raise _another_number(place + 1, samples)
+    keep(place, found)
+
+
+def _another_number(evaluated: int, samples: int) -> StageError:
+    return StageError(
+        f"LLaMA-Factory evaluated {evaluated} samples instead of {samples}",
+        "Leave out what generate.llamafactory says of the data",
+    )

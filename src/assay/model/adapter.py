@@ -7,7 +7,11 @@ from typing import Any
 
 from assay import store
 from assay.errors import ModelError
+from assay.model import headers
 from assay.model.place import ADAPTER
+
+_WEIGHTS = "adapter_model.safetensors"
+_LORA = ("lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector")
 
 
 def read_config(name: str, directory: Path) -> dict[str, Any]:
@@ -44,3 +48,16 @@ def check(name: str, directory: Path, seed: int | None) -> None:
             "Name its conversion to a plain LoRA: LLaMA-Factory's pissa_convert writes it to "
             "pissa_converted",
         )
+
+
+def is_blank(directory: Path) -> bool:
+    """Return whether the weights of a LoRA change nothing of any base: each of its second factors
+    is 0, as they begin. What is more than LoRA, or pickled, is taken to change something. Raises
+    ModelError for a damaged file."""
+    path = directory / _WEIGHTS
+    if not path.is_file():
+        return False
+    zero = headers.zeros(path)
+    kinds = {name: kind for name in zero for kind in _LORA if f".{kind}" in name}
+    second = [name for name, kind in kinds.items() if kind.endswith("_B")]
+    return kinds.keys() == zero.keys() and bool(second) and all(zero[name] for name in second)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from assay import store
+from assay import hub, store
 from assay.errors import ModelError
 from assay.model import adapter, files, headers
 from assay.model.headers import Tensor
@@ -20,7 +20,6 @@ from assay.model.place import (
     base_digest,
     check_hub_id,
     is_folder,
-    is_hub_id,
     left_out,
     local,
 )
@@ -48,7 +47,7 @@ def of_adapter(
     if left_out(base, weights):
         return base
     if manifest:
-        _check_digest(name, manifest, base)
+        _check_digest(name, manifest, base, directory)
     elif base != recorded:
         _check_foreign(name, directory, recorded, base)
     return base
@@ -79,7 +78,7 @@ def _check_there(
         return
     if asked:
         check_hub_id(base)
-    elif (manifest and manifest.base_digest) or not is_hub_id(base):
+    elif not (hub.commit(base) or (hub.is_id(base) and not (manifest and manifest.base_digest))):
         raise ModelError(
             f"{name} was tuned from {base}, which is not here",
             f"Set base_model to where it is now{else_do}",
@@ -95,8 +94,14 @@ def _check_no_adapter(name: str, base: str) -> None:
         )
 
 
-def _check_digest(name: str, manifest: ModelManifest, base: str) -> None:
-    if manifest.base_digest and (digest := base_digest(base)) != manifest.base_digest:
+def _check_digest(
+    name: str, manifest: ModelManifest, base: str, adapter_folder: Path | None = None
+) -> None:
+    if hub.commit(manifest.base_model) and is_folder(local(base)):
+        # what a commit holds, no folder says; an adapter's layers do
+        if adapter_folder:
+            _check_fits(name, adapter_folder, base)
+    elif manifest.base_digest and (digest := base_digest(base)) != manifest.base_digest:
         raise ModelError(
             f"{name} adapts {manifest.base_model} ({manifest.base_digest[:12]}), "
             f"not {base} ({digest[:12] or 'no weights there'})",
@@ -109,13 +114,17 @@ def _check_foreign(name: str, directory: Path, recorded: str, base: str) -> None
     if is_folder(recorded):
         same = base_digest(recorded) == base_digest(base) != ""
     elif is_folder(local(base)):
-        same, misfit = True, _misfit(directory, base)
-        if misfit:
-            raise ModelError(f"{name} does not fit {base}: {misfit}", _SET)
+        same = True
+        _check_fits(name, directory, base)
     else:
-        same = not recorded or Path(recorded).name == Path(base).name
+        same = not recorded or Path(hub.split(recorded)[0]).name == Path(hub.split(base)[0]).name
     if not same:
         raise ModelError(f"{name} adapts {recorded}, not {base}", _SET)
+
+
+def _check_fits(name: str, directory: Path, base: str) -> None:
+    if misfit := _misfit(directory, base):
+        raise ModelError(f"{name} does not fit {base}: {misfit}", _SET)
 
 
 def _misfit(directory: Path, base: str) -> str:

@@ -10,11 +10,12 @@ import json
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from assay.errors import ModelError
 
 _AGAIN = "Copy the file there again, whole"
+_PIECE = 1 << 20
 _MOST_BYTES = 100_000_000  # that safetensors itself reads as a header
 
 
@@ -44,6 +45,23 @@ def tensors(path: Path) -> dict[str, Tensor]:
     if missing > 0:
         raise ModelError(f"{path} is cut off: {missing} of its bytes are missing", _AGAIN)
     return found
+
+
+def zeros(path: Path) -> dict[str, bool]:
+    """Return whether each tensor of a safetensors file is 0 throughout, by its name. Raises
+    ModelError as `tensors`."""
+    names = tensors(path)
+    header, start = _header(path, path.stat().st_size)
+    with path.open("rb") as file:
+        return {name: _is_zero(file, start, *header[name]["data_offsets"]) for name in names}
+
+
+def _is_zero(file: BinaryIO, start: int, first: int, end: int) -> bool:
+    file.seek(start + first)
+    for place in range(first, end, _PIECE):
+        if file.read(min(_PIECE, end - place)).strip(b"\0"):
+            return False
+    return True
 
 
 def _header(path: Path, size: int) -> tuple[dict[str, Any], int]:

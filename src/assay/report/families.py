@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from assay import hub
+
 # A family of models -> what their names hold.
 _FAMILIES = {
     "Claude": r"claude",
@@ -34,4 +36,4 @@ def families(model: str) -> set[str]:
 
 def base(name: str) -> str:
     """Return the last part of a model's path or hub id, in small letters."""
-    return name.rstrip("/").rsplit("/", 1)[-1].lower()
+    return hub.split(name)[0].rstrip("/").rsplit("/", 1)[-1].lower()

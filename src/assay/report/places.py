@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from assay import hub
 from assay.report.contents import Report, Source
 
 _COMMON = ("model", "generated_predictions.jsonl")
@@ -32,7 +33,8 @@ def without_places(report: Report) -> Report:
 
 def last(name: str) -> str:
     """Return the last part of a path or hub id; what every tool calls so with the folder that holds
-    it."""
+    it, and without the commit of a hub id."""
+    name = hub.split(name)[0]
     parts = name.rstrip("/").split("/")
     return "/".join(parts[-2:] if parts[-1] in _COMMON else parts[-1:]) or name
 
@@ -53,7 +55,16 @@ def _short(value: Any) -> Any:
         return {name: _short(inner) for name, inner in value.items()}
     if isinstance(value, tuple | list):
         return type(value)(_short(inner) for inner in value)
-    return last(value) if isinstance(value, str) and _is_path(value) else value
+    return _short_text(value) if isinstance(value, str) and _is_path(value) else value
+
+
+def _short_text(text: str) -> str:
+    """Return a path as its last part, and several with commas between as theirs."""
+    parts = text.split(",")
+    several = all(_is_path(part) or "://" in part for part in parts)
+    if not several:
+        return last(text)
+    return ",".join(last(part) if _is_path(part) else part for part in parts)
 
 
 def _is_path(text: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ NONE = "none"
 ACCELERATOR = "accelerator"
 FORM = 2  # raise it where the same question comes to other answers, or an entry to other files
 _SAID_APART = ("base", "base_name", "adapter", "digest", "engine")
-_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,21 +66,13 @@ def _doubt(of: Model, job: GenerateJob) -> str:
     if job.settings["llamafactory"].get("trust_remote_code"):
         return "trust_remote_code runs code that may change"
     for name in _named(of).values():
-        if not model.content(name) and not _revision(job):
-            return (
-                f"{name} is a hub id, and generate.llamafactory.model_revision is no commit "
-                "(40 hexadecimal digits) of it"
-            )
+        if not model.content(name):
+            return f"{name} is a hub id without a commit (40 hexadecimal digits)"
     return ""
 
 
 def _named(of: Model) -> dict[str, str]:
     return {"model": of.name, **({"base": of.base_name} if of.adapter else {})}
-
-
-def _revision(job: GenerateJob) -> str:
-    revision = str(job.settings["llamafactory"].get("model_revision", ""))
-    return revision if _COMMIT.fullmatch(revision) else ""
 
 
 def key_of(of: Model, job: GenerateJob) -> str:
@@ -92,10 +82,7 @@ def key_of(of: Model, job: GenerateJob) -> str:
     everything = {
         "form": FORM,
         "engine": job.engine,
-        "models": {
-            part: model.content(name) or f"{name}@{_revision(job)}"
-            for part, name in _named(of).items()
-        },
+        "models": {part: model.content(name) for part, name in _named(of).items()},
         "files": dict(_files(job)),
         "asked": asked,
     }

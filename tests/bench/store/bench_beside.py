@@ -1,9 +1,9 @@
 """What it costs a training that its checkpoints go to the store beside it: the same training with
 a work area and without, in turn, against a local MinIO.
 
-`python -m tests.bench.store.bench_beside [MEGABYTES] [STEPS]`. The training has a core, as one on
-a GPU has; what sends, and here MinIO too, have what is left. A checkpoint is in the store "beside
-the next steps" when it is there before they end.
+`python -m tests.bench.store.bench_beside [MEGABYTES] [STEPS] [ROUNDS]`. The training is pinned to a
+core, as one on a GPU has its own; what sends, and here MinIO too, have the others. A checkpoint is
+in the store "beside the next steps" when it is there before they end.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from assay import store
 from assay.store import s3
 from tests import minio as server
 
-ROUNDS, BUCKET = 3, "bench"
+BUCKET = "bench"
 LOOK_SECONDS = 2.0  # looks at the store take of the cores that are measured
 UNFINISHED = store.Contents(checkpoints="checkpoint-*", complete="trainer_state.json")
 
@@ -74,20 +74,23 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def main(megabytes: int, steps: int) -> None:
+def main(megabytes: int, steps: int, times: int) -> None:
     """Measure in turn, and print the ratio."""
+    of_training, *others = sorted(os.sched_getaffinity(0))
+    os.environ["TRAINING_CORE"] = str(of_training)
+    os.sched_setaffinity(0, others)
     rounds: list[tuple[Training, Training]] = []
     with tempfile.TemporaryDirectory() as name, server.serve(Path(name) / "minio") as minio:
         os.environ.update(minio.environment)
         s3.client("minio").create_bucket(Bucket=BUCKET)
-        for number in range(ROUNDS):
+        for number in range(times):
             uri = f"minio://{BUCKET}/{number}"
             order = ("", uri) if number % 2 else (uri, "")
             done = {
                 at: train(Path(name) / f"{number}{bool(at)}", at, steps, megabytes) for at in order
             }
             rounds.append((done[uri], done[""]))
-    print(f"a training with two checkpoints of {megabytes} MB, {ROUNDS} rounds in turn")
+    print(f"a training with two checkpoints of {megabytes} MB, {times} rounds in turn")
     for with_area, without in rounds:
         sent = ", ".join(f"{at:.0f} s" for at in with_area.sent)
         print(
@@ -101,4 +104,4 @@ def main(megabytes: int, steps: int) -> None:
 
 if __name__ == "__main__":
     given = [int(text) for text in sys.argv[1:]]
-    main(*given, *(2048, 2400)[len(given) :])
+    main(*given, *(2048, 2400, 3)[len(given) :])

@@ -1,6 +1,7 @@
 """A training for benchmarks: `python -m tests.bench.store.computing FOLDER STEPS MEGABYTES` takes
-steps of always the same work on one core and writes checkpoints that cannot be compressed, after a
-fifth and after three fifths of them; it prints how many seconds the steps took."""
+steps of always the same work on the core TRAINING_CORE and writes checkpoints that cannot be
+compressed, after a fifth and after three fifths of them; it prints how many seconds the steps
+took."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ CHUNK = 1 << 20
 
 def main(folder: Path, steps: int, megabytes: int) -> None:
     """Take the steps; writing a checkpoint counts as no step."""
+    os.sched_setaffinity(0, {int(os.environ["TRAINING_CORE"])})
     weights = np.random.default_rng(0).random((700, 700))
     block, taken = os.urandom(CHUNK), 0.0
     for step in range(1, steps + 1):

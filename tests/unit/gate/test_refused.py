@@ -15,6 +15,8 @@ from assay.folder import SAMPLES
 from components.preflight import preflight as component
 from tests.faults.endpoint import chat, scores, serving
 
+pytestmark = pytest.mark.usefixtures("any_hub")
+
 OWN = {"metrics": ["rouge-l", "corpus-bleu"]}
 JUDGE = {"endpoint": "https://judge.example/v1", "model": "fake", "api_key_env": ""}
 PLAIN = {"max_drop": 1}

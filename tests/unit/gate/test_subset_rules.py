@@ -22,6 +22,8 @@ from assay.report import accept, report
 from assay.store import read_rows
 from tests.unit.report.test_judging import fail_self_test
 
+pytestmark = pytest.mark.usefixtures("any_hub")
+
 DATA = Path(__file__).parents[2] / "data" / "run"
 OPEN = {"min_pairs": 10, "max_unscored": 0.5}
 

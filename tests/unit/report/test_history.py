@@ -26,6 +26,8 @@ from assay.report import objects
 from assay.report.contents import Record
 from assay.report.history import KEPT, History
 
+pytestmark = pytest.mark.usefixtures("any_hub")
+
 DATA = Path(__file__).parents[2] / "data" / "run"
 
 

@@ -37,8 +37,8 @@ def write_adapter(folder: Path, base: str) -> Path:
 
 def job_of(name: str, **settings: object) -> tuple[model.Model, GenerateJob]:
     """Return the model `name`, and the job of answering with it."""
-    resolved = model.resolve(name, weights=False)
     asked = asdict(generate.GenerateSettings(template="qwen3")) | settings
+    resolved = model.pinned(model.resolve(name, weights=False), asked["llamafactory"])
     for name in generate.NO_QUESTION:
         del asked[name]
     if not asked["vllm"]:  # what another engine is told

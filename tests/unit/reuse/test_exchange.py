@@ -233,11 +233,13 @@ def test_a_model_that_changed_while_it_answered_keeps_nothing(
 def test_a_model_without_a_key_is_said_once_and_not_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    entry = entry_of("org/base", str(tmp_path / "kept"))
+    code = {"trust_remote_code": True}
+    base = str(write_model(tmp_path / "base"))
+    entry = entry_of(base, str(tmp_path / "kept"), llamafactory=code)
     assert take(entry, tmp_path / "out") is None
     keep(entry, tmp_path / "first")
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("baseline: the answers are not kept for other runs: org/base is a hub")
+    assert line.startswith("baseline: the answers are not kept for other runs: trust_remote_code")
     assert not (tmp_path / "kept").exists()
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from assay import reuse, store
+from assay import generate as generating
+from assay import hub, model, reuse, store
 from assay.errors import InputError
 from assay.generate import NO_QUESTION, GenerateSettings
 from assay.llamafactory.job import GenerateJob
@@ -153,22 +154,39 @@ def test_a_model_in_a_store_is_known_without_its_weights(
 @pytest.mark.parametrize(
     ("name", "settings", "doubt"),
     [
-        ("org/base", {}, "org/base is a hub id, and generate.llamafactory.model_revision is no"),
-        ("org/base", {"model_revision": "main"}, "is a hub id"),
-        ("org/base", {"model_revision": COMMIT[:12]}, "is a hub id"),
-        ("adapter", {}, "org/base is a hub id"),
         ("base", {"trust_remote_code": True}, "trust_remote_code runs code that may change"),
     ],
 )
 def test_what_may_change_under_its_name_has_none(
     tmp_path: Path, name: str, settings: dict[str, object], doubt: str
 ) -> None:
-    write_model(tmp_path / "base")
-    write_adapter(tmp_path / "adapter", "org/base")
-    name = name if "/" in name else str(tmp_path / name)
-    entry = entry_of(name, "kept", llamafactory=settings)
+    entry = entry_of(str(write_model(tmp_path / name)), "kept", llamafactory=settings)
     assert entry.key == ""
     assert doubt in entry.doubt
+
+
+@pytest.mark.parametrize("name", ["org/base", "adapter"])
+def test_a_hub_id_without_a_commit_has_none(tmp_path: Path, name: str) -> None:
+    write_adapter(tmp_path / "adapter", "org/base")
+    resolved = model.resolve(name if "/" in name else str(tmp_path / name))
+    job = generating.job_for(resolved, [], GenerateSettings(template="qwen3"))
+    entry = reuse.find("kept", resolved, job)
+    assert entry
+    assert (entry.key, "org/base is a hub id without a commit" in entry.doubt) == ("", True)
+
+
+@pytest.mark.parametrize("name", ["org/base", "adapter"])
+def test_a_hub_id_is_known_by_the_commit_that_it_is_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    write_adapter(tmp_path / "adapter", "org/base")
+    name = name if "/" in name else str(tmp_path / name)
+    keys = []
+    for commit in (COMMIT, COMMIT[::-1], COMMIT):
+        monkeypatch.setattr(hub, "_found", lambda *_, now=commit: now)
+        keys.append(key(name))
+    assert keys[0] == keys[2] != keys[1]
+    assert "" not in keys
 
 
 def test_a_commit_of_the_hub_is_a_name_for_ever() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from assay.errors import StageError
 from assay.generate import GenerateSettings
 from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Coder, Prompt, Written
+from tests.models import LORA, safetensors
 from tests.unit.vllm.conftest import Lines
 
 SETTINGS = GenerateSettings(template="qwen3", max_new_tokens=8, vllm={"max_num_seqs": 4})
@@ -64,11 +64,10 @@ def questions(lines: Lines) -> list[Any]:
     return [row for row in lines("request") if "logprobs" not in row]
 
 
-def adapter(folder: Path, **config: Any) -> Path:
+def adapter(folder: Path, seed: bytes = b"1", **config: Any) -> Path:
     folder.mkdir()
     (folder / "adapter_config.json").write_text(json.dumps({"r": 12, **config}))
-    names = json.dumps({f"model.layers.0.q_proj.lora_{part}.weight": {} for part in "AB"}).encode()
-    (folder / "adapter_model.safetensors").write_bytes(struct.pack("<Q", len(names)) + names)
+    (folder / "adapter_model.safetensors").write_bytes(safetensors(LORA, seed))
     return folder
 
 
@@ -156,6 +155,21 @@ def test_a_model_that_says_no_numbers_has_answered_nothing(
     assert len(lines("request")) == 2, "nothing is asked that would be kept"
 
 
+def test_a_prompt_whose_logits_are_nan_is_a_failed_row(
+    lines: Lines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others are answered, and what says the first word of the vocabulary is no NaN for that."""
+    monkeypatch.setenv("FAKE_VLLM_NAN", "5 9")
+    monkeypatch.setenv("FAKE_VLLM_ZEROS", "7")
+    prompts = [prompt(f"p{length}", length) for length in range(3, 11)]
+    found = answered(job(), tmp_path, *prompts)
+    assert {name for name, ids in found.items() if ids == "not_finite"} == {"p5", "p9"}
+    assert found["p7"] == [0] * 8
+    assert found["p3"] == [3, 40, 7, 5]
+    again = [row for row in lines("request")[4:] if "logprobs" in row]
+    assert sorted(len(row["prompt"]) for row in again) == [5, 7, 9]
+
+
 def test_an_adapter_acts_where_its_base_alone_says_no_numbers(
     lines: Lines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,9 +193,22 @@ def test_an_adapter_that_changes_nothing_stops_the_run(
     monkeypatch.setenv("FAKE_VLLM", "deaf")
     tuned = adapter(tmp_path / "tuned")
     asked = replace(job(), adapter=str(tuned), digest=store.digest_weights(tuned))
-    with pytest.raises(StageError, match=r"tuned changes nothing: on 2 prompts vLLM gives"):
+    with pytest.raises(StageError, match=r"tuned changes nothing: on 2 prompts vLLM gives.*not 0"):
         answered(asked, tmp_path, prompt("a", 3), prompt("b", 2))
     assert questions(lines) == []
+
+
+def test_one_whose_training_changed_nothing_is_no_ignored_one(
+    lines: Lines,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("FAKE_VLLM", "deaf")
+    tuned = adapter(tmp_path / "tuned", b"\0")
+    asked = replace(job(), adapter=str(tuned), digest=store.digest_weights(tuned))
+    assert answered(asked, tmp_path, prompt("a", 3)).keys() == {"a"}
+    assert "tuned changes nothing, by its own weights" in capsys.readouterr().err
 
 
 def test_other_weights_than_were_looked_at_are_not_served(lines: Lines, tmp_path: Path) -> None:

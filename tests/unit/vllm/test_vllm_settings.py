@@ -105,7 +105,8 @@ def test_code_and_revision_come_from_llamafactorys_settings() -> None:
         job(llamafactory=given), ServedWeights(base="b"), OF, Parallelism(), 48, eager=False
     )
     assert "--trust-remote-code" in command
-    assert pairs(command)["--revision"] == "abc"
+    found = pairs(command)
+    assert found["--revision"] == found["--tokenizer-revision"] == "abc"
     assert "--no-enforce-eager" in command
 
 

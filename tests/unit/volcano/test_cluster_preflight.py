@@ -16,6 +16,8 @@ from assay.volcano import capacity
 from assay.volcano import queue as volcano
 from assay.volcano.api import Api, ApiError
 
+pytestmark = pytest.mark.usefixtures("any_hub")
+
 Check = Callable[..., None]
 NODE = {"cpu": "16", "memory": "64Gi", "nvidia.com/gpu": "4"}
 QUEUE = "/apis/scheduling.volcano.sh/v1beta1/queues/research"

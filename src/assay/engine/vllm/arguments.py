@@ -38,9 +38,11 @@ RESERVED = {
     "served_model_name": "model",
     "skip_tokenizer_init": "nothing: ids are all that it is given",
     "tokenizer": "model",
+    "tokenizer_revision": "generate.llamafactory.model_revision",
     "trust_remote_code": "generate.llamafactory.trust_remote_code",
     "uds": "nothing: the server is on the loopback",
 }
+_REVISIONS = ("revision", "tokenizer_revision")
 _RANKS = (1, 8, 16, 32, 64, 128, 256, 320, MOST_RANK)
 
 
@@ -105,6 +107,7 @@ def command(
     """Return the arguments of a server that answers requests of `longest` tokens at most, prompt
     and answer together. `eager` spares it compiling the model."""
     loading = job.settings["llamafactory"]
+    revision = loading.get("model_revision")
     decided: dict[str, Any] = {
         "model": served.base,
         "served_model_name": BASE,
@@ -117,7 +120,7 @@ def command(
         "disable_uvicorn_access_log": True,
         "enforce_eager": eager,
         **({"trust_remote_code": True} if loading.get("trust_remote_code") else {}),
-        **({"revision": loading["model_revision"]} if loading.get("model_revision") else {}),
+        **(dict.fromkeys(_REVISIONS, revision) if revision else {}),
         **_adapter(served),
     }
     return [*_flags(decided | {**job.settings["vllm"], "max_model_len": longest})]

@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from assay.engine.canary import ignored
 from assay.engine.vllm.decoding import Room
 from assay.engine.vllm.server import Server
 from assay.engine.vllm.weights import BASE, ServedWeights
 from assay.engine.vllm.window import NotFiniteError, ask
-from assay.errors import StageError
 from assay.llamafactory.prompts import Prompt
 
 PROMPTS, TOKENS = 4, 4
@@ -28,15 +28,15 @@ def says_numbers(
 def check_adapter(
     server: Server, served: ServedWeights, prompts: Sequence[Prompt], room: Room
 ) -> None:
-    """Raise StageError where the served adapter changes nothing on any of the first prompts."""
+    """Raise StageError where the served adapter changes nothing on any of the first prompts, and
+    its own weights would."""
     for prompt in prompts[:PROMPTS]:
         base, tuned = (_said(server, name, prompt, room) for name in (BASE, served.name))
         if base != tuned:
             return
-    raise StageError(
-        f"the adapter {served.adapter} changes nothing: on {len(prompts[:PROMPTS])} prompts vLLM "
-        "gives with it the very likelihoods of its base",
-        "Look whether it was trained at all; generate.engine: transformers answers with it",
+    count = len(prompts[:PROMPTS])
+    ignored(
+        [served.adapter], f"on {count} prompts vLLM gives with it the very likelihoods of its base"
     )
 
 

@@ -11,23 +11,24 @@ import sys
 from pathlib import Path
 
 from assay import process, store
-from assay.llamafactory.job import JOB, GenerateJob
+from assay.engine import ending
+from assay.engine.loading import load
+from assay.llamafactory.job import ERROR, JOB, GenerateJob
 from assay.llamafactory.prompts import coder
 
 
 def main(folder: Path) -> None:
     """Write the model of folder/job.json to folder/model."""
-    from llamafactory.model import load_model
-    from transformers import set_seed
-
     process.end_with_parent()
+    with ending.left(folder / ERROR):
+        _merge(folder)
+
+
+def _merge(folder: Path) -> None:
     job = store.read_record(folder / JOB, GenerateJob)
     coding = coder(job)
-    set_seed(job.load_seed)
-    tokenizer = coding.reading.tokenizer
-    model = load_model(tokenizer, coding.model, coding.finetuning, is_trainable=False)
-    model.save_pretrained(folder / "model")
-    tokenizer.save_pretrained(folder / "model")
+    load(job, coding).save_pretrained(folder / "model")
+    coding.reading.tokenizer.save_pretrained(folder / "model")
 
 
 if __name__ == "__main__":

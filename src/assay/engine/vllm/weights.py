@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from assay import process, store
+from assay.engine import ending
 from assay.engine.weights import prove
-from assay.llamafactory.job import JOB, GenerateJob
+from assay.llamafactory.job import ERROR, JOB, GenerateJob
 from assay.llamafactory.prompts import Coder
 
 BASE, TUNED = "base", "tuned"
@@ -76,6 +77,8 @@ def why_written(job: GenerateJob) -> str:
         return "generate.llamafactory.rope_scaling changes it"
     if not job.adapter:
         return ""
+    if len(job.adapters) > 1:
+        return "its adapters are on top of each other"
     form = _form(_json(Path(job.adapter) / "adapter_config.json")) or _parts(Path(job.adapter))
     return f"vLLM serves no adapter with {form}" if form else ""
 
@@ -113,11 +116,12 @@ def _write(job: GenerateJob, folder: Path) -> str:
     """Have LLaMA-Factory load the model as it is and write it as one; by a process of its own,
     whose memory is free afterwards."""
     store.write_json(folder / JOB, job)
-    process.run(
-        process.python("assay.engine.vllm.merge", str(folder)),
-        log=folder / "merge.log",
-        what="Making one model of it",
-    )
+    with ending.told(folder / ERROR):
+        process.run(
+            process.python("assay.engine.vllm.merge", str(folder)),
+            log=folder / "merge.log",
+            what="Making one model of it",
+        )
     return str(folder / "model")
 
 

@@ -117,7 +117,18 @@ def _result(server: Server, done: Future[Written]) -> Written:
 
 def _ids(connections: ServerConnections, id_: str, request: Mapping[str, Any]) -> Written:
     ids: list[int] = _choice(connections, id_, request)["token_ids"]
+    if _may_be_of_nan(ids):
+        try:
+            _choice(connections, id_, {**request, "logprobs": 1, "max_tokens": len(ids)})
+        except NotFiniteError:
+            return "not_finite"
     return ids
+
+
+def _may_be_of_nan(ids: Sequence[int]) -> bool:
+    """Return whether an answer ends as one of logits that are NaN does, of which the first token
+    of the vocabulary is the greatest. One that just says that token is asked once more in vain."""
+    return set(ids[-2:]) == {0}
 
 
 def _choice(connections: ServerConnections, id_: str, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from assay import hub
 from assay.records import Origin
 from assay.report.contents import Report, SideSummary
 from assay.report.plain import minute
@@ -51,7 +52,8 @@ def _named(side: SideSummary) -> dict[str, str]:
 def _weights(side: SideSummary) -> Cell:
     if not side.digest:
         return Cell(text=_elsewhere(side) or "no digest")
-    return Cell(text=side.digest[:12], look="code", hint=f"sha256 {side.digest}")
+    kind = "commit" if hub.commit(side.model) == side.digest else "sha256"
+    return Cell(text=side.digest[:12], look="code", hint=f"{kind} {side.digest}")
 
 
 def _elsewhere(side: SideSummary) -> str:

@@ -17,6 +17,10 @@ LOG = os.environ["FAKE_VLLM_LOG"]
 PORT = int(sys.argv[sys.argv.index("--port") + 1])
 LOCK = threading.Lock()
 STATE = {"asked": 0}
+NAN = [int(length) for length in os.environ.get("FAKE_VLLM_NAN", "").split()]
+"""Prompts of these lengths have logits of NaN."""
+ZEROS = [*NAN, *(int(length) for length in os.environ.get("FAKE_VLLM_ZEROS", "").split())]
+"""Prompts of these lengths are answered with the vocabulary's first token alone."""
 
 
 def note(kind: str, value: Any) -> None:
@@ -27,7 +31,10 @@ def note(kind: str, value: Any) -> None:
 def choice(request: dict[str, Any]) -> dict[str, Any]:
     tuned = request["model"] == "tuned" and MODE != "deaf"
     ids = [len(request["prompt"]), request["prompt"][0], 7 + tuned][: request["max_tokens"]]
-    said: dict[str, Any] = {"token_ids": [*ids, request.get("stop_token_ids", [0])[0]]}
+    ids.append(request.get("stop_token_ids", [0])[0])
+    if len(request["prompt"]) in ZEROS:
+        ids = [0] * request["max_tokens"]
+    said: dict[str, Any] = {"token_ids": ids}
     if request.get("logprobs"):
         said["logprobs"] = {"token_logprobs": [-0.25 - tuned]}
     return said
@@ -67,7 +74,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send(500, b'{"error": {"message": "EngineDeadError"}}')
             time.sleep(0.2)
             os._exit(1)
-        if request.get("logprobs") and (MODE == "nan" or request["model"] in MODE.split()):
+        nan = MODE == "nan" or request["model"] in MODE.split() or len(request["prompt"]) in NAN
+        if request.get("logprobs") and nan:
             said = "Out of range float values are not JSON compliant: nan"
             self.send(400, json.dumps({"error": {"message": said}}).encode())
         elif MODE == "refuse":
