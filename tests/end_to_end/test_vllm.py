@@ -15,21 +15,17 @@ from typing import Any
 
 import pytest
 
-from assay import served, store
+from assay import store
 from assay.demo.base_model import TEMPLATE
 from assay.engine.vllm import arguments, causes, environment, server
 from assay.generate import GenerateSettings, generate
 from assay.model import joined
-from assay.records import Generation, Likeness, Message, Prediction, Sample
-from assay.report.contents import Parity
-from assay.report.parity import sum_up
-from assay.served import ServedModel
+from assay.records import Generation, Message, Prediction, Sample
 from tests import processes
 from tests.end_to_end.two_layers import adapter, cut
 
 NAMES = Path(__file__).parents[1] / "unit" / "vllm" / "names.py"
 CONTEXT = 112
-QUIET = environment.variables(0)
 
 
 @pytest.fixture(scope="module", name="tiny")
@@ -135,54 +131,11 @@ def test_one_prompt_of_nan_is_one_failed_row(tiny: Path, samples: Path, tmp_path
 
 
 @pytest.mark.usefixtures("vllm")
-def test_an_endpoint_of_it_is_told_by_the_weights_from_one_without_the_adapter(
-    tiny: Path, samples: Path, tmp_path: Path
-) -> None:
-    """As a user serves both, with the model's own chat template."""
-    tuned = adapter(tiny, tmp_path / "lora")
-    settings = GenerateSettings(
-        template=TEMPLATE, max_new_tokens=12, evaluate_loss=False, engine="transformers"
-    )
-    asked = replace(settings, engine="auto")
-    own = tmp_path / "tuned" / "baseline"
-    generate(str(tuned), samples, own, settings, base_model=str(tiny))
-    shutil.copytree(own, tmp_path / "base" / "baseline")
-    with server.running(serving(tiny, tuned), log=tmp_path / "log", environment=QUIET) as running:
-        for name in ("tuned", "base"):
-            side = tmp_path / name / "candidate"
-            model = ServedModel(endpoint=f"http://{server.HOST}:{running.port}/v1", name=name)
-            served.generate(model, samples, side, asked)
-    served.compare(tmp_path / "base", "candidate", str(tuned), samples, asked, base_model=str(tiny))
-    assert parity_of(tmp_path / "tuned").cause == "none"
-    assert parity_of(tmp_path / "base").cause == "model"
-
-
-def serving(base: Path, lora: Path) -> list[str]:
-    """Return the command of a server of a model with an adapter beside it."""
-    model = ["--model", str(base), "--served-model-name", "base", "--dtype", "float32"]
-    beside = ["--enable-lora", "--max-lora-rank", "16", "--lora-modules", f"tuned={lora}"]
-    return [str(environment.python()), str(environment.KEEPER), *model, *beside, "--enforce-eager"]
-
-
-def parity_of(folder: Path) -> Parity:
-    """Return what the answers of both sides, and what the weights read of them, come to."""
-    sides = [
-        list(store.read_rows(folder / side / "predictions.jsonl", Prediction))
-        for side in ("candidate", "baseline")
-    ]
-    asked = store.read_record(folder / "candidate" / "generation.json", Generation).served
-    path = folder / "parity.jsonl"
-    rows = list(store.read_rows(path, Likeness)) if path.is_file() else []
-    assert asked
-    return sum_up("candidate", asked, list(zip(*sides, strict=True)), rows)
-
-
-@pytest.mark.usefixtures("vllm")
 def test_of_a_port_that_is_taken_it_says_what_we_look_for(tiny: Path) -> None:
     with socket.create_server((server.HOST, 0)) as taken:
         where = ["--host", server.HOST, "--port", str(taken.getsockname()[1])]
         command = [str(environment.python()), str(environment.KEEPER), "--model", str(tiny), *where]
-        around = {**os.environ, **QUIET}
+        around = {**os.environ, **environment.variables(0)}
         done = subprocess.run(command, env=around, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert causes.PORT_TAKEN in done.stdout + done.stderr

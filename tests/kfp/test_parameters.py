@@ -187,7 +187,7 @@ finetune: {base_model: org/base, template: qwen3, finetuning_type: full, learnin
 generate: {engine: transformers, template: llama3, batch_size: 4, cutoff_len: 98,
   max_new_tokens: 97, do_sample: true,
   temperature: 0.5, top_p: 0.5, top_k: 3, repetition_penalty: 1.5, seed: 9, evaluate_loss: false,
-  score_thoughts: true,
+  score_thoughts: true, thought_marks: [<a>, </a>],
   devices: 4, devices_each: 2, max_unanswered: 0.25,
   cache: "s3://b/kept", cache_gb: 3, llamafactory: {infer_dtype: bfloat16},
   vllm: {max_num_seqs: 8}}
