@@ -12,7 +12,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "assay"
 LAYERS = (
-    {"text", "script", "exits"},
+    {"text", "script", "exits", "unset"},
     {"errors"},
     {"hub"},
     {"records", "settings", "share", "compiled", "folder", "parameters"},
@@ -33,6 +33,7 @@ LAYERS = (
     {"merging", "scoring"},
     {"checkpoints"},
     {"report", "calibrate"},
+    {"paths"},
     {"config"},
     {"plan", "measured"},
     {"preflight"},

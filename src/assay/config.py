@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from assay import parameters, placement, scoring, served, settings, store
+from assay import parameters, paths, placement, scoring, served, settings, store
 from assay.dataset import DatasetSettings
 from assay.errors import InputError, SettingsError
 from assay.finetune import FinetuneSettings
@@ -17,16 +17,17 @@ from assay.generate import GenerateSettings
 from assay.given import SHORT, expanded, given
 from assay.judge import JudgeSettings, check_access
 from assay.metrics import MetricsSettings
+from assay.model import joined
+from assay.paths import MODELS
 from assay.placement import ClusterSettings
-from assay.records import SIDES
 from assay.scoring import SCORERS, Scorer
 from assay.served import Named
 from assay.store import StoreSettings
+from assay.unset import without_unset
 
 Mode = Literal["auto", "judge", "both"]
 MODES: tuple[Mode, ...] = ("auto", "judge", "both")
 NO_BASELINE = "none"
-MODELS = ("model", "baseline")  # which may each be behind an endpoint, or a file of answers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,14 +96,14 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
     values = read_yaml(path)
     for name, value in (overrides or {}).items():
         _override(values, name, value)
-    return parse(_with_paths(values, path.parent))
+    return parse(paths.resolved(values, path.parent))
 
 
 def parse(values: Mapping[str, Any]) -> Config:
     """Return the configuration in a mapping, every section checked. Raises SettingsError."""
     values = expanded({name: value for name, value in values.items() if value is not None})
     settings.check_urls(values, "")
-    _check_one_model(values)
+    values |= {name: _of_several(values[name], name) for name in MODELS if name in values}
     if values.get("gate") == {}:
         del values["gate"]
     settings.check_names(values, _names(), "config")
@@ -128,14 +129,20 @@ def parse(values: Mapping[str, Any]) -> Config:
     return config
 
 
-def _check_one_model(values: Mapping[str, Any]) -> None:
-    for name in ("model", "base_model", "baseline"):
-        if isinstance(values.get(name), list):
-            raise SettingsError(
-                f"{name} is a list, and an adapter over an adapter is not loaded",
-                "Merge the first into its base (llamafactory-cli export), name the last as model "
-                "and the result as base_model",
-            )
+def _of_several(value: object, name: str) -> object:
+    """Return the one name that stands for a list of adapters on top of each other, and any other
+    value as it is. Raises SettingsError for a list of anything else."""
+    if not isinstance(value, list):
+        return value
+    wrong = [part for part in value if not isinstance(part, str) or not part or "," in part]
+    if wrong or not value:
+        shown = settings.shown(wrong[0], name) if wrong else "[]"
+        raise SettingsError(
+            f"{name} = {shown} is no list of adapters",
+            "List their folders or URIs, first the one that was trained first; what is behind an "
+            "endpoint, or a file of answers, stands alone",
+        )
+    return joined(value)
 
 
 def without_unwanted(config: Config) -> Config:
@@ -258,9 +265,9 @@ def _without(scorer: Scorer) -> Mode:
 
 def plain(config: Config) -> dict[str, Any]:
     """Return the configuration as a mapping of JSON values, unset sections left out."""
-    values = json.loads(store.to_json(asdict(config)))
+    values = json.loads(store.to_json(without_unset(config)))
     values |= values.pop("scoring")
-    return {name: value for name, value in values.items() if value not in (None, "")}
+    return {name: value for name, value in values.items() if value != ""}
 
 
 def _override(values: dict[str, Any], name: str, value: Any) -> None:
@@ -270,32 +277,6 @@ def _override(values: dict[str, Any], name: str, value: Any) -> None:
         if not isinstance(values, dict):
             raise SettingsError(f"{name}: {section} is no section", "Correct --set")
     values[last] = value
-
-
-def _with_paths(values: dict[str, Any], folder: Path) -> dict[str, Any]:
-    places = [("", "model"), ("", "base_model"), ("", "baseline"), ("finetune", "base_model")]
-    places += [("dataset", "train"), ("dataset", "eval"), ("judge", "rubric"), ("judge", "anchors")]
-    places += [("judge", "calibration"), ("judge", "ca_file")]
-    places += [(name, "ca_file") for name in MODELS]
-    places += [("", SHORT), *((SHORT, side) for side in SIDES), *((name, SHORT) for name in MODELS)]
-    for section, name in places:
-        holder = values.get(section) if section else values
-        if isinstance(holder, dict) and isinstance(holder.get(name), str) and holder[name]:
-            holder[name] = _resolved(holder[name], folder)
-    history = values.get("history")
-    if isinstance(history, str) and history and not store.is_remote(history):
-        there = (base for base in (folder, Path()) if (base / history).exists())
-        # where there is none, the first run makes it
-        values["history"] = str((next(there, folder) / history).resolve())
-    return values
-
-
-def _resolved(value: str, folder: Path) -> str:
-    path, hash_sign, entry = value.partition("#")
-    for base in (folder, Path()):
-        if (base / path).exists():
-            return f"{(base / path).resolve()}{hash_sign}{entry}"
-    return value
 
 
 def _difference(left: Any, right: Any, name: str) -> str:

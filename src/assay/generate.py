@@ -8,13 +8,13 @@ of the samples, and generation.json after it says how it came to be.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, MinLen
 
 from assay import dataset, decoding, llamafactory, model, placement, progress, resume, reuse, store
 from assay import engine as engines
@@ -44,18 +44,19 @@ UNFINISHED = store.Contents(
 class GenerateSettings:
     """Who answers, and how. `engine` is one of assay.engine.ENGINES, or auto: the first that can
     and that the samples are worth. Decoding is greedy and seeded unless `do_sample`. `batch_size`
-    counts samples, `cutoff_len` and `max_new_tokens` tokens. `template` is inherited from the
-    fine-tune where it is "". `evaluate_loss` adds the likelihood of the targets; with
-    `score_thoughts` a reasoning model's thoughts are scored with its answers. Of the devices in
+    counts samples, of which an accelerator answers many times as many at once
+    (assay.engine.capacity), `cutoff_len` and `max_new_tokens` tokens. `template` is inherited from
+    the fine-tune where it is "". `evaluate_loss` adds the likelihood of the targets; with
+    `score_thoughts` a reasoning model's thoughts are scored with its answers; `thought_marks` are
+    the two that it writes them between, none for those of the template. Of the devices in
     sight `devices` are used (0: all), by each copy of the model `devices_each` (0: as many as its
     weights need); without an accelerator they are processes. Where more than a share of
-    `max_unanswered` of the samples cannot be answered, the stage ends. `llamafactory`
-    takes LLaMA-Factory's settings for loading a model and reading a prompt, `vllm` those of vLLM's
-    server by their names there. `cache` is the folder
-    or URI that keeps answers, so that no run gives them again: none for none, and "" for none on
-    one machine, and for a place beside the artifacts in a pipeline whose artifacts lie in a store.
-    More than `cache_gb` (10**9 bytes, 0: any number) are not kept: what is least recently used
-    goes."""
+    `max_unanswered` of the samples cannot be answered, the stage ends. `llamafactory` takes
+    LLaMA-Factory's settings for loading a model and reading a prompt, `vllm` those of vLLM's server
+    by their names there. `cache` is the folder or URI that keeps answers, so that no run gives them
+    again: none for none, and "" for none on one machine, and for a place beside the artifacts in a
+    pipeline whose artifacts lie in a store. More than `cache_gb` (10**9 bytes, 0: any number) are
+    not kept: what is least recently used goes."""
 
     engine: str = AUTO
     template: str = ""
@@ -70,6 +71,7 @@ class GenerateSettings:
     seed: int = 42
     evaluate_loss: bool = True
     score_thoughts: bool = False
+    thought_marks: list[Annotated[str, MinLen(1)]] = field(default_factory=list)
     devices: Annotated[int, Ge(0)] = 0
     devices_each: Annotated[int, Ge(0)] = 0
     max_unanswered: Annotated[float, Ge(0), Le(1)] = 0.5
@@ -82,11 +84,20 @@ class GenerateSettings:
 def check(settings: GenerateSettings) -> None:
     """Raise InputError for what cannot work and can be known before a GPU is asked for."""
     engines.check(settings.engine)
+    _check_marks(settings.thought_marks)
     reuse.check(settings.cache)
     if settings.template:
         llamafactory.check_template(settings.template, "generate")
     llamafactory.check_settings(settings.llamafactory, "generate.llamafactory")
     arguments.check(settings.vllm)
+
+
+def _check_marks(marks: Sequence[str]) -> None:
+    if marks and (len(marks) != 2 or marks[0] == marks[1] or not all(map(str.strip, marks))):
+        raise SettingsError(
+            f"generate.thought_marks = {', '.join(marks)} are not two different marks",
+            'Name what a thought begins and ends with: ["<think>", "</think>"]',
+        )
 
 
 def inherit(
@@ -143,7 +154,7 @@ def generate(
     begun = (out / GENERATION).is_file()
     if not begun and (taken := take(model_name, samples, out, settings, base_model, side, listen)):
         return taken
-    model.local(model_name, listen)
+    model.fetch(model_name, listen)
     resolved, job = asked(model_name, samples, settings, base_model)
     if done := choice.finished(out, job, settings.engine):
         return done
@@ -174,7 +185,8 @@ def work_folder(out: Path) -> Path:
 
 def _identity(job: GenerateJob) -> GenerateJob:
     """Return the job as any machine would have it: one may keep its copies elsewhere."""
-    return replace(job, base=store.in_cache(job.base), adapter=store.in_cache(job.adapter))
+    adapters = model.joined([store.in_cache(adapter) for adapter in job.adapters])
+    return replace(job, base=store.in_cache(job.base), adapter=adapters)
 
 
 def take(

@@ -33,7 +33,8 @@ class _UnreachableError(Exception):
 def is_id(name: str) -> bool:
     """Return whether `name` could be a model of the hub: owner/name, or owner/name@revision."""
     owner, _, model = name.partition("@")[0].partition("/")
-    return bool(owner and model) and "/" not in model and not owner.startswith((".", "~"))
+    named = owner and model and not {"/", ","} & set(model)
+    return bool(named) and not owner.startswith((".", "~"))
 
 
 def split(name: str) -> tuple[str, str]:

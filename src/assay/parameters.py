@@ -41,7 +41,8 @@ TABLE = (
         name="model",
         type=str,
         meaning="The model to evaluate: a model or adapter directory, an s3:// URI, a hub id, "
-        "PREFIX/latest for the newest model under a prefix, or as JSON one behind an endpoint, "
+        "PREFIX/latest for the newest model under a prefix, adapters on top of each other with "
+        "commas between, or as JSON one behind an endpoint, "
         '{"endpoint": "http://llm/v1", "name": "tuned"}, or a file of its answers, '
         '{"predictions": "s3://bucket/answers.jsonl"}.',
         settings=("model",),

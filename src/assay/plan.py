@@ -142,7 +142,7 @@ def _base_at_commit(config: Config, candidate: Model) -> tuple[Config, Model]:
     if pinned == below:
         return config, candidate
     if candidate.adapter:
-        candidate = replace(candidate, base_name=pinned)
+        candidate = model.on_base(candidate, pinned)
     return replace(config, base_model=pinned), candidate
 
 

@@ -188,6 +188,7 @@ def _check_model(plan: Plan, name: str, base: str) -> None:
     model.check_whole(resolved)
     check_quantizer(model.quantization(resolved), resolved.base_name)
     model.check_words(resolved, plan.generate.llamafactory, "generate.llamafactory")
+    model.check_merge(resolved, plan.generate.llamafactory, "generate.llamafactory")
 
 
 def _tell(prepared: Prepared, listen: progress.Listener) -> None:
@@ -195,6 +196,8 @@ def _tell(prepared: Prepared, listen: progress.Listener) -> None:
     used = summary.eval.samples + (summary.train.samples if summary.train else 0)
     done = Progress(stage="dataset", state="done", done=used, total=used, unit="samples")
     listen(replace(done, note=dataset.sum_up(summary)))
+    if told := dataset.unused_columns(summary):
+        listen(Progress(stage="preflight", state="done", note=told))
     if prepared.estimate:
         note = judging.describe_estimate(prepared.estimate)
         listen(Progress(stage="preflight", state="done", note=note))
@@ -322,7 +325,7 @@ def _eval_tokens(plan: Plan) -> dataset.Tokens | None:
     if not models:
         return None  # an endpoint has a tokenizer of its own
     return dataset.Tokens(
-        model=models[0],
+        model=model.names(models[0])[-1],
         template=plan.generate.template,
         cutoff_len=plan.generate.cutoff_len,
     )

@@ -179,6 +179,16 @@ def memory_kills(root: Path = CONTROL_GROUP) -> int:
     return 0
 
 
+def memory(root: Path = CONTROL_GROUP) -> int:
+    """Return how many bytes of memory the processes of this container may have: those of the
+    machine, or its limit."""
+    most = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):  # of the two kinds of them
+        with suppress(OSError, ValueError):  # without a limit it is no number
+            most = min(most, int((root / name).read_text()))
+    return most
+
+
 def failure(what: str, code: int, log: Path, *, for_memory: bool) -> AssayError:
     """Return what a process's exit code `code` comes to, with the end of its log; `for_memory` says
     that the kernel has killed for memory meanwhile."""

@@ -14,7 +14,8 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 from assay import config, plan, preflight, store
 from assay.demo.base_model import base_model
 from assay.volcano import queue
-from tests.cluster import kube, launchers
+from tests.chaos.tasks import Tasks
+from tests.cluster import kube, launchers, shares
 from tests.cluster.data import BASE
 from tests.cluster.kube import Cluster, Object, Space
 from tests.cluster.launchers import Launcher, Start
@@ -123,6 +124,16 @@ def reachable_store(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in cluster.store_here.items():
         monkeypatch.setenv(name, value)
     store.make_bucket(kube.STORE)
+
+
+@pytest.fixture(name="tasks")
+def published_tasks(space: Space, store_here: None, tmp_path: Path) -> Tasks:
+    """Samples and a model in the store, for workers that may write to a folder of the node."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)  # the pod's user has to get there
+    tasks = Tasks(root=f"{kube.STORE}/{space.name}", folder=tmp_path, step_seconds=0.3)
+    tasks.publish(samples=shares.SAMPLES)
+    return tasks
 
 
 @pytest.fixture(name="root")

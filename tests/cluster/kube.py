@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,14 @@ class Cluster:
         """Return the objects of a kind in a namespace."""
         found = self.run("get", kind, "-n", namespace, "-o", "json", *arguments)
         return list(json.loads(found)["items"])
+
+    def behind(self, address: str, port: int) -> Cluster:
+        """Return the same with the store reached at a port of this machine, as pods know it by
+        `address`."""
+        there, here = (
+            {"AWS_ENDPOINT_URL_S3": f"http://{host}:{port}"} for host in (address, "127.0.0.1")
+        )
+        return replace(self, store={**self.store, **there}, store_here={**self.store_here, **here})
 
     def set_gpus(self, count: int) -> None:
         """Have the node say that it has so many GPUs."""
@@ -152,15 +160,16 @@ def _rights(kind: str, meta: Object, account: Object, rules: Sequence[Object]) -
     ]
 
 
-def mounted() -> dict[str, list[Object]]:
-    """Return volumes and mounts that put this machine's programs and Python environment into a
-    pod, as dsl.TaskConfig has them: the image of the tests is empty."""
+def mounted(*more: Path) -> dict[str, list[Object]]:
+    """Return volumes and mounts that put this machine's programs and Python environment, and `more`
+    folders, into a pod, as dsl.TaskConfig has them: the image of the tests is empty."""
     paths = dict.fromkeys(
         [
             Path("/usr"),
             Path(sys.base_prefix).resolve(),
             Path(sys.prefix).resolve(),
             ROOT,
+            *more,
         ]
     )
     volumes, mounts = [], []

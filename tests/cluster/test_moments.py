@@ -74,13 +74,9 @@ def gates_before_store_and_api(cluster: Cluster) -> Iterator[dict[str, Gate]]:
 @pytest.fixture(name="space")
 def space_behind_gates(cluster: Cluster, gates: dict[str, Gate], tmp_path: Path) -> Iterator[Space]:
     """A namespace whose pods reach the store through the gate."""
-    port, name = gates["store"].port, f"moment-{os.getpid()}-{gates['store'].port}"
-    reached = {"AWS_ENDPOINT_URL_S3": f"http://{places.address()}:{port}"}
-    here = {"AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{port}"}
-    gated = replace(
-        cluster, store={**cluster.store, **reached}, store_here={**cluster.store_here, **here}
-    )
-    with kube.space(gated, name, tmp_path / "accounts") as made:
+    port = gates["store"].port
+    gated = cluster.behind(places.address(), port)
+    with kube.space(gated, f"moment-{os.getpid()}-{port}", tmp_path / "accounts") as made:
         yield made
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from tests.chaos.tasks import Tasks
 from tests.cluster.kube import Object, Space
-from tests.cluster.launchers import DONE, Start, last_line, work
+from tests.cluster.launchers import DONE, Start, eventually, last_line, work
 from tests.cluster.node import places
+from tests.cluster.shares import PODS, assert_goes_on, assert_whole, by_pod, steps
 
 LONG_ENOUGH_S = 40
 
@@ -47,8 +51,7 @@ def scheduler_that_preempts() -> Iterator[None]:
 def test_a_preempted_job_waits_and_goes_on(
     space: Space, start: Start, priorities: tuple[str, str]
 ) -> None:
-    (node,) = json.loads(space.cluster.run("get", "nodes", "-o", "json"))["items"]
-    cpu = f"{int(node['status']['allocatable']['cpu']) * 600}m"
+    cpu = f"{allocatable(space) * 600}m"
     low, high = priorities
     # until then it works on, so that whoever is slow can still preempt it; afterwards it is short
     until = f"[ $(date +%s) -ge {time.time() + LONG_ENOUGH_S:.0f} ]"
@@ -62,3 +65,34 @@ def test_a_preempted_job_waits_and_goes_on(
     assert "a pod of a higher priority took its place" in first.output
     assert "; the Job waits in its queue again" in first.output
     assert last_line(first) == last_line(second) == {"digest": "d"}
+
+
+@pytest.mark.alone
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("preempting")
+def test_a_preempted_share_waits_alone_and_goes_on(
+    space: Space, tasks: Tasks, start: Start, priorities: tuple[str, str], tmp_path: Path
+) -> None:
+    """The others answer on, it counts for no failure, and what it had answered is kept."""
+    cores = allocatable(space)
+    slow, many = replace(tasks, step_seconds=2.0), tasks.answered_at("many")
+    low, high = priorities
+    shared = {"replicas": PODS, "cpu": f"{cores * 200}m", "priority_class": low}
+    first = start(many, **shared, **slow.worker("generate"))
+    eventually(lambda: sum(steps(acts) > 2 for acts in by_pod(tasks).values()) == PODS, "answers")
+    script = f"sleep 5; {DONE}"
+    second = start(work("high"), script=script, cpu=f"{cores * 350}m", priority_class=high)
+    assert second.wait() == 0, second.output
+    assert first.wait() == 0, first.output
+    assert "a pod of a higher priority took its place" in first.output
+    assert_whole(tasks, many, first, tmp_path)
+    begun = {pod: sum(act.what == "begin" for act in acts) for pod, acts in by_pod(tasks).items()}
+    assert sorted(begun.values()) == [1, 1, 1, 2]
+    for acts in by_pod(tasks).values():
+        assert_goes_on(acts)
+
+
+def allocatable(space: Space) -> int:
+    """Return how many cores the node has for pods."""
+    (node,) = json.loads(space.cluster.run("get", "nodes", "-o", "json"))["items"]
+    return int(node["status"]["allocatable"]["cpu"])

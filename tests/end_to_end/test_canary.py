@@ -108,9 +108,9 @@ def test_beside_a_base_that_stays_it_is_compared_too(
     base = loading.load(job_of(tiny), coding)
     before = canary.logits(base, coding)
     adapted = PeftModel.from_pretrained(base, tmp_path / "adapter").eval()
-    canary.check(str(tmp_path / "adapter"), before, canary.logits(adapted, coding))
+    canary.check([str(tmp_path / "adapter")], before, canary.logits(adapted, coding))
     with adapted.disable_adapter(), pytest.raises(StageError, match="changes nothing"):
-        canary.check(str(tmp_path / "adapter"), before, canary.logits(adapted, coding))
+        canary.check([str(tmp_path / "adapter")], before, canary.logits(adapted, coding))
 
 
 def test_what_watches_the_load_is_gone_after_it(tiny: Path, coding: Coder) -> None:

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from assay.errors import StageError
 from assay.folder import LIKELIHOOD, PREDICTIONS, SAMPLES
 from assay.generate import GenerateSettings, generate
 from assay.llamafactory.job import GenerateJob
-from assay.llamafactory.prompts import Prompt, coder
+from assay.llamafactory.prompts import coder
 from assay.records import Generation, Message, Prediction, Sample
 from tests.end_to_end.test_own_engine import job_of
 from tests.end_to_end.two_layers import cut
@@ -107,16 +108,16 @@ def asked(model: Path, folder: Path, rows: Sequence[Sample], most: int) -> dict[
     """Answer in this process, on a device that has room for `most` prompts at once."""
     import torch
 
-    real = transformers._generate
+    real = transformers._loop
 
-    def generate_within(model: object, prompts: Sequence[Prompt], *more: object) -> object:
-        if len(prompts) > most:
+    def loop_within(model: Any, tokens: Any, *more: Any) -> Any:
+        if len(tokens) > most:
             raise torch.OutOfMemoryError("out of memory")
-        return real(model, prompts, *more)  # type: ignore[arg-type]
+        return real(model, tokens, *more)
 
     (folder / CLAIMS).mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transformers, "_generate", generate_within)
+        patch.setattr(transformers, "_loop", loop_within)
         job = with_settings(job_of(model), max_new_tokens=8, batch_size=8)
         answer(job, coder(job), rows, folder, folder / PREDICTIONS, lambda _rows: None)
     return {row.id: row for row in store.read_rows(folder / PREDICTIONS, Prediction)}

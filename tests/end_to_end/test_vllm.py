@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
+import socket
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +17,12 @@ import pytest
 
 from assay import store
 from assay.demo.base_model import TEMPLATE
-from assay.engine.vllm import arguments, environment
+from assay.engine.vllm import arguments, causes, environment, server
 from assay.generate import GenerateSettings, generate
+from assay.model import joined
 from assay.records import Generation, Message, Prediction, Sample
 from tests import processes
-from tests.end_to_end.two_layers import cut
+from tests.end_to_end.two_layers import adapter, cut
 
 NAMES = Path(__file__).parents[1] / "unit" / "vllm" / "names.py"
 CONTEXT = 112
@@ -43,25 +46,8 @@ def samples_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def adapter(base: Path, folder: Path, **more: Any) -> Path:
-    """Write an adapter that changes the model: its matrices are drawn at random."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    torch.manual_seed(3)
-    modules = ["q_proj", "v_proj", "down_proj"]
-    config = LoraConfig(r=12, target_modules=modules, task_type="CAUSAL_LM", **more)
-    model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
-    for name, weights in model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(weights, std=0.05)
-    model.save_pretrained(str(folder))
-    return folder
-
-
 def answers(
-    model: Path, samples: Path, out: Path, base: Path, **more: Any
+    model: str | Path, samples: Path, out: Path, base: Path, **more: Any
 ) -> tuple[Generation, list[Prediction]]:
     settings = GenerateSettings(
         template=TEMPLATE, cutoff_len=128, max_new_tokens=12, batch_size=4, **more
@@ -71,13 +57,16 @@ def answers(
 
 
 @pytest.mark.usefixtures("vllm")
-@pytest.mark.parametrize("kind", ["base", "lora", "dora"])
+@pytest.mark.parametrize("kind", ["base", "lora", "dora", "lora,dora"])
 def test_it_answers_as_transformers_does(
     kind: str, tiny: Path, samples: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    model = tiny
-    if kind != "base":
-        model = adapter(tiny, tmp_path / kind, use_dora=kind == "dora")
+    parts = [
+        adapter(tiny, tmp_path / part, seed=seed, use_dora=part == "dora")
+        for seed, part in enumerate(kind.split(","))
+        if part != "base"
+    ]
+    model = joined(list(map(str, parts))) or str(tiny)
     loss = kind == "lora"  # once is enough: it is LLaMA-Factory's
     theirs, wanted = answers(
         model, samples, tmp_path / "theirs", tiny, engine="transformers", evaluate_loss=loss
@@ -95,6 +84,7 @@ def test_it_answers_as_transformers_does(
     assert (ours.results.get("eval_loss") is not None) == loss
     said = capfd.readouterr().err
     assert ("made one folder first: vLLM serves no adapter with DoRA" in said) == (kind == "dora")
+    assert ("first: its adapters are on top of each other" in said) == ("," in kind)
     assert processes.using(tmp_path / "ours") == []
     assert not list(tmp_path.rglob("vllm.log")), "what it wrote meanwhile is gone"
 
@@ -138,6 +128,17 @@ def test_one_prompt_of_nan_is_one_failed_row(tiny: Path, samples: Path, tmp_path
             evaluate_loss=False,
         )
         assert {row.id: row.unanswered for row in found if row.unanswered} == {"2": "not_finite"}
+
+
+@pytest.mark.usefixtures("vllm")
+def test_of_a_port_that_is_taken_it_says_what_we_look_for(tiny: Path) -> None:
+    with socket.create_server((server.HOST, 0)) as taken:
+        where = ["--host", server.HOST, "--port", str(taken.getsockname()[1])]
+        command = [str(environment.python()), str(environment.KEEPER), "--model", str(tiny), *where]
+        around = {**os.environ, **environment.variables(0)}
+        done = subprocess.run(command, env=around, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert causes.PORT_TAKEN in done.stdout + done.stderr
 
 
 @pytest.mark.usefixtures("vllm")

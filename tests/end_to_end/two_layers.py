@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 LAYERS = 2
 
@@ -18,4 +19,21 @@ def cut(source: Path, folder: Path) -> Path:
         model.config.layer_types = model.config.layer_types[:LAYERS]
     model.save_pretrained(folder)
     AutoTokenizer.from_pretrained(source).save_pretrained(folder)
+    return folder
+
+
+def adapter(base: Path, folder: Path, seed: int = 3, std: float = 0.05, **more: Any) -> Path:
+    """Write an adapter that changes the model `base`: its matrices are drawn at random."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(seed)
+    modules = ["q_proj", "v_proj", "down_proj"]
+    config = LoraConfig(r=12, target_modules=modules, task_type="CAUSAL_LM", **more)
+    model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
+    for name, weights in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weights, std=std)
+    model.save_pretrained(str(folder))
     return folder

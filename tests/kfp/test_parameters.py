@@ -187,13 +187,13 @@ finetune: {base_model: org/base, template: qwen3, finetuning_type: full, learnin
 generate: {engine: transformers, template: llama3, batch_size: 4, cutoff_len: 98,
   max_new_tokens: 97, do_sample: true,
   temperature: 0.5, top_p: 0.5, top_k: 3, repetition_penalty: 1.5, seed: 9, evaluate_loss: false,
-  score_thoughts: true,
+  score_thoughts: true, thought_marks: [<a>, </a>],
   devices: 4, devices_each: 2, max_unanswered: 0.25,
   cache: "s3://b/kept", cache_gb: 3, llamafactory: {infer_dtype: bfloat16},
   vllm: {max_num_seqs: 8}}
 metrics: {metrics: [bleu-4], processes: 2, task: {labels: [a, b], pattern: x, tolerance: 0.5,
   relative_tolerance: 0.25, choices: ABC, schema: {type: object}, call_order: false,
-  unread: wrong}}
+  encoder: org/encoder, encoder_layer: 9, unread: wrong}}
 judge: {endpoint: "https://judge.example/v1", model: big, api_key_env: "", temperature: 0.5,
   headers: {api-key: ASSAY_JUDGE_API_KEY, x-sub: ASSAY_JUDGE_HEADER_1},
   query: {api-version: "2024-10-21"}, extra_body: {reasoning_effort: low}, stream: true,
@@ -384,3 +384,28 @@ def test_a_metric_that_only_the_cluster_has_is_the_clusters_to_check() -> None:
         )
     )
     assert given["gate"]["rules"]["their-own"]["max_drop"] == 1
+
+
+def test_adapters_on_top_of_each_other_are_one_parameter() -> None:
+    both = ["s3://b/sft", "s3://b/dpo"]
+    config = configuration.parse(EVALUATE | {"model": both, "baseline": [both[0], "s3://b/x"]})
+    arguments = there(config)
+    assert arguments["model"] == "s3://b/sft,s3://b/dpo"
+    assert arguments["baseline_model"] == "s3://b/sft,s3://b/x"
+    assert back(config, arguments) == config
+
+
+@pytest.mark.parametrize("name", ["model", "baseline"])
+def test_each_of_several_adapters_has_to_be_where_the_cluster_sees_it(name: str) -> None:
+    config = configuration.parse(EVALUATE | {name: ["s3://b/sft", "runs/first/dpo"]})
+    with pytest.raises(SettingsError, match=f"{name} = runs/first/dpo is a path of this machine"):
+        there(config)
+
+
+def test_an_encoder_that_the_cluster_cannot_see_is_refused() -> None:
+    metrics = {"metrics": ["bertscore"], "task": {"encoder": "own/large/encoder"}}
+    config = configuration.parse({**EVALUATE, "metrics": metrics})
+    with pytest.raises(
+        SettingsError, match=r"metrics\.task\.encoder = own/large/encoder is a path"
+    ):
+        there(config)

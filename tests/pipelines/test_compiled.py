@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kfp.compiler.pipeline_spec_builder import to_protobuf_value
 
 from assay import __version__, config, parameters, plan, task
 from assay.compiled import pipeline
@@ -21,6 +22,7 @@ from components.preflight import preflight
 from pipelines.compile import PIPELINES, compile_pipelines
 from pipelines.stages import STORE
 
+JUDGE = {"endpoint": "https://judge.example/v1", "model": "big"}
 FOLDER = Path(__file__).parents[2] / "pipelines"
 STAGES = {
     "Preflight",
@@ -260,6 +262,32 @@ def test_preflight_says_what_the_plan_tells_the_tasks() -> None:
         name: {dict: "Dict", bool: "Boolean"}.get(type(value), "String")
         for name, value in told.items()
     }
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"gate": {"rules": {"rouge-l": {"max_drop": 1}}}},
+        {"model": {"endpoint": "https://models.example/v1", "name": "m"}},
+        {"mode": "judge", "judge": {**JUDGE, "panel": [{"model": "second"}]}},
+        {
+            "model": "",
+            "dataset": {"train": "t.json"},
+            "finetune": {
+                "base_model": "org/m",
+                "template": "qwen3",
+                "checkpoints": "best",
+                "select_by": "eval_loss",
+            },
+        },
+    ],
+    ids=["gate", "endpoint", "panel", "checkpoints"],
+)
+def test_kfp_local_hands_over_all_that_the_plan_tells(more: dict[str, Any]) -> None:
+    """It knows no null."""
+    asked = {"dataset": {"eval": "e.json"}, "model": "org/m", "mode": "auto", **more}
+    for value in task.outputs(plan.draft(config.parse(asked))).values():
+        to_protobuf_value(value)
 
 
 def test_every_setting_that_a_parameter_stands_for_exists() -> None:

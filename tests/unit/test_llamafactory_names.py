@@ -25,12 +25,18 @@ MANIFEST = ModelManifest(
 
 INSTALLED = """
 import dataclasses, json
-from llamafactory.data.template import TEMPLATES
+from llamafactory.data.template import TEMPLATES, ReasoningTemplate
 from llamafactory.extras.env import VERSION
 from llamafactory.hparams.parser import _TRAIN_ARGS
 names = {field.name for cls in _TRAIN_ARGS for field in dataclasses.fields(cls) if field.init}
+thoughts = {
+    name: [word.strip() for word in template.thought_words]
+    for name, template in sorted(TEMPLATES.items())
+    if isinstance(template, ReasoningTemplate)
+}
+names = {"settings": sorted(names), "templates": sorted(TEMPLATES), "thoughts": thoughts}
 print()
-print(json.dumps({"version": VERSION, "settings": sorted(names), "templates": sorted(TEMPLATES)}))
+print(json.dumps({"version": VERSION, **names}))
 """
 
 

@@ -121,6 +121,25 @@ def test_the_kernel_says_how_many_it_killed_for_memory(
     assert process.memory_kills(tmp_path) == count
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "limit"),
+    [
+        ("memory.max", "1048576\n", 2**20),
+        ("memory.max", "max\n", None),
+        ("memory/memory.limit_in_bytes", "1048576\n", 2**20),
+        ("memory/memory.limit_in_bytes", "9223372036854771712\n", None),
+        ("nothing", "", None),
+    ],
+)
+def test_a_container_has_the_memory_of_its_limit(
+    tmp_path: Path, name: str, text: str, limit: int | None
+) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / name).write_text(text)
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert process.memory(tmp_path) == (limit or machine)
+
+
 def test_a_child_that_was_killed_for_memory_is_told_from_one_that_was_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from assay import cases, store
 from assay.errors import InputError
 from assay.folder import PREDICTIONS, SAMPLES, VERDICTS
-from assay.judge import verdicts
+from assay.judge import conversation, verdicts
 from assay.judge.rubric import Rubric
 from assay.records import SIDES, Prediction, Sample, Verdict
 
@@ -49,7 +49,7 @@ def judged(run: Path) -> Iterator[Item]:
         samples, predictions = run / SAMPLES, run / side / PREDICTIONS
         cases.count(samples, predictions)
         given = verdicts(run / side / VERDICTS)
-        for sample, prediction in cases.read(samples, predictions):
+        for sample, prediction in conversation.read(samples, predictions):
             verdict = given.get(sample.id)
             if verdict and not verdict.unscored:
                 yield Item(

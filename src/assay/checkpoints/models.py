@@ -44,7 +44,7 @@ def _on_one_base(asked: CheckpointJobs, names: list[str]) -> Iterator[tuple[str,
     for name in names:
         adapter = asked.jobs[name].adapter
         adapted = PeftModel.from_pretrained(base, adapter).eval()
-        canary.check(adapter, before, canary.logits(adapted, coding))
+        canary.check([adapter], before, canary.logits(adapted, coding))
         yield name, replace(coding, loaded=adapted)
         base = adapted.unload()  # nothing was merged: the weights are the base's, bit by bit
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from assay.metrics import MetricsSettings
 from assay.records import MetricSpec
 from assay.settings import build, check_names
 from assay.trained import TrainingPlan
+from assay.unset import without_unset
 
 _BY = "finetune.select_by"
 # LLaMA-Factory's settings that make another number of rows of the samples
@@ -58,7 +59,8 @@ def spec_of(by: Selecting) -> MetricSpec:
 
 def to_plain(by: Selecting) -> dict[str, Any]:
     """Return it as a pipeline hands it on."""
-    return asdict(by)
+    plain: dict[str, Any] = without_unset(by)
+    return plain
 
 
 def from_plain(given: Mapping[str, Any]) -> Selecting:

@@ -2,7 +2,13 @@
 
 from assay.dataset.check import Check, check
 from assay.dataset.clusters import Clusters
-from assay.dataset.description import describe, describe_summary, in_clusters, sum_up
+from assay.dataset.description import (
+    describe,
+    describe_summary,
+    in_clusters,
+    sum_up,
+    unused_columns,
+)
 from assay.dataset.findings import Finding, Spread
 from assay.dataset.lengths import Lengths, Tokens, Unmeasured
 from assay.dataset.llamafactory import to_llamafactory
@@ -41,4 +47,5 @@ __all__ = [
     "read_evaluation",
     "sum_up",
     "to_llamafactory",
+    "unused_columns",
 ]

@@ -9,6 +9,8 @@ from assay.dataset.overlap import Overlap
 from assay.dataset.prepare import DatasetSummary, Used
 from assay.text import flat
 
+_NAMED = 10
+
 
 def describe(result: Check, shown: int = 20) -> str:
     """Return a check as text for people; the first `shown` of each kind of trouble are named."""
@@ -32,6 +34,8 @@ def describe(result: Check, shown: int = 20) -> str:
 def describe_summary(summary: DatasetSummary) -> str:
     """Return the data of a run as text for people."""
     lines = _used_lines("Evaluation", summary.eval)
+    if told := unused_columns(summary):
+        lines.append(f"  {told}")
     if summary.held_out:
         lines.append("  held out of the training data")
     if summary.train:
@@ -61,6 +65,20 @@ def sum_up(summary: DatasetSummary) -> str:
     if summary.overlap and (summary.overlap.exact or summary.overlap.near):
         parts.append(f"prompts in both: {_shared(summary.overlap)}")
     return ", ".join(parts)
+
+
+def unused_columns(summary: DatasetSummary) -> str:
+    """Return which columns of the evaluation data nothing is taken from, and how to keep them, as a
+    sentence; "" for none."""
+    columns = summary.eval.unused
+    if not columns:
+        return ""
+    more = f" and {len(columns) - _NAMED} more" if len(columns) > _NAMED else ""
+    return (
+        f"Nothing is taken from the column{'s' * (len(columns) > 1)} "
+        f"{', '.join(columns[:_NAMED])}{more} of the evaluation data: name in dataset.tags those "
+        "that tell samples apart"
+    )
 
 
 def in_clusters(samples: int, clusters: Clusters) -> str:

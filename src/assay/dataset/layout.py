@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -26,6 +26,14 @@ ROLES: Mapping[str, Role] = {
 }
 _COLUMNS = ("prompt", "query", "response", "history", "messages", "system", "tools")
 _UNSUPPORTED = ("images", "videos", "audios", "chosen", "rejected", "kto_tag")
+# what LLaMA-Factory's own files, and those made for it, have in columns beside the conversation
+_USUAL = frozenset(
+    {
+        *("id", "instruction", "input", "output", "history", "system", "tools"),
+        *("prompt", "query", "response", "conversations", "messages", "text"),
+        *("images", "videos", "audios", "chosen", "rejected", "label", "kto_tag"),
+    }
+)
 _TAGS: Mapping[str, Role] = {
     "user_tag": "user",
     "assistant_tag": "assistant",
@@ -67,6 +75,12 @@ class Layout:
         alpaca = (self.prompt, self.query, self.response, self.history)
         named = alpaca if self.format == "alpaca" else (self.messages,)
         return tuple(name for name in (*named, self.system, self.tools) if name)
+
+
+def unused(layout: Layout, columns: Iterable[str]) -> set[str]:
+    """Return which of the columns of a file its layout has no use for, but for those of
+    LLaMA-Factory's own formats."""
+    return set(columns) - set(layout.columns) - _USUAL
 
 
 def detect(row: Mapping[str, Any], stated: Format) -> Layout | None:

@@ -32,7 +32,8 @@ class Used:
     20 named in `invalid`), `samples` used, and the `hash` of those (hash_samples). `findings`
     are rows that deserve a look; `lengths` are those of the samples in tokens, or `no_lengths`
     says why they are not known ("" where nobody asked). `clusters` are those of the evaluation
-    samples, None for training data and in a run from before they were kept."""
+    samples, None for training data and in a run from before they were kept; `unused` are the
+    columns of theirs that nothing was taken from."""
 
     source: str
     format: str
@@ -45,6 +46,7 @@ class Used:
     lengths: Lengths | None = None
     no_lengths: str = ""
     clusters: Clusters | None = None
+    unused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +111,8 @@ def prepare(
         store.write_rows(out / SELECTION, selection.samples)
     if training:
         store.write_rows(out / TRAINING, training.samples)
-    store.write_rows(out / SAMPLES, evaluated.samples)
+    with_tags = tagged(evaluated.samples, evaluated.reading.origins, settings.tags)
+    store.write_rows(out / SAMPLES, with_tags)
     store.write_json(out / SUMMARY, summary)
     return summary
 
@@ -187,7 +190,7 @@ def _evaluation(
         settings.cluster,
         near=settings.near_prompts,
     )
-    return _Side(source, reading, tagged(chosen, reading.origins, settings.tags), clusters)
+    return _Side(source, reading, chosen, clusters)
 
 
 def _read(
@@ -236,6 +239,7 @@ def _used(side: _Side, lengths: Lengths | Unmeasured | None) -> Used:
         lengths=lengths if isinstance(lengths, Lengths) else None,
         no_lengths=lengths.cause if isinstance(lengths, Unmeasured) else "",
         clusters=side.clusters,
+        unused=side.reading.unused if side.clusters else (),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from assay.dataset.column import NamedColumn, TagColumn
 from assay.dataset.convert import Conversation, convert
-from assay.dataset.layout import Layout, detect
+from assay.dataset.layout import Layout, detect, unused
 from assay.dataset.naming import check_id, content_id, given_id, shown
 from assay.dataset.remote import copied
 from assay.dataset.rows import SourceRow
@@ -39,7 +39,7 @@ class SourceReading:
     """What a source held: `format` of its rows, how many `rows`, one message for each row that
     was left out in `invalid`, a place ("file:row") for each of the `samples`, and the `origins` of
     these by id. `lacking` has how many rows each entry has whose num_samples asks for more, and
-    how many it asks for."""
+    how many it asks for. `unused` are the columns that nothing was taken from."""
 
     format: str
     rows: int
@@ -48,6 +48,7 @@ class SourceReading:
     places: list[str]
     origins: Mapping[str, RowOrigin]
     lacking: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
 
 
 def load(
@@ -113,6 +114,7 @@ def read(
         places=list(map(named, reader.places)),
         origins=reader.origins,
         lacking={named(name): counts for name, counts in reader.lacking.items()},
+        unused=tuple(sorted(reader.unused - {cluster, *tags})),
     )
 
 
@@ -135,7 +137,8 @@ class _Reader:
         self.tags = tags
         self.entry = ""
         self.columns: set[str] = set()
-        self.combinations: dict[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = {}
+        self.unused: set[str] = set()
+        self.told: dict[tuple[str, str], tuple[str, str]] = {}  # each tag once: many rows have it
         self.rows = 0
         self.formats: list[str] = []
         self.invalid: list[str] = []
@@ -164,6 +167,7 @@ class _Reader:
         if layout:
             self.formats.append(layout.format)
             _check_columns(part, layout, columns)
+            self.unused |= unused(layout, columns)
         self.columns |= columns
         if part.num_samples:
             self._limit(first, part, seed)
@@ -208,11 +212,11 @@ class _Reader:
         value = row.value if isinstance(row.value, Mapping) else {}
         place = _place(row)
         each = ((column.name, column.value(value, place)) for column in self.tags)
-        tags = tuple(tag for tag in each if tag[1])
+        tags = tuple(self.told.setdefault(tag, tag) for tag in each if tag[1])
         return RowOrigin(
             row=self.rows,
             group=self.column.value(value, place) if self.column else "",
-            tags=self.combinations.setdefault(tags, tags),
+            tags=tags,
             entry=self.entry,
         )
 

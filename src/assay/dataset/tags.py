@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from assay.dataset.column import MAX_TAG
 from assay.dataset.reading import RowOrigin
@@ -17,24 +16,19 @@ _BANDS = ("under 200", "200 to 999", "1000 to 3999", "4000 to 15999", "16000 or 
 
 
 def tagged(
-    samples: Sequence[Sample], origins: Mapping[str, RowOrigin], columns: Sequence[str]
-) -> list[Sample]:
-    """Return the samples with their tags: what the user's `columns` hold, then what is known
-    anyway: the entry of a dataset_info.json, the script of what is asked last, the characters of
-    the prompt as a band. A column of such a name counts alone."""
+    samples: Iterable[Sample], origins: Mapping[str, RowOrigin], columns: Sequence[str]
+) -> Iterator[Sample]:
+    """Yield the samples, none of them kept, with their tags: what the user's `columns` hold, then
+    what is known anyway: the entry of a dataset_info.json, the script of what is asked last, the
+    characters of the prompt as a band. A column of such a name counts alone."""
 
-    @functools.cache  # many samples have the same
-    def tags(row: tuple[tuple[str, str], ...], *own_tags: str) -> Mapping[str, str]:
-        own = zip((ENTRY, SCRIPT, PROMPT_LENGTH), own_tags, strict=True)
-        told = {name: tag for name, tag in own if tag and name not in columns}
-        return {**dict(row), **told}
-
-    def tagged_one(sample: Sample) -> Sample:
+    for sample in samples:
         origin, last = origins[sample.id], sample.messages[-1].content
         length = sum(len(message.content) for message in sample.messages)
-        band = _BANDS[bisect_right(_BOUNDS, length)]
-        entry = one_line(origin.entry)[:MAX_TAG] if origin.entry else ""
-        held = tags(origin.tags, entry, script_of(last).lower(), band)
-        return Sample(**{**vars(sample), "tags": held})
-
-    return list(map(tagged_one, samples))
+        own = {
+            ENTRY: one_line(origin.entry)[:MAX_TAG] if origin.entry else "",
+            SCRIPT: script_of(last).lower(),
+            PROMPT_LENGTH: _BANDS[bisect_right(_BOUNDS, length)],
+        }
+        told = {name: tag for name, tag in own.items() if tag and name not in columns}
+        yield Sample(**{**vars(sample), "tags": {**dict(origin.tags), **told}})

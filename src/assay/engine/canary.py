@@ -13,7 +13,8 @@ from typing import Any
 
 from assay.errors import StageError
 from assay.llamafactory.prompts import Coder
-from assay.model import adapter as adapters
+from assay.model import joined
+from assay.model.adapter import is_blank
 
 _TEXTS = ("Who are you?", "1, 2, 3,", "The capital of France is", "def main():")
 
@@ -32,17 +33,18 @@ def logits(model: Any, coder: Coder) -> list[Any]:
     return found
 
 
-def check(adapter: str, base: Sequence[Any], tuned: Sequence[Any]) -> None:
-    """Raise StageError, as `ignored`, where the logits with an adapter are those without it."""
+def check(adapters: Sequence[str], base: Sequence[Any], tuned: Sequence[Any]) -> None:
+    """Raise StageError, as `ignored`, where the logits with the adapters are those without them."""
     if all(before.equal(after) for before, after in zip(base, tuned, strict=True)):
-        ignored(adapter, f"on {len(base)} prompts its logits are the very ones of its base")
+        ignored(adapters, f"on {len(base)} prompts its logits are the very ones of its base")
 
 
-def ignored(adapter: str, seen: str) -> None:
-    """Raise StageError for an adapter that changes nothing, as was `seen`, though its own weights
-    would. Of one whose training has changed nothing that is only said: its base's answers are what
-    it has to give."""
-    if adapters.is_blank(Path(adapter)):
+def ignored(adapters: Sequence[str], seen: str) -> None:
+    """Raise StageError for an adapter, or several on top of each other, that change nothing, as was
+    `seen`, though their own weights would. Of one whose training has changed nothing that is only
+    said: its base's answers are what it has to give."""
+    adapter = joined(adapters)
+    if all(is_blank(Path(folder)) for folder in adapters):
         told = f"the adapter {adapter} changes nothing, by its own weights: every lora_B is 0"
         print(f"assay: {told}; its answers are its base's", file=sys.stderr, flush=True)
         return

@@ -39,7 +39,7 @@ def proven(job: GenerateJob, coder: Coder) -> Iterator[None]:
             return apply(config, model, *arguments)
         before = canary.logits(model, coder)
         adapted = apply(config, model, *arguments)
-        canary.check(job.adapter, before, canary.logits(adapted, coder))
+        canary.check(job.adapters, before, canary.logits(adapted, coder))
         return adapted
 
     loader.init_adapter = init_adapter

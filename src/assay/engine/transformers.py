@@ -9,8 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any
 
+from assay.engine import capacity, recorded
 from assay.engine.batches import in_windows
 from assay.engine.finite import watch_numbers
+from assay.engine.kernels import unplanned
 from assay.engine.loading import load
 from assay.llamafactory import generation_config
 from assay.llamafactory.job import GenerateJob
@@ -39,7 +41,8 @@ class Transformers:
 
         model, options = coder.loaded, generation_config.options(coder)
         settings = self.job.settings
-        plan = in_windows(prompts, settings["batch_size"], settings["max_new_tokens"])
+        size = capacity.at_once(settings["batch_size"])
+        plan = in_windows(prompts, size, settings["max_new_tokens"])
         for number, batch in enumerate(plan):
             todo = [prompt for prompt in batch if prompt.id not in self.done]
             if todo and self.claim(number):
@@ -62,14 +65,17 @@ def _context(model: Any) -> int:
 def _answered(
     model: Any, batch: list[Prompt], options: Mapping[str, Any], context: int
 ) -> Iterator[Answered]:
-    """Yield the batch, in parts where it is too large for the memory."""
+    """Yield the batch, in parts where it is too large for the memory, and those halved that still
+    are."""
     misfits = {prompt.id: cause for prompt in batch if (cause := _misfit(prompt, context))}
     if misfits:
         yield [(prompt, misfits[prompt.id]) for prompt in batch if prompt.id in misfits]
-    waiting = [[prompt for prompt in batch if prompt.id not in misfits]]
+    fits = [prompt for prompt in batch if prompt.id not in misfits]
+    width = max((len(prompt.tokens) for prompt in fits), default=0)
+    waiting = list(capacity.parts(model, fits, width + options["max_new_tokens"]))
     while waiting:
         part = waiting.pop(0)
-        answers = _decode(model, part, options, context) if part else []
+        answers = _decode(model, part, options, context)
         if answers is not None:
             yield list(zip(part, answers, strict=True))
         elif len(part) == 1:
@@ -91,37 +97,40 @@ def _decode(
     """Return an answer for each prompt, None where the device's memory is too small for them."""
     import torch
 
+    width = max(len(prompt.tokens) for prompt in prompts)
+    room = context - width if context else options["max_new_tokens"]
+    options = {**options, "max_new_tokens": min(room, options["max_new_tokens"])}
+    write = recorded.answers if recorded.serves(model, options) else _loop
     try:
-        with watch_numbers(model) as broken:
-            written = _generate(model, prompts, options, context)
-        failed = broken(len(prompts))
+        with unplanned(model):
+            rows = _padded(model, prompts, width, options["pad_token_id"])
+            written = write(model, *rows, options)
     except torch.OutOfMemoryError:
         written = None
     if written is None:  # what was held for it is free once the exception is forgotten
         if accelerator := torch.accelerator.current_accelerator(check_available=True):
             torch.get_device_module(accelerator).empty_cache()
         return None
-    return ["not_finite" if bad else ids for ids, bad in zip(written, failed, strict=True)]
+    return ["not_finite" if bad else ids for ids, bad in zip(*written, strict=True)]
 
 
-def _generate(
-    model: Any, prompts: Sequence[Prompt], options: Mapping[str, Any], context: int
-) -> list[list[int]]:
+def _padded(model: Any, prompts: Sequence[Prompt], width: int, pad: int) -> tuple[Any, Any]:
+    """Return the prompts' tokens in rows of one width, and where they are."""
     import torch
 
-    width = max(len(prompt.tokens) for prompt in prompts)
     padding = [width - len(prompt.tokens) for prompt in prompts]
-    tokens = [
-        [options["pad_token_id"]] * pad + prompt.tokens
-        for pad, prompt in zip(padding, prompts, strict=True)
-    ]
-    mask = [[0] * pad + [1] * (width - pad) for pad in padding]
-    room = context - width if context else options["max_new_tokens"]
-    with torch.inference_mode():
-        answers = model.generate(
-            input_ids=torch.tensor(tokens, device=model.device),
-            attention_mask=torch.tensor(mask, device=model.device),
-            **{**options, "max_new_tokens": min(room, options["max_new_tokens"])},
-        )
-    written: list[list[int]] = answers[:, width:].tolist()
-    return written
+    rows = zip(padding, prompts, strict=True)
+    tokens = [[pad] * before + prompt.tokens for before, prompt in rows]
+    mask = [[0] * before + [1] * (width - before) for before in padding]
+    return torch.tensor(tokens, device=model.device), torch.tensor(mask, device=model.device)
+
+
+def _loop(
+    model: Any, tokens: Any, mask: Any, options: Mapping[str, Any]
+) -> tuple[list[list[int]], list[bool]]:
+    """Return the ids that transformers' own loop writes, and of which rows the model said NaN."""
+    import torch
+
+    with watch_numbers(model) as broken, torch.inference_mode():
+        answers = model.generate(input_ids=tokens, attention_mask=mask, **options)
+    return answers[:, tokens.shape[1] :].tolist(), broken(len(tokens))

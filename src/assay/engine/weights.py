@@ -5,29 +5,29 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from assay import hub, store
+from assay import hub
 from assay.errors import StageError, check_all
 from assay.llamafactory.job import GenerateJob
-from assay.model import files
+from assay.model import files, several
 
 
 def check(job: GenerateJob) -> None:
     """Raise InputError, a line for each problem, where the folders of a job's model lack what
     loading it takes, or have a file that is cut off or damaged."""
-    folders = {job.base: False, **({job.adapter: True} if job.adapter else {})}
+    folders = {job.base: False, **dict.fromkeys(job.adapters, True)}
     check_all(*(partial(files.check, name, adapter=own) for name, own in folders.items()))
 
 
 def prove(job: GenerateJob) -> None:
-    """Raise StageError unless the weights that make the model what it is, the adapter's or else the
+    """Raise StageError unless the weights that make the model what it is, the adapters' or else the
     base's, are those that the job's digest is of. Of a hub id that is a commit, which is loaded by
     it: no folder here may stand in its place."""
-    folder = job.adapter or job.base
-    if hub.commit(job.base_name) and not job.adapter and not Path(folder).exists():
+    folders = job.adapters or (job.base,)
+    if hub.commit(job.base_name) and not job.adapter and not Path(job.base).exists():
         return
-    if job.digest and job.digest != (digest := store.digest_weights(Path(folder))):
+    if job.digest and job.digest != (digest := several.digest(folders)):
         raise StageError(
-            f"{folder}: its weights ({digest[:12] or 'none'}) are no longer those that this run "
-            f"began with ({job.digest[:12]})",
+            f"{several.joined(folders)}: its weights ({digest[:12] or 'none'}) are no longer those "
+            f"that this run began with ({job.digest[:12]})",
             "Restore them, or begin the run anew",
         )

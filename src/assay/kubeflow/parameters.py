@@ -17,6 +17,7 @@ from assay.judge import JudgeSettings
 from assay.judge.access import JUDGE_VARIABLES
 from assay.judge.rubric import builtin_names
 from assay.judge.seats import seats
+from assay.paths import MODELS
 from assay.served import ServedModel
 
 PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
@@ -86,6 +87,7 @@ def check_places(config: Config, given: Mapping[str, Any]) -> None:
         }
     baseline = "" if config.baseline == NO_BASELINE else config.baseline
     models = {"model": config.model, "base_model": config.base_model, "baseline": baseline}
+    models["metrics.task.encoder"] = config.metrics.task.encoder
     if config.finetune:
         models["finetune.base_model"] = config.finetune.base_model
     for name, value in (data | models).items():
@@ -93,9 +95,13 @@ def check_places(config: Config, given: Mapping[str, Any]) -> None:
             name, value = f"{name}.{SHORT}", value.predictions
         if isinstance(value, ServedModel):
             _check_model_variables(name, value)
-        elif value and name.rpartition(".")[2] not in given and not _seen(value, name in models):
+        elif (
+            value
+            and name.rpartition(".")[2] not in given
+            and (unseen := _unseen(value, name in models))
+        ):
             raise SettingsError(
-                f"{name} = {value} is a path of this machine, which the cluster cannot see",
+                f"{name} = {unseen} is a path of this machine, which the cluster cannot see",
                 "Put it in a store and name it by s3://, minio:// or hf://"
                 + (", or name a hub id" if name in models else ""),
             )
@@ -138,6 +144,13 @@ def _entries(variables: Mapping[str, str]) -> str:
     return ", ".join(f"{value} ({entry})" for entry, value in variables.items())
 
 
+def _unseen(value: str, is_model: bool) -> str:
+    """Return what the cluster does not see of a setting, "" for nothing: of several adapters the
+    first one that it does not."""
+    parts = [part.strip() for part in value.split(",")] if is_model else [value]
+    return next((part for part in parts if not _seen(part, is_model)), "")
+
+
 def _seen(value: str, is_model: bool) -> bool:
     if store.is_remote(value) or "://" in value:
         return True
@@ -152,7 +165,7 @@ def _arguments(config: Config, spec: Mapping[str, Any]) -> dict[str, Any]:
     for name, (place, *_) in parameters.single(pipeline).items():
         value = _at(plain, place)
         kinds = PYTHON_TYPES[inputs[name]["parameterType"]]
-        if place in configuration.MODELS and isinstance(value, Mapping):
+        if place in MODELS and isinstance(value, Mapping):
             value = json.dumps(value)  # a parameter is one text
         if isinstance(value, kinds) and value != inputs[name].get("defaultValue"):
             arguments[name] = value  # what has another type goes into the section's dict

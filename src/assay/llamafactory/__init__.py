@@ -86,9 +86,18 @@ _DEVICES = {
 
 @cache
 def names() -> Mapping[str, Any]:
-    """Return {"version", "settings", "templates"} of the LLaMA-Factory that Assay is pinned to."""
+    """Return {"version", "settings", "templates", "thoughts"} of the LLaMA-Factory that Assay is
+    pinned to; "thoughts" are the marks around a thought by each reasoning template."""
     text = resources.files(__name__).joinpath("names.json").read_text(encoding="utf-8")
     return dict(json.loads(text))
+
+
+def marks(template: str, given: Sequence[str] = ()) -> tuple[str, str] | None:
+    """Return the marks around a thought: the `given` ones, else those of the template, None where
+    it is no reasoning template."""
+    known: Mapping[str, Sequence[str]] = names()["thoughts"]
+    found = given or known.get(template)
+    return (found[0], found[1]) if found else None
 
 
 def check_template(template: str, where: str) -> None:

@@ -60,17 +60,18 @@ def reader(
     skip_special: bool,
     *,
     whole: bool = False,
+    given: Sequence[str] = (),
 ) -> Reader:
     """Return how to read answers. Special tokens are left out where `skip_special`, but not those
-    that the settings `added` (they are the data's own words) nor a reasoning template's marks."""
+    that the settings `added` (they are the data's own words) nor the marks of a thought: a
+    reasoning template's, or those `given`."""
     from llamafactory.data.template import ReasoningTemplate
 
     special = {id_ for id_, token in tokenizer.added_tokens_decoder.items() if token.special}
     kept = set(tokenizer.convert_tokens_to_ids(list(added))) - set(ends)
-    marks = None
-    if isinstance(template, ReasoningTemplate):
-        opening, closing = template.thought_words
-        marks = opening.strip(), closing.strip()
+    words = given or (template.thought_words if isinstance(template, ReasoningTemplate) else ())
+    marks = (words[0].strip(), words[1].strip()) if words else None
+    if marks:
         kept |= set(tokenizer.encode("".join(marks), add_special_tokens=False))
     dropped = special - kept if skip_special else set()
     return Reader(

@@ -32,6 +32,12 @@ class GenerateJob:
     spread: Mapping[str, Any] = field(default_factory=dict)
     engine: str = TRANSFORMERS
 
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """The folders of its adapters, which stand in `adapter` as LLaMA-Factory takes them, with
+        commas between."""
+        return tuple(self.adapter.split(",")) if self.adapter else ()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Means:

@@ -83,6 +83,7 @@ def coder(job: GenerateJob) -> Coder:
             added,
             generating.skip_special_tokens,
             whole=job.settings["score_thoughts"],
+            given=job.settings["thought_marks"],
         ),
         ends=ends,
         model=model,

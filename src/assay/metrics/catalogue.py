@@ -6,6 +6,7 @@ glossary, the docs' table, directions, intervals and needed packages all come fr
 
 from __future__ import annotations
 
+from assay.metrics.bertscore import BERTSCORE
 from assay.metrics.bleu_4 import BLEU_4
 from assay.metrics.calls import CALL_ARGUMENTS, CALL_MATCH, CALL_NAME
 from assay.metrics.choice import CHOICE_MATCH
@@ -46,6 +47,7 @@ CATALOGUE: dict[str, AutoMetric] = {
         *(ROUGE1_STEM, ROUGE2_STEM, ROUGEL_STEM, ROUGELSUM_STEM),
         EXACT_MATCH,
         TOKEN_F1,
+        BERTSCORE,
         *(LABEL_ACCURACY, MACRO_F1, MACRO_PRECISION, MACRO_RECALL),
         *(NUMBER_MATCH, PATTERN_MATCH, CHOICE_MATCH),
         *(JSON_VALID, JSON_SCHEMA, JSON_FIELDS),

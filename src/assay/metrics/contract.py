@@ -49,12 +49,13 @@ class AutoMetric(MetricSpec):
     labels of all samples.
 
     `package` is what has to be installed for it, several with spaces between them, "" for nothing;
-    `reference` is the implementation that it equals. `usual` ones are computed unless the settings
-    say otherwise.
+    Assay's own `extra` brings it for a metric that comes with Assay. `reference` is the
+    implementation that it equals. `usual` ones are computed unless the settings say otherwise.
     """
 
     function: MetricFunction | CorpusFunction | TaskFunction | LabelFunction
     package: str = ""
+    extra: str = "metrics"
     reference: str = ""
     usual: bool = False
 

@@ -16,6 +16,7 @@ from annotated_types import Ge, MinLen
 from assay import cases, progress, store
 from assay.errors import AssayError, StageError
 from assay.folder import LABELS, SCORES, SPECS
+from assay.metrics import bertscore
 from assay.metrics.catalogue import CATALOGUE, DEFAULT
 from assay.metrics.contract import LabelFunction, MetricFunction, Unscored
 from assay.metrics.labels import LABEL_ACCURACY, labelled, labels_of
@@ -26,8 +27,9 @@ from assay.metrics.workers import cores, ordered_map
 from assay.progress import Listener
 from assay.records import FAILURES, Case, LabelPair, MetricSpec, Score
 
-CHUNK = 32
-"""Samples that a process takes at once."""
+CHUNK, MOST = 32, 256
+"""How many samples a process takes at once: the fewest, and the most, of many samples."""
+_ROUNDS = 64
 _OF_LABELS = {
     name
     for name, metric in CATALOGUE.items()
@@ -70,6 +72,8 @@ def check(settings: MetricsSettings) -> None:
     check_pattern(settings.task)
     check_choices(settings.task)
     select(settings.metrics, settings.task)
+    if bertscore.BERTSCORE.name in settings.metrics:
+        bertscore.check(settings.task)
 
 
 def check_samples(settings: MetricsSettings, samples: Path) -> None:
@@ -140,7 +144,7 @@ def compute_metrics(
 
     def write(tracker: progress.Tracker) -> None:
         with store.replacing(out) as scores, _label_file(out, selection) as labels:
-            for scored in _score_all(samples, predictions, settings):
+            for scored in _score_all(samples, predictions, settings, total):
                 scores.write(scored.scores)
                 labels.write(scored.labels)
                 sums.add(scored.sums)
@@ -209,14 +213,17 @@ def _label_file(scores: Path, selection: Selection) -> Iterator[IO[bytes]]:
         path.unlink()
 
 
-def _score_all(samples: Path, predictions: Path, settings: MetricsSettings) -> Iterator[_Scored]:
+def _score_all(
+    samples: Path, predictions: Path, settings: MetricsSettings, total: int
+) -> Iterator[_Scored]:
     """Yield what is said of chunks, in order. The first case is scored here, so that what metrics
     load is loaded before processes fork, and shared."""
     lines = cases.lines(samples, predictions)
     first = _Chunk(samples, predictions, list(islice(lines, 1)))
     yield _score_chunk(settings, first)
-    chunks = iter(lambda: list(islice(lines, CHUNK)), [])
     processes = settings.processes or cores()
+    size = min(MOST, max(CHUNK, total // (_ROUNDS * processes)))  # handing one over takes a while
+    chunks = iter(lambda: list(islice(lines, size)), [])
     yield from ordered_map(
         functools.partial(_score_chunk, settings),
         (first._replace(lines=chunk) for chunk in chunks),

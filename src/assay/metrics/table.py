@@ -18,8 +18,6 @@ from assay.metrics.contract import (
 from assay.metrics.task import TaskSettings
 from assay.records import MetricSpec
 
-_EXTRA = "'assay[metrics]'"
-
 METRICS: Mapping[str, MetricFunction] = {
     name: metric.function
     for name, metric in CATALOGUE.items()
@@ -85,4 +83,5 @@ def _metrics(names: Iterable[str]) -> list[AutoMetric]:
 def _remedy(metric: AutoMetric) -> str:
     if all(importlib.util.find_spec(name) for name in metric.package.split()):
         return ""
-    return f"pip install {_EXTRA if metric.name in CATALOGUE else metric.package}"
+    own = f"'assay[{metric.extra}]'"
+    return f"pip install {own if metric.name in CATALOGUE else metric.package}"

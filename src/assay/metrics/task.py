@@ -20,7 +20,8 @@ class TaskSettings:
     expression whose last match in an output (its group, where it has one) is the answer, and the
     same in a target that it matches. Numbers are equal within `tolerance` and within
     `relative_tolerance` times the target. `choices` are the letters to choose from. `schema` is a
-    JSON Schema. `call_order` says that the order of function calls counts. An output in which no
+    JSON Schema. `call_order` says that the order of function calls counts. `encoder` is the model
+    by whose layer number `encoder_layer` (0: its last) bertscore compares. An output in which no
     answer can be read is `unread`: unscored, or wrong.
     """
 
@@ -33,6 +34,8 @@ class TaskSettings:
     choices: Annotated[str, MinLen(2)] = "ABCDEFGH"
     schema: Mapping[str, Any] = field(default_factory=dict)
     call_order: bool = True
+    encoder: str = ""
+    encoder_layer: Annotated[int, Ge(0)] = 0
     unread: Literal["unscored", "wrong"] = "unscored"
 
 

@@ -42,7 +42,7 @@ def totals(scores: Path) -> dict[str, Total]:
 def sum_counts(corpus: Mapping[str, CorpusFunction], cases: Iterable[Case]) -> CorpusSums:
     """Return the sums of some cases; those without a target or an answer are left out."""
     sums = CorpusSums()
-    for sample, prediction in cases:
+    for sample, prediction in cases if corpus else ():
         if prediction.unanswered:
             continue
         try:

@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from assay import hub, store
+from assay import hub, progress, store
 from assay.errors import ModelError, check_all
 from assay.folder import MANIFEST
-from assay.model import adapter, base, files, words
+from assay.model import adapter, base, files, several, words
 from assay.model.place import ADAPTER, CONFIG, base_digest, check_hub_id, left_out, local
+from assay.model.several import joined, names
 from assay.records import ModelManifest
 
 LATEST = "latest"
@@ -22,12 +23,17 @@ __all__ = [
     "LATEST",
     "Model",
     "base_digest",
+    "check_merge",
     "check_whole",
     "check_words",
     "content",
+    "fetch",
     "is_latest_of",
+    "joined",
     "local",
+    "names",
     "newest",
+    "on_base",
     "pinned",
     "quantization",
     "read_manifest",
@@ -46,6 +52,8 @@ class Model:
     adapter's, else the base's; of a hub id it is that commit, "" where there is none. `seed` is
     that of its fine-tune, None where it is not known: what loading draws at random has to be what
     training drew.
+    Of several adapters on top of each other each is one of `over`, in their order; `name` and
+    `adapter` name all of them, with commas between, and `manifest` is that of the last with one.
     """
 
     name: str
@@ -55,6 +63,12 @@ class Model:
     digest: str = ""
     seed: int | None = None
     manifest: ModelManifest | None = None
+    over: tuple[Model, ...] = ()
+
+    @property
+    def each(self) -> tuple[Model, ...]:
+        """The adapters that it has on top of each other, each by itself, or else itself."""
+        return self.over or (self,)
 
     @property
     def revision(self) -> str:
@@ -64,13 +78,17 @@ class Model:
 
 
 def resolve(name: str, base_model: str = "", *, weights: bool = True) -> Model:
-    """Return the model that `name` (a directory, an s3:// or minio:// URI, or a hub id) stands for.
+    """Return the model that `name` (a directory, an s3:// or minio:// URI, or a hub id) stands for,
+    or the adapters on top of each other whose names have commas between them.
 
     `base_model` is the base of an adapter whose own record of it does not hold here. A URI's model
     is copied to this machine, once; without `weights` all but those, so that there is no digest.
     Raises ModelError when a directory is missing, holds no model, was changed since its fine-tune,
     or is an adapter of another base, and StoreError for a URI.
     """
+    parts = names(name)
+    if len(parts) > 1:
+        return _on_top_of_each_other(name, parts, base_model, weights)
     directory = Path(local(name, weights=weights))
     if not directory.exists():
         return _hub_model(name)
@@ -87,6 +105,7 @@ def resolve(name: str, base_model: str = "", *, weights: bool = True) -> Model:
     seed = _seed_of(manifest)
     if (directory / ADAPTER).is_file():
         adapter.check(name, directory, seed)
+        several.check_path(name, directory)
         below = base.of_adapter(name, directory, manifest, base_model, weights)
         return Model(
             name=name,
@@ -117,16 +136,52 @@ def pinned(model: Model, loading: Mapping[str, Any]) -> Model:
     `loading`, where it has none yet. Raises ModelError as `hub.pinned`."""
     base_name = hub.pinned(model.base_name, loading)
     if model.adapter:
-        return replace(model, base_name=base_name)
+        return on_base(model, base_name)
     return _hub_model(base_name) if base_name != model.base_name else model
+
+
+def on_base(model: Model, base_name: str) -> Model:
+    """Return the adapter, or those on top of each other, with their base by that name."""
+    over = tuple(replace(each, base_name=base_name) for each in model.over)
+    return replace(model, base_name=base_name, over=over)
+
+
+def _on_top_of_each_other(
+    name: str, parts: tuple[str, ...], base_model: str, weights: bool
+) -> Model:
+    over = tuple(resolve(part, base_model, weights=weights) for part in parts)
+    for each in over:
+        several.check_adapter(each.name, each.adapter)
+        several.check_base((over[0].name, over[0].base_name), (each.name, each.base_name), weights)
+    there = all(each.digest for each in over)
+    return replace(
+        over[0],
+        name=name,
+        adapter=joined([each.adapter for each in over]),
+        digest=several.digest([each.adapter for each in over]) if there else "",
+        seed=over[-1].seed,
+        manifest=next((each.manifest for each in reversed(over) if each.manifest), None),
+        over=over,
+    )
+
+
+def fetch(name: str, listen: progress.Listener = progress.ignore) -> None:
+    """Have the model `name`, and each of several adapters, on this machine. Raises StoreError."""
+    for part in names(name):
+        local(part, listen)
 
 
 def newest(name: str) -> str:
     """Return the model that `name` means: PREFIX/latest is the model under PREFIX that was
-    finished last, unless there is something of that name; any other name is itself.
+    finished last, unless there is something of that name; any other name is itself, and of several
+    adapters each is what it means.
 
     Raises ModelError and StoreError.
     """
+    return joined([_newest(part) for part in names(name)])
+
+
+def _newest(name: str) -> str:
     prefix = _prefix_of_latest(name)
     if not prefix or store.exists(name):
         return name
@@ -138,8 +193,13 @@ def newest(name: str) -> str:
 
 def is_latest_of(asked: str, model: str) -> bool:
     """Return whether `asked` is the PREFIX/latest of a prefix that `model` lies under."""
+    parts, meant = asked.split(several.BETWEEN), model.split(several.BETWEEN)
+    return len(parts) == len(meant) and all(map(_may_mean, parts, meant)) and asked != model
+
+
+def _may_mean(asked: str, model: str) -> bool:
     prefix = _prefix_of_latest(asked)
-    return bool(prefix) and model.startswith(f"{prefix}/")
+    return asked == model or bool(prefix and model.startswith(f"{prefix}/"))
 
 
 def _prefix_of_latest(name: str) -> str:
@@ -158,8 +218,16 @@ def check_whole(model: Model) -> None:
 def check_words(model: Model, settings: Mapping[str, Any], where: str) -> None:
     """Raise ModelError where an adapter was tuned with more tokens than its base has, and the
     LLaMA-Factory `settings` at `where`, by which it is loaded, add none."""
-    if model.adapter:
-        words.check(model.name, model.adapter, model.base, settings, where)
+    for each in model.each:
+        if each.adapter:
+            words.check(each.name, each.adapter, model.base, settings, where)
+
+
+def check_merge(model: Model, settings: Mapping[str, Any], where: str) -> None:
+    """Raise ModelError where a model has several adapters that could not be merged as the
+    LLaMA-Factory `settings` at `where` have it loaded."""
+    if model.over:
+        several.check_settings(model.name, quantization(model), settings, where)
 
 
 def remarks(model: Model, settings: Mapping[str, Any], where: str) -> Iterator[str]:
@@ -171,8 +239,13 @@ def remarks(model: Model, settings: Mapping[str, Any], where: str) -> Iterator[s
                 f"{name} has pickled weights ({file}): tensors alone are read from them, nothing "
                 "in them is run"
             )
-    if not model.adapter or model.manifest:
-        return
+    for each in model.each:
+        if each.adapter and not each.manifest:
+            yield from _of_foreign(each, settings, where)
+
+
+def _of_foreign(model: Model, settings: Mapping[str, Any], where: str) -> Iterator[str]:
+    """Yield what is worth knowing of an adapter that Assay did not train."""
     if recorded := base.unproven(model.adapter, model.base_name):
         yield (
             f"{model.name} names {recorded} as its base, which is not here: {model.base_name} is "
@@ -193,7 +266,7 @@ def quantization(model: Model) -> str:
 
 def _folders(model: Model) -> dict[str, bool]:
     """Return the folders of a model, and whether each is an adapter's."""
-    return {model.base_name: False, model.name: bool(model.adapter)}
+    return {model.base_name: False, **{each.name: bool(each.adapter) for each in model.each}}
 
 
 def tuned_from(model: Model, base_model: str = "") -> str:
@@ -208,6 +281,11 @@ def content(name: str) -> str:
     """Return what all files of the model `name`, a directory or URI, are known by: it changes with
     any of them, and those in a store are not fetched for it. A hub id is known by its commit: ""
     without one. Raises StoreError."""
+    parts = [_content(part) for part in names(name)]
+    return joined(parts) if all(parts) else ""
+
+
+def _content(name: str) -> str:
     if store.is_remote(name):
         return store.version(name)
     if hub.commit(name):

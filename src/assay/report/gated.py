@@ -25,6 +25,7 @@ from assay.gate import (
 )
 from assay.judge import WIN_RATE
 from assay.records import Comparison, Metric
+from assay.report import kept_labels
 from assay.report.accepted import Reference, why_not
 from assay.report.aggregates import comparisons as compared
 from assay.report.aggregates import metrics as computed
@@ -174,7 +175,8 @@ def _then(rule: str, part: _SubsetRule | None, reference: Reference) -> Sequence
         return []
     scores = pairs.then["candidate"]
     then = replace(scores, values={name: scores.values[name]}, causes={})
-    metrics = summarise("baseline", then, (), reference.two.specs)
+    specs = kept_labels.on_scales(reference.two.specs, pairs.labels.get("candidate"))
+    metrics = summarise("baseline", then, (), specs)
     return [replace(metric, name=rule) for metric in metrics]
 
 

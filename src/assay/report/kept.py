@@ -12,7 +12,7 @@ import gzip
 import math
 import zlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ from assay import store
 from assay.errors import InputError
 from assay.folder import SAMPLES
 from assay.records import SIDES, Comparison, MetricSpec, Sample, Side
+from assay.report import kept_labels
+from assay.report.kept_labels import KeptLabels, LabelPairs
 from assay.report.run import EvaluatedRun
 from assay.stats import SideScores, compare, split
 
@@ -37,37 +39,42 @@ _BROKEN = (OSError, EOFError, zlib.error, ValueError, RecursionError)
 class Scores:
     """What each of `samples` (their digests) scored: side -> metric -> one value a sample, None
     where it is unscored. `clusters` numbers what the samples belong to, () where each is its own.
+    `labels` are those of each side, where a metric is of labels.
     """
 
     samples: tuple[str, ...]
     values: Mapping[Side, Mapping[str, tuple[float | None, ...]]]
     clusters: tuple[int, ...] = ()
+    labels: Mapping[Side, KeptLabels] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
     """The scores of two runs, `then` and `now`, over the `samples` that both evaluated, by side;
     `enough` says whether these are ten or more and half of those of the smaller run, and `places`
-    where each is in the run of now."""
+    where each is in the run of now. Of a metric of `labels` a score is what the sample adds."""
 
     samples: int
     enough: bool
     then: Mapping[Side, SideScores]
     now: Mapping[Side, SideScores]
     places: tuple[int, ...] = ()
+    labels: Mapping[Side, LabelPairs] = field(default_factory=dict)
 
     def among(self, positions: Collection[int]) -> Pairs:
         """Return those of the samples at some positions in the run of now."""
         import numpy as np
 
         at = np.flatnonzero(np.isin(self.places, list(positions)))
-        return replace(
+        part = replace(
             self,
             samples=len(at),
             then={side: split(scores, [at])[0] for side, scores in self.then.items()},
             now={side: split(scores, [at])[0] for side, scores in self.now.items()},
             places=tuple(self.places[place] for place in at.tolist()),
+            labels={side: labels.among(at) for side, labels in self.labels.items()},
         )
+        return _with_labels(part)
 
 
 def digests(path: Path) -> tuple[str, ...]:
@@ -91,6 +98,7 @@ def scores_of(run: EvaluatedRun) -> Scores:
             for side, of_side in values.items()
         },
         clusters=() if clusters is None else tuple(clusters.tolist()),
+        labels={side.side: labels for side in run.sides if (labels := kept_labels.kept(side))},
     )
 
 
@@ -113,6 +121,7 @@ def read(path: Path) -> Scores:
         raise InputError(f"{path.name} has no scores of a {SIDES[1]}", "Remove it")
     lengths = {len(values) for of_side in scores.values.values() for values in of_side.values()}
     lengths |= {len(scores.clusters)} - {0}
+    lengths |= {len(row) for held in scores.labels.values() for row in (held.wanted, held.given)}
     if lengths - {len(scores.samples)}:
         raise InputError(f"{path.name} has not one score for each sample", "Remove it")
     return scores
@@ -130,13 +139,20 @@ def pair(then: Scores, now: Scores) -> Pairs:
     both = [(places[sample], at) for at, sample in enumerate(now.samples) if sample in places]
     earlier, later = [at for at, _ in both], [at for _, at in both]
     clusters = [now.clusters[at] for at in later] if now.clusters else []
-    return Pairs(
+    labels = {
+        side: found
+        for side in then.labels.keys() & now.labels.keys()
+        if (found := kept_labels.paired(then.labels[side], now.labels[side], earlier, later))
+    }
+    pairs = Pairs(
         samples=len(both),
         enough=enough(then.samples, now.samples),
         then={side: _side(then.values[side], earlier, clusters) for side in then.values},
         now={side: _side(now.values[side], later, clusters) for side in now.values},
         places=tuple(later),
+        labels=labels,
     )
+    return _with_labels(pairs)
 
 
 def differences(
@@ -148,7 +164,12 @@ def differences(
         return []
     wanted = set(names)
     values = {name: values for name, values in now.values.items() if name in wanted}
-    return compare(then, replace(now, values=values), specs)
+    labels = pairs.labels.get(side)
+    compared = compare(then, replace(now, values=values), kept_labels.on_scales(specs, labels))
+    of_labels = labels.metrics if labels else ()
+    return [
+        labels.settled(each) if labels and each.name in of_labels else each for each in compared
+    ]
 
 
 def scored(pairs: Pairs, side: Side, name: str) -> tuple[Floats, Floats, NDArray[np.int64] | None]:
@@ -162,6 +183,20 @@ def scored(pairs: Pairs, side: Side, name: str) -> tuple[Floats, Floats, NDArray
     before, after = then.values[name], now.values[name]
     both = np.isfinite(before) & np.isfinite(after)
     return before[both], after[both], None if now.clusters is None else now.clusters[both]
+
+
+def _with_labels(pairs: Pairs) -> Pairs:
+    """Return the pairs with what each sample adds to the metrics of labels."""
+    then, now = dict(pairs.then), dict(pairs.now)
+    for side, labels in pairs.labels.items():
+        for name, before, after in labels.linear():
+            then[side] = _with(then[side], name, before.values)
+            now[side] = _with(now[side], name, after.values)
+    return replace(pairs, then=then, now=now)
+
+
+def _with(scores: SideScores, name: str, values: Floats) -> SideScores:
+    return replace(scores, values={**scores.values, name: values})
 
 
 def _side(

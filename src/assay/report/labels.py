@@ -33,14 +33,15 @@ _FUNCTIONS = {
     for name, metric in CATALOGUE.items()
     if isinstance(metric.function, LabelFunction)
 }
-_WHOLE = 100.0
+WHOLE = 100.0
 
 Ends = TypeVar("Ends", Metric, Comparison)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Linear:
-    """l(i) of each sample, NaN where it has none, and the least and the greatest that it can be."""
+class Linear:
+    """What each sample adds to a metric: its l(i), NaN where it has none, and the least and the
+    greatest that it can be."""
 
     values: Floats
     low: float
@@ -49,7 +50,7 @@ class _Linear:
 
 def macros(side: SideRun, specs: Specs) -> list[Metric]:
     """Return the metrics of a side's labels; none where these were not read."""
-    return [metric for name in _wanted(side) for metric in _metric(side, name, specs)]
+    return [metric for name in asked_of(side) for metric in _metric(side, name, specs)]
 
 
 def macro_comparisons(run: EvaluatedRun, specs: Specs) -> list[Comparison]:
@@ -58,13 +59,13 @@ def macro_comparisons(run: EvaluatedRun, specs: Specs) -> list[Comparison]:
     if run.baseline is None or run.baseline.labels is None or run.candidate.labels is None:
         return []
     before, now = run.baseline.labels, run.candidate.labels
-    both, names = before.compared & now.compared, set(_wanted(run.baseline))
+    both, names = before.compared & now.compared, set(asked_of(run.baseline))
     better = int((now.right & ~before.right & both).sum())
     worse = int((before.right & ~now.right & both).sum())
     equal = int(both.sum()) - better - worse
     return [
-        replace(_clipped(comparison, -_WHOLE), better=better, equal=equal, worse=worse)
-        for name in _wanted(run.candidate)
+        replace(clipped(comparison, -WHOLE), better=better, equal=equal, worse=worse)
+        for name in asked_of(run.candidate)
         if name in names
         for comparison in _differences(run.sides, name, both, specs)
     ]
@@ -75,7 +76,7 @@ def confusions(run: EvaluatedRun) -> Mapping[str, Confusion]:
     return {side.side: _confusion(side.labels) for side in run.sides if side.labels}
 
 
-def _wanted(side: SideRun) -> list[str]:
+def asked_of(side: SideRun) -> list[str]:
     """Return the metrics of labels that a side was asked for; a run without specs.jsonl does not
     say."""
     if side.labels is None:
@@ -86,46 +87,47 @@ def _wanted(side: SideRun) -> list[str]:
 
 def _metric(side: SideRun, name: str, specs: Specs) -> Iterator[Metric]:
     assert side.labels  # noqa: S101  or nothing is wanted
-    linear = _linear(side.labels, _FUNCTIONS[name], side.labels.compared)
+    linear = linearised(side.labels, name, side.labels.compared)
     scores = _scores(side, name, linear)
-    for metric in summarise(side.side, scores, (), {name: _on_scale(specs[name], [linear])}):
-        yield _clipped(metric, 0.0)
+    for metric in summarise(side.side, scores, (), {name: on_scale(specs[name], [linear])}):
+        yield clipped(metric, 0.0)
 
 
 def _differences(
     sides: Sequence[SideRun], name: str, both: Bools, specs: Specs
 ) -> list[Comparison]:
-    linear = [_linear(side.labels, _FUNCTIONS[name], both) for side in sides if side.labels]
+    linear = [linearised(side.labels, name, both) for side in sides if side.labels]
     pair = [_scores(side, name, each) for side, each in zip(sides, linear, strict=True)]
-    return compare(pair[0], pair[1], {name: _on_scale(specs[name], linear)})
+    return compare(pair[0], pair[1], {name: on_scale(specs[name], linear)})
 
 
-def _scores(side: SideRun, name: str, linear: _Linear) -> SideScores:
+def _scores(side: SideRun, name: str, linear: Linear) -> SideScores:
     causes = {name: side.labels.causes} if side.labels else {}
     return replace(side.scores, values={name: linear.values}, causes=causes)
 
 
-def _on_scale(spec: MetricSpec, linear: Sequence[_Linear]) -> MetricSpec:
+def on_scale(spec: MetricSpec, linear: Sequence[Linear]) -> MetricSpec:
+    """Return what a metric is, with the range of what a sample can add to it for its scale."""
     scale = (min(each.low for each in linear), max(each.high for each in linear))
     return replace(spec, scale=scale)
 
 
-def _clipped(ends: Ends, least: float) -> Ends:
+def clipped(ends: Ends, least: float) -> Ends:
     """Return a number with its interval between `least` and 100."""
     if ends.low is None or ends.high is None:
         return ends
-    return replace(ends, low=max(least, ends.low), high=min(_WHOLE, ends.high))
+    return replace(ends, low=max(least, ends.low), high=min(WHOLE, ends.high))
 
 
-def _linear(labels: Labels, function: LabelFunction, among: Bools) -> _Linear:
-    """Return l(i) of the samples `among` which the number is taken."""
+def linearised(labels: Labels, name: str, among: Bools) -> Linear:
+    """Return l(i) of the samples `among` which the metric `name` is taken."""
     import numpy as np
 
-    values = np.full(len(among), np.nan)
+    function, values = _FUNCTIONS[name], np.full(len(among), np.nan)
     wanted, given = labels.wanted[among], labels.given[among]
     n, size = len(wanted), len(labels.names) + 1  # the last place is of answers without a label
     if not n:
-        return _Linear(values=values, low=0.0, high=_WHOLE)
+        return Linear(values=values, low=0.0, high=WHOLE)
     right = (wanted == given).astype(np.float64)
     targets = np.bincount(wanted, minlength=size)
     weight = function.targets + function.answers
@@ -134,8 +136,8 @@ def _linear(labels: Labels, function: LabelFunction, among: Bools) -> _Linear:
     counts = (targets > 0) & (below > 0)
     each = np.where(counts, 1 / np.maximum(below, 1), 0.0)
     ratio = hits * each
-    share = _WHOLE * n / (targets > 0).sum()
-    mean = _WHOLE * ratio.sum() / (targets > 0).sum()
+    share = WHOLE * n / (targets > 0).sum()
+    mean = WHOLE * ratio.sum() / (targets > 0).sum()
     loss = ratio * each
     values[among] = mean + share * (
         weight * right * each[wanted]
@@ -144,7 +146,7 @@ def _linear(labels: Labels, function: LabelFunction, among: Bools) -> _Linear:
     )
     low = mean - share * weight * loss.max()
     high = mean + share * weight * (each * (1 - ratio)).max()
-    return _Linear(values=values, low=min(0.0, low), high=max(_WHOLE, high))
+    return Linear(values=values, low=min(0.0, low), high=max(WHOLE, high))
 
 
 def _confusion(labels: Labels) -> Confusion:
@@ -165,4 +167,4 @@ def _confusion(labels: Labels) -> Confusion:
 
 def _shares(parts: Ints, wholes: Ints) -> tuple[float | None, ...]:
     pairs = zip(parts.tolist(), wholes.tolist(), strict=True)
-    return tuple(_WHOLE * part / whole if whole else None for part, whole in pairs)
+    return tuple(WHOLE * part / whole if whole else None for part, whole in pairs)

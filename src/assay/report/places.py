@@ -55,7 +55,16 @@ def _short(value: Any) -> Any:
         return {name: _short(inner) for name, inner in value.items()}
     if isinstance(value, tuple | list):
         return type(value)(_short(inner) for inner in value)
-    return last(value) if isinstance(value, str) and _is_path(value) else value
+    return _short_text(value) if isinstance(value, str) and _is_path(value) else value
+
+
+def _short_text(text: str) -> str:
+    """Return a path as its last part, and several with commas between as theirs."""
+    parts = text.split(",")
+    several = all(_is_path(part) or "://" in part for part in parts)
+    if not several:
+        return last(text)
+    return ",".join(last(part) if _is_path(part) else part for part in parts)
 
 
 def _is_path(text: str) -> bool:

@@ -62,7 +62,9 @@ def name_of(run: EvaluatedRun, side: SideRun) -> str:
     if manifest and generation.digest and generation.digest == manifest.digest:
         how = "LoRA" if manifest.finetuning_type == "lora" else "full fine-tuning"
         return f"{last(manifest.base_model)} + {how}"
-    return last(generation.model)
+    if generation.base_model == generation.model or without_weights(generation):
+        return last(generation.model)
+    return " + ".join(map(last, generation.model.split(",")))  # adapters on top of each other
 
 
 def _proof(run: EvaluatedRun, side: SideRun) -> str:

@@ -96,6 +96,12 @@ def check_settings(served: ServedModel, decoding: GenerateSettings, where: str) 
             "whose thoughts come apart",
             "Leave it out",
         )
+    if decoding.thought_marks:
+        raise SettingsError(
+            f"generate.thought_marks are of what weights write, and {where} is an endpoint, whose "
+            "thoughts come apart",
+            "Leave them out",
+        )
     for name, usual in _LOCAL.items():
         if getattr(decoding, name) != usual:
             raise SettingsError(

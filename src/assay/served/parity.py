@@ -34,7 +34,7 @@ def compare(
 ) -> None:
     """Have the `weights` read what the endpoint of `side` answered in the run in `folder`, into
     parity.jsonl, unless they have. Raises InputError, or StageError with the end of the log."""
-    model.local(weights, listen)
+    model.fetch(weights, listen)
     _, job = generating.asked(weights, samples, settings, base_model)
     other: Side = "baseline" if side == "candidate" else "candidate"
     answers = list(_chosen(folder / side / PREDICTIONS, folder / other / PREDICTIONS))

@@ -131,6 +131,12 @@ def is_lost(pods: Iterable[Object]) -> bool:
     return any((now - time).total_seconds() > LOST_SECONDS for time in times)
 
 
+def taken_away(pod: Object) -> str:
+    """Return why Kubernetes takes a pod away, "" where it does not."""
+    disruption = condition(pod, "DisruptionTarget")
+    return _disrupted(pod, disruption)[0] if disruption else ""
+
+
 def ending_of(pod: Object) -> Ending | None:
     """Return what the worker in this pod left for the launcher."""
     return read_ending(ended(pod).get("message", ""))

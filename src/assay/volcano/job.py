@@ -10,7 +10,7 @@ from assay.errors import SettingsError
 from assay.placement import RUNNER, ClusterSettings, is_accelerator
 from assay.queues import Stage, TaskConfig, Work
 from assay.volcano.lease import LEASE
-from assay.volcano.work import MESSAGE, SHARDS, WORK, to_text
+from assay.volcano.work import MESSAGE, SHARDS, TAKEN_AWAY, WORK, to_text
 
 API_VERSION = "batch.volcano.sh/v1alpha1"
 MASTER, WORKER, SHARD = "master", "worker", "shard"
@@ -109,7 +109,13 @@ def _shards(count: int, settings: ClusterSettings, template: Object) -> Object:
     return {
         "minSuccess": count,
         "tasks": [{"name": SHARD, "replicas": count, "minAvailable": 1, "template": template}],
-        "policies": [*_decided(), {"event": "PodFailed", "action": again}],
+        "policies": [
+            *_decided(),
+            # it ends with an error, too; a Job that runs anyway does nothing then but look, and
+            # makes the pod anew when it is gone
+            {"exitCode": TAKEN_AWAY, "action": "ResumeJob"},
+            {"event": "PodFailed", "action": again},
+        ],
         "plugins": {"env": []},  # VC_TASK_INDEX
     }
 

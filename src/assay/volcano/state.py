@@ -39,6 +39,7 @@ class JobState:
     reasons_since: float = 0.0
     told: frozenset[str] = frozenset()
     summed: Summed | None = None  # of a Job that has shards
+    away: set[str] = field(default_factory=set)  # its pods that were said to be taken away
 
     @property
     def name(self) -> str:
@@ -115,6 +116,7 @@ def take_pod(state: JobState, pod: Object, *, deleted: bool = False) -> None:
         pod["metadata"]["deletionTimestamp"] = explain.GONE
     uid = pod["metadata"]["uid"]
     state.pods[uid] = pod
+    _tell_of_loss(state, uid, pod)
     started = any(
         container["state"].get("running") or container["state"].get("terminated")
         for container in pod["status"].get("containerStatuses") or ()
@@ -123,8 +125,21 @@ def take_pod(state: JobState, pod: Object, *, deleted: bool = False) -> None:
         _relay(state, uid, pod["metadata"]["name"])
 
 
+def _tell_of_loss(state: JobState, uid: str, pod: Object) -> None:
+    """Say it of a shard that is taken away: the others go on, so nothing else does."""
+    why = explain.taken_away(pod)
+    if why and state.has_shards and uid not in state.away:
+        state.away.add(uid)
+        name = _short(state, pod["metadata"]["name"])
+        _say(flat(f"{state.stage}: {name}: {why}; it goes on when there is room again"))
+
+
+def _short(state: JobState, name: str) -> str:
+    return name.removeprefix(f"{state.name}-")
+
+
 def _relay(state: JobState, uid: str, name: str) -> None:
-    short = name.removeprefix(f"{state.name}-")
+    short = _short(state, name)
     prefix = f"[{short}] ".encode() if state.count > 1 else b""
     if state.has_shards and state.summed is None:
         state.summed = Summed(pods=state.count)

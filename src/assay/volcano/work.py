@@ -7,6 +7,7 @@ message of the first worker's container, which Kubernetes keeps with the pod.
 from __future__ import annotations
 
 import json
+import signal
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,8 @@ from assay.queues import Work
 WORK, SHARDS = "ASSAY_WORK", "ASSAY_SHARDS"  # what is done, and by how many pods a generation
 MESSAGE = Path("/dev/termination-log")
 MESSAGE_BYTES = 4_096  # Kubernetes cuts it there
+TAKEN_AWAY = 128 + signal.SIGTERM
+"""The exit code of a worker whose pod is taken away."""
 _CUT = " ..."
 
 

@@ -18,12 +18,21 @@ from assay import durable, finetune, generate, progress, store, task
 from assay.errors import AssayError
 from assay.queues import Work
 from assay.volcano import lease, published, shards
-from assay.volcano.work import MESSAGE, WORK, Ending, failure, from_text
+from assay.volcano.work import MESSAGE, TAKEN_AWAY, WORK, Ending, failure, from_text
 
 
 def main() -> None:
-    """Do the work that the environment describes, and leave the ending where the launcher reads."""
+    """Do the work that the environment describes, and leave the ending where the launcher reads; a
+    worker whose pod is taken away says so by its exit code."""
     os.dup2(1, 2)  # of two streams the container's runtime keeps no order
+    try:
+        _work()
+    except KeyboardInterrupt as ending:
+        print(f"assay: {ending}", flush=True)
+        raise SystemExit(TAKEN_AWAY) from None
+
+
+def _work() -> None:
     work = from_text(os.environ[WORK])
     node = _torchrun(os.environ)
     with task.running(work.store) as listen:

@@ -1,40 +1,62 @@
 """vLLM against the loop of transformers and LLaMA-Factory's do_predict: seconds, and how many
-answers are the same. Greedy, float32 on a CPU, prompts of mixed length.
+answers are the same. Greedy, float32 on a CPU and bfloat16 on a GPU, prompts of mixed length.
 
-`python -m tests.bench.engine.bench_engine [SAMPLES]`; needs `make setup-vllm`.
+`python -m tests.bench.engine.bench_engine [SAMPLES]`; vLLM is measured where it is installed (`make
+setup-vllm`). BENCH_BASE is the folder of another model of the same template, BENCH_NEW_TOKENS,
+BENCH_DTYPE and BENCH_BATCHES (do_predict's) are other numbers than those below.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from assay import dataset, engine, process, store
 from assay.demo.base_model import TEMPLATE, base_model
 from assay.demo.run import DATA
+from assay.engine import capacity, device
+from assay.engine.vllm import environment
 from assay.generate import GenerateSettings
 from assay.llamafactory.job import TRANSFORMERS, GenerateJob
-from assay.llamafactory.prompts import coder, encode, prediction
-from assay.records import Message, Sample
+from assay.llamafactory.prompts import Coder, coder, encode, prediction
+from assay.records import Message, Prediction, Sample
+from tests.bench.engine import bandwidth
 
-SAMPLES, NEW_TOKENS, BATCH = 256, 96, 16
+SAMPLES, BATCH = 256, 16
+NEW_TOKENS = int(os.environ.get("BENCH_NEW_TOKENS", "96"))
 VLLM, PREDICT = "vllm", "do_predict"
-SETTINGS = GenerateSettings(template=TEMPLATE, max_new_tokens=NEW_TOKENS, batch_size=BATCH)
+ON_GPU = device.name() != device.CPU
+DTYPE = os.environ.get("BENCH_DTYPE") or ("bfloat16" if ON_GPU else "float32")
+BATCHES = tuple(
+    int(size)
+    for size in os.environ.get("BENCH_BATCHES", "8 32 128" if ON_GPU else str(BATCH)).split()
+)
+SETTINGS = GenerateSettings(
+    template=TEMPLATE,
+    max_new_tokens=NEW_TOKENS,
+    batch_size=BATCH,
+    llamafactory={"infer_dtype": DTYPE},
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answered:
-    """What an engine answered, in how many seconds, and how many passed before it could begin."""
+    """What an engine answered, in how many seconds, and how many passed before it could begin; and
+    how many bytes of the device's memory that had to read, and can in a second."""
 
     answers: dict[str, str]
     tokens: int
     seconds: float
     start: float
+    bytes_read: int = 0
+    bandwidth: float = 0.0
 
 
 def main(samples: int) -> None:
@@ -43,21 +65,32 @@ def main(samples: int) -> None:
         folder = Path(name)
         rows = list(_samples(samples))
         store.write_rows(folder / "dataset.jsonl", rows)
-        found = {which: _run(which, folder) for which in (VLLM, TRANSFORMERS)}
-        found[PREDICT] = _predict(rows, folder)
+        dataset.to_llamafactory(rows, folder / "data", "eval")
+        has_vllm = environment.python() is not None
+        engines = [VLLM, TRANSFORMERS] if has_vllm else [TRANSFORMERS]
+        found = {which: _run(which, folder) for which in engines}
+        found |= {f"{PREDICT} {size}": _predict(rows, folder, size) for size in BATCHES}
     ours = found[TRANSFORMERS]
-    print(f"{samples} prompts, at most {NEW_TOKENS} tokens each, batches of {BATCH}")
-    print(
-        f"{'':13} {'start':>8} {'answering':>10} {'tokens/s':>9} {'times vLLM':>11} {'the same':>9}"
-    )
+    print(f"{_base()} on {device.name()}, {DTYPE}, greedy")
+    print(f"{samples} prompts, at most {NEW_TOKENS} tokens each, batch_size {BATCH}")
+    print(f"{'':14} {'start':>8} {'answering':>10} {'tokens/s':>9} {'times ours':>11} {'same':>7}")
     for which, each in found.items():
         same = sum(each.answers[id_] == text for id_, text in ours.answers.items())
-        ratio = each.seconds / found[VLLM].seconds
-        rate = ours.tokens / each.seconds
         print(
-            f"{which:13} {each.start:6.1f} s {each.seconds:8.1f} s {rate:9.1f} {ratio:11.2f} "
-            f"{same / samples:9.1%}"
+            f"{which:14} {each.start:6.1f} s {each.seconds:8.2f} s "
+            f"{ours.tokens / each.seconds:9.1f} {each.seconds / ours.seconds:11.2f} "
+            f"{same / samples:7.1%}"
         )
+    if ours.bandwidth:
+        rate = ours.bytes_read / ours.seconds
+        print(
+            f"{TRANSFORMERS} reads {rate / 1e9:.0f} GB/s of what it must, which is "
+            f"{rate / ours.bandwidth:.0%} of the {ours.bandwidth / 1e9:.0f} GB/s of a copy"
+        )
+
+
+def _base() -> str:
+    return os.environ.get("BENCH_BASE") or str(base_model())
 
 
 def _samples(count: int) -> Iterator[Sample]:
@@ -83,7 +116,7 @@ def _run(which: str, folder: Path) -> Answered:
 def answer(which: str, folder: Path) -> None:
     """Have one engine answer the samples in `folder`, and write what came of it there."""
     process.end_with_parent()
-    base = str(base_model())
+    base = _base()
     job = GenerateJob(
         base=base,
         base_name=base,
@@ -97,56 +130,103 @@ def answer(which: str, folder: Path) -> None:
     coding = replace(coder(job), folder=folder)
     rows = store.read_rows(folder / "dataset.jsonl", Sample)
     prompts = [encode(row, coding.reading, SETTINGS.cutoff_len) for row in rows]
-    began, first, answers, tokens = time.monotonic(), 0.0, {}, 0
+    began, first, batches = time.monotonic(), 0.0, []
+    if which == TRANSFORMERS:
+        coding = replace(coding, loaded=_loaded(coding))
+        first = time.monotonic() - began
     for batch in engine.find(job).answer(coding, prompts):
         if which == VLLM and batch and not first:
             first = time.monotonic() - began  # the first answer comes after the server's start
-        for prompt, ids in batch:
-            assert isinstance(ids, list)
-            row = prediction(prompt, ids, coding.reading)
-            answers[row.id], tokens = row.output, tokens + row.output_tokens
+        batches.append(list(batch))
     seconds = time.monotonic() - began - first
-    found = Answered(answers=answers, tokens=tokens, seconds=seconds, start=first)
+    answers = [
+        [prediction(prompt, ids, coding.reading) for prompt, ids in batch if isinstance(ids, list)]
+        for batch in batches
+    ]
+    found = Answered(
+        answers={row.id: row.output for batch in answers for row in batch},
+        tokens=sum(row.output_tokens for batch in answers for row in batch),
+        seconds=seconds,
+        start=first,
+        bytes_read=_bytes(coding.loaded, answers) if coding.loaded and ON_GPU else 0,
+        bandwidth=bandwidth.measured() if coding.loaded and ON_GPU else 0.0,
+    )
     store.write_json(folder / f"{which}.json", found)
 
 
-def _predict(rows: list[Sample], folder: Path) -> Answered:
-    dataset.to_llamafactory(rows, folder / "data", "eval")
+def _loaded(coding: Coder) -> Any:
+    from llamafactory.model import load_model
+
+    return load_model(coding.reading.tokenizer, coding.model, coding.finetuning)
+
+
+def _bytes(model: Any, batches: list[list[Prediction]]) -> int:
+    weights, token = bandwidth.weights(model), capacity.remembered(model)
+    lengths = ([(row.prompt_tokens, row.output_tokens) for row in batch] for batch in batches)
+    return sum(bandwidth.read(batch, weights, token) for batch in lengths)
+
+
+def _predict(rows: list[Sample], folder: Path, size: int) -> Answered:
+    out = folder / f"theirs-{size}"
     settings = {
         "stage": "sft",
         "do_predict": True,
         "predict_with_generate": True,
-        "model_name_or_path": str(base_model()),
+        "model_name_or_path": _base(),
+        "infer_dtype": DTYPE,
         "template": TEMPLATE,
         "eval_dataset": "eval",
         "dataset_dir": str(folder / "data"),
-        "output_dir": str(folder / "theirs"),
+        "output_dir": str(out),
         "cutoff_len": SETTINGS.cutoff_len,
         "max_new_tokens": NEW_TOKENS,
         "do_sample": False,
-        "per_device_eval_batch_size": BATCH,
+        "per_device_eval_batch_size": size,
         "report_to": "none",
     }
-    store.write_json(folder / "predict.yaml", settings)
+    store.write_json(folder / "predict.json", settings)
+    began = time.monotonic()
     process.run(
-        process.python("assay.llamafactory.train", str(folder / "predict.yaml")),
+        process.python("tests.bench.engine.bench_engine", PREDICT, str(folder)),
         log=folder / "log",
         what="LLaMA-Factory's prediction",
     )
-    lines = (folder / "theirs" / "generated_predictions.jsonl").read_text().splitlines()
-    results = store.read_json(folder / "theirs" / "predict_results.json")
+    took = time.monotonic() - began
+    lines = (out / "generated_predictions.jsonl").read_text().splitlines()
+    seconds = store.read_json(folder / f"{PREDICT}.json")
     return Answered(
         answers={
             row.id: json.loads(line)["predict"] for row, line in zip(rows, lines, strict=True)
         },
         tokens=0,
-        seconds=results["predict_runtime"],
-        start=0.0,
+        seconds=seconds,
+        start=took - seconds,
     )
 
 
+def predict(folder: Path) -> None:
+    """Have LLaMA-Factory predict, and write how long its loop took, without the load before it and
+    the metrics after it."""
+    process.end_with_parent()
+    from llamafactory.train.tuner import run_exp
+    from transformers import TrainerCallback
+
+    class Watch(TrainerCallback):  # type: ignore[misc]
+        def on_prediction_step(self, *_args: Any, **_kwargs: Any) -> None:
+            self.last = time.monotonic()
+
+        def on_predict(self, *_args: Any, metrics: dict[str, float], **_kwargs: Any) -> None:
+            after = time.monotonic() - self.last
+            self.seconds = metrics["predict_runtime"] - after
+
+    run_exp(store.read_json(folder / "predict.json"), callbacks=[watch := Watch()])
+    store.write_json(folder / f"{PREDICT}.json", watch.seconds)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
+    if len(sys.argv) == 3 and sys.argv[1] == PREDICT:
+        predict(Path(sys.argv[2]))
+    elif len(sys.argv) == 3:
         answer(sys.argv[1], Path(sys.argv[2]))
     else:
         main(int(sys.argv[1]) if sys.argv[1:] else SAMPLES)

@@ -84,7 +84,8 @@ def test_a_metric_that_needs_no_target_has_a_value_without_one(name: str) -> Non
     )
     function = CATALOGUE[name].function
     if isinstance(function, TaskFunction):
-        function = function.bind(TaskSettings(pattern="(.)", schema={"type": "object"}))
+        task = TaskSettings(pattern="(.)", schema={"type": "object"}, encoder="org/encoder")
+        function = function.bind(task)
     if not callable(function):
         assert need_targets([name])
         return

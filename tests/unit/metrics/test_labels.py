@@ -19,7 +19,7 @@ from assay.metrics import MetricsSettings, TaskSettings, compute_metrics, comput
 from assay.records import LabelPair, Prediction, Sample
 from assay.report import report
 from assay.report.files import Labels
-from assay.report.labels import _FUNCTIONS, _linear
+from assay.report.labels import _FUNCTIONS, linearised
 from assay.run import answered
 from assay.task import confusion
 
@@ -92,8 +92,8 @@ def test_the_mean_of_the_linear_parts_is_the_number(pairs: list[tuple[str, str]]
         causes={},
     )
     wanted = dict(zip(MACROS[1:], macro(targets, outputs), strict=True))
-    for name, function in _FUNCTIONS.items():
-        linear = _linear(labels, function, labels.compared)
+    for name in _FUNCTIONS:
+        linear = linearised(labels, name, labels.compared)
         assert linear.values.mean() == pytest.approx(wanted[name], abs=1e-9)
         assert linear.low - 1e-9 <= linear.values.min()
         assert linear.values.max() <= linear.high + 1e-9

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assay import config, model, plan, store
-from assay.errors import ModelError, SettingsError
+from assay.errors import ModelError
 from assay.folder import MANIFEST
 from assay.records import ModelManifest
 from tests.models import LAYER, TENSORS, safetensors, write_adapter, write_model
@@ -126,5 +126,3 @@ def test_an_adapter_over_an_adapter_is_refused_with_the_way_out(tmp_path: Path) 
     second = write_adapter(tmp_path / "second", first)
     with pytest.raises(ModelError, match=r"first, which is an adapter itself. Merge .*export"):
         model.resolve(str(second))
-    with pytest.raises(SettingsError, match=r"model is a list.*Merge the first into its base"):
-        config.parse({"dataset": {"eval": "e"}, "model": [str(first), str(second)]})

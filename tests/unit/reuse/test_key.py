@@ -21,6 +21,7 @@ from tests.unit.reuse.kept import entry_of, job_of, write_adapter, write_model
 COMMIT = "0123456789abcdef" * 2 + "01234567"
 OTHERS: dict[str, Any] = {
     "template": "llama3",
+    "thought_marks": ["[a]", "[/a]"],
     "llamafactory": {"infer_dtype": "float16"},
     "vllm": {"max_num_seqs": 8},
 }

@@ -138,7 +138,7 @@ def test_preflight_tells_of_a_prompt_that_is_cut_in_silence(
         ({"endpoint": "http://h/v1", "name": "m", "concurrency": 0}, "model.concurrency = 0"),
         ('{"endpoint": "http://h/v1"', "model is no JSON"),
         (3, "model = 3"),
-        (["a"], "model is a list"),
+        ([{"endpoint": "http://h/v1", "name": "m"}, "a"], "is no list of adapters"),
     ],
 )
 def test_a_model_that_is_none_is_refused_by_name(model: Any, message: str, tmp_path: Path) -> None:

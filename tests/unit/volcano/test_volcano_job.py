@@ -157,8 +157,10 @@ def test_the_pods_of_a_generation_need_no_other_and_restart_alone(retries: int, 
     assert (spec["minAvailable"], spec["minSuccess"], spec["maxRetry"]) == (1, 4, retries + 1)
     assert spec["plugins"] == {"env": []}
     # one that is taken away is made anew by Volcano itself, and counts for nothing
-    assert [policy.get("event") for policy in spec["policies"]] == [None, None, "PodFailed"]
-    assert spec["policies"][-1]["action"] == again
+    *decided, taken_away, failed = spec["policies"]
+    assert [policy["exitCode"] for policy in decided] == [2, 5]
+    assert taken_away == {"exitCode": 143, "action": "ResumeJob"}
+    assert failed == {"event": "PodFailed", "action": again}
     assert "(4 pods, " in variables(manifest)["ASSAY_RUNNER"]
 
 

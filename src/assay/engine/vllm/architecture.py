@@ -15,7 +15,7 @@ _PER_HUB_ID = 1 << 62
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
     """`context` in tokens and `heads` are 0 where the model does not say; `dtype` is what its
-    weights are in, `bytes` how much they are."""
+    weights are loaded in, `bytes` how much they are."""
 
     context: int
     dtype: str
@@ -31,15 +31,16 @@ def architecture(base: str, coder: Coder) -> Architecture:
     config = load_config(coder.model).get_text_config()
     return Architecture(
         context=int(getattr(config, "max_position_embeddings", 0) or 0),
-        dtype=_name(getattr(config, "dtype", None)),
+        dtype=_dtype(coder.model.infer_dtype, getattr(config, "dtype", None)),
         heads=int(getattr(config, "num_attention_heads", 0) or 0),
         bytes=_bytes(base),
     )
 
 
-def _name(dtype: Any) -> str:
-    """Return a dtype as vLLM calls it: as the weights are, as LLaMA-Factory loads them."""
-    name = str(dtype).removeprefix("torch.")
+def _dtype(asked: str, own: Any) -> str:
+    """Return what LLaMA-Factory loads weights of their `own` dtype in, as vLLM calls it: what is
+    `asked` for, or with auto their own."""
+    name = asked if asked != "auto" else str(own).removeprefix("torch.")
     return name if name in ("bfloat16", "float16", "float32") else "float32"
 
 

@@ -36,7 +36,7 @@ def check_adapter(
             return
     count = len(prompts[:PROMPTS])
     ignored(
-        served.adapter, f"on {count} prompts vLLM gives with it the very likelihoods of its base"
+        [served.adapter], f"on {count} prompts vLLM gives with it the very likelihoods of its base"
     )
 
 

@@ -7,6 +7,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from assay import process
+
 VARIABLE = "ASSAY_VLLM"
 KEEPER = Path(__file__).with_name("keeper.py")
 _CACHE_SHARE = 0.25  # of a CPU's memory, for what vLLM keeps of the prompts and answers it works on
@@ -49,6 +51,6 @@ def variables(gpus: int) -> dict[str, str]:
         "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": "3600",
     }
     if not gpus:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-        given["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, int(min(_CACHE_MOST, _CACHE_SHARE * memory))))
+        gibibytes = min(_CACHE_MOST, _CACHE_SHARE * process.memory() / 2**30)
+        given["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, int(gibibytes)))
     return {name: os.environ.get(name, value) for name, value in given.items()}

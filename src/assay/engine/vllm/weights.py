@@ -77,6 +77,8 @@ def why_written(job: GenerateJob) -> str:
         return "generate.llamafactory.rope_scaling changes it"
     if not job.adapter:
         return ""
+    if len(job.adapters) > 1:
+        return "its adapters are on top of each other"
     form = _form(_json(Path(job.adapter) / "adapter_config.json")) or _parts(Path(job.adapter))
     return f"vLLM serves no adapter with {form}" if form else ""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from assay import cases, progress, store
 from assay.folder import PAIRING, PAIRS, SECOND_PAIRS, TRIALS
+from assay.judge import conversation
 from assay.judge.cost import Budget, Price, by_batch
 from assay.judge.flips import Flips, compare, judge_again
 from assay.judge.hearing import Hearing, Keyed
@@ -80,7 +81,7 @@ def judge_pairs(
     cases.count(samples, candidate)
 
     def keyed() -> Iterator[Keyed]:
-        rows = cases.read(samples, candidate)
+        rows = conversation.read(samples, candidate)
         return hearing.keyed(case for case in rows if case[0].id in others)
 
     def first() -> Iterator[Keyed]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from assay import cases, progress, store
 from assay.folder import ANCHORS, JUDGE, SECOND_VERDICTS, SELF_TEST, TRIALS, VERDICTS
-from assay.judge import anchors, flips, health, labelled, rubric
+from assay.judge import anchors, conversation, flips, health, labelled, rubric
 from assay.judge.access import check_access
 from assay.judge.cost import Budget
 from assay.judge.earlier import identities
@@ -55,7 +55,7 @@ def judge(
     cases.count(samples, predictions)
 
     def keyed() -> Iterator[Keyed]:
-        return hearing.keyed(cases.read(samples, predictions))
+        return hearing.keyed(conversation.read(samples, predictions))
 
     hearing.recall(out, keyed)
     todo = pending(out, keyed(), hearing.names, most=settings.max_samples, only_failed=only_failed)
@@ -83,7 +83,7 @@ def judge(
             given,
             only_failed=only_failed,
         )
-        joined = islice(cases.read(samples, predictions), settings.max_samples or None)
+        joined = islice(conversation.read(samples, predictions), settings.max_samples or None)
         summary = summarise(
             settings,
             hearing.rubric,
