@@ -36,11 +36,11 @@ class ModelHub:
         commit = self.at.get(revision, revision)
         return commit if commit in self.files.get(model, {}) else ""
 
-    def loaded(self) -> set[str]:
-        """Return the revisions that files were fetched of; what only looks whether there is a file,
-        as PEFT does when it writes an adapter, fetches none."""
+    def loaded(self, name: str) -> set[str]:
+        """Return the revisions that the file of this name was fetched of. PEFT fetches the
+        configuration of main, too, to compare the vocabulary of an adapter that it writes."""
         parts = [path.split("/") for path in self.fetched]
-        return {part[4] for part in parts if part[3:4] == ["resolve"]}
+        return {part[4] for part in parts if part[3:4] == ["resolve"] and part[-1] == name}
 
 
 @contextmanager

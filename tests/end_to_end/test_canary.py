@@ -63,6 +63,7 @@ def test_one_that_acts_is_loaded(tiny: Path, tmp_path: Path, more: dict[str, Any
     loading.load(asked, coder(asked))
 
 
+@pytest.mark.filterwarnings("ignore:Found missing adapter keys")
 def test_one_that_is_ignored_stops_the_run(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

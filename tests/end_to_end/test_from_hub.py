@@ -71,7 +71,7 @@ def test_every_stage_loads_the_commit_that_was_planned(
     mine, base, other = answered(str(tmp_path / "model"), samples, tmp_path / "candidate")
     assert (mine, base) == (manifest.digest, planned)
     assert len(said) == len(other) == 1
-    assert at_hub.loaded() == {FIRST}
+    assert at_hub.loaded("model.safetensors") == at_hub.loaded("tokenizer.json") == {FIRST}
 
 
 def test_another_commit_than_was_asked_for_is_not_answered_with(
