@@ -8,7 +8,7 @@ of the samples, and generation.json after it says how it came to be.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from assay.engine.answering import in_order as answers_in_order
 from assay.engine.vllm import arguments, weights
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
+from assay.llamafactory import thought
 from assay.llamafactory.job import DECODING, DEVICE, JOB, MEANS, SECONDS, GenerateJob, Means
 from assay.llamafactory.order import of_share
 from assay.model import Model
@@ -84,20 +85,12 @@ class GenerateSettings:
 def check(settings: GenerateSettings) -> None:
     """Raise InputError for what cannot work and can be known before a GPU is asked for."""
     engines.check(settings.engine)
-    _check_marks(settings.thought_marks)
+    thought.check_marks(settings.thought_marks)
     reuse.check(settings.cache)
     if settings.template:
         llamafactory.check_template(settings.template, "generate")
     llamafactory.check_settings(settings.llamafactory, "generate.llamafactory")
     arguments.check(settings.vllm)
-
-
-def _check_marks(marks: Sequence[str]) -> None:
-    if marks and (len(marks) != 2 or marks[0] == marks[1] or not all(map(str.strip, marks))):
-        raise SettingsError(
-            f"generate.thought_marks = {', '.join(marks)} are not two different marks",
-            'Name what a thought begins and ends with: ["<think>", "</think>"]',
-        )
 
 
 def inherit(

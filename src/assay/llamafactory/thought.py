@@ -8,7 +8,18 @@ from __future__ import annotations
 import bisect
 from collections.abc import Callable, Sequence
 
+from assay.errors import SettingsError
+
 Marks = tuple[str, str] | None
+
+
+def check_marks(marks: Sequence[str]) -> None:
+    """Raise SettingsError for `marks` that are not two different ones, nor none."""
+    if marks and (len(marks) != 2 or marks[0] == marks[1] or not all(map(str.strip, marks))):
+        raise SettingsError(
+            f"generate.thought_marks = {', '.join(marks)} are not two different marks",
+            'Name what a thought begins and ends with: ["<think>", "</think>"]',
+        )
 
 
 def split(text: str, marks: Marks, *, opened: bool = False) -> tuple[str, str, bool]:
