@@ -74,8 +74,9 @@ class Draws:
     @cached_property
     def acceleration(self) -> float:
         """A sixth of the skewness of the mean (Efron 1987)."""
-        spread = float((self.counts * self._residuals**2).sum()) ** 1.5
-        return float((self.counts * self._residuals**3).sum()) / (6 * spread) if spread else 0.0
+        squares = self.counts * self._residuals**2  # numpy's third power takes ten times as long
+        spread = float(squares.sum()) ** 1.5
+        return float((squares * self._residuals).sum()) / (6 * spread) if spread else 0.0
 
     @cached_property
     def usual_size(self) -> float:
