@@ -18,7 +18,7 @@ _TAGS: Mapping[Role, str] = {
 }
 
 
-_AT_ONCE = 1000  # rows
+_AT_ONCE = 500  # rows
 
 
 def to_llamafactory(samples: Iterable[Sample], directory: Path, name: str) -> None:
