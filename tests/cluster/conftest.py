@@ -153,7 +153,7 @@ def preflight_in_a_space(store_here: None, monkeypatch: pytest.MonkeyPatch) -> P
         monkeypatch.setattr(queue, "here", lambda: space.api)
         asked = {
             "dataset": {"train": "s3://none/train", "eval": "s3://none/eval"},
-            "finetune": {"base_model": "org/base", "template": "qwen3"},
+            "finetune": {"base_model": f"org/base@{'0' * 40}", "template": "qwen3"},
             "mode": "auto",
             "cluster": {"gpus": 0, **settings},
         }

@@ -20,10 +20,9 @@ from assay.generate import GenerateSettings, generate
 from assay.queues import Work
 from assay.records import Message, Sample
 from tests.cluster import kube
-from tests.cluster.data import BASE
 from tests.cluster.kube import Object, Space
 from tests.cluster.launchers import Start, eventually, last_line
-from tests.end_to_end.two_layers import adapter
+from tests.end_to_end.two_layers import adapter, cut
 
 PODS, COUNT = 2, 24
 ASKED: dict[str, Any] = {"template": TEMPLATE, "max_new_tokens": 32, "evaluate_loss": False}
@@ -45,15 +44,20 @@ def written_samples(tmp_path: Path) -> Path:
     return tmp_path / "samples"
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 @pytest.mark.usefixtures("vllm")
 def test_pods_with_vllm_answer_as_transformers_does(
     space: Space, root: str, start: Start, smollm2: Path, samples: Path, tmp_path: Path
 ) -> None:
-    tuned = adapter(smollm2, tmp_path / "tuned")
-    for folder in (samples, tuned):
+    base = cut(smollm2, tmp_path / "base")
+    tuned = adapter(base, tmp_path / "tuned")
+    for folder in (samples, base, tuned):
         store.publish(folder, f"{root}/{folder.name}")
-    arguments = {"side": "candidate", "model": f"{root}/tuned", "base_model": BASE}
+    arguments = {
+        "side": "candidate",
+        "model": f"{root}/tuned",
+        "base_model": f"{root}/base",
+    }
     work = Work(
         stage="generate",
         samples=f"{root}/samples",
@@ -66,12 +70,12 @@ def test_pods_with_vllm_answer_as_transformers_does(
     answered = re.compile(r"^generate \(candidate\): (\d+)/", re.MULTILINE)
     both = COUNT // PODS + 2  # no pod has that many: each has answered two
     eventually(
-        lambda: any(int(done) >= both for done in answered.findall(launcher.output)), "answers", 400
+        lambda: any(int(done) >= both for done in answered.findall(launcher.output)), "answers", 600
     )
     os.kill(a_server(), signal.SIGKILL)
     settings, ours = GenerateSettings(**ASKED, engine="transformers"), tmp_path / "ours"
-    generate(str(tuned), samples / SAMPLES, ours, settings, base_model=str(smollm2))
-    assert launcher.wait(400) == 0, launcher.output
+    generate(str(tuned), samples / SAMPLES, ours, settings, base_model=str(base))
+    assert launcher.wait(600) == 0, launcher.output
 
     theirs = store.fetch(work.key, tmp_path / "theirs")
     assert (theirs / PREDICTIONS).read_bytes() == (ours / PREDICTIONS).read_bytes()

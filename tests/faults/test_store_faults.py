@@ -19,7 +19,7 @@ from assay import store
 from assay.folder import SAMPLES
 from assay.records import Verdict
 from assay.store import s3
-from tests.faults.endpoint import FakeEndpoint, chat, scores, serving
+from tests.faults.endpoint import Answer, Body, FakeEndpoint, chat, scores, serving
 from tests.faults.test_judge_faults import write_files
 from tests.store_faults import MortalMinio, mortal
 
@@ -84,22 +84,22 @@ def test_paid_verdicts_are_in_the_store_and_never_paid_again(
     folder = tmp_path / "predictions"
     folder.mkdir()
     write_files(folder, 30)
-    hold = threading.Event()
-    answered: list[float] = []
+    killed = threading.Event()
+    answered: list[Body] = []
 
-    def answer(body: object) -> object:
-        if len(answered) >= 8:
-            hold.wait(60)
-        answered.append(time.monotonic())
+    def answer(body: Body) -> Answer:
+        if len(answered) >= 8 and not killed.is_set():
+            return chat(scores(), delay=60.0)
+        answered.append(body)
         return chat(scores())
 
-    with serving(answer) as endpoint:  # type: ignore[arg-type]
+    with serving(answer) as endpoint:
         first = judging(endpoint, folder, tmp_path / "one")
         until(lambda: len(answered) >= 8)
         until(lambda: len(kept(tmp_path / "seen")) >= 8)
         first.send_signal(end)
         first.communicate()
-        hold.set()
+        killed.set()
         second = judging(endpoint, folder, tmp_path / "two")
         said = second.communicate()
         assert second.returncode == 0, said
