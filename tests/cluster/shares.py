@@ -16,7 +16,7 @@ from tests.chaos.tally import Act
 from tests.chaos.tasks import Tasks
 from tests.cluster.launchers import Launcher, last_line
 
-PODS, SAMPLES = 4, 48
+PODS, SAMPLES = 4, 96
 KEPT_SECONDS = 5.0  # by then an answer is in the store
 
 
