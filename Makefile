@@ -6,6 +6,8 @@ RESOLVE := --quiet --universal --python-version 3.11 --no-annotate --no-header \
   --no-emit-index-url --no-emit-find-links
 # idle ones take over what others have still to do; tests/conftest.py says how many there are
 TESTS_AT_A_TIME := --numprocesses auto --dist worksteal
+# each takes all cores in part of its time; those of a file share what they train
+MODEL_TESTS_AT_A_TIME := --numprocesses 2 --dist loadfile
 CLUSTER_TESTS_AT_A_TIME := --numprocesses 5
 
 # what Python compiles is kept, or each process that a test starts does it again
@@ -56,8 +58,8 @@ types: setup
 unit: setup
 	$(BIN)/python -m pytest -m 'not model' $(TESTS_AT_A_TIME) $(ARGS)
 
-test-model: setup ## The tests that need the model, which takes all cores itself
-	$(BIN)/python -m pytest -m model $(ARGS)
+test-model: setup ## The tests that need the model
+	$(BIN)/python -m pytest -m model $(MODEL_TESTS_AT_A_TIME) $(ARGS)
 
 test-cluster: setup ## Tests on a real Kubernetes with Volcano, which they bring up here (Linux, root, Go)
 	@$(BIN)/python -m tests.cluster.node up
