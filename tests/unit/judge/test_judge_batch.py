@@ -752,7 +752,7 @@ def test_lines_are_read_in_whatever_form_they_come() -> None:
 
 def test_progress_tells_how_a_batch_stands(files: Make, log: Path) -> None:
     told = list[progress.Progress]()
-    with batching(looks=2) as endpoint:
+    with batching(looks=40) as endpoint:  # more than one of them falls between two events
         judge(*files(3), log, known(settings_for(endpoint.url)), listen=told.append)
     assert told[-1].state == "done"
     assert any(event.note.startswith("batch batch_0: 0 of 3 done, 0:0") for event in told)
