@@ -7,7 +7,7 @@ from typing import Any
 
 from assay import store
 from assay.given import SHORT
-from assay.model import joined
+from assay.model import apart, joined
 from assay.records import SIDES
 
 MODELS = ("model", "baseline")  # which may each be behind an endpoint, or a file of answers
@@ -47,7 +47,7 @@ def _resolved_model(model: Any, folder: Path) -> Any:
     if not isinstance(model, str) or not model:
         return model
     whole = _resolved(model, folder)
-    parts = model.split(",")
+    parts = apart(model)
     return joined([_resolved(part.strip(), folder) for part in parts]) if whole == model else whole
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from assay import dataset, process, store
+from assay import dataset, store
 from assay.demo.base_model import TEMPLATE
 from assay.demo.run import DATA
 from assay.generate import GenerateSettings, generate
 from assay.records import Message, Prediction, Sample
+from tests.end_to_end.do_predict import predicted
 
 NEW_TOKENS = 12
 
@@ -38,31 +39,9 @@ def test_greedy_answers_and_evaluation_are_llamafactorys(smollm2: Path, tmp_path
     done = generate(str(smollm2), tmp_path / "dataset.jsonl", tmp_path / "ours", settings)
     ours = list(store.read_rows(tmp_path / "ours" / "predictions.jsonl", Prediction))
 
-    dataset.to_llamafactory(rows, tmp_path / "data", "eval")
-    theirs = {
-        "stage": "sft",
-        "do_predict": True,
-        "predict_with_generate": True,
-        "model_name_or_path": str(smollm2),
-        "template": TEMPLATE,
-        "eval_dataset": "eval",
-        "dataset_dir": str(tmp_path / "data"),
-        "output_dir": str(tmp_path / "theirs"),
-        "cutoff_len": 128,
-        "max_new_tokens": NEW_TOKENS,
-        "do_sample": False,
-        "per_device_eval_batch_size": 1,
-        "report_to": "none",
-    }
-    store.write_json(tmp_path / "predict.yaml", theirs)
-    process.run(
-        process.python("assay.llamafactory.train", str(tmp_path / "predict.yaml")),
-        log=tmp_path / "log",
-        what="LLaMA-Factory's prediction",
-    )
-    lines = (tmp_path / "theirs" / "generated_predictions.jsonl").read_text().splitlines()
+    theirs = predicted(smollm2, rows, tmp_path, NEW_TOKENS)
     assert [row.id for row in ours] == [row.id for row in rows]
-    assert [row.output for row in ours] == [json.loads(line)["predict"] for line in lines]
+    assert [row.output for row in ours] == theirs
     assert [row.prompt_truncated for row in ours] == [False] * 5 + [True]
     assert {row.finish for row in ours} == {"length", "stop"}
     assert done.results == json.loads((tmp_path / "ours" / "all_results.json").read_text())

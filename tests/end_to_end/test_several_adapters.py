@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from assay import dataset, process, store
+from assay import store
 from assay.demo.base_model import TEMPLATE
 from assay.generate import GenerateSettings, generate
 from assay.records import Generation, Message, Prediction, Sample
+from tests.end_to_end.do_predict import predicted
 from tests.end_to_end.two_layers import adapter, cut
 
 TEXTS = ("What is the sea?", "Name three colours.", "Count to ten.", "Who are you?")
@@ -49,29 +49,5 @@ def test_answers_of_two_adapters_are_llamafactorys(
     assert done.results["eval_token_loss"] != pytest.approx(loss, rel=1e-5)
     assert (done.model, done.base_model) == (both, str(base))
 
-    dataset.to_llamafactory(rows, tmp_path / "data", "eval")
-    theirs = {
-        "stage": "sft",
-        "do_predict": True,
-        "predict_with_generate": True,
-        "model_name_or_path": str(base),
-        "adapter_name_or_path": both,
-        "finetuning_type": "lora",
-        "template": TEMPLATE,
-        "eval_dataset": "eval",
-        "dataset_dir": str(tmp_path / "data"),
-        "output_dir": str(tmp_path / "theirs"),
-        "cutoff_len": 128,
-        "max_new_tokens": 12,
-        "do_sample": False,
-        "per_device_eval_batch_size": 1,
-        "report_to": "none",
-    }
-    store.write_json(tmp_path / "predict.yaml", theirs)
-    process.run(
-        process.python("assay.llamafactory.train", str(tmp_path / "predict.yaml")),
-        log=tmp_path / "log",
-        what="LLaMA-Factory's prediction",
-    )
-    lines = (tmp_path / "theirs" / "generated_predictions.jsonl").read_text().splitlines()
-    assert ours == [json.loads(line)["predict"] for line in lines]
+    theirs = predicted(base, rows, tmp_path, 12, adapter_name_or_path=both, finetuning_type="lora")
+    assert ours == theirs

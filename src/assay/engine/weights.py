@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from assay import hub
+from assay import hub, store
 from assay.errors import StageError, check_all
 from assay.llamafactory.job import GenerateJob
 from assay.model import files, several
@@ -25,9 +25,13 @@ def prove(job: GenerateJob) -> None:
     folders = job.adapters or (job.base,)
     if hub.commit(job.base_name) and not job.adapter and not Path(job.base).exists():
         return
-    if job.digest and job.digest != (digest := several.digest(folders)):
+    if job.digest and job.digest != (digest := several.digest(list(map(_digest, folders)))):
         raise StageError(
             f"{several.joined(folders)}: its weights ({digest[:12] or 'none'}) are no longer those "
             f"that this run began with ({job.digest[:12]})",
             "Restore them, or begin the run anew",
         )
+
+
+def _digest(folder: str) -> str:
+    return store.digest_weights(Path(folder))

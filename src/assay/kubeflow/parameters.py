@@ -17,6 +17,7 @@ from assay.judge import JudgeSettings
 from assay.judge.access import JUDGE_VARIABLES
 from assay.judge.rubric import builtin_names
 from assay.judge.seats import seats
+from assay.model import apart
 from assay.paths import MODELS
 from assay.served import ServedModel
 
@@ -147,7 +148,7 @@ def _entries(variables: Mapping[str, str]) -> str:
 def _unseen(value: str, is_model: bool) -> str:
     """Return what the cluster does not see of a setting, "" for nothing: of several adapters the
     first one that it does not."""
-    parts = [part.strip() for part in value.split(",")] if is_model else [value]
+    parts = map(str.strip, apart(value)) if is_model else (value,)
     return next((part for part in parts if not _seen(part, is_model)), "")
 
 

@@ -13,7 +13,7 @@ from assay.errors import ModelError, check_all
 from assay.folder import MANIFEST
 from assay.model import adapter, base, files, several, words
 from assay.model.place import ADAPTER, CONFIG, base_digest, check_hub_id, left_out, local
-from assay.model.several import joined, names
+from assay.model.several import apart, joined, names
 from assay.records import ModelManifest
 
 LATEST = "latest"
@@ -22,6 +22,7 @@ _MARKERS = (CONFIG, ADAPTER)
 __all__ = [
     "LATEST",
     "Model",
+    "apart",
     "base_digest",
     "check_merge",
     "check_whole",
@@ -153,12 +154,11 @@ def _on_top_of_each_other(
     for each in over:
         several.check_adapter(each.name, each.adapter)
         several.check_base((over[0].name, over[0].base_name), (each.name, each.base_name), weights)
-    there = all(each.digest for each in over)
     return replace(
         over[0],
         name=name,
         adapter=joined([each.adapter for each in over]),
-        digest=several.digest([each.adapter for each in over]) if there else "",
+        digest=several.digest([each.digest for each in over]),
         seed=over[-1].seed,
         manifest=next((each.manifest for each in reversed(over) if each.manifest), None),
         over=over,
@@ -193,7 +193,7 @@ def _newest(name: str) -> str:
 
 def is_latest_of(asked: str, model: str) -> bool:
     """Return whether `asked` is the PREFIX/latest of a prefix that `model` lies under."""
-    parts, meant = asked.split(several.BETWEEN), model.split(several.BETWEEN)
+    parts, meant = apart(asked), apart(model)
     return len(parts) == len(meant) and all(map(_may_mean, parts, meant)) and asked != model
 
 

@@ -16,7 +16,7 @@ from assay.errors import ModelError
 from assay.model.adapter import read_config
 from assay.model.place import base_digest, is_folder, left_out
 
-BETWEEN = ","
+_BETWEEN = ","
 # with these LLaMA-Factory takes one adapter alone, since it merges none
 _UNMERGED = ("quantization_bit", "use_unsloth", "use_kt")
 
@@ -24,9 +24,9 @@ _UNMERGED = ("quantization_bit", "use_unsloth", "use_kt")
 def names(name: str) -> tuple[str, ...]:
     """Return the names of the adapters that `name` stands for, in the order in which they are
     merged; `name` alone where it is of one model. Raises ModelError and StoreError."""
-    if BETWEEN not in name or is_folder(name) or _is_uri_with_comma(name):
+    parts = tuple(map(str.strip, apart(name)))
+    if len(parts) == 1 or is_folder(name) or _is_uri_with_comma(name):
         return (name,)
-    parts = tuple(part.strip() for part in name.split(BETWEEN))
     if not all(parts):
         raise ModelError(f"{name} names nothing beside a comma", "Take the comma out")
     return parts
@@ -38,13 +38,17 @@ def _is_uri_with_comma(name: str) -> bool:
 
 def joined(parts: Sequence[str]) -> str:
     """Return the one name that stands for several adapters."""
-    return BETWEEN.join(parts)
+    return _BETWEEN.join(parts)
 
 
-def digest(folders: Sequence[str]) -> str:
-    """Return what the weights in the `folders` are known by: of one its digest, of several the
-    sha256 over theirs in their order; "" where one has no weights."""
-    digests = [store.digest_weights(Path(folder)) for folder in folders]
+def apart(name: str) -> tuple[str, ...]:
+    """Return what stands between the commas of a name, whatever is there."""
+    return tuple(name.split(_BETWEEN))
+
+
+def digest(digests: Sequence[str]) -> str:
+    """Return what weights are known by whose `digests` these are: of one its own, of several the
+    sha256 over them in their order; "" where one has no weights."""
     if len(digests) == 1:
         return digests[0]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest() if all(digests) else ""
@@ -52,7 +56,7 @@ def digest(folders: Sequence[str]) -> str:
 
 def check_path(name: str, directory: Path) -> None:
     """Raise ModelError for an adapter whose path LLaMA-Factory would take for those of several."""
-    if BETWEEN in str(directory):
+    if _BETWEEN in str(directory):
         raise ModelError(
             f"{name} lies under a name with a comma, which stands between two adapters",
             "Rename the folder",

@@ -58,14 +58,8 @@ class LabelPairs:
             )
 
     def settled(self, comparison: Comparison) -> Comparison:
-        """Return a comparison of what samples add as one of the metric: better are those that only
-        now is right of."""
-        both = self.then.compared & self.now.compared
-        better = int((self.now.right & ~self.then.right & both).sum())
-        worse = int((self.then.right & ~self.now.right & both).sum())
-        equal = int(both.sum()) - better - worse
-        comparison = macro.clipped(comparison, -macro.WHOLE)
-        return replace(comparison, better=better, equal=equal, worse=worse)
+        """Return a comparison of what samples add as one of the metric."""
+        return macro.settled(comparison, self.then, self.now)
 
 
 def kept(side: SideRun) -> KeptLabels | None:

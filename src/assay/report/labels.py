@@ -33,7 +33,7 @@ _FUNCTIONS = {
     for name, metric in CATALOGUE.items()
     if isinstance(metric.function, LabelFunction)
 }
-WHOLE = 100.0
+_WHOLE = 100.0
 
 Ends = TypeVar("Ends", Metric, Comparison)
 
@@ -60,15 +60,23 @@ def macro_comparisons(run: EvaluatedRun, specs: Specs) -> list[Comparison]:
         return []
     before, now = run.baseline.labels, run.candidate.labels
     both, names = before.compared & now.compared, set(asked_of(run.baseline))
-    better = int((now.right & ~before.right & both).sum())
-    worse = int((before.right & ~now.right & both).sum())
-    equal = int(both.sum()) - better - worse
     return [
-        replace(clipped(comparison, -WHOLE), better=better, equal=equal, worse=worse)
+        settled(comparison, before, now)
         for name in asked_of(run.candidate)
         if name in names
         for comparison in _differences(run.sides, name, both, specs)
     ]
+
+
+def settled(comparison: Comparison, before: Labels, now: Labels) -> Comparison:
+    """Return a comparison of what samples add to a metric as one of the metric itself: better are
+    those that only now have the right label."""
+    both = before.compared & now.compared
+    better = int((now.right & ~before.right & both).sum())
+    worse = int((before.right & ~now.right & both).sum())
+    equal = int(both.sum()) - better - worse
+    comparison = _clipped(comparison, -_WHOLE)
+    return replace(comparison, better=better, equal=equal, worse=worse)
 
 
 def confusions(run: EvaluatedRun) -> Mapping[str, Confusion]:
@@ -90,7 +98,7 @@ def _metric(side: SideRun, name: str, specs: Specs) -> Iterator[Metric]:
     linear = linearised(side.labels, name, side.labels.compared)
     scores = _scores(side, name, linear)
     for metric in summarise(side.side, scores, (), {name: on_scale(specs[name], [linear])}):
-        yield clipped(metric, 0.0)
+        yield _clipped(metric, 0.0)
 
 
 def _differences(
@@ -112,11 +120,10 @@ def on_scale(spec: MetricSpec, linear: Sequence[Linear]) -> MetricSpec:
     return replace(spec, scale=scale)
 
 
-def clipped(ends: Ends, least: float) -> Ends:
-    """Return a number with its interval between `least` and 100."""
+def _clipped(ends: Ends, least: float) -> Ends:
     if ends.low is None or ends.high is None:
         return ends
-    return replace(ends, low=max(least, ends.low), high=min(WHOLE, ends.high))
+    return replace(ends, low=max(least, ends.low), high=min(_WHOLE, ends.high))
 
 
 def linearised(labels: Labels, name: str, among: Bools) -> Linear:
@@ -127,7 +134,7 @@ def linearised(labels: Labels, name: str, among: Bools) -> Linear:
     wanted, given = labels.wanted[among], labels.given[among]
     n, size = len(wanted), len(labels.names) + 1  # the last place is of answers without a label
     if not n:
-        return Linear(values=values, low=0.0, high=WHOLE)
+        return Linear(values=values, low=0.0, high=_WHOLE)
     right = (wanted == given).astype(np.float64)
     targets = np.bincount(wanted, minlength=size)
     weight = function.targets + function.answers
@@ -136,8 +143,8 @@ def linearised(labels: Labels, name: str, among: Bools) -> Linear:
     counts = (targets > 0) & (below > 0)
     each = np.where(counts, 1 / np.maximum(below, 1), 0.0)
     ratio = hits * each
-    share = WHOLE * n / (targets > 0).sum()
-    mean = WHOLE * ratio.sum() / (targets > 0).sum()
+    share = _WHOLE * n / (targets > 0).sum()
+    mean = _WHOLE * ratio.sum() / (targets > 0).sum()
     loss = ratio * each
     values[among] = mean + share * (
         weight * right * each[wanted]
@@ -146,7 +153,7 @@ def linearised(labels: Labels, name: str, among: Bools) -> Linear:
     )
     low = mean - share * weight * loss.max()
     high = mean + share * weight * (each * (1 - ratio)).max()
-    return Linear(values=values, low=min(0.0, low), high=max(WHOLE, high))
+    return Linear(values=values, low=min(0.0, low), high=max(_WHOLE, high))
 
 
 def _confusion(labels: Labels) -> Confusion:
@@ -167,4 +174,4 @@ def _confusion(labels: Labels) -> Confusion:
 
 def _shares(parts: Ints, wholes: Ints) -> tuple[float | None, ...]:
     pairs = zip(parts.tolist(), wholes.tolist(), strict=True)
-    return tuple(WHOLE * part / whole if whole else None for part, whole in pairs)
+    return tuple(_WHOLE * part / whole if whole else None for part, whole in pairs)

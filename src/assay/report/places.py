@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay import hub
+from assay.model import apart, joined
 from assay.report.contents import Report, Source
 
 _COMMON = ("model", "generated_predictions.jsonl")
@@ -60,11 +61,11 @@ def _short(value: Any) -> Any:
 
 def _short_text(text: str) -> str:
     """Return a path as its last part, and several with commas between as theirs."""
-    parts = text.split(",")
+    parts = apart(text)
     several = all(_is_path(part) or "://" in part for part in parts)
     if not several:
         return last(text)
-    return ",".join(last(part) if _is_path(part) else part for part in parts)
+    return joined([last(part) if _is_path(part) else part for part in parts])
 
 
 def _is_path(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assay.model import apart
 from assay.records import Generation
 from assay.report.contents import SideSummary
 from assay.report.places import last
@@ -64,7 +65,7 @@ def name_of(run: EvaluatedRun, side: SideRun) -> str:
         return f"{last(manifest.base_model)} + {how}"
     if generation.base_model == generation.model or without_weights(generation):
         return last(generation.model)
-    return " + ".join(map(last, generation.model.split(",")))  # adapters on top of each other
+    return " + ".join(map(last, apart(generation.model)))  # adapters on top of each other
 
 
 def _proof(run: EvaluatedRun, side: SideRun) -> str:

@@ -12,7 +12,7 @@ from statistics import median
 
 from assay import cases, store
 from assay.folder import COMBINED, JUDGE, PANEL, SCORES
-from assay.judge import conversation, rubric
+from assay.judge import rubric
 from assay.judge.log import verdicts
 from assay.judge.mode import JudgeJob, JudgeMode, priced
 from assay.judge.modes import score
@@ -56,7 +56,7 @@ def combine_panel(
     """Write panel/scores.jsonl (PanelScore) and panel/panel.json (PanelSummary) beside `log`, the
     first judge's, from what each judge of the panel has said of the predictions."""
     logs = [log, *(log_of(seat, log) for seat in seats(settings))]
-    joined = islice(conversation.read(samples, predictions), settings.max_samples or None)
+    joined = islice(cases.read(samples, predictions), settings.max_samples or None)
     clusters = {sample.id: sample.cluster for sample, _ in joined}
     ids = list(clusters)
     asked = rubric.load(settings.rubric)

@@ -83,7 +83,7 @@ def judge(
             given,
             only_failed=only_failed,
         )
-        joined = islice(conversation.read(samples, predictions), settings.max_samples or None)
+        joined = islice(cases.read(samples, predictions), settings.max_samples or None)
         summary = summarise(
             settings,
             hearing.rubric,
