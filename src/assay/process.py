@@ -179,6 +179,11 @@ def memory_kills(root: Path = CONTROL_GROUP) -> int:
     return 0
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def memory(root: Path = CONTROL_GROUP) -> int:
     """Return how many bytes of memory the processes of this container may have: those of the
     machine, or its limit."""

@@ -82,8 +82,7 @@ def _torchrun(processes: int) -> dict[str, str]:
 
 def _threads(processes: int) -> dict[str, str]:
     """Return how many of the cores each process takes, or all would take all of them."""
-    cores = len(os.sched_getaffinity(0))
-    own = {"OMP_NUM_THREADS": str(max(1, cores // processes))}
+    own = {"OMP_NUM_THREADS": str(max(1, process.cores() // processes))}
     return {} if "OMP_NUM_THREADS" in os.environ else own
 
 
