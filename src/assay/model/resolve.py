@@ -35,40 +35,46 @@ def resolve(name: str, base_model: str = "", *, weights: bool = True) -> Model:
     if not directory.is_dir():
         raise ModelError(f"{name} is a file, not a model directory", "Name the directory")
     manifest = read_manifest(directory)
-    digest = "" if left_out(name, weights) else store.digest_weights(directory)
-    if manifest and manifest.digest != digest and not left_out(name, weights):
-        raise ModelError(
-            f"{name}: the weights ({digest[:12]}) are not those that were fine-tuned "
-            f"({manifest.digest[:12]})",
-            "Restore the directory, or fine-tune again",
-        )
-    seed = _seed_of(manifest)
+    full = Model(
+        name=name,
+        base=str(directory),
+        base_name=name,
+        digest=_digest(name, directory, manifest, weights),
+        seed=_seed_of(manifest),
+        manifest=manifest,
+    )
     if (directory / ADAPTER).is_file():
-        adapter.check(name, directory, seed)
-        several.check_path(name, directory)
-        below = base.of_adapter(name, directory, manifest, base_model, weights)
-        return Model(
-            name=name,
-            base=below if left_out(below, weights) else local(below),
-            base_name=below,
-            adapter=str(directory),
-            digest=digest,
-            seed=seed,
-            manifest=manifest,
-        )
+        return _adapter(full, directory, base_model, weights)
     if not (directory / CONFIG).is_file():
         raise ModelError(
             f"{name} holds no model: neither {CONFIG} nor {ADAPTER}",
             "Name the directory that the fine-tune wrote",
         )
-    return Model(
-        name=name,
-        base=str(directory),
-        base_name=name,
-        digest=digest,
-        seed=seed,
-        manifest=manifest,
-    )
+    return full
+
+
+def _digest(name: str, directory: Path, manifest: ModelManifest | None, weights: bool) -> str:
+    """Return the digest of a model's weights, "" where they were left out. Raises ModelError where
+    they are not those that its manifest says."""
+    if left_out(name, weights):
+        return ""
+    digest = store.digest_weights(directory)
+    if manifest and manifest.digest != digest:
+        raise ModelError(
+            f"{name}: the weights ({digest[:12]}) are not those that were fine-tuned "
+            f"({manifest.digest[:12]})",
+            "Restore the directory, or fine-tune again",
+        )
+    return digest
+
+
+def _adapter(full: Model, directory: Path, base_model: str, weights: bool) -> Model:
+    """Return the adapter in `directory`, read like a `full` model, on its base."""
+    adapter.check(full.name, directory, full.seed)
+    several.check_path(full.name, directory)
+    below = base.of_adapter(full.name, directory, full.manifest, base_model, weights)
+    here = below if left_out(below, weights) else local(below)
+    return replace(full, base=here, base_name=below, adapter=str(directory))
 
 
 def pinned(model: Model, loading: Mapping[str, Any]) -> Model:

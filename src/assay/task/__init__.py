@@ -3,7 +3,7 @@
 from assay.task.answering import elsewhere, generate, merge, take
 from assay.task.checking import outputs, preflight
 from assay.task.environment import ERROR, PARENT, PROGRESS, running
-from assay.task.handover import whole
+from assay.task.handover import handed, whole
 from assay.task.metadata import confusion, model_metadata, numbers, predictions_metadata
 from assay.task.reporting import decided, gate, publish, report
 from assay.task.scores import score
@@ -21,6 +21,7 @@ __all__ = [
     "gate",
     "generate",
     "given_tuning",
+    "handed",
     "merge",
     "model_metadata",
     "numbers",

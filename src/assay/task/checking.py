@@ -15,7 +15,7 @@ from assay import metrics as measuring
 from assay import plan as planning
 from assay import preflight as checking
 from assay.plan import Plan
-from assay.task.handover import whole
+from assay.task.handover import handed, whole
 from assay.task.training import CHOICE
 
 
@@ -58,7 +58,7 @@ def outputs(plan: Plan) -> dict[str, Any]:
     plain = configuration.plain(plan.config)
     # preflight itself prepares the samples, and the report, which has the whole, decides
     stages = [name for name in configuration.SECTIONS if name not in ("dataset", "gate")]
-    return {
+    told = {
         "config": plain,
         **{name: plain.get(name, {}) for name in stages},
         "finetune": _tuning(plan),
@@ -68,6 +68,7 @@ def outputs(plan: Plan) -> dict[str, Any]:
         "base_model": plan.base_model,
         "gated": plan.gate is not None,
     }
+    return {name: handed(value) for name, value in told.items()}
 
 
 def _tuning(plan: Plan) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from assay import store
 from assay.errors import GateError
 from assay.folder import CONFIG, METRICS, REPORT_HTML, REPORT_MARKDOWN
 from assay.settings import build
-from assay.task.handover import whole
+from assay.task.handover import handed, whole
 
 
 def report(
@@ -34,7 +34,8 @@ def report(
 
 def decided(folder: Path) -> dict[str, Any]:
     """Return what the gate decided when the report of `folder` was written, {} without a gate."""
-    return store.read_json(folder / METRICS)["gate"] or {}
+    told: dict[str, Any] = handed(store.read_json(folder / METRICS)["gate"] or {})
+    return told
 
 
 def gate(given: Mapping[str, Any]) -> None:
