@@ -14,7 +14,7 @@ from assay.errors import InputError, SettingsError
 from assay.finetune import FinetuneSettings
 from assay.gate import ACCEPTED, GatePolicy, check_baseline, check_policy
 from assay.generate import GenerateSettings
-from assay.given import SHORT, expanded, given
+from assay.given import SHORT, check_answering, expanded, given
 from assay.judge import JudgeSettings, check_access
 from assay.metrics import MetricsSettings
 from assay.model import joined
@@ -243,6 +243,9 @@ def _check_consistent(config: Config) -> None:
     taken = {each for each in (config.model, config.baseline) if isinstance(each, str)}
     weights = bool(config.finetune or taken - {"", NO_BASELINE})
     served.check_engine(config.generate.engine, weights=weights)
+    models = [each for each in (config.model, config.baseline) if each not in ("", NO_BASELINE)]
+    if models and not config.finetune and len(given(*models)) == len(models):
+        check_answering(config.generate)
     if config.gate:
         check_policy(config.gate)
         if config.baseline == NO_BASELINE:

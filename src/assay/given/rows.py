@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from assay.dataset.convert import Conversation, convert
@@ -13,7 +13,7 @@ from assay.dataset.rows import SourceRow
 from assay.dataset.validity import check_text, show
 from assay.errors import DatasetError
 from assay.given.columns import Columns
-from assay.given.thought import OPENING
+from assay.given.thought import Thoughts
 
 NO_REFERENCE = "-"
 """Stands where a conversation has to end with what is wanted, and that is not known."""
@@ -23,10 +23,12 @@ _TURNS = ("messages", "conversations")
 @dataclass(frozen=True, kw_only=True)
 class Needs:
     """What each row must have: a prompt where the samples are made of the rows, and a reference
-    where then a metric compares with it, `comparing`, "" for none."""
+    where then a metric compares with it, `comparing`, "" for none; and how its `thoughts` are
+    written."""
 
     prompt: bool = False
     comparing: str = ""
+    thoughts: Thoughts = field(default_factory=Thoughts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +88,7 @@ def _parsed(value: Mapping[str, Any], place: str, columns: Columns, needs: Needs
         reference=reference,
         conversation=_conversation(value, columns, reference) if columns.prompt else None,
     )
-    return replace(row, begun=prompt_of(row).rstrip().endswith(OPENING))
+    return replace(row, begun=prompt_of(row).rstrip().endswith(needs.thoughts.opening))
 
 
 def _text(value: Mapping[str, Any], name: str) -> str:

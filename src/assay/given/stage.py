@@ -9,6 +9,7 @@ from pathlib import Path
 from assay import dataset, placement, progress, store
 from assay.folder import GENERATION, GIVEN, LIKELIHOOD, PREDICTIONS, RESULTS, SAMPLES
 from assay.generate import GenerateSettings
+from assay.given.settings import USED
 from assay.llamafactory.totals import unknown
 from assay.records import AnswersFile, Generation, Sample, Side
 
@@ -53,7 +54,7 @@ def _generation(file: AnswersFile, rows: list[Sample], settings: GenerateSetting
         dataset_hash=dataset.hash_samples(rows),
         samples=len(rows),
         seconds=0.0,
-        settings={"evaluate_loss": settings.evaluate_loss},
+        settings={name: getattr(settings, name) for name in USED},
         results={},
         versions={},
         runner=placement.runner(),
