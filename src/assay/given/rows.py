@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -67,8 +68,7 @@ def row_of(row: SourceRow, place: str, columns: Columns, needs: Needs) -> GivenR
 
 
 def _parsed(value: Mapping[str, Any], place: str, columns: Columns, needs: Needs) -> GivenRow:
-    name = given_id({"id": value.get(columns.id)}) if columns.id else ""
-    check_id(name)
+    name = _id(value.get(columns.id)) if columns.id else ""
     if value.get(columns.output) is None:
         raise DatasetError(f"it has no answer: {columns.output} is missing", "Write the answer")
     output = _text(value, columns.output)
@@ -89,6 +89,17 @@ def _parsed(value: Mapping[str, Any], place: str, columns: Columns, needs: Needs
         conversation=_conversation(value, columns, reference) if columns.prompt else None,
     )
     return replace(row, begun=prompt_of(row).rstrip().endswith(needs.thoughts.opening))
+
+
+def _id(value: object) -> str:
+    """Return the id that a cell holds, "" for an empty one. Raises DatasetError for what is no
+    id: the row would be taken by its place."""
+    name = given_id({"id": value})
+    empty = value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+    if not name and not empty:
+        raise DatasetError(f"its id is {show(value)}", "Write it as text or a whole number")
+    check_id(name)
+    return name
 
 
 def _text(value: Mapping[str, Any], name: str) -> str:
