@@ -101,6 +101,8 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
 
 def parse(values: Mapping[str, Any]) -> Config:
     """Return the configuration in a mapping, every section checked. Raises SettingsError."""
+    unset = [name for name, value in values.items() if value is None]
+    settings.check_names(dict.fromkeys(unset), _names(), "config")
     values = expanded({name: value for name, value in values.items() if value is not None})
     settings.check_urls(values, "")
     values |= {name: _of_several(values[name], name) for name in MODELS if name in values}
