@@ -110,7 +110,7 @@ def test_targets_out_of_any_range_are_looked_at(tmp_path: Path) -> None:
     target = '{"name": "f", "arguments": {"a": 1e99999999999999999999}}'
     rows = (Sample(id=f"{n}", messages=(), target=target) for n in range(20))
     write_rows(tmp_path / "samples.jsonl", rows)
-    assert suggest(("exact-match",), tmp_path / "samples.jsonl") == ""
+    assert suggest(("exact-match",), tmp_path / "samples.jsonl", TaskSettings()) == ""
 
 
 @pytest.mark.parametrize(
