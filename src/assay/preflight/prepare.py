@@ -84,4 +84,5 @@ def _tell(prepared: Prepared, listen: progress.Listener) -> None:
 
 
 def _suggestion(plan: Plan, folder: Path) -> str:
-    return measuring.suggest(plan.metrics.metrics, folder / SAMPLES) if plan.metrics else ""
+    asked = plan.metrics
+    return measuring.suggest(asked.metrics, folder / SAMPLES, asked.task) if asked else ""

@@ -25,6 +25,7 @@ def write_samples(plan: Plan, folder: Path, *, tokens: bool = True) -> dataset.D
         taken = giving.read(
             plan.given,
             settings,
+            plan.generate,
             comparing=next(iter(comparing), ""),
             others=len(plan.given) < len(plan.sides),
         )
