@@ -14,13 +14,18 @@ from assay.store.artifacts import (
 )
 from assay.store.cache import cache_folder, cached, in_cache
 from assay.store.deliver import deliver
-from assay.store.files import (
+from assay.store.digests import (
     WEIGHT_SUFFIXES,
+    ReadFile,
+    digest_files,
+    digest_weights,
+    files_read,
+    trust,
+)
+from assay.store.files import (
     NumberedLine,
     append,
     appending,
-    digest_files,
-    digest_weights,
     hash_rows,
     parser,
     read_json,
@@ -60,6 +65,7 @@ __all__ = [
     "Contents",
     "Mirror",
     "NumberedLine",
+    "ReadFile",
     "StoreSettings",
     "Wait",
     "append",
@@ -73,6 +79,7 @@ __all__ = [
     "exists",
     "fetch",
     "fetched",
+    "files_read",
     "hash_rows",
     "held",
     "impatient",
@@ -103,6 +110,7 @@ __all__ = [
     "tail",
     "telling",
     "to_json",
+    "trust",
     "version",
     "waited",
     "waiting",
