@@ -14,7 +14,6 @@ from assay import dataset, store
 from assay.engine import asked as asking
 from assay.engine import several
 from assay.engine.loading import load
-from assay.errors import SettingsError
 from assay.folder import LIKELIHOOD, RESULTS, SAMPLES
 from assay.llamafactory.job import JOB, MEANS, GenerateJob, Means
 from assay.llamafactory.loss import IGNORED, MEASURED, likelihood, measure_target, token_loss
@@ -92,9 +91,3 @@ def test_a_model_in_parts_is_evaluated_as_the_whole(
     # each process had but its part of the weights
     held, all_of_them = map(int, (tmp_path / "sharded").read_text().split())
     assert held < 0.6 * all_of_them
-
-
-def test_without_settings_that_spread_it_it_is_refused(job: GenerateJob, tmp_path: Path) -> None:
-    unsaid = replace(job, spread={"fsdp_config": job.spread["fsdp_config"]})
-    with pytest.raises(SettingsError, match="nothing says how to evaluate it"):
-        several.evaluate_spread(assignment(unsaid, tmp_path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +11,13 @@ from typing import Any
 
 import pytest
 
+from assay import progress
+from assay.engine import several
+from assay.engine.asked import Assignment
 from assay.errors import InputError, SettingsError
 from assay.llamafactory import spreading
-from assay.llamafactory.job import GenerateJob
+from assay.llamafactory.job import GenerateJob, Means
+from assay.llamafactory.order import StoredSamples
 from assay.llamafactory.prompts import Coder
 
 JOB = GenerateJob(
@@ -88,8 +93,24 @@ def test_deepspeed_has_the_weights_in_the_models_own_precision(dtype: str, coder
         ({"deepspeed": "ds.json"}, True),
     ],
 )
-def test_when_the_settings_say_how(spread: dict[str, Any], said: bool) -> None:
-    assert spreading.is_said(spread) is said
+def test_without_settings_that_say_how_nothing_is_begun(
+    spread: dict[str, Any], said: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(several, "_evaluate", lambda *given: begun.append(given[-1]))
+    asked = Assignment(
+        job=replace(JOB, spread=spread),
+        means=Means(devices=2),
+        samples=tmp_path,
+        count=1,
+        evaluated=StoredSamples(path=tmp_path, starts=(0,)),
+        work=tmp_path,
+        side="",
+        listen=progress.ignore,
+    )
+    with nullcontext() if said else pytest.raises(SettingsError, match="nothing says how"):
+        several.evaluate_spread(asked)
+    assert begun == ["loss+spread"] * said
 
 
 def test_a_file_that_is_not_there_is_named(coder: Any, tmp_path: Path) -> None:
