@@ -20,29 +20,16 @@ from assay.store.digests import (
     digest_files,
     digest_weights,
     files_read,
+    hash_rows,
     trust,
 )
-from assay.store.files import (
-    NumberedLine,
-    append,
-    appending,
-    hash_rows,
-    parser,
-    read_json,
-    read_lines,
-    read_record,
-    read_rows,
-    replacing,
-    tail,
-    to_json,
-    write_json,
-    write_rows,
-    write_text,
-)
+from assay.store.encoding import to_json
+from assay.store.files import read_json, read_record, replacing, write_json, write_text
 from assay.store.folders import INDEX
 from assay.store.keeping import keep_now
 from assay.store.lease import leased
 from assay.store.lock import held
+from assay.store.log import append, appending, tail
 from assay.store.mirror import Mirror, mirrored
 from assay.store.newest import newest
 from assay.store.outage import (
@@ -55,6 +42,7 @@ from assay.store.outage import (
     waiting,
 )
 from assay.store.places import count_rows, placed_rows, row_at
+from assay.store.rows import NumberedLine, parser, read_lines, read_rows, write_rows
 from assay.store.s3 import locate
 from assay.store.used import mark_used, remove, stored
 

@@ -1,5 +1,5 @@
-"""What files hold, as sha256. A file that has not changed is read once in a process, and not again
-by another one on this machine that is told what this one has read."""
+"""What files and rows are known by: sha256 over what is in them. A file that has not changed is
+read once in a process, and not again by another one of this machine that is told what it held."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from assay.store.encoding import to_json
 
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 
@@ -22,6 +25,14 @@ class ReadFile:
 
 
 _read: dict[str, ReadFile] = {}
+
+
+def hash_rows(rows: Iterable[Any]) -> str:
+    """Return the sha256 of the rows' JSON, independent of where they are stored."""
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(to_json(row) + b"\n")
+    return digest.hexdigest()
 
 
 def digest_weights(directory: Path) -> str:
