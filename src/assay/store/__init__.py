@@ -14,7 +14,15 @@ from assay.store.artifacts import (
 )
 from assay.store.cache import cache_folder, cached, in_cache
 from assay.store.deliver import deliver
-from assay.store.digests import WEIGHT_SUFFIXES, digest_files, digest_weights, hash_rows
+from assay.store.digests import (
+    WEIGHT_SUFFIXES,
+    ReadFile,
+    digest_files,
+    digest_weights,
+    files_read,
+    hash_rows,
+    trust,
+)
 from assay.store.encoding import to_json
 from assay.store.files import read_json, read_record, replacing, write_json, write_text
 from assay.store.folders import INDEX
@@ -45,6 +53,7 @@ __all__ = [
     "Contents",
     "Mirror",
     "NumberedLine",
+    "ReadFile",
     "StoreSettings",
     "Wait",
     "append",
@@ -58,6 +67,7 @@ __all__ = [
     "exists",
     "fetch",
     "fetched",
+    "files_read",
     "hash_rows",
     "held",
     "impatient",
@@ -88,6 +98,7 @@ __all__ = [
     "tail",
     "telling",
     "to_json",
+    "trust",
     "version",
     "waited",
     "waiting",
