@@ -36,8 +36,8 @@ def read_json(path: Path) -> Any:
     """Return the JSON value in `path`. Raises InputError where it is missing or not JSON."""
     try:
         return _loaded(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist", "Run the stage that writes it first") from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}", "Restore the file or delete it") from None
 
@@ -219,13 +219,21 @@ def read_lines(path: Path) -> Iterator[NumberedLine]:
     is no such file."""
     try:
         file = path.open("rb")
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist", "Run the stage that writes it first") from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
     with file:
         for number, line in enumerate(file, 1):
             if not is_whole(line):
                 return
             yield number, line
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{path} does not exist", "Run the stage that writes it first")
+    return InputError(
+        f"{path} cannot be read: {error.strerror}", "Restore it, or look at its rights"
+    )
 
 
 def is_whole(line: bytes) -> bool:
