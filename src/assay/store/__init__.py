@@ -2,6 +2,7 @@
 
 from assay.store.area import Area, Contents, kept
 from assay.store.artifacts import (
+    check_folder,
     exists,
     fetch,
     fetched,
@@ -60,6 +61,7 @@ __all__ = [
     "appending",
     "cache_folder",
     "cached",
+    "check_folder",
     "count_rows",
     "deliver",
     "digest_files",
