@@ -50,7 +50,7 @@ def weighted(terms: Floats, counts: Floats) -> float:
         return float(shares.sum()), float((shares * ratio).sum())
 
     skew = 2 * _skewness(terms, counts)
-    return _score(value, slopes, (1 / float(terms.min()), 1 / float(terms.max())), skew)
+    return normal_score(value, slopes, (1 / float(terms.min()), 1 / float(terms.max())), skew)
 
 
 def resampled(terms: Floats, counts: Floats) -> float:
@@ -77,7 +77,7 @@ def resampled(terms: Floats, counts: Floats) -> float:
         return n * mean, n * max(0.0, square - mean**2)
 
     skew = _skewness(terms - float((counts * terms).sum()) / n, counts)
-    return _score(lambda at: n * moments(at)[0], slopes, (-math.inf, math.inf), skew)
+    return normal_score(lambda at: n * moments(at)[0], slopes, (-math.inf, math.inf), skew)
 
 
 def _scaled(terms: Floats) -> Floats:
@@ -103,7 +103,9 @@ def _skewness(terms: Floats, counts: Floats) -> float:
     return float((squares * terms).sum()) / spread if spread else 0.0
 
 
-def _score(value: _Value, slopes: _Slopes, ends: tuple[float, float], skew: float) -> float:
+def normal_score(value: _Value, slopes: _Slopes, ends: tuple[float, float], skew: float) -> float:
+    """Return the score by a cumulant generating function and its derivatives, whose saddlepoint is
+    between the `ends`; the `skew` of the sum says it where that is 0."""
     at, spread = _saddlepoint(slopes, *ends)
     root = math.copysign(math.sqrt(max(0.0, -2 * value(at))), at)
     if abs(root) < _MIDDLE:

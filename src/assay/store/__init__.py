@@ -35,6 +35,7 @@ from assay.store.files import (
     write_text,
 )
 from assay.store.folders import INDEX
+from assay.store.ids import id_of, read_some
 from assay.store.keeping import keep_now
 from assay.store.lease import leased
 from assay.store.lock import held
@@ -75,6 +76,7 @@ __all__ = [
     "fetched",
     "hash_rows",
     "held",
+    "id_of",
     "impatient",
     "in_cache",
     "is_remote",
@@ -94,6 +96,7 @@ __all__ = [
     "read_lines",
     "read_record",
     "read_rows",
+    "read_some",
     "relied_on",
     "remove",
     "replacing",
