@@ -103,20 +103,22 @@ def _skewness(terms: Floats, counts: Floats) -> float:
     return float((squares * terms).sum()) / spread if spread else 0.0
 
 
-def normal_score(value: _Value, slopes: _Slopes, ends: tuple[float, float], skew: float) -> float:
+def normal_score(
+    value: _Value, slopes: _Slopes, ends: tuple[float, float], skew: float, start: float = 0.0
+) -> float:
     """Return the score by a cumulant generating function and its derivatives, whose saddlepoint is
-    between the `ends`; the `skew` of the sum says it where that is 0."""
-    at, spread = _saddlepoint(slopes, *ends)
+    between the `ends` and looked for from `start`; the `skew` of the sum says it where that is 0.
+    """
+    at, spread = _saddlepoint(slopes, *ends, start)
     root = math.copysign(math.sqrt(max(0.0, -2 * value(at))), at)
     if abs(root) < _MIDDLE:
         return -skew / 6
     return -root - math.log(max(at * math.sqrt(spread) / root, _TINY)) / root
 
 
-def _saddlepoint(slopes: _Slopes, low: float, high: float) -> tuple[float, float]:
+def _saddlepoint(slopes: _Slopes, low: float, high: float, at: float) -> tuple[float, float]:
     """Return where between `low` and `high` the first derivative is 0, with the second one there:
     by Newton's steps, halving where one leaves the bracket."""
-    at = 0.0
     for _ in range(_STEPS):
         slope, spread = slopes(at)
         low, high = (at, high) if slope < 0 else (low, at)

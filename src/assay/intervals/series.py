@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _ROWS = 6  # S(0) to S(35) are the products of six powers with six
-_WITHIN, _TERMS = 1.0, 21  # of an exponential: 1 / 19! is left out
-_NEAR, _FEW = 0.1, 13
-_RATIO = 0.35  # of a logarithm: its 35th power is left out
+_EXPONENTIAL = ((0.02, 9), (0.1, 13), (1.0, 21))
+"""Up to where so many terms are enough."""
+_LOGARITHM = ((0.05, 18), (0.15, 26), (0.35, 36))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,9 @@ class Powers:
     @cached_property
     def exponential(self) -> tuple[float, ...]:
         """The coefficients of the sum of exp(t y), less S(0), the highest first."""
-        each = [power / math.factorial(k) for k, power in enumerate(self.sums[:_TERMS])]
+        each = [
+            power / math.factorial(k) for k, power in enumerate(self.sums[: _EXPONENTIAL[-1][1]])
+        ]
         return tuple(reversed([0.0, *each[1:]]))
 
     @cached_property
@@ -84,8 +86,7 @@ def resampled(powers: Powers, x: float) -> float | None:
         return None
 
     def moments(at: float) -> tuple[float, float, float]:
-        terms = powers.exponential[-_FEW:] if abs(at) <= _NEAR else powers.exponential
-        more, first, second = _derived(terms, at)
+        more, first, second = _derived(powers.exponential, _EXPONENTIAL, at)
         return more / number, first / (number + more), second / (number + more)
 
     def value(at: float) -> float:
@@ -95,9 +96,8 @@ def resampled(powers: Powers, x: float) -> float | None:
         _, mean, square = moments(at)
         return number * (mean - d), number * max(0.0, square - mean**2)
 
-    spread = powers.sums[2] ** 1.5
-    skew = powers.sums[3] / spread if spread else 0.0
-    return _between(value, slopes, -_WITHIN, skew)
+    first, second, third = powers.sums[1] - number * d, *powers.sums[2:4]
+    return _between(value, slopes, -_EXPONENTIAL[-1][0], (first, second, third))
 
 
 def weighted(powers: Powers, x: float) -> float | None:
@@ -109,41 +109,47 @@ def weighted(powers: Powers, x: float) -> float | None:
 
     def value(at: float) -> float:
         apart = 1 + at * d
-        return _derived(_needed(powers, at / apart), at / apart)[0] - number * math.log1p(at * d)
+        logarithms = _derived(powers.logarithm, _LOGARITHM, at / apart)[0]
+        return logarithms - number * math.log1p(at * d)
 
     def slopes(at: float) -> tuple[float, float]:
         # 1 - at (y - d) is apart (1 - at / apart y)
         apart = 1 + at * d
-        _, first, second = _derived(_needed(powers, at / apart), at / apart)
+        _, first, second = _derived(powers.logarithm, _LOGARITHM, at / apart)
         slope = first / apart**2 - number * d / apart
         return slope, number * (d / apart) ** 2 + (second / apart - 2 * d * first) / apart**3
 
     zeroth, first, second, third = powers.sums[:4]
-    spread = (second - 2 * d * first + d**2 * zeroth) ** 1.5
+    squares = second - 2 * d * first + d**2 * zeroth
     cubes = third - 3 * d * second + 3 * d**2 * first - d**3 * zeroth
-    return _between(value, slopes, -_RATIO / (1 + _RATIO * d), 2 * cubes / spread)
+    furthest = _LOGARITHM[-1][0]
+    least = -furthest / (1 + furthest * d)
+    return _between(value, slopes, least, (first - number * d, squares, 2 * cubes))
 
 
 def _between(
     value: Callable[[float], float],
     slopes: Callable[[float], tuple[float, float]],
     least: float,
-    skew: float,
+    cumulants: tuple[float, float, float],
 ) -> float | None:
-    """Return the score where the saddlepoint is between `least` and 0."""
-    return None if slopes(least)[0] >= 0 else normal_score(value, slopes, (least, 0.0), skew)
+    """Return the score where the saddlepoint is between `least` and 0, by the first three
+    `cumulants`, which say about where it is."""
+    mean, spread, third = cumulants
+    if not spread or slopes(least)[0] >= 0:
+        return None
+    about = -mean / spread * (1 + third * mean / (2 * spread**2))
+    start = about if least < about < 0 else 0.0
+    return normal_score(value, slopes, (least, 0.0), third / spread**1.5, start)
 
 
-def _needed(powers: Powers, at: float) -> Sequence[float]:
-    """Return those terms of the logarithm that are not below rounding at `at`."""
-    terms = 4 + math.ceil(-40 / math.log(abs(at))) if at else 3
-    return powers.logarithm[-terms:]
-
-
-def _derived(terms: Sequence[float], at: float) -> tuple[float, float, float]:
-    """Return a polynomial and its first two derivatives."""
+def _derived(
+    terms: Sequence[float], enough: Sequence[tuple[float, int]], at: float
+) -> tuple[float, float, float]:
+    """Return a polynomial and its first two derivatives, by as many terms as are `enough`."""
+    last = next((number for end, number in enough if abs(at) <= end), len(terms))
     value = first = second = 0.0
-    for term in terms:
+    for term in terms[-last:]:
         second = second * at + first
         first = first * at + value
         value = value * at + term
