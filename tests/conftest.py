@@ -16,10 +16,11 @@ import hypothesis
 import numpy as np
 import pytest
 
-from assay import hub, stats
+from assay import hub, intervals
 from assay.demo.base_model import base_model
 from assay.demo.judge_model import judge_model as judge_model_file
 from assay.engine.vllm import environment
+from assay.stats import comparison, metrics
 from tests import minio
 from tests.needs import need
 
@@ -107,8 +108,9 @@ def _the_same_scores_have_the_same_intervals() -> Iterator[None]:
     """Most tests report on the run in tests/data: what is computed of its scores is kept. The
     tests of intervals call the functions themselves."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("interval", "detectable"):
-            patch.setattr(stats, name, once(getattr(stats, name)))
+        patch.setattr(metrics, "interval", once(intervals.interval))
+        patch.setattr(comparison, "interval", once(intervals.interval))
+        patch.setattr(comparison, "detectable", once(intervals.detectable))
         yield
 
 

@@ -6,8 +6,9 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+from tests.loopback import Quiet, serving
 
 Spoil = Callable[[int, bytes], bytes | None]
 
@@ -76,31 +77,17 @@ def refusing(status: int, code: str, times: int = 1_000_000) -> Iterator[tuple[s
     seen: list[str] = []
     body = f"<Error><Code>{code}</Code><Message>It says {code}.</Message></Error>".encode()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def answer(self) -> None:
             seen.append(f"{self.command} {self.path}")
             if "Expect" in self.headers:  # or the client waits a second for leave to go on
                 self.send_response_only(100)
                 self.end_headers()
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            refuse = len(seen) <= times
-            self.send_response(status if refuse else 200)
-            self.send_header("Content-Length", str(len(body) if refuse else 0))
-            self.send_header("ETag", '"d41d8cd98f00b204e9800998ecf8427e"')
-            self.end_headers()
-            if refuse and self.command != "HEAD":
-                self.wfile.write(body)
+            self.content()
+            refuse, empty = len(seen) <= times, {"ETag": '"d41d8cd98f00b204e9800998ecf8427e"'}
+            self.reply(body if refuse else b"", status if refuse else 200, empty)
 
         do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = answer  # noqa: N815
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    _start(server.serve_forever)
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", seen
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as url:
+        yield url, seen

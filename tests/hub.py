@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from tests.loopback import Quiet, serving
 
 REVISION = "1" * 40
 Files = Mapping[str, bytes]
@@ -19,21 +19,9 @@ Files = Mapping[str, bytes]
 def serve(datasets: Mapping[str, Files]) -> Iterator[str]:
     """Serve `datasets`, owner/name to the contents of its files; give the hub's address."""
 
-    class Hub(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Stay quiet."""
-
-        def do_POST(self) -> None:
-            length = int(self.headers["Content-Length"])
-            self.answer(self.rfile.read(length))
-
-        def do_HEAD(self) -> None:
-            self.answer()
-
-        def do_GET(self) -> None:
-            self.answer()
-
-        def answer(self, body: bytes = b"") -> None:
+    class Hub(Quiet):
+        def answer(self) -> None:
+            body = self.content()
             path = unquote(urlsplit(self.path).path)
             for name, files in datasets.items():
                 for start, reply in (
@@ -45,25 +33,22 @@ def serve(datasets: Mapping[str, Files]) -> Iterator[str]:
                         return
             self.send(None)
 
-        def send(self, content: bytes | None) -> None:
-            body = content or b""
-            self.send_response(404 if content is None else 200)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
-            self.send_header("X-Repo-Commit", REVISION)
-            if content is None:
-                self.send_header("X-Error-Code", "EntryNotFound")
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
+        do_GET = do_HEAD = do_POST = answer  # noqa: N815  http.server's names
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+        def send(self, content: bytes | None) -> None:
+            body, status = content or b"", 404 if content is None else 200
+            self.reply(body, status, of_file(body, REVISION, status))
+
+    with serving(Hub) as url:
+        yield url
+
+
+def of_file(body: bytes, commit: str, status: int) -> dict[str, str]:
+    """Return the headers with which a hub says what a file is, and of which commit, or that there
+    is none."""
+    named = {"X-Repo-Commit": commit} if commit else {}
+    missing = {"X-Error-Code": "EntryNotFound"} if status == 404 else {}
+    return {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', **named, **missing}
 
 
 def _file(_: str, files: Files, path: str, body: bytes) -> bytes | None:

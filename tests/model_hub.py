@@ -3,15 +3,15 @@ a commit, and loading one, asks of them. A branch can be moved, and the hub be m
 
 from __future__ import annotations
 
-import hashlib
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.hub import of_file
+from tests.loopback import Quiet, serving
 
 Files = Mapping[str, bytes]
 FIRST, SECOND = "1" * 40, "2" * 40
@@ -48,14 +48,8 @@ def serve(files: dict[str, dict[str, Files]]) -> Iterator[ModelHub]:
     """Serve models, owner/name to commits to the contents of their files."""
     hub = ModelHub(files)
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Stay quiet."""
-
-        def do_HEAD(self) -> None:
-            self.do_GET()
-
-        def do_GET(self) -> None:
+    class Handler(Quiet):
+        def answer(self) -> None:
             address = urlsplit(self.path)
             path = unquote(address.path)
             hub.asked.append(path)
@@ -67,26 +61,13 @@ def serve(files: dict[str, dict[str, Files]]) -> Iterator[ModelHub]:
                 return
             self.send(*_answer(hub, path, parse_qs(address.query)))
 
-        def send(self, body: bytes, status: int, commit: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
-            if commit:
-                self.send_header("X-Repo-Commit", commit)
-            if status == 404:
-                self.send_header("X-Error-Code", "EntryNotFound")
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
+        do_GET = do_HEAD = answer  # noqa: N815  http.server's names
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    hub.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+        def send(self, body: bytes, status: int, commit: str) -> None:
+            self.reply(body, status, of_file(body, commit, status))
+
+    with serving(Handler) as hub.url:
         yield hub
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def _answer(hub: ModelHub, path: str, query: Mapping[str, list[str]]) -> tuple[bytes, int, str]:

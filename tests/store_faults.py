@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from assay.demo.minio_server import PASSWORD, USER, environment
 from tests import minio
+from tests.loopback import free_address
 
 
 class MortalMinio:
@@ -23,9 +23,7 @@ class MortalMinio:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.host = f"127.0.0.1:{free.getsockname()[1]}"
+        self.host = free_address().removeprefix("http://")
         self.start()
 
     @property

@@ -14,7 +14,7 @@ from assay.errors import InputError, SettingsError
 from assay.finetune import FinetuneSettings
 from assay.gate import ACCEPTED, GatePolicy, check_baseline, check_policy
 from assay.generate import GenerateSettings
-from assay.given import SHORT, expanded, given
+from assay.given import SHORT, check_answering, expanded, given
 from assay.judge import JudgeSettings, check_access
 from assay.metrics import MetricsSettings
 from assay.model import joined
@@ -101,6 +101,8 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Config:
 
 def parse(values: Mapping[str, Any]) -> Config:
     """Return the configuration in a mapping, every section checked. Raises SettingsError."""
+    unset = [name for name, value in values.items() if value is None]
+    settings.check_names(dict.fromkeys(unset), _names(), "config")
     values = expanded({name: value for name, value in values.items() if value is not None})
     settings.check_urls(values, "")
     values |= {name: _of_several(values[name], name) for name in MODELS if name in values}
@@ -243,6 +245,9 @@ def _check_consistent(config: Config) -> None:
     taken = {each for each in (config.model, config.baseline) if isinstance(each, str)}
     weights = bool(config.finetune or taken - {"", NO_BASELINE})
     served.check_engine(config.generate.engine, weights=weights)
+    models = [each for each in (config.model, config.baseline) if each not in ("", NO_BASELINE)]
+    if models and not config.finetune and len(given(*models)) == len(models):
+        check_answering(config.generate)
     if config.gate:
         check_policy(config.gate)
         if config.baseline == NO_BASELINE:

@@ -144,6 +144,12 @@ class Problems:
         """Return whether something was noted."""
         return bool(self._errors)
 
+    def note(self, *checks: Callable[[], object]) -> None:
+        """Make all the checks and note what they raise."""
+        for check in checks:
+            with self.noted():
+                check()
+
     def check(self) -> None:
         """Raise what was noted: an InputError, a ProblemsError where there are several."""
         if len(self._errors) == 1:
@@ -165,7 +171,5 @@ def check_all(*checks: Callable[[], object]) -> None:
     """Make all the checks and raise what they raise: an InputError, a ProblemsError where there
     are several."""
     problems = Problems()
-    for check in checks:
-        with problems.noted():
-            check()
+    problems.note(*checks)
     problems.check()

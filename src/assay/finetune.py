@@ -18,6 +18,7 @@ from assay import dataset, hub, llamafactory, model, placement, process, progres
 from assay import trained as training
 from assay.errors import StageError
 from assay.folder import KEPT_CHECKPOINTS, LOSSES, MANIFEST, TRAIN_LOG
+from assay.numeric import Seed
 from assay.records import ModelManifest, Sample
 
 Choose = Callable[[Path, str], Path]
@@ -52,7 +53,7 @@ class FinetuneSettings:
     batch_size: Annotated[int, Ge(1)] = 8
     lora_rank: Annotated[int, Ge(1)] = 8
     cutoff_len: Annotated[int, Ge(16)] = 2048
-    seed: int = 42
+    seed: Seed = 42
     checkpoints: Checkpoints = LAST
     select_by: Annotated[str, MinLen(1)] = "eval_loss"
     llamafactory: Mapping[str, Any] = field(default_factory=dict)

@@ -27,6 +27,7 @@ from assay.llamafactory import thought
 from assay.llamafactory.job import DECODING, DEVICE, JOB, MEANS, SECONDS, GenerateJob, Means
 from assay.llamafactory.order import of_share
 from assay.model import Model
+from assay.numeric import Seed
 from assay.records import Generation, Likelihood, ModelManifest, Sample
 from assay.share import WHOLE, Share
 
@@ -69,7 +70,7 @@ class GenerateSettings:
     top_p: Annotated[float, Gt(0), Le(1)] = 0.7
     top_k: Annotated[int, Ge(0)] = 50
     repetition_penalty: Annotated[float, Gt(0)] = 1.0
-    seed: int = 42
+    seed: Seed = 42
     evaluate_loss: bool = True
     score_thoughts: bool = False
     thought_marks: list[Annotated[str, MinLen(1)]] = field(default_factory=list)

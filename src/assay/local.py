@@ -77,7 +77,7 @@ def _run(pipeline: Path, arguments: Mapping[str, Any], folder: Path) -> None:
         # names and Kubernetes' settings are for a cluster
         warnings.filterwarnings("ignore", ".*have no effect in the current local", UserWarning)
         try:
-            components.load_component_from_text(_resumable(pipeline))(**arguments)
+            components.load_component_from_text(_resumable(pipeline))(**task.handed(arguments))
         except RuntimeError as error:
             raise _failure(folder, error) from None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from types import FrameType
 from assay.errors import AssayError, StageError, StoreError
 from assay.settings import redacted
 
+LOOPBACK = "127.0.0.1"
 GRACE_SECONDS = 10.0
 DEATH_SECONDS = 2.0  # dying takes less, but where nobody reaps orphans they seem to stay for ever
 POLL_SECONDS = 0.2
@@ -40,6 +42,14 @@ _REMEDIES: Mapping[int, str] = {
     signal.SIGBUS: "See whether /dev/shm or its disk is full; the same again resumes",
     signal.SIGSEGV: "Check that the installed CUDA fits the GPU's driver; the same again resumes",
 }
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def run(
@@ -177,6 +187,11 @@ def memory_kills(root: Path = CONTROL_GROUP) -> int:
             counts = dict(line.split() for line in lines)
             return int(counts.get("oom_kill", 0))
     return 0
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def memory(root: Path = CONTROL_GROUP) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from assay.errors import SettingsError
+from assay.numeric import check_finite
 
 T = TypeVar("T")
 
@@ -59,6 +60,7 @@ def build(cls: type[T], values: Mapping[str, Any], where: str) -> T:
     """
     names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
     check_names(values, names, where)
+    check_finite(values, where)
     missing = [name for name in required(cls) if name not in values]
     if missing:
         raise SettingsError(f"{where}.{missing[0]} is missing", f"Set {where}.{missing[0]}")
@@ -227,10 +229,9 @@ def read_assignments(flag: str, assignments: Iterable[str]) -> dict[str, Any]:
     values = {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
-        if not equals:
-            raise SettingsError(
-                f"{flag} {redacted(assignment)} has no value", f"Write {flag} NAME=VALUE"
-            )
+        if not equals or not name:
+            told = f"{flag} {redacted(assignment)} has no {'value' if name else 'name'}"
+            raise SettingsError(told, f"Write {flag} NAME=VALUE")
         try:
             values[name] = from_yaml(value)
         except ValueError as error:

@@ -8,10 +8,11 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR, socket
+from urllib.parse import urlsplit
 
 from tests.cluster.node.places import API_PORT, folder
+from tests.loopback import Quiet, serving
 
 Answer = tuple[int, bytes]
 CHUNK = 65_536
@@ -54,7 +55,7 @@ def serve() -> Iterator[Proxy]:
     """Run a proxy for the block."""
     proxy = Proxy()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
@@ -73,7 +74,7 @@ def serve() -> Iterator[Proxy]:
                 self._send(text)
                 self._send(b"")
                 return
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = self.content()
             wanted = {k: v for k, v in self.headers.items() if k.lower() != "host"}
             with closing(_connect()) as server:
                 server.request(self.command, self.path, body, wanted)
@@ -98,21 +99,11 @@ def serve() -> Iterator[Proxy]:
 
         do_GET = do_POST = do_DELETE = answer  # noqa: N815
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder("pki") / "apiserver.crt", folder("pki") / "apiserver.key")
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    proxy.port = server.server_port
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with serving(Handler, context) as url:
+        proxy.port = urlsplit(url).port or 0
         yield proxy
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def _connect() -> http.client.HTTPSConnection:

@@ -7,15 +7,14 @@ from __future__ import annotations
 import email
 import email.policy
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.kfp.kfp_objects import Refusal
 from tests.kfp.kfp_server import KfpServer
+from tests.loopback import Quiet, serving
 
 
 @contextmanager
@@ -23,17 +22,13 @@ def serve() -> Iterator[KfpServer]:
     """Run a stand-in on the loopback until the block ends."""
     state = KfpServer()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         protocol_version = "HTTP/1.1"
-
-        def log_message(self, *arguments: Any) -> None:
-            pass
 
         def _handle(self) -> None:
             asked = urlsplit(self.path)
             state.asked.append((state.time(), self.command, asked.path))
-            length = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(length)
+            body = self.content()
             if state.down:
                 self.close_connection = True
                 return
@@ -59,27 +54,14 @@ def serve() -> Iterator[KfpServer]:
         def _send(self, status: int, answer: Any) -> None:
             data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
             data = state.page or data
-            self.send_response(status)
             kind = "application/json" if not isinstance(answer, str) else "text/plain"
             is_html = state.page or data.startswith(b"<!doctype html>")
-            self.send_header("Content-Type", "text/html" if is_html else kind)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.reply(data, status, {"Content-Type": "text/html" if is_html else kind})
 
         do_GET = do_POST = do_DELETE = _handle
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with serving(Handler) as state.url:
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _read(kind: str, body: bytes) -> Any:

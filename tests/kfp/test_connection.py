@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from assay.errors import InputError
 from assay.kubeflow import client, connection
 from assay.kubeflow.connection import Connection
 from tests.kfp.kfp_server import KfpServer
+from tests.loopback import free_address
 
 SECRET = "s3cr3t-t0ken"
 
@@ -104,9 +104,7 @@ def test_an_endpoint_that_is_no_address_is_refused(
 
 
 def test_a_wrong_endpoint_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    address = free_address()
     error = refused(capsys, "status", "x", "--endpoint", address)
     assert f"{address} cannot be reached" in error
     assert "Connection refused" in error

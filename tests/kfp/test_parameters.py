@@ -39,9 +39,13 @@ def there(config: Config) -> dict[str, Any]:
 
 
 def back(config: Config, arguments: dict[str, Any]) -> Config:
-    """What preflight makes of the arguments on the cluster, where KFP turns ints into floats."""
+    """What preflight makes of the arguments on the cluster, where KFP turns ints into floats, or
+    here, where kfp.local hands no null over."""
 
     def floats(value: Any) -> Any:
+        assert value is not None
+        if isinstance(value, list):
+            return [floats(item) for item in value]
         if isinstance(value, dict):
             return {name: floats(item) for name, item in value.items()}
         return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -70,7 +74,9 @@ judge = st.fixed_dictionaries(
     {key: st.just(value) for key, value in JUDGE.items()},
     optional={
         "temperature": st.floats(0, 2) | st.just("none"),
-        "extra_body": st.sampled_from([{}, {"chat_template_kwargs": {"enable_thinking": False}}]),
+        "extra_body": st.sampled_from(
+            [{}, {"chat_template_kwargs": {"think": None}}, {"stop": None, "bias": [None, 1, 2.5]}]
+        ),
         "max_tokens": st.integers(64, 4096),
         "concurrency": st.integers(1, 99),
         "json_schema": st.booleans(),
@@ -93,7 +99,7 @@ behind = st.fixed_dictionaries(
     {"endpoint": st.just("https://models.example/v1"), "name": st.sampled_from(["tuned", "a/b:c"])},
     optional={
         "api_key_env": st.sampled_from(["", "ASSAY_MODEL_API_KEY", "ASSAY_BASELINE_API_KEY"]),
-        "extra_body": st.sampled_from([{}, {"top_k": 1, "chat_template_kwargs": {"think": False}}]),
+        "extra_body": st.sampled_from([{}, {"top_k": 1, "chat_template_kwargs": {"think": None}}]),
         "concurrency": st.integers(1, 99),
         "timeout_s": st.floats(1, 99),
         "price": st.just({"input": 1.5, "output": 2.0}),

@@ -12,9 +12,13 @@ from typing import Any
 
 import pytest
 from kfp.compiler.pipeline_spec_builder import to_protobuf_value
+from kfp.local.executor_output_utils import pb2_value_to_python
 
-from assay import __version__, config, parameters, plan, task
+from assay import __version__, config, exits, parameters, plan, store, task
 from assay.compiled import pipeline
+from assay.errors import GateError
+from assay.folder import METRICS
+from assay.gate import Gate, Ruling
 from assay.judge.access import JUDGE_VARIABLES, MODEL_VARIABLES
 from assay.kubeflow import pipelines
 from assay.kubeflow.parameters import PYTHON_TYPES
@@ -270,6 +274,8 @@ def test_preflight_says_what_the_plan_tells_the_tasks() -> None:
         {"gate": {"rules": {"rouge-l": {"max_drop": 1}}}},
         {"model": {"endpoint": "https://models.example/v1", "name": "m"}},
         {"mode": "judge", "judge": {**JUDGE, "panel": [{"model": "second"}]}},
+        {"mode": "judge", "judge": {**JUDGE, "extra_body": {"stop": None, "bias": [None, 1]}}},
+        {"metrics": {"task": {"schema": {"enum": ["a", None], "default": None}}}},
         {
             "model": "",
             "dataset": {"train": "t.json"},
@@ -281,13 +287,28 @@ def test_preflight_says_what_the_plan_tells_the_tasks() -> None:
             },
         },
     ],
-    ids=["gate", "endpoint", "panel", "checkpoints"],
+    ids=["gate", "endpoint", "panel", "null", "null-in-list", "checkpoints"],
 )
 def test_kfp_local_hands_over_all_that_the_plan_tells(more: dict[str, Any]) -> None:
     """It knows no null."""
-    asked = {"dataset": {"eval": "e.json"}, "model": "org/m", "mode": "auto", **more}
-    for value in task.outputs(plan.draft(config.parse(asked))).values():
-        to_protobuf_value(value)
+    asked = config.parse({"dataset": {"eval": "e.json"}, "model": "org/m", "mode": "auto", **more})
+    received = {
+        name: task.whole(pb2_value_to_python(to_protobuf_value(value)))
+        for name, value in task.outputs(plan.draft(asked)).items()
+    }
+    assert config.parse(received["config"]) == asked
+    plain = config.plain(asked)
+    for name in ("judge", "metrics"):
+        assert received[name] == plain.get(name, {})
+
+
+def test_kfp_local_hands_over_what_the_gate_decided(tmp_path: Path) -> None:
+    ruling = Ruling(rule="overall", decision="INCONCLUSIVE", reason="too few pairs")
+    store.write_json(tmp_path / METRICS, {"gate": Gate(decision="INCONCLUSIVE", rulings=(ruling,))})
+    received = pb2_value_to_python(to_protobuf_value(task.decided(tmp_path)))
+    with pytest.raises(GateError, match="INCONCLUSIVE") as ended:
+        task.gate(received)
+    assert ended.value.exit_code == exits.INCONCLUSIVE
 
 
 def test_every_setting_that_a_parameter_stands_for_exists() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,10 @@ def test_an_override_reaches_its_section_and_the_difference_has_a_name(tmp_path:
         ({"model": "x"}, "exactly one of finetune"),
         ({"finetune": None}, "exactly one of finetune"),
         ({"dataset": None}, "dataset is missing"),
+        ({"datset": None}, r"config\.datset is not a setting"),
+        ({"generate": {"seed": -1}}, r"generate\.seed = -1"),
+        ({"generate": {"seed": 2**32}}, r"generate\.seed = 4294967296"),
+        ({"generate": {"top_p": math.nan}}, r"generate\.top_p = nan is no finite number"),
         ({"dataset": {"eval": "e.json"}}, r"dataset\.train is missing"),
         ({"dataset": "e.json"}, "dataset is 'e.json', not a mapping"),
         ({"generate": {"max_new_token": 3}}, "Did you mean max_new_tokens"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -135,6 +137,27 @@ def test_an_assignment_that_cannot_be_read_is_not_quoted(assignment: str) -> Non
     with pytest.raises(SettingsError, match="--set") as refused:
         settings.read_assignments("--set", [assignment])
     assert "s3cr3t" not in str(refused.value)
+
+
+@pytest.mark.parametrize("assignment", ["=", "=5", ""])
+def test_an_assignment_needs_a_name(assignment: str) -> None:
+    with pytest.raises(SettingsError, match="has no name"):
+        settings.read_assignments("--set", [assignment])
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("place", [(), ("warmup",), ("stages", 1, "rate")])
+def test_a_number_that_json_cannot_say_is_refused_by_name(
+    number: float, place: tuple[str | int, ...]
+) -> None:
+    """They were taken, and ended the run with a traceback where it was to be written down."""
+    held: Any = number
+    for part in reversed(place):
+        held = [0, held] if isinstance(part, int) else {part: held}
+    name = ".".join(map(str, ("example", "more" if place else "rate", *place)))
+    values = {"path": "a", "more" if place else "rate": held}
+    with pytest.raises(SettingsError, match=rf"{re.escape(name)} = -?(inf|nan) is no finite"):
+        settings.build(Example, values, "example")
 
 
 def test_text_that_is_no_unicode_is_refused_by_section() -> None:

@@ -15,8 +15,11 @@ MAX_ID = 200
 
 
 def given_id(row: object) -> str:
-    """Return the row's own id, text or a whole number, or "" where it has none."""
+    """Return the row's own id, text or a whole number, or "" where it has none. Where a column
+    lacks some, tables make 7.0 of 7."""
     value = row.get("id") if isinstance(row, Mapping) else None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return ""
     return str(value)

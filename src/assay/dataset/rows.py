@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from assay.dataset import tables
+from assay.dataset.naming import shown
 from assay.errors import DatasetError
 
 
@@ -20,6 +23,10 @@ class SourceRow:
     number: int
     value: object = None
     fault: str = ""
+
+
+Twice = dict[int, tuple[object, str]]
+"""The JSON objects that have a name twice, by their id, each with that name."""
 
 
 def read_file(file: Path) -> Iterator[SourceRow]:
@@ -39,14 +46,15 @@ def read_file(file: Path) -> Iterator[SourceRow]:
 def _json(file: Path) -> Iterator[SourceRow]:
     text = _decode(file)
     if text.lstrip()[:1] == "[":
-        yield from _numbered(file, _array(file, text))
+        yield from _array(file, text)
     else:
         yield from _lines(file, text)
 
 
-def _array(file: Path, text: str) -> Iterator[object]:
+def _array(file: Path, text: str) -> Iterator[SourceRow]:
+    twice: Twice = {}
     try:
-        yield from json.loads(text)
+        values = json.loads(text, object_pairs_hook=partial(_once_each, twice))
     except json.JSONDecodeError as error:
         raise DatasetError(
             f"{file}:{error.lineno} is not JSON: {error.msg} (column {error.colno})",
@@ -54,20 +62,47 @@ def _array(file: Path, text: str) -> Iterator[object]:
         ) from None
     except (ValueError, RecursionError) as error:
         raise DatasetError(f"{file} is not JSON: {error}", "Correct the file") from None
+    for number, value in enumerate(values, 1):
+        yield _row(file, number, value, twice)
 
 
 def _lines(file: Path, text: str) -> Iterator[SourceRow]:
+    twice: Twice = {}
+    decoder = json.JSONDecoder(object_pairs_hook=partial(_once_each, twice))
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
+        twice.clear()
         try:
-            value = json.loads(line)
+            value = decoder.decode(line)
         except (ValueError, RecursionError) as error:
             if number == 1:
                 _refuse_object(file, text)
             yield SourceRow(source=str(file), number=number, fault=f"the line is not JSON: {error}")
         else:
-            yield SourceRow(source=str(file), number=number, value=value)
+            yield _row(file, number, value, twice)
+
+
+def _once_each(twice: Twice, pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return a JSON object, noted in `twice` where a name is in it twice: one value is lost."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        twice[id(value)] = value, name
+    return value
+
+
+def _row(file: Path, number: int, value: object, twice: Twice) -> SourceRow:
+    """Return a row, without its value where an object in it is one of `twice`."""
+    waiting = [value] if twice else []
+    while waiting:
+        part = waiting.pop()
+        if id(part) in twice:
+            fault = f"it has {shown(twice[id(part)][1], 80)!r} twice"
+            return SourceRow(source=str(file), number=number, fault=fault)
+        if isinstance(part, dict | list):
+            waiting += part.values() if isinstance(part, dict) else part
+    return SourceRow(source=str(file), number=number, value=value)
 
 
 def _refuse_object(file: Path, text: str) -> None:
@@ -87,7 +122,7 @@ def _csv(file: Path) -> Iterator[SourceRow]:
     for number, row in enumerate(tables.csv_rows(str(file), _decode(file)), 2):
         if isinstance(row, tables.Invalid):
             yield SourceRow(source=str(file), number=number, fault=row.cause)
-        else:
+        elif row is not None:
             yield SourceRow(source=str(file), number=number, value=row)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,16 +25,17 @@ class Invalid:
     cause: str
 
 
-def csv_rows(name: str, text: str) -> Iterator[dict[str, str] | Invalid]:
-    """Yield the rows of a csv file's `text`."""
+def csv_rows(name: str, text: str) -> Iterator[dict[str, str] | Invalid | None]:
+    """Yield the rows of a csv file's `text`, None for one without cells. Raises DatasetError."""
     csv.field_size_limit(MAX_CHARACTERS + 1)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = next(reader)
+        _check_columns(name, header)
         for cells in reader:
             if not cells:
-                continue
-            if len(cells) == len(header):
+                yield None
+            elif len(cells) == len(header):
                 yield dict(zip(header, cells, strict=True))
             else:
                 yield Invalid(cause=f"the row has {len(cells)} cells under {len(header)} columns")
@@ -43,6 +45,13 @@ def csv_rows(name: str, text: str) -> Iterator[dict[str, str] | Invalid]:
         ) from None
 
 
+def _check_columns(name: str, columns: Sequence[str]) -> None:
+    """Refuse a column whose cells another one's would hide."""
+    twice = [column for column, count in Counter(columns).items() if column and count > 1]
+    if twice:
+        raise DatasetError(f"{name}: two of its columns are {twice[0]!r}", "Rename or remove one")
+
+
 def parquet_rows(file: Path) -> Iterator[dict[str, Any]]:
     """Yield the rows of a parquet file. Raises DatasetError where it unpacks to far too much."""
     pyarrow = _pyarrow()
@@ -50,10 +59,11 @@ def parquet_rows(file: Path) -> Iterator[dict[str, Any]]:
 
     try:
         with parquet.ParquetFile(file) as table:
+            _check_columns(str(file), table.schema_arrow.names)
             groups = range(table.metadata.num_row_groups)
             _limit(file, sum(table.metadata.row_group(group).total_byte_size for group in groups))
             yield from _rows(file, table.iter_batches(_BATCH_ROWS, use_threads=False))
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise _unreadable(file, "parquet", error) from None
 
 
@@ -69,9 +79,11 @@ def arrow_rows(file: Path) -> Iterator[dict[str, Any]]:
                 batches = (reader.get_batch(index) for index in range(reader.num_record_batches))
             else:
                 source.seek(0)
-                batches = iter(ipc.open_stream(source))
+                reader = ipc.open_stream(source)
+                batches = iter(reader)
+            _check_columns(str(file), reader.schema.names)
             yield from _rows(file, batches)
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise _unreadable(file, "arrow", error) from None
 
 

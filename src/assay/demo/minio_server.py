@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -48,7 +47,7 @@ def serve(minio: str, folder: Path, *, certificates: Path | None = None) -> Iter
     """Run the program `minio` on `folder` until the block ends; with TLS where there are
     `certificates`. Raises StageError where it does not start."""
     folder.mkdir(parents=True, exist_ok=True)
-    host, log = f"127.0.0.1:{_free_port()}", folder / "minio.log"
+    host, log = f"127.0.0.1:{process.free_port()}", folder / "minio.log"
     command = process.python("assay.demo.minio_server", minio, "server", str(folder / "data"))
     command += ["--quiet", "--address", host]
     command += ["--certs-dir", str(certificates or folder / "no-certificates")]
@@ -68,12 +67,6 @@ def environment(address: str) -> dict[str, str]:
         "AWS_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _wait(server: subprocess.Popen[bytes], host: str, log: Path) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -113,9 +112,7 @@ def _port(folder: Path) -> int:
     remembered = folder / "port"
     if remembered.is_file():
         return int(remembered.read_text())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = process.free_port()
     store.write_text(remembered, str(port))
     return port
 

@@ -32,8 +32,7 @@ def groups(job: GenerateJob, means: Means) -> list[Devices]:
     devices, each = means.devices, means.devices_each
     seen = in_sight()
     if not seen:
-        cores = len(os.sched_getaffinity(0))
-        _check(devices, cores, "cores")
+        _check(devices, process.cores(), "cores")
         return [llamafactory.only(os.environ, [0])] * max(1, devices)
     _check(devices, seen, "devices in sight")
     used = devices or seen

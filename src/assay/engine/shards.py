@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from subprocess import Popen
 
 from assay import process
 from assay.engine import ending
@@ -37,44 +37,51 @@ def run(
     together = _torchrun(len(groups)) if joined else {}
     kills = process.memory_kills()
     logs = [work / f"generate-{rank}.log" for rank in range(len(groups))]
+    command = process.python("assay.engine.shard", *arguments)
     with ExitStack() as stack:
         children = [
             stack.enter_context(
                 process.background(
-                    process.python("assay.engine.shard", *arguments),
-                    log=log,
-                    environment={
-                        **_threads(len(groups)),
-                        **group,
-                        **together,
-                        "RANK": str(rank),
-                        # the first that it sees, where it sees only its own
-                        "LOCAL_RANK": "0" if group else str(rank),
-                    },
+                    command, log=log, environment={**together, **_own(rank, group, len(groups))}
                 )
             )
             for rank, (group, log) in enumerate(zip(groups, logs, strict=True))
         ]
-        while any(child.poll() is None for child in children):
-            on_tick()
-            codes = [child.poll() for child in children]
-            if any(codes):
-                break
-            time.sleep(process.POLL_SECONDS)
-        codes = [child.poll() for child in children]
+        codes = _until_one_fails(children, on_tick)
     on_tick()
     if any(codes):
         raise _failure(codes, logs, work, killed=process.memory_kills() > kills)
 
 
+def _own(rank: int, group: Devices, processes: int) -> dict[str, str]:
+    """Return the variables of one of so many processes."""
+    return {
+        **_threads(processes),
+        **group,
+        "RANK": str(rank),
+        # the first that it sees, where it sees only its own
+        "LOCAL_RANK": "0" if group else str(rank),
+    }
+
+
+def _until_one_fails(
+    children: Sequence[Popen[bytes]], on_tick: Callable[[], None]
+) -> list[int | None]:
+    """Wait until one of the processes has failed, or all are done; return their exit codes, None
+    for one that goes on."""
+    while any(child.poll() is None for child in children):
+        on_tick()
+        if any(child.poll() for child in children):
+            break
+        time.sleep(process.POLL_SECONDS)
+    return [child.poll() for child in children]
+
+
 def _torchrun(processes: int) -> dict[str, str]:
     """Return the variables by which torchrun has so many processes of one machine meet."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     return {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
+        "MASTER_ADDR": process.LOOPBACK,
+        "MASTER_PORT": str(process.free_port()),
         "WORLD_SIZE": str(processes),
         "LOCAL_WORLD_SIZE": str(processes),
     }
@@ -82,8 +89,7 @@ def _torchrun(processes: int) -> dict[str, str]:
 
 def _threads(processes: int) -> dict[str, str]:
     """Return how many of the cores each process takes, or all would take all of them."""
-    cores = len(os.sched_getaffinity(0))
-    own = {"OMP_NUM_THREADS": str(max(1, cores // processes))}
+    own = {"OMP_NUM_THREADS": str(max(1, process.cores() // processes))}
     return {} if "OMP_NUM_THREADS" in os.environ else own
 
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from assay.given.matching import Matched
 from assay.given.reading import GivenFile
 from assay.given.rows import GivenRow
-from assay.given.thought import apart
+from assay.given.thought import Thoughts
 from assay.records import THOUGHT_UNENDED, AnswersFile, Prediction, Sample
 
 
-def prediction(sample: Sample, row: GivenRow | None) -> Prediction:
+def prediction(sample: Sample, row: GivenRow | None, thoughts: Thoughts) -> Prediction:
     """Return what a row answers to a sample, a failed one without a row. How the answer ended and
     how many tokens it has is in no such file."""
+    wanted = _wanted(sample, row, thoughts)
     if row is None:
         return Prediction(
             id=sample.id,
@@ -22,9 +23,9 @@ def prediction(sample: Sample, row: GivenRow | None) -> Prediction:
             prompt_tokens=0,
             output_tokens=0,
             unanswered="no_answer",
-            wanted=_wanted(sample, row),
+            wanted=wanted,
         )
-    thought, answer, unended = apart(row.output, begun=row.begun)
+    thought, answer, unended = thoughts.compared(row.output, begun=row.begun)
     return Prediction(
         id=sample.id,
         output=answer,
@@ -33,7 +34,7 @@ def prediction(sample: Sample, row: GivenRow | None) -> Prediction:
         output_tokens=0,
         thought=thought,
         unanswered=THOUGHT_UNENDED if unended else "",
-        wanted=_wanted(sample, row),
+        wanted=wanted,
     )
 
 
@@ -51,9 +52,9 @@ def file_of(file: GivenFile, matched: Matched, rows: Sequence[Prediction]) -> An
     )
 
 
-def _wanted(sample: Sample, row: GivenRow | None) -> str | None:
+def _wanted(sample: Sample, row: GivenRow | None, thoughts: Thoughts) -> str | None:
     """Return the target in the form of the answer, None where that is its own text: without its
-    thought, and a function call as the file writes it."""
+    thought, unless that counts, and a function call as the file writes it."""
     call = sample.target_role == "function_call" and row is not None and row.reference
-    text = apart(row.reference if call and row else sample.target).answer
+    text = thoughts.compared(row.reference if call and row else sample.target).answer
     return None if text == sample.target else text

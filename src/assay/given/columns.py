@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from assay.dataset.naming import shown
@@ -35,34 +35,38 @@ class Columns:
 def columns_of(names: Iterable[str], source: str) -> Columns:
     """Return what the columns of these names hold, in whatever case they are written. Raises
     DatasetError where none holds answers, or several may hold the same."""
-    own = {name.strip().lower(): name for name in names}
+    own: dict[str, list[str]] = {}
+    for name in names:
+        own.setdefault(name.strip().lower(), []).append(name)
     output = _one(own, OUTPUTS, source, "answers")
     if not output:
+        every = ", ".join(name for column in own.values() for name in column)
         raise DatasetError(
-            f"{source}: none of its columns, {shown(', '.join(own.values()), 200) or 'none'}, "
-            "holds answers",
+            f"{source}: none of its columns, {shown(every, 200) or 'none'}, holds answers",
             f"Call it {', '.join(OUTPUTS[:-1])} or {OUTPUTS[-1]}",
         )
     prompt, reference = _prompt(own, source), _one(own, REFERENCES, source, "references")
     theirs = {"prompt", "predict", "label"} <= set(own)
-    used = [name for name in (own.get("id", ""), *prompt, output, reference) if name]
+    id_ = _one(own, ("id",), source, "ids")
+    used = [name for name in (id_, *prompt, output, reference) if name]
     return Columns(
         output=output,
         prompt=prompt,
         reference=reference,
-        id=own.get("id", ""),
+        id=id_,
         format=LLAMA_FACTORY if theirs else ", ".join(used),
     )
 
 
-def _prompt(own: Mapping[str, str], source: str) -> tuple[str, ...]:
+def _prompt(own: Mapping[str, Sequence[str]], source: str) -> tuple[str, ...]:
     if not any(name in own for name in PROMPTS if name not in _ALPACA):
-        return tuple(own[name] for name in _ALPACA if name in own)
+        parts = (_one(own, (name,), source, "prompts") for name in _ALPACA)
+        return tuple(filter(None, parts))
     return (_one(own, PROMPTS, source, "prompts"),)
 
 
-def _one(own: Mapping[str, str], names: Iterable[str], source: str, what: str) -> str:
-    present = [own[name] for name in names if name in own]
+def _one(own: Mapping[str, Sequence[str]], names: Iterable[str], source: str, what: str) -> str:
+    present = [column for name in names for column in own.get(name, ())]
     if len(present) > 1:
         raise DatasetError(
             f"{source}: each of its columns {' and '.join(present)} may hold the {what}",

@@ -10,7 +10,6 @@ from assay.dataset.validity import show
 from assay.errors import DatasetError
 from assay.given.reading import GivenFile
 from assay.given.rows import GivenRow, prompt_of
-from assay.given.thought import apart
 from assay.records import Sample
 
 _START = 20
@@ -33,26 +32,27 @@ def match(
     file: GivenFile,
     samples: Sequence[Sample | None],
     wanted: Sequence[Sample],
-    *,
-    skip_invalid: bool,
+    most_lacking: float,
 ) -> Matched:
     """Return which row answers which of the samples (None where there is none in a place), of which
     those that are drawn are `wanted`: by id where the rows have some, else by the order of all or
-    of these. Raises DatasetError where they are not as many, where a wanted one has no row unless
-    `skip_invalid`, and for a row that is of another sample."""
+    of these. Raises DatasetError where they are not as many, where more than the share
+    `most_lacking` of the wanted ones has no row, and for a row that is of another sample."""
     if any(row.id for row in file.rows):
         matched = _by_id(file, samples)
     else:
         drawn = len(file.rows) == len(wanted)
         matched = _by_order(file, wanted if drawn else samples)
     lacking = [sample.id for sample in wanted if sample.id not in matched.rows]
-    if lacking and not skip_invalid:
+    if len(lacking) > most_lacking * len(wanted):
+        remedy = "set dataset.skip_invalid to leave them without an answer"
+        told = f", and generate.max_unanswered is {most_lacking:g}" if most_lacking else ""
         raise DatasetError(
             f"{file.source} has no row for {len(lacking):,} of {len(wanted):,} samples, such as "
-            f"id={lacking[0]}",
-            "Add them, or set dataset.skip_invalid to leave them without an answer",
+            f"id={lacking[0]}{told}",
+            f"Add them, or {'raise generate.max_unanswered' if most_lacking else remedy}",
         )
-    _check(matched, [sample for sample in samples if sample], templated=file.templated)
+    _check(matched, [sample for sample in samples if sample], file)
     return matched
 
 
@@ -83,13 +83,11 @@ def _by_order(file: GivenFile, samples: Sequence[Sample | None]) -> Matched:
     return Matched(rows=dict(pairs), by="order")
 
 
-def _check(matched: Matched, samples: Sequence[Sample], *, templated: bool) -> None:
+def _check(matched: Matched, samples: Sequence[Sample], file: GivenFile) -> None:
     """Raise DatasetError for the first row that is of another sample than it was found for."""
     pairs = [(sample, matched.rows[sample.id]) for sample in samples if sample.id in matched.rows]
     other = [
-        (sample, row, told)
-        for sample, row in pairs
-        if (told := _contradicts(row, sample, templated=templated))
+        (sample, row, told) for sample, row in pairs if (told := _contradicts(row, sample, file))
     ]
     if not other:
         return
@@ -103,14 +101,15 @@ def _check(matched: Matched, samples: Sequence[Sample], *, templated: bool) -> N
     )
 
 
-def _contradicts(row: GivenRow, sample: Sample, *, templated: bool) -> str:
+def _contradicts(row: GivenRow, sample: Sample, file: GivenFile) -> str:
     """Return what in a row is of another sample, "" where nothing is."""
     asked = sample.messages[-1].content
-    if row.conversation and not _asks(prompt_of(row), sample, templated=templated):
+    if row.conversation and not _asks(prompt_of(row), sample, templated=file.templated):
         return f"prompt is {show(prompt_of(row))}, not {show(asked)}"
     call = sample.target_role == "function_call"  # which a template writes in its own form
     blank = not row.reference.strip() or not sample.target.strip()
-    if not call and not blank and not _wants(row.reference, sample.target):
+    texts = (file.thoughts.apart(text).answer for text in (row.reference, sample.target))
+    if not call and not blank and not _same(*texts):
         return f"reference is {show(row.reference)}, not {show(sample.target)}"
     return ""
 
@@ -131,9 +130,9 @@ def _ends_in(text: str, turn: str) -> bool:
     return at >= 0 and turn.startswith(text[at:])
 
 
-def _wants(reference: str, target: str) -> bool:
-    """Whether both are one text but for a thought, white space, and that one was cut."""
-    own, other = (_flat(apart(text).answer) for text in (reference, target))
+def _same(reference: str, target: str) -> bool:
+    """Whether both are one text but for white space, and that one was cut."""
+    own, other = _flat(reference), _flat(target)
     return own == other or (len(own) >= _CUT and other.startswith(own))
 
 

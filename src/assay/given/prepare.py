@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assay import dataset, store
 from assay.dataset.reading import SourceReading
 from assay.errors import DatasetError, SettingsError
 from assay.folder import GIVEN, SAMPLES
+from assay.generate import GenerateSettings
 from assay.given import reading
 from assay.given.answers import file_of, prediction
 from assay.given.matching import Matched, match
@@ -17,7 +18,16 @@ from assay.given.reading import GivenFile
 from assay.given.rows import Needs
 from assay.given.samples import as_data, of_rows
 from assay.given.settings import GivenAnswers
+from assay.given.thought import thoughts
 from assay.records import SIDES, AnswersFile, Sample, Side
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fitting:
+    """How rows find their samples: what of the data is used, and which share may lack a row."""
+
+    settings: dataset.DatasetSettings
+    most_lacking: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,37 +43,43 @@ class Taken:
 def read(
     named: Mapping[Side, GivenAnswers],
     settings: dataset.DatasetSettings,
+    answering: GenerateSettings,
     *,
     comparing: str = "",
     others: bool = False,
 ) -> Taken:
     """Return what is in the files that are `named`. Without dataset.eval the samples are made of
-    the candidate's rows, or where it has no file of the baseline's. `comparing` is a metric that
+    the candidate's rows, or where it has no file of the baseline's. `answering` says how thoughts
+    are written and how many samples may lack a row, `comparing` is a metric that
     needs references, "" for none; `others` says that a model answers too.
 
     Raises InputError for what cannot be read, or does not fit together.
     """
-    _check_held_out(settings)
     own = not settings.eval
-    needs = Needs(prompt=own, comparing=comparing if own else "")
+    if own:
+        _check_own(settings)
+    least = Needs(thoughts=thoughts(answering))
+    needs = replace(least, prompt=True, comparing=comparing) if own else least
     files: dict[Side, GivenFile] = {}
     for side in reversed(SIDES):
         if side in named:
-            asked = Needs() if files else needs
+            asked = least if files else needs
             name = named[side].predictions
             files[side] = reading.read(name, asked, skip_invalid=settings.skip_invalid)
-    return (
-        _of_their_own(files, settings, others)
-        if own
-        else _of_data(files, settings, bool(comparing))
-    )
+    most_lacking = answering.max_unanswered if settings.skip_invalid else 0.0
+    fitting = _Fitting(settings=settings, most_lacking=most_lacking)
+    if own:
+        return _of_their_own(files, fitting, others)
+    return _of_data(files, fitting, bool(comparing))
 
 
 def write(taken: Taken, out: Path) -> None:
     """Write the answers to the samples that are in `out`, and what file they are from."""
     samples = list(store.read_rows(out / SAMPLES, Sample))
     for side, (file, matched) in taken.files.items():
-        rows = [prediction(sample, matched.rows.get(sample.id)) for sample in samples]
+        rows = [
+            prediction(sample, matched.rows.get(sample.id), file.thoughts) for sample in samples
+        ]
         store.write_rows(out / GIVEN / f"{side}.jsonl", rows)
         store.write_json(out / GIVEN / f"{side}.json", file_of(file, matched, rows))
 
@@ -79,17 +95,13 @@ def check_unchanged(named: Mapping[Side, GivenAnswers], out: Path) -> None:
             )
 
 
-def _of_data(
-    files: Mapping[Side, GivenFile], settings: dataset.DatasetSettings, needs_target: bool
-) -> Taken:
-    data = dataset.read_evaluation(settings, needs_target)
-    matched = _matched(files, data.samples, settings)
-    return Taken(source=settings.eval, data=data, files=matched)
+def _of_data(files: Mapping[Side, GivenFile], fitting: _Fitting, needs_target: bool) -> Taken:
+    data = dataset.read_evaluation(fitting.settings, needs_target)
+    matched = _matched(files, data.samples, fitting)
+    return Taken(source=fitting.settings.eval, data=data, files=matched)
 
 
-def _of_their_own(
-    files: Mapping[Side, GivenFile], settings: dataset.DatasetSettings, others: bool
-) -> Taken:
+def _of_their_own(files: Mapping[Side, GivenFile], fitting: _Fitting, others: bool) -> Taken:
     side, file = next(iter(files.items()))
     if others and file.templated:
         raise SettingsError(
@@ -103,27 +115,36 @@ def _of_their_own(
     rest = {other: files[other] for other in files if other != side}
     return Taken(
         source=file.source,
-        data=as_data(file, samples, settings),
-        files={side: (file, own), **_matched(rest, samples, settings)},
+        data=as_data(file, samples, fitting.settings),
+        files={side: (file, own), **_matched(rest, samples, fitting)},
     )
 
 
 def _matched(
     files: Mapping[Side, GivenFile],
     samples: Sequence[Sample | None],
-    settings: dataset.DatasetSettings,
+    fitting: _Fitting,
 ) -> dict[Side, tuple[GivenFile, Matched]]:
-    drawn = dataset.drawn([sample for sample in samples if sample], settings)
-    skip = settings.skip_invalid
+    drawn = dataset.drawn([sample for sample in samples if sample], fitting.settings)
     return {
-        side: (file, match(file, samples, drawn, skip_invalid=skip)) for side, file in files.items()
+        side: (file, match(file, samples, drawn, most_lacking=fitting.most_lacking))
+        for side, file in files.items()
     }
 
 
-def _check_held_out(settings: dataset.DatasetSettings) -> None:
-    if settings.train and not settings.eval:
+def _check_own(settings: dataset.DatasetSettings) -> None:
+    """Refuse what says how data is read, where the samples are made of the rows."""
+    if settings.train:
         raise SettingsError(
             "without dataset.eval the samples would be drawn from dataset.train, and answers that "
             "exist are to others",
             "Set dataset.eval, or leave dataset.train out",
         )
+    usual = dataset.DatasetSettings()
+    for name in ("format", "every_turn"):
+        if getattr(settings, name) != getattr(usual, name):
+            raise SettingsError(
+                f"dataset.{name} says how the data is read, and without dataset.eval each row of "
+                "the file of answers is a sample",
+                f"Set dataset.eval, or leave dataset.{name} out",
+            )

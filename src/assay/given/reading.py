@@ -15,6 +15,7 @@ from assay.errors import DatasetError
 from assay.given.columns import Columns, columns_of
 from assay.given.frame import Frame, frame_of
 from assay.given.rows import GivenRow, Needs, prompt_of, row_of
+from assay.given.thought import Thoughts
 
 WRITTEN = "generated_predictions.jsonl"
 """What LLaMA-Factory calls its file of answers, in the folder of a prediction."""
@@ -24,12 +25,14 @@ _REMEDY = "or set dataset.skip_invalid to leave such rows out"
 @dataclass(frozen=True, kw_only=True)
 class GivenFile:
     """A file of answers, read: its `source` as it was named, and the sha256 of its bytes. The
-    prompts are `templated` where the marks of a chat template are left in them."""
+    prompts are `templated` where the marks of a chat template are left in them; `thoughts` says how
+    those before an answer are written."""
 
     source: str
     sha256: str
     columns: Columns
     rows: tuple[GivenRow, ...]
+    thoughts: Thoughts
     templated: bool = False
 
     @property
@@ -60,7 +63,13 @@ def read(source: str, needs: Needs, *, skip_invalid: bool) -> GivenFile:
             f"{source} has no prompts", "Call their column prompt, or name the data as dataset.eval"
         )
     parsed = _with_own_ids([row_of(row, place, columns, needs) for row, place in rows])
-    file = GivenFile(source=source, sha256=sha256, columns=columns, rows=tuple(parsed))
+    file = GivenFile(
+        source=source,
+        sha256=sha256,
+        columns=columns,
+        rows=tuple(parsed),
+        thoughts=needs.thoughts,
+    )
     _check(file, skip_invalid=skip_invalid)
     return _bare(file) if columns.templated else file
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from assay.dataset.convert import Conversation, convert
@@ -13,7 +14,7 @@ from assay.dataset.rows import SourceRow
 from assay.dataset.validity import check_text, show
 from assay.errors import DatasetError
 from assay.given.columns import Columns
-from assay.given.thought import OPENING
+from assay.given.thought import Thoughts
 
 NO_REFERENCE = "-"
 """Stands where a conversation has to end with what is wanted, and that is not known."""
@@ -23,10 +24,12 @@ _TURNS = ("messages", "conversations")
 @dataclass(frozen=True, kw_only=True)
 class Needs:
     """What each row must have: a prompt where the samples are made of the rows, and a reference
-    where then a metric compares with it, `comparing`, "" for none."""
+    where then a metric compares with it, `comparing`, "" for none; and how its `thoughts` are
+    written."""
 
     prompt: bool = False
     comparing: str = ""
+    thoughts: Thoughts = field(default_factory=Thoughts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +68,7 @@ def row_of(row: SourceRow, place: str, columns: Columns, needs: Needs) -> GivenR
 
 
 def _parsed(value: Mapping[str, Any], place: str, columns: Columns, needs: Needs) -> GivenRow:
-    name = given_id({"id": value.get(columns.id)}) if columns.id else ""
-    check_id(name)
+    name = _id(value.get(columns.id)) if columns.id else ""
     if value.get(columns.output) is None:
         raise DatasetError(f"it has no answer: {columns.output} is missing", "Write the answer")
     output = _text(value, columns.output)
@@ -86,7 +88,18 @@ def _parsed(value: Mapping[str, Any], place: str, columns: Columns, needs: Needs
         reference=reference,
         conversation=_conversation(value, columns, reference) if columns.prompt else None,
     )
-    return replace(row, begun=prompt_of(row).rstrip().endswith(OPENING))
+    return replace(row, begun=prompt_of(row).rstrip().endswith(needs.thoughts.opening))
+
+
+def _id(value: object) -> str:
+    """Return the id that a cell holds, "" for an empty one. Raises DatasetError for what is no
+    id: the row would be taken by its place."""
+    name = given_id({"id": value})
+    empty = value is None or value == "" or (isinstance(value, float) and math.isnan(value))
+    if not name and not empty:
+        raise DatasetError(f"its id is {show(value)}", "Write it as text or a whole number")
+    check_id(name)
+    return name
 
 
 def _text(value: Mapping[str, Any], name: str) -> str:

@@ -40,9 +40,10 @@ def as_data(
         )
         for number, row, sample in used
     }
+    names = {str(name) for row in file.rows for name in row.value}
     for each in (column, *tellers):
         if each:
-            each.check(file.source, [str(name) for row in file.rows for name in row.value], str)
+            each.check(file.source, names, str)
     return SourceReading(
         format=file.columns.format,
         rows=len(file.rows),

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
 from annotated_types import MinLen
 
 from assay import settings
 from assay.errors import SettingsError
+from assay.generate import GenerateSettings
 
 SHORT = "predictions"
+USED = ("evaluate_loss", "score_thoughts", "thought_marks")
+"""The settings of `generate` that answers in a file are read by."""
+OBEYED = (*USED, "engine", "max_unanswered")
 _PLACES = {"candidate": "model", "baseline": "baseline"}
 
 
@@ -44,6 +48,18 @@ def expanded(values: Mapping[str, Any]) -> dict[str, Any]:
     for side, file in named.items():
         rest[_PLACES[side]] = _written_out(side, file, rest)
     return rest
+
+
+def check_answering(answering: GenerateSettings) -> None:
+    """Raise SettingsError for a setting of `generate` that nothing obeys where no model answers."""
+    usual = GenerateSettings()
+    for name in (field.name for field in fields(answering) if field.name not in OBEYED):
+        if getattr(answering, name) != getattr(usual, name):
+            raise SettingsError(
+                f"generate.{name} says how a model answers, and all answers of this run are in "
+                "files",
+                "Leave it out",
+            )
 
 
 def given(*models: object) -> list[GivenAnswers]:

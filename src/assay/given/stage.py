@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from assay import dataset, placement, progress, store
 from assay.folder import GENERATION, GIVEN, LIKELIHOOD, PREDICTIONS, RESULTS, SAMPLES
 from assay.generate import GenerateSettings
+from assay.given.settings import USED
 from assay.llamafactory.totals import unknown
 from assay.records import AnswersFile, Generation, Sample, Side
 
@@ -28,15 +30,16 @@ def generate(
     rows = list(store.read_rows(folder / SAMPLES, Sample))
     file = store.read_record(folder / GIVEN / f"{side}.json", AnswersFile)
     wanted = _generation(file, rows, settings)
-    if done := _finished(out, wanted):
+    answers = folder / GIVEN / f"{side}.jsonl"
+    if done := _finished(out, wanted, answers):
         return done
     with progress.track(
         listen, "generate", side=side, total=len(rows), unit="samples", note=f"from {file.file}"
     ) as tracker:
-        out.mkdir(parents=True, exist_ok=True)
+        with store.replacing(out / PREDICTIONS) as copy, answers.open("rb") as given:
+            shutil.copyfileobj(given, copy)
         for name in (RESULTS, LIKELIHOOD):
             (out / name).unlink(missing_ok=True)
-        shutil.copyfile(folder / GIVEN / f"{side}.jsonl", out / PREDICTIONS)
         if settings.evaluate_loss:
             store.write_rows(out / LIKELIHOOD, (unknown(row.id) for row in rows))
         store.write_json(out / GENERATION, wanted)
@@ -53,7 +56,7 @@ def _generation(file: AnswersFile, rows: list[Sample], settings: GenerateSetting
         dataset_hash=dataset.hash_samples(rows),
         samples=len(rows),
         seconds=0.0,
-        settings={"evaluate_loss": settings.evaluate_loss},
+        settings={name: getattr(settings, name) for name in USED},
         results={},
         versions={},
         runner=placement.runner(),
@@ -63,9 +66,10 @@ def _generation(file: AnswersFile, rows: list[Sample], settings: GenerateSetting
     )
 
 
-def _finished(out: Path, wanted: Generation) -> Generation | None:
-    path = out / GENERATION
-    if not path.is_file():
+def _finished(out: Path, wanted: Generation, answers: Path) -> Generation | None:
+    """Return what `out` is of, None unless it is of the `answers`, and has them still."""
+    path, copy = out / GENERATION, out / PREDICTIONS
+    if not path.is_file() or not copy.is_file() or not filecmp.cmp(answers, copy, shallow=False):
         return None
     done = store.read_record(path, Generation)
     same = (done.given, done.dataset_hash) == (wanted.given, wanted.dataset_hash)

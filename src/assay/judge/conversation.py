@@ -36,8 +36,10 @@ def _marks(path: Path) -> Marks:
     if not path.is_file():
         return None
     side = store.read_record(path, Generation)
-    if side.served or side.given:
-        return _USUAL
+    if side.settings.get("score_thoughts"):
+        return None
     given = side.settings.get("thought_marks")
     own = given if isinstance(given, Sequence) and not isinstance(given, str) else ()
-    return None if side.settings.get("score_thoughts") else llamafactory.marks(side.template, own)
+    if side.served or side.given:
+        return (own[0].strip(), own[1].strip()) if own else _USUAL
+    return llamafactory.marks(side.template, own)

@@ -8,7 +8,6 @@ one of them is no verdict the pair is unscored.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,26 +47,18 @@ class Vote:
 async def give(session: Session, case: Case, other: str, key: str) -> Verdict:
     """Return the verdict on the candidate's answer of `case` against the baseline's, `other`: what
     the majority of the repeats says, where those with an outcome are the majority."""
-    begun, bill = time.monotonic(), Bill(key=key)
+    bill = Bill(key=key)
     repeats = range(session.settings.repeats)
     votes = [await _vote(session, case[0], case[1].output, other, bill) for _ in repeats]
     preferences = [vote.preference for vote in votes if vote.preference]
     chosen = majority(preferences) if 2 * len(preferences) > len(votes) else None
     rates = [_WIN_RATES[preference] for preference in preferences]
-    return Verdict(
-        id=case[0].id,
-        key=key,
+    return bill.verdict(
+        case,
         values=_values(chosen) if chosen else {},
         unscored={} if chosen else {WIN_RATE: next(vote.cause for vote in votes if vote.cause)},
         spread={WIN_RATE: stdev(rates)} if chosen and len(rates) > 1 else {},
         commentary=_commentary(votes, chosen),
-        attempts=bill.attempts,
-        prompt_tokens=bill.prompt_tokens,
-        output_tokens=bill.output_tokens,
-        batch_prompt_tokens=bill.batch_prompt_tokens,
-        batch_output_tokens=bill.batch_output_tokens,
-        estimated=bill.estimated,
-        seconds=round(time.monotonic() - begun, 3),
     )
 
 

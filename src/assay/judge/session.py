@@ -4,9 +4,10 @@ failure may pass. A model under test behind an endpoint is asked by the same Cal
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -26,15 +27,15 @@ from assay.judge.rubric import Rubric
 from assay.judge.settings import JudgeSettings
 from assay.judge.standstill import Asking, Standstill, to_nobody
 from assay.judge.throttle import Epoch, Meter, Throttle
-from assay.records import Case
+from assay.records import Case, Verdict
 
 ONCE = 1  # so often is asked again what an endpoint may have been paid for
 
 
 @dataclass
 class Bill:
-    """What was asked for and paid for so far, for the verdict of this `key`; tokens that the
-    endpoint did not count are `estimated`, and those of the batch have its price."""
+    """What was asked for and paid for since it was `begun`, for the verdict of this `key`; tokens
+    that the endpoint did not count are `estimated`, and those of the batch have its price."""
 
     key: str = ""
     attempts: int = 0
@@ -43,6 +44,7 @@ class Bill:
     batch_prompt_tokens: int = 0
     batch_output_tokens: int = 0
     estimated: bool = False
+    begun: float = field(default_factory=time.monotonic)
 
     def add(self, usage: Usage) -> None:
         """Add what one request took."""
@@ -51,6 +53,32 @@ class Bill:
         self.batch_prompt_tokens += usage.prompt if usage.by_batch else 0
         self.batch_output_tokens += usage.output if usage.by_batch else 0
         self.estimated |= usage.estimated
+
+    def verdict(
+        self,
+        case: Case,
+        *,
+        values: Mapping[str, float],
+        unscored: Mapping[str, str],
+        spread: Mapping[str, float],
+        commentary: str,
+    ) -> Verdict:
+        """Return what was said of a case as the verdict that this has paid for."""
+        return Verdict(
+            id=case[0].id,
+            key=self.key,
+            values=values,
+            unscored=unscored,
+            spread=spread,
+            commentary=commentary,
+            attempts=self.attempts,
+            prompt_tokens=self.prompt_tokens,
+            output_tokens=self.output_tokens,
+            batch_prompt_tokens=self.batch_prompt_tokens,
+            batch_output_tokens=self.batch_output_tokens,
+            estimated=self.estimated,
+            seconds=round(time.monotonic() - self.begun, 3),
+        )
 
 
 class Caller:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from statistics import fmean, median, stdev
 
@@ -18,7 +17,7 @@ async def give(session: Session, case: Case, key: str) -> Verdict:
     """Return the verdict on one case: the scores, or for a dimension why it has none.
 
     With repeats a score is the median of those that were valid, where they are the majority."""
-    begun, bill = time.monotonic(), Bill(key=key)
+    bill = Bill(key=key)
     values: dict[str, float] = {}
     unscored: dict[str, str] = {}
     spread: dict[str, float] = {}
@@ -32,20 +31,12 @@ async def give(session: Session, case: Case, key: str) -> Verdict:
         else:
             unscored |= dict.fromkeys(part.dimensions, errors[0].cause)
             comments.append(f"{errors[0].cause}: {errors[0]}")
-    return Verdict(
-        id=case[0].id,
-        key=key,
+    return bill.verdict(
+        case,
         values=values,
         unscored=unscored,
         spread=spread,
         commentary=" | ".join(comments),
-        attempts=bill.attempts,
-        prompt_tokens=bill.prompt_tokens,
-        output_tokens=bill.output_tokens,
-        batch_prompt_tokens=bill.batch_prompt_tokens,
-        batch_output_tokens=bill.batch_output_tokens,
-        estimated=bill.estimated,
-        seconds=round(time.monotonic() - begun, 3),
     )
 
 

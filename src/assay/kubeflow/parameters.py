@@ -51,7 +51,8 @@ def to_parameters(
     config = configuration.without_unwanted(config)
     check_given(given, spec)
     check_places(config, given)
-    return {**_arguments(config, spec), **given}
+    arguments: dict[str, Any] = task.handed({**_arguments(config, spec), **given})
+    return arguments
 
 
 def inputs_of(spec: Mapping[str, Any]) -> dict[str, Any]:

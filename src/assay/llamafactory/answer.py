@@ -133,17 +133,18 @@ def _calls(reader: Reader, ids: Sequence[int], text: str) -> str | None:
 def canonical(calls: Sequence[tuple[str, str]]) -> str:
     """Return the calls as JSON with sorted arguments: a list where they are several."""
     texts = [
-        f'{{"name": {_json(name)}, "arguments": {_json(_arguments(arguments))}}}'
+        f'{{"name": {_json(name)}, "arguments": {_arguments(arguments)}}}'
         for name, arguments in calls
     ]
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
-def _arguments(text: str) -> object:
+def _arguments(text: str) -> str:
+    """Return arguments as JSON, those that are none, or nested too deeply, as the text they are."""
     try:
-        return json.loads(text)
-    except ValueError:
-        return text
+        return _json(json.loads(text))
+    except (ValueError, RecursionError):
+        return _json(text)
 
 
 def _json(value: object) -> str:

@@ -134,22 +134,7 @@ def _measure(
                 tracker.at(min(samples, tracker.event.done + at_once))
 
         run_exp(
-            {
-                **loading(job),
-                **spread,
-                **_ROW_BY_ROW,
-                **_BATCH_BY_BATCH,
-                "stage": "sft",
-                "do_eval": True,
-                "compute_accuracy": True,
-                "eval_dataset": "eval",
-                "dataset_dir": str((work / "data").resolve()),
-                "output_dir": str((work / "evaluation").resolve()),
-                "overwrite_cache": True,
-                "per_device_eval_batch_size": batch_size,
-                "report_to": "none",
-                "seed": job.load_seed,
-            },
+            {**loading(job), **spread, **_evaluation(job, work, batch_size)},
             callbacks=[report := EvaluationWatch()],
         )
     report.unwatch()
@@ -157,6 +142,24 @@ def _measure(
     if evaluated != samples or report.measured or next(report.places or iter(()), None) is not None:
         raise _another_number(evaluated, samples)
     return report.model
+
+
+def _evaluation(job: GenerateJob, work: Path, batch_size: int) -> dict[str, Any]:
+    """Return LLaMA-Factory's settings for the evaluation of the data in `work`."""
+    return {
+        **_ROW_BY_ROW,
+        **_BATCH_BY_BATCH,
+        "stage": "sft",
+        "do_eval": True,
+        "compute_accuracy": True,
+        "eval_dataset": "eval",
+        "dataset_dir": str((work / "data").resolve()),
+        "output_dir": str((work / "evaluation").resolve()),
+        "overwrite_cache": True,
+        "per_device_eval_batch_size": batch_size,
+        "report_to": "none",
+        "seed": job.load_seed,
+    }
 
 
 def _keep_next(

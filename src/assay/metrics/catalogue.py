@@ -16,7 +16,8 @@ from assay.metrics.contract import AutoMetric
 from assay.metrics.corpus import CORPUS_BLEU, CORPUS_BLEU_ZH, CORPUS_CHRF
 from assay.metrics.distinct import DISTINCT_1, DISTINCT_2
 from assay.metrics.exact_match import EXACT_MATCH
-from assay.metrics.json_text import JSON_FIELDS, JSON_SCHEMA, JSON_VALID
+from assay.metrics.json_schema import JSON_SCHEMA
+from assay.metrics.json_text import JSON_FIELDS, JSON_VALID
 from assay.metrics.labels import LABEL_ACCURACY, MACRO_F1, MACRO_PRECISION, MACRO_RECALL
 from assay.metrics.language_mismatch import LANGUAGE_MISMATCH
 from assay.metrics.lengths import EMPTY, LENGTH_RATIO, TRUNCATED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 
 from assay.metrics.contract import Unscored
 from assay.metrics.reading import compared, rate
@@ -14,6 +14,9 @@ _NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.])((?<![\w)\]])[-+\u2212])?"
     r"((?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)([eE][-+]?[0-9]{1,9})?"
 )
+
+# no number that an answer may hold is out of its range, as it would be of a float's
+_EXACT = Context(prec=60, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
 
 
 def read_number(text: str) -> Decimal:
@@ -28,12 +31,13 @@ def read_number(text: str) -> Decimal:
 
 
 def _near(task: TaskSettings, given: Decimal, wanted: Decimal) -> float:
-    """Return 1 where two numbers are equal, or no further apart than the tolerances let them be."""
+    """Return 1 where two numbers are equal, or no further apart than the tolerances let them be:
+    as they are written, so that 0.1 is within 0.1 of 0.2."""
     if given == wanted:
         return 1.0
-    within = max(task.tolerance, task.relative_tolerance * abs(float(wanted)))
-    # the numbers as they are written: 0.1 is within 0.1 of 0.2
-    return float(within > 0 and abs(float(given) - float(wanted)) <= within * (1 + 1e-12))
+    of_target = _EXACT.multiply(Decimal(repr(task.relative_tolerance)), _EXACT.abs(wanted))
+    within = max(Decimal(repr(task.tolerance)), of_target)
+    return float(within > 0 and _EXACT.abs(_EXACT.subtract(given, wanted)) <= within)
 
 
 NUMBER_MATCH = rate(

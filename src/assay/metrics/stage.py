@@ -24,7 +24,8 @@ from assay.metrics.labels import LABEL_ACCURACY, labelled, labels_of
 from assay.metrics.table import Selection, select, unavailable
 from assay.metrics.task import TaskSettings, check_choices, check_pattern
 from assay.metrics.totals import CorpusSums, make_totals, sum_counts, totals_path
-from assay.metrics.workers import cores, ordered_map
+from assay.metrics.workers import ordered_map
+from assay.process import cores
 from assay.progress import Listener
 from assay.records import FAILURES, Case, LabelPair, MetricSpec, Score
 

@@ -1,33 +1,39 @@
-"""Which task metrics the targets ask for, where none of them is wanted."""
+"""Which task metrics the targets ask for, where none of them is wanted, and which of those that are
+can read none of them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
 from assay import cases
 from assay.metrics.calls import read_calls
 from assay.metrics.catalogue import CATALOGUE
-from assay.metrics.contract import Unscored
+from assay.metrics.contract import LabelFunction, TaskFunction, Unscored
 from assay.metrics.json_text import parse
-from assay.metrics.labels import plain
+from assay.metrics.labels import LABEL_ACCURACY, plain
+from assay.metrics.task import TaskSettings
+from assay.records import Prediction, Sample
+from assay.text import one_line
 
 _LOOKED_AT = 1000
 _MOST, _LEAST = 0.95, 10
+_SHOWN = 60
 _MOST_LABELS, _TIMES_EACH, _LONGEST = 20, 5, 60
 _NUMBER = re.compile(r"(?:.*####)?\s*[^\w\s]?\s?[-+]?(?:[0-9][0-9,]*)?\.?[0-9]+\s*%?\s*", re.DOTALL)
 _CHOICE = re.compile(r"\s*\(?[A-H]\)?\.?\s*")
 
 
-def suggest(metrics: Iterable[str], samples: Path) -> str:
-    """Return which metrics the targets of `samples` look made for, as a sentence; "" where a task
-    metric is among the `metrics` already, and where they look like text."""
-    if any(CATALOGUE[name].group == "task" for name in metrics if name in CATALOGUE):
-        return ""
+def suggest(metrics: Sequence[str], samples: Path, task: TaskSettings) -> str:
+    """Return which metrics the targets of `samples` look made for, as a sentence, "" where they
+    look like text; where task metrics are among the `metrics` already, which of these can read
+    nothing in them."""
     told = (target for target in cases.targets(samples) if target.strip())
     targets = list(islice(told, _LOOKED_AT))
+    if any(CATALOGUE[name].group == "task" for name in metrics if name in CATALOGUE):
+        return _unread(metrics, targets, task)
     for kind, names, looks in _KINDS:
         if len(targets) >= _LEAST and looks(targets):
             return (
@@ -36,6 +42,38 @@ def suggest(metrics: Iterable[str], samples: Path) -> str:
                 "is nothing"
             )
     return ""
+
+
+def _unread(metrics: Sequence[str], targets: Sequence[str], task: TaskSettings) -> str:
+    """Return which metrics have no score on any target, whatever the answer; a target may come to
+    be read only in the form that a template gives it, so that nothing is refused for it."""
+    causes = {name: _cause(name, targets, task) for name in metrics if name in CATALOGUE}
+    unread = {name: cause for name, cause in causes.items() if cause}
+    if not unread or not targets:
+        return ""
+    named = ", ".join(f"{name} ({cause})" for name, cause in unread.items())
+    return (
+        f"None of {len(targets):,} targets, such as '{one_line(targets[0])[:_SHOWN]}', has what is "
+        f"compared by {named}: correct metrics.task, or leave the metric out"
+    )
+
+
+def _cause(name: str, targets: Sequence[str], task: TaskSettings) -> str:
+    """Return why no target can be read, "" where one can."""
+    metric = CATALOGUE[name]
+    function = LABEL_ACCURACY if isinstance(metric.function, LabelFunction) else metric
+    if metric.group != "task" or not isinstance(function.function, TaskFunction):
+        return ""
+    score, cause = function.function.bind(task), ""
+    for target in targets:
+        given = Prediction(id="", output=target, finish="stop", prompt_tokens=0, output_tokens=0)
+        try:
+            score(Sample(id="", messages=(), target=target), given)
+        except Unscored as outcome:
+            cause = outcome.cause
+        else:
+            return ""
+    return cause.removeprefix("target_") if cause.startswith("target_") else ""
 
 
 def _most(holds: Callable[[str], object]) -> Callable[[Sequence[str]], bool]:

@@ -43,6 +43,19 @@ def cautions(
 
 
 def _identity(run: EvaluatedRun, same: int) -> Iterator[Caution]:
+    yield from _weights(run)
+    if run.baseline is None:
+        return
+    baseline, candidate = run.baseline.generation, run.candidate.generation
+    yield from _alike(baseline, candidate)
+    if same == len(run.positions):
+        yield Caution(
+            severe=True, text="Baseline and candidate gave the same output on every sample."
+        )
+    yield from _differences(baseline, candidate)
+
+
+def _weights(run: EvaluatedRun) -> Iterator[Caution]:
     candidate = run.candidate.generation
     if run.manifest and candidate.digest and candidate.digest != run.manifest.digest:
         yield Caution(
@@ -55,9 +68,10 @@ def _identity(run: EvaluatedRun, same: int) -> Iterator[Caution]:
             severe=False,
             text="The candidate's weights have no digest: nothing proves which model was graded.",
         )
-    if run.baseline is None:
-        return
-    baseline = run.baseline.generation
+
+
+def _alike(baseline: Generation, candidate: Generation) -> Iterator[Caution]:
+    """Yield where the sides are one model, or answered something else: nothing is compared."""
     if baseline.digest and baseline.digest == candidate.digest:
         yield Caution(
             severe=True,
@@ -65,10 +79,10 @@ def _identity(run: EvaluatedRun, same: int) -> Iterator[Caution]:
         )
     if baseline.dataset_hash != candidate.dataset_hash:
         yield Caution(severe=True, text="Baseline and candidate answered different datasets.")
-    if same == len(run.positions):
-        yield Caution(
-            severe=True, text="Baseline and candidate gave the same output on every sample."
-        )
+
+
+def _differences(baseline: Generation, candidate: Generation) -> Iterator[Caution]:
+    """Yield in what the sides differ beside their weights."""
     if baseline.device and candidate.device and baseline.device != candidate.device:
         yield Caution(
             severe=False,

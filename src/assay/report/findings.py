@@ -49,6 +49,12 @@ def conclude(
             headline="The candidate alone: nothing to compare with",
             detail=_alone(rows, primary),
         )
+    return _compared(run, rows, primary, gate)
+
+
+def _compared(
+    run: EvaluatedRun, rows: Sequence[MetricRow], primary: Primary, gate: Gate | None
+) -> Conclusion:
     others = _others(rows, primary, failed=advisory(run))
     first = next((row for row in rows if row.name == primary.name), None)
     if first is None or primary.problem:

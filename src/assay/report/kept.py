@@ -189,7 +189,7 @@ def _with_labels(pairs: Pairs) -> Pairs:
     """Return the pairs with what each sample adds to the metrics of labels."""
     then, now = dict(pairs.then), dict(pairs.now)
     for side, labels in pairs.labels.items():
-        for name, before, after in labels.linear():
+        for name, (before, after) in labels.linear.items():
             then[side] = _with(then[side], name, before.values)
             now[side] = _with(now[side], name, after.values)
     return replace(pairs, then=then, now=now)

@@ -4,8 +4,9 @@ so that two runs are compared in pairs by what each sample adds to them, over th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from assay.records import Comparison, MetricSpec
@@ -47,15 +48,17 @@ class LabelPairs:
         """Return those of the samples at some places."""
         return replace(self, then=_at(self.then, places), now=_at(self.now, places))
 
-    def linear(self) -> Iterator[tuple[str, macro.Linear, macro.Linear]]:
-        """Yield each metric, with what every sample adds to it then and now."""
+    @cached_property
+    def linear(self) -> Mapping[str, tuple[macro.Linear, macro.Linear]]:
+        """What every sample adds to each metric, then and now."""
         both = self.then.compared & self.now.compared
-        for name in self.metrics:
-            yield (
-                name,
+        return {
+            name: (
                 macro.linearised(self.then, name, both),
                 macro.linearised(self.now, name, both),
             )
+            for name in self.metrics
+        }
 
     def settled(self, comparison: Comparison) -> Comparison:
         """Return a comparison of what samples add as one of the metric."""
@@ -90,9 +93,9 @@ def on_scales(
     specs: Mapping[str, MetricSpec], pairs: LabelPairs | None
 ) -> Mapping[str, MetricSpec]:
     """Return what metrics are, those of labels with the range of what a sample adds to them."""
-    each = pairs.linear() if pairs else ()
+    linear = pairs.linear if pairs else {}
     own = {
-        name: macro.on_scale(specs[name], [then, now]) for name, then, now in each if name in specs
+        name: macro.on_scale(specs[name], both) for name, both in linear.items() if name in specs
     }
     return {**specs, **own}
 

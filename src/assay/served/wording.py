@@ -22,8 +22,9 @@ _SETTING = re.compile(
 )
 _WORDS = (
     (re.compile(r"\bThe judge's key\b"), "The key of {where}"),
-    (re.compile(r"\b(another|a) judge\b"), r"\1 model"),
-    (re.compile(r"\b(the|its) judge\b"), r"\1 endpoint"),
+    (re.compile(r"\bjudge's settings\b"), "the settings of {where}"),
+    (re.compile(r"\b(another|a) judge\b(?!\.)"), r"\1 model"),
+    (re.compile(r"\b(the|its) judge\b(?!\.)"), r"\1 endpoint"),
     (re.compile(r"https://judge\.example/v1"), "https://models.example/v1"),
 )
 _REMEDIES = {

@@ -14,31 +14,15 @@ from assay.store.artifacts import (
 )
 from assay.store.cache import cache_folder, cached, in_cache
 from assay.store.deliver import deliver
-from assay.store.files import (
-    WEIGHT_SUFFIXES,
-    NumberedLine,
-    append,
-    appending,
-    digest_files,
-    digest_weights,
-    hash_rows,
-    parser,
-    read_json,
-    read_lines,
-    read_record,
-    read_rows,
-    replacing,
-    tail,
-    to_json,
-    write_json,
-    write_rows,
-    write_text,
-)
+from assay.store.digests import WEIGHT_SUFFIXES, digest_files, digest_weights, hash_rows
+from assay.store.encoding import to_json
+from assay.store.files import read_json, read_record, replacing, write_json, write_text
 from assay.store.folders import INDEX
 from assay.store.ids import id_of, read_some
 from assay.store.keeping import keep_now
 from assay.store.lease import leased
 from assay.store.lock import held
+from assay.store.log import append, appending, tail
 from assay.store.mirror import Mirror, mirrored
 from assay.store.newest import newest
 from assay.store.outage import (
@@ -51,6 +35,7 @@ from assay.store.outage import (
     waiting,
 )
 from assay.store.places import count_rows, placed_rows, row_at
+from assay.store.rows import NumberedLine, parser, read_lines, read_rows, write_rows
 from assay.store.s3 import locate
 from assay.store.used import mark_used, remove, stored
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from assay.errors import AssayError, StoreError
 from assay.store import artifacts, outage
 from assay.store.checksums import in_threads
-from assay.store.files import WEIGHT_SUFFIXES
+from assay.store.digests import WEIGHT_SUFFIXES
 from assay.store.keeping import keeping
 from assay.store.pieces import Pieces
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from assay.errors import StoreError
 from assay.store import folders
 from assay.store.checksums import of_file
+from assay.store.digests import WEIGHT_SUFFIXES
 from assay.store.download import download, is_here, look_up
-from assay.store.files import WEIGHT_SUFFIXES, disk, replacing, to_json
+from assay.store.encoding import to_json
+from assay.store.files import disk, replacing
 from assay.store.folders import Wanted, everything
 from assay.store.s3 import SCHEMES, Location, client, explained, locate
 from assay.store.upload import Advance, Checksums, Published, head, ignore, upload

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from assay.store import artifacts
-from assay.store.files import WEIGHT_SUFFIXES, disk, read_json, write_json
+from assay.store.digests import WEIGHT_SUFFIXES
+from assay.store.files import disk, read_json, write_json
 from assay.store.merge import Sides, is_log, join, merge
 from assay.store.upload import Advance
 

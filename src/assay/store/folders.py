@@ -18,7 +18,8 @@ from typing import Any, Literal
 from assay.errors import StoreError
 from assay.store.checksums import in_threads, of_file, part_size
 from assay.store.download import StoredObject, download, is_here, look_up
-from assay.store.files import disk, to_json
+from assay.store.encoding import to_json
+from assay.store.files import disk
 from assay.store.lock import LOCK
 from assay.store.s3 import Location, explained, read
 from assay.store.upload import Advance, Checksums, Published, Sent, upload

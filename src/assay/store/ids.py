@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from assay.store.files import parser, read_lines
+from assay.store.rows import parser, read_lines
 
 _HEAD = b'{"id": "'
 

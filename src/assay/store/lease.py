@@ -20,7 +20,7 @@ from functools import cache
 from typing import Any
 
 from assay.errors import AssayError, InUseError, StageError, StoreError, StoreUnavailableError
-from assay.store.files import to_json
+from assay.store.encoding import to_json
 from assay.store.lock import LOCK, OWNER, Owner, in_use, now, read_owner, this_process
 from assay.store.s3 import client, explained, locate
 

@@ -21,7 +21,8 @@ from functools import cache
 from pathlib import Path
 
 from assay.errors import InUseError
-from assay.store.files import disk, to_json, write_text
+from assay.store.encoding import to_json
+from assay.store.files import disk, write_text
 
 LOCK = ".assay.lock"
 OWNER = "ASSAY_OWNER"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.folder import LOGS
-from assay.store.files import disk, is_whole, replacing
+from assay.store.files import disk, replacing
+from assay.store.rows import is_whole
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TypeVar
 
-from assay.store.files import parser, read_lines
+from assay.store.rows import parser, read_lines
 
 T = TypeVar("T")
 

@@ -1,5 +1,6 @@
-"""vLLM against the loop of transformers and LLaMA-Factory's do_predict: seconds, and how many
-answers are the same. Greedy, float32 on a CPU and bfloat16 on a GPU, prompts of mixed length.
+"""vLLM and the loop of transformers against LLaMA-Factory's do_predict, and against transformers'
+own `generate` over batches sorted by length: seconds, and how many answers are the same. Greedy,
+float32 on a CPU and bfloat16 on a GPU, prompts of mixed length.
 
 `python -m tests.bench.engine.bench_engine [SAMPLES]`; vLLM is measured where it is installed (`make
 setup-vllm`). BENCH_BASE is the folder of another model of the same template, BENCH_NEW_TOKENS,
@@ -14,24 +15,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from assay import dataset, engine, process, store
 from assay.demo.base_model import TEMPLATE, base_model
 from assay.demo.run import DATA
-from assay.engine import capacity, device
-from assay.engine.vllm import environment
+from assay.engine import capacity, device, vllm
+from assay.engine.vllm import environment, window
 from assay.generate import GenerateSettings
 from assay.llamafactory.job import TRANSFORMERS, GenerateJob
-from assay.llamafactory.prompts import Coder, coder, encode, prediction
+from assay.llamafactory.prompts import Coder, Prompt, coder, encode, prediction
 from assay.records import Message, Prediction, Sample
 from tests.bench.engine import bandwidth
 
 SAMPLES, BATCH = 256, 16
 NEW_TOKENS = int(os.environ.get("BENCH_NEW_TOKENS", "96"))
-VLLM, PREDICT = "vllm", "do_predict"
+VLLM, PREDICT, GENERATE = "vllm", "do_predict", "generate"
 ON_GPU = device.name() != device.CPU
 DTYPE = os.environ.get("BENCH_DTYPE") or ("bfloat16" if ON_GPU else "float32")
 BATCHES = tuple(
@@ -67,7 +70,7 @@ def main(samples: int) -> None:
         store.write_rows(folder / "dataset.jsonl", rows)
         dataset.to_llamafactory(rows, folder / "data", "eval")
         has_vllm = environment.python() is not None
-        engines = [VLLM, TRANSFORMERS] if has_vllm else [TRANSFORMERS]
+        engines = [*([VLLM] if has_vllm else []), TRANSFORMERS, GENERATE]
         found = {which: _run(which, folder) for which in engines}
         found |= {f"{PREDICT} {size}": _predict(rows, folder, size) for size in BATCHES}
     ours = found[TRANSFORMERS]
@@ -125,20 +128,20 @@ def answer(which: str, folder: Path) -> None:
         load_seed=42,
         dataset_hash="",
         settings=asdict(SETTINGS),
-        engine=which,
+        engine=VLLM if which == VLLM else TRANSFORMERS,
     )
     coding = replace(coder(job), folder=folder)
     rows = store.read_rows(folder / "dataset.jsonl", Sample)
     prompts = [encode(row, coding.reading, SETTINGS.cutoff_len) for row in rows]
-    began, first, batches = time.monotonic(), 0.0, []
-    if which == TRANSFORMERS:
+    began, first, batches = time.monotonic(), list[float](), []
+    if which != VLLM:
         coding = replace(coding, loaded=_loaded(coding))
-        first = time.monotonic() - began
-    for batch in engine.find(job).answer(coding, prompts):
-        if which == VLLM and batch and not first:
-            first = time.monotonic() - began  # the first answer comes after the server's start
-        batches.append(list(batch))
-    seconds = time.monotonic() - began - first
+        first.append(time.monotonic())
+    answering = _generated if which == GENERATE else engine.find(job).answer
+    with _watching_vllm(first):
+        for batch in answering(coding, prompts):
+            batches.append(list(batch))
+            last = time.monotonic()
     answers = [
         [prediction(prompt, ids, coding.reading) for prompt, ids in batch if isinstance(ids, list)]
         for batch in batches
@@ -146,18 +149,52 @@ def answer(which: str, folder: Path) -> None:
     found = Answered(
         answers={row.id: row.output for batch in answers for row in batch},
         tokens=sum(row.output_tokens for batch in answers for row in batch),
-        seconds=seconds,
-        start=first,
+        seconds=last - first[0],
+        start=first[0] - began,
         bytes_read=_bytes(coding.loaded, answers) if coding.loaded and ON_GPU else 0,
         bandwidth=bandwidth.measured() if coding.loaded and ON_GPU else 0.0,
     )
     store.write_json(folder / f"{which}.json", found)
 
 
+@contextmanager
+def _watching_vllm(first: list[float]) -> Iterator[None]:
+    """Note when it is asked first: its server has started then, and its canary has answered."""
+
+    def noted(*given: Any) -> Any:
+        first.append(time.monotonic())
+        return window.answers(*given)
+
+    with patch.object(vllm, "answers", noted):
+        yield
+
+
 def _loaded(coding: Coder) -> Any:
     from llamafactory.model import load_model
 
     return load_model(coding.reading.tokenizer, coding.model, coding.finetuning)
+
+
+def _generated(coding: Coder, prompts: list[Prompt]) -> Iterator[list[tuple[Prompt, list[int]]]]:
+    """Answer as one writes it with transformers alone: BATCH at a time, the longest first."""
+    import torch
+
+    ordered = sorted(prompts, key=lambda prompt: len(prompt.tokens), reverse=True)
+    coding.reading.tokenizer.padding_side = "left"
+    for start in range(0, len(ordered), BATCH):
+        batch = ordered[start : start + BATCH]
+        tokens = [prompt.tokens for prompt in batch]
+        padded = coding.reading.tokenizer.pad({"input_ids": tokens}, return_tensors="pt")
+        with torch.inference_mode():
+            written = coding.loaded.generate(
+                **padded.to(coding.loaded.device),
+                max_new_tokens=NEW_TOKENS,
+                do_sample=False,
+                eos_token_id=list(coding.ends),
+                pad_token_id=coding.reading.tokenizer.pad_token_id,
+            )
+        answers = written[:, padded["input_ids"].shape[1] :].tolist()
+        yield list(zip(batch, answers, strict=True))
 
 
 def _bytes(model: Any, batches: list[list[Prediction]]) -> int:

@@ -27,7 +27,7 @@ from assay import progress, store
 from assay.metrics import METRICS, MetricsSettings, compute_metrics
 from assay.metrics.stage import score
 from assay.metrics.wordnet import wordnet as own_wordnet
-from assay.metrics.workers import cores
+from assay.process import cores
 from assay.records import Message, Prediction, Sample, Score
 from tests.bench.metrics import answers, peers
 from tests.bench.metrics.peers import Pairs, Values

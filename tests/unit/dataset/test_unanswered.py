@@ -122,7 +122,7 @@ def test_preflight_takes_them_where_nothing_compares(
         assert preflight.write_samples(wanted, tmp_path / "run", tokens=False).eval.samples == 4
         rows = store.read_rows(tmp_path / "run" / "dataset.jsonl", Sample)
         assert {row.target for row in rows} == {""}
-        assert metrics.suggest(names, tmp_path / "run" / "dataset.jsonl") == ""
+        assert metrics.suggest(names, tmp_path / "run" / "dataset.jsonl", TaskSettings()) == ""
     else:
         with pytest.raises(InputError, match="output is missing"):
             preflight.write_samples(wanted, tmp_path / "run", tokens=False)

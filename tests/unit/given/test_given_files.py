@@ -125,6 +125,12 @@ def test_else_the_prompts_stay_as_they_are(prompts: list[str], tmp_path: Path) -
         ([{**ROW, "id": "a"}, {**ROW, "id": "a"}], ":2, id=a: another row has the same id"),
         ([{**ROW, "id": "a"}, ROW], ":2: it has no id, and others have"),
         ([{**ROW, "id": "a\nb"}], "its id is no name"),
+        ([{**ROW, "id": 1.5}], ":1: its id is 1.5"),
+        ([{**ROW, "id": True}], ":1: its id is true"),
+        ([{**ROW, "id": ["a"]}], ':1: its id is ["a"]'),
+        ([{**ROW, "Output": "B"}], "each of its columns output and Output may hold the answers"),
+        ([ROW, {"prompt": "Hi", "OUTPUT": "B"}], "each of its columns output and OUTPUT may hold"),
+        ([{**ROW, "id": 1, "ID": 2}], "each of its columns id and ID may hold the ids"),
         ([{"prompt": "Hi", "text": "A"}], "none of its columns, prompt, text, holds answers"),
         ([{**ROW, "answer": "B"}], "each of its columns output and answer may hold the answers"),
         (

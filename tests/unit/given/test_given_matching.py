@@ -151,3 +151,18 @@ def test_the_baselines_file_has_to_hold_the_same_prompts(tmp_path: Path) -> None
         taken(asked({"candidate": own, "baseline": other}), tmp_path / "run")
     samples, _ = taken(asked({"candidate": own, "baseline": own}), tmp_path / "same")
     assert len(samples) == 6
+
+
+def test_ids_are_found_however_a_table_stored_them(tmp_path: Path) -> None:
+    source = [{"id": n, "instruction": question(n), "output": f"Town {n}"} for n in range(4)]
+    rows = [{"id": float(n), "output": f"say {n}"} for n in range(4)]
+    file = written(tmp_path / "a.jsonl", rows[::-1])
+    settings = asked(str(file), dataset={"eval": str(written(tmp_path / "d.json", source))})
+    _, given = taken(settings, tmp_path / "run")
+    assert [row.output for row in given] == [f"say {n}" for n in range(4)]
+
+
+def test_a_column_that_no_row_has_is_told_with_each_of_theirs_once(tmp_path: Path) -> None:
+    file = str(written(tmp_path / "a.jsonl", theirs()))
+    with pytest.raises(InputError, match=r"Name one of label, predict, prompt$"):
+        taken(asked(file, dataset={"tags": ["law"]}), tmp_path / "run")

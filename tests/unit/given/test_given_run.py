@@ -69,6 +69,28 @@ def test_a_file_that_changes_under_a_run_is_refused(tmp_path: Path) -> None:
     assert main(["run", path, "--out", out]) == 0
 
 
+@pytest.mark.parametrize("damage", ["", '{"id": "a"'])
+def test_answers_that_a_run_has_lost_are_taken_again(damage: str, tmp_path: Path) -> None:
+    path = yaml_at(tmp_path, predictions=str(written(tmp_path / "a.jsonl", theirs())))
+    out = tmp_path / "out"
+    assert main(["run", path, "--out", str(out)]) == 0
+    answers = out / "candidate" / PREDICTIONS
+    whole = answers.read_bytes()
+    answers.write_text(damage)
+    assert main(["run", path, "--out", str(out)]) == 0
+    assert answers.read_bytes() == whole
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = yaml_at(tmp_path, predictions=str(written(tmp_path / "a.jsonl", theirs())))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "candidate").write_text("in the way")
+    assert main(["run", path, "--out", str(tmp_path / "out")]) == 2
+    assert "predictions.jsonl cannot be written" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_the_scores_are_those_of_the_same_answers_given_otherwise(tmp_path: Path) -> None:
     """The normal path ends with predictions.jsonl, as generate writes it, over the same data."""
     settings = asked(str(written(tmp_path / "a.jsonl", theirs())), dataset={"eval": data(tmp_path)})

@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.faults.endpoint import Answer, Body, Handler, chat, scores
+from tests.loopback import Quiet, serving
 
 Json = dict[str, Any]
 Ends = Callable[[Json], str]
@@ -182,11 +182,11 @@ def batching(handler: Handler = lambda _: chat(scores()), **told: Any) -> Iterat
     """Serve until the block ends."""
     fake = FakeBatches(handler=handler, **told)
 
-    class Speaks(BaseHTTPRequestHandler):
+    class Speaks(Quiet):
         protocol_version = "HTTP/1.1"
 
         def _speak(self) -> None:
-            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            content = self.content()
             if self.headers.get("Transfer-Encoding") == "chunked":
                 content = self._chunks()
             fake.headers.append({name.lower(): value for name, value in self.headers.items()})
@@ -194,12 +194,7 @@ def batching(handler: Handler = lambda _: chat(scores()), **told: Any) -> Iterat
             if answer.drop:
                 self.close_connection = True
                 return
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body)))
-            self.end_headers()
-            self.wfile.write(answer.body)
+            self.reply(answer.body, answer.status, answer.headers)
 
         do_GET = do_POST = do_DELETE = _speak  # noqa: N815  http.server's names
 
@@ -211,21 +206,12 @@ def batching(handler: Handler = lambda _: chat(scores()), **told: Any) -> Iterat
             self.rfile.readline()
             return content
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing."""
-
         def handle(self) -> None:
             try:
                 super().handle()
             except ConnectionError:
                 return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Speaks)
-    server.daemon_threads = True
-    fake.url = f"http://127.0.0.1:{server.server_port}/v1"
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
-    try:
+    with serving(Speaks) as url:
+        fake.url = f"{url}/v1"
         yield fake
-    finally:
-        server.shutdown()
-        server.server_close()

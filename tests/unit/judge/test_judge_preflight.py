@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from assay.errors import JudgeError
 from assay.judge import JudgeSettings, Price, check
 from assay.records import Message, Sample
 from tests.faults.endpoint import Answer, Handler, chat, error, scores, serving
+from tests.loopback import free_address
 
 
 def failure(handler: Handler, model: str = "fake", models: tuple[str, ...] = ("fake",)) -> str:
@@ -119,9 +119,7 @@ def test_a_refused_key_is_not_printed(status: int, monkeypatch: pytest.MonkeyPat
 
 
 def test_nobody_there() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    url = f"{free_address()}/v1"
     with pytest.raises(JudgeError, match="no connection"):
         check(JudgeSettings(endpoint=url, model="m", api_key_env="", retries=0))
 

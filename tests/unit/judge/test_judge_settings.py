@@ -6,10 +6,8 @@ from __future__ import annotations
 import json
 import ssl
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from assay.errors import InputError, JudgeError, SettingsError
 from assay.judge import JudgeSettings, check, judge, judge_sides, verdicts
 from assay.judge.settings import Seat
 from assay.settings import build
+from tests import loopback
 from tests.faults.endpoint import Answer, chat, error, scores, serving
 from tests.unit.judge import fake
 
@@ -233,27 +232,17 @@ def serve_tls(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
     subprocess.run([*made, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
 
-    class Judge(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            body = chat(scores()).body
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    class Judge(loopback.Quiet):
+        def answer(self) -> None:
+            self.content()
+            self.reply(chat(scores()).body)
 
-        def log_message(self, *_: object) -> None:
-            return
+        do_POST = answer  # noqa: N815  http.server's name
 
-    server = HTTPServer(("127.0.0.1", 0), Judge)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"https://127.0.0.1:{server.server_port}/v1", cert
-    server.shutdown()
-    server.server_close()
+    with loopback.serving(Judge, context) as url:
+        yield f"{url}/v1", cert
 
 
 def test_a_certificate_that_nobody_signed_is_told_and_trusted_by_its_file(

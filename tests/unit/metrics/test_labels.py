@@ -204,7 +204,32 @@ def test_metrics_are_suggested_by_the_targets(
 ) -> None:
     samples = [Sample(id=str(at), messages=(), target=target) for at, target in enumerate(targets)]
     store.write_rows(tmp_path / "dataset.jsonl", samples)
-    told = suggest(("bleu-4",), tmp_path / "dataset.jsonl")
+    told = suggest(("bleu-4",), tmp_path / "dataset.jsonl", TaskSettings())
     assert names in told
     assert bool(told) == bool(names)
-    assert not suggest(("bleu-4", "json-valid"), tmp_path / "dataset.jsonl")
+    assert not suggest(("bleu-4", "json-valid"), tmp_path / "dataset.jsonl", TaskSettings())
+
+
+@pytest.mark.parametrize(
+    ("names", "task", "told"),
+    [
+        (("label-accuracy",), {"labels": ("pos", "neg")}, "label-accuracy (no_label): correct"),
+        (("macro-f1", "bleu-4"), {"labels": ("pos", "neg")}, "by macro-f1 (no_label): correct"),
+        (("number-match", "macro-f1"), {}, "by number-match (no_number): correct"),
+        (("choice-match", "call-match"), {}, "by choice-match (no_choice), call-match (no_call)"),
+        (("pattern-match",), {"pattern": "x"}, ""),  # a target without it is all of the answer
+        (("json-schema", "json-valid"), {"schema": {"type": "object"}}, ""),  # compared with none
+        (("label-accuracy",), {"labels": ("pos", "neutral")}, ""),
+        (("label-accuracy",), {}, ""),
+    ],
+)
+def test_metrics_that_can_read_no_target_are_told(
+    names: tuple[str, ...], task: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    targets = ["positive", "negative", "", "neutral"]
+    samples = [Sample(id=str(at), messages=(), target=target) for at, target in enumerate(targets)]
+    store.write_rows(tmp_path / "dataset.jsonl", samples)
+    said = suggest(names, tmp_path / "dataset.jsonl", TaskSettings(**task))
+    assert told in said
+    assert said.startswith("None of 3 targets, such as 'positive', has") == bool(told)
+    assert bool(said) == bool(told)

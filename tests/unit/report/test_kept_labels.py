@@ -13,7 +13,8 @@ import yaml
 
 from assay import report, store
 from assay.gate import Gate
-from assay.report import Report, accept, kept
+from assay.report import Report, accept, kept, labels
+from assay.report.files import Labels
 from assay.report.run import read
 from tests.unit.metrics.test_labels import MACROS, macro, make_run, measure
 
@@ -98,6 +99,24 @@ def test_a_part_of_the_samples_is_of_its_own(tmp_path: Path) -> None:
     right = [(a == w, b == w) for w, a, b in zip(TARGETS, WORSE, BETTER, strict=True)][:25]
     wins = sum(b and not a for a, b in right), sum(a and not b for a, b in right)
     assert (change.better, change.worse, change.n) == (*wins, 25)
+
+
+def test_what_a_sample_adds_is_computed_once_for_each_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = kept.scores_of(read(a_run(tmp_path / "run", WORSE, str(tmp_path / "history"))))
+    computed, linearised = [], labels.linearised
+
+    def counted(of: Labels, name: str, among: Any) -> labels.Linear:
+        computed.append(name)
+        return linearised(of, name, among)
+
+    monkeypatch.setattr(labels, "linearised", counted)
+    pairs = kept.pair(scores, scores)
+    for _ in range(2):
+        kept.differences(pairs, "candidate", ["macro-f1"], {})
+    sides_and_runs = 4
+    assert computed.count("macro-f1") == sides_and_runs
 
 
 def test_what_was_kept_comes_back_and_an_older_file_is_read(tmp_path: Path) -> None:

@@ -351,7 +351,10 @@ def test_a_judge_that_has_not_moved_is_called_drifted_in_at_most_5_percent() -> 
 def test_no_interval_is_computed_that_the_trend_does_not_show(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("assay.stats.interval", lambda *_, **__: pytest.fail("t's is shown"))
+    for part in ("comparison", "metrics"):
+        monkeypatch.setattr(
+            f"assay.stats.{part}.interval", lambda *_, **__: pytest.fail("t's is shown")
+        )
     draw = np.random.default_rng(26)
     assert moves(two_runs(draw.normal(5, 1, (2, 30)), draw.normal(9, 1, (2, 30)))) == [True, True]
 

@@ -13,6 +13,7 @@ from assay.errors import SettingsError
 from assay.generate import GenerateSettings
 from assay.records import FAILURES, Message, Sample
 from assay.served.client import check_settings
+from assay.served.wording import told
 from tests.faults.endpoint import Answer, Body, chat, error, serving
 from tests.unit.served.conftest import answered, model_at, sample
 
@@ -44,6 +45,10 @@ def said(finish: str = "stop", **message: Any) -> Answer:
             {"output": "", "thought": "2+", "unanswered": "thought_unended"},
         ),
         (said("tool_calls", content=None, tool_calls=[CALL]), {"output": ADDED, "written": ""}),
+        (
+            said(content=None, tool_calls=[{"function": {"name": "f", "arguments": "[" * 5000}}]),
+            {"output": json.dumps({"name": "f", "arguments": "[" * 5000})},
+        ),
         (said(content=[{"type": "text", "text": "4"}]), {"output": "4"}),
         (said("content_filter", content=""), {"unanswered": "answer_filtered"}),
         (said("stop", content="", refusal="No."), {"unanswered": "answer_refused"}),
@@ -256,3 +261,18 @@ def test_a_key_that_an_answer_quotes_is_not_kept(
         written = (tmp_path / "candidate" / "asked.jsonl").read_text()
         assert "***" in written
         assert key not in written
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Choose another judge.model, or correct judge's settings", "another baseline.name"),
+        ("Raise judge.max_tokens", "Raise generate.max_new_tokens"),
+        ("pay in, or name another judge", "name another model"),
+        ("Correct judge.extra_body", "Correct baseline.extra_body"),
+    ],
+)
+def test_what_is_said_of_a_judge_is_said_of_the_model(text: str, wanted: str) -> None:
+    said = told(text, "baseline")
+    assert wanted in said
+    assert "judge" not in said

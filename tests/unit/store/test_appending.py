@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from assay import progress, store
 from assay.progress import Progress
-from assay.store import files
+from assay.store import log
 from assay.store.merge import join
 from tests.needs import need
 
@@ -26,7 +26,7 @@ COUNTS = Path("/proc/self/io")
 def test_a_torn_line_of_any_length_is_cut_off(whole: list[str], torn: str, block: int) -> None:
     lines = "".join(f"{line}\n" for line in whole)
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "BLOCK", block)
+        patch.setattr(log, "BLOCK", block)
         path = Path(folder) / "log.jsonl"
         path.write_text(lines + torn)
         with store.appending(path) as file:
@@ -62,7 +62,7 @@ def test_an_event_costs_no_reading_of_those_before_it(tmp_path: Path) -> None:
     before = read_so_far()
     for _ in range(8):
         listen(Progress(stage="judge"))
-    assert read_so_far() - before < 16 * files.BLOCK
+    assert read_so_far() - before < 16 * log.BLOCK
 
 
 def read_so_far() -> int:

@@ -166,7 +166,9 @@ def test_a_prompt_whose_logits_are_nan_is_a_failed_row(
     assert {name for name, ids in found.items() if ids == "not_finite"} == {"p5", "p9"}
     assert found["p7"] == [0] * 8
     assert found["p3"] == [3, 40, 7, 5]
-    again = [row for row in lines("request")[4:] if "logprobs" in row]
+    of_canary, *others = lines("request")
+    assert len(of_canary["prompt"]) == 3
+    again = [row for row in others if "logprobs" in row]
     assert sorted(len(row["prompt"]) for row in again) == [5, 7, 9]
 
 
@@ -230,6 +232,15 @@ def test_where_it_is_and_of_which_versions(lines: Lines, monkeypatch: pytest.Mon
     monkeypatch.setenv(environment.VARIABLE, "/nowhere")
     assert vllm.versions() == {}
     assert vllm.find(job()) == "it is not installed: make setup-vllm"
+
+
+@pytest.mark.parametrize(("cores", "reserved"), [(1, "0"), (2, "0"), (4, "0"), (8, None)])
+def test_of_few_cores_it_keeps_none_free(
+    cores: int, reserved: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "cores", lambda: cores)
+    assert environment.variables(0).get("VLLM_CPU_NUM_OF_RESERVED_CPU") == reserved
+    assert "VLLM_CPU_NUM_OF_RESERVED_CPU" not in environment.variables(1)
 
 
 def test_few_tokens_are_not_worth_its_start() -> None:

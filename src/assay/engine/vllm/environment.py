@@ -13,6 +13,7 @@ VARIABLE = "ASSAY_VLLM"
 KEEPER = Path(__file__).with_name("keeper.py")
 _CACHE_SHARE = 0.25  # of a CPU's memory, for what vLLM keeps of the prompts and answers it works on
 _CACHE_MOST = 16
+_FEW_CORES = 4  # of so few, the one that vLLM keeps free for its scheduler is missed
 
 
 def folder() -> Path:
@@ -42,8 +43,8 @@ def _versions(environment: Path) -> tuple[tuple[str, str], ...]:
 
 
 def variables(gpus: int) -> dict[str, str]:
-    """Return the variables of the server's process: it tells nobody that it is used, and of a
-    CPU's memory it takes a part; a variable that is set is left as it is."""
+    """Return the variables of the server's process: it tells nobody that it is used, of a CPU's
+    memory it takes a part, and of few cores all; a variable that is set is left as it is."""
     given = {
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
@@ -53,4 +54,6 @@ def variables(gpus: int) -> dict[str, str]:
     if not gpus:
         gibibytes = min(_CACHE_MOST, _CACHE_SHARE * process.memory() / 2**30)
         given["VLLM_CPU_KVCACHE_SPACE"] = str(max(1, int(gibibytes)))
+        if process.cores() <= _FEW_CORES:
+            given["VLLM_CPU_NUM_OF_RESERVED_CPU"] = "0"
     return {name: os.environ.get(name, value) for name, value in given.items()}

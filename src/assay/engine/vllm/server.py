@@ -7,7 +7,6 @@ Both are told by what its log says.
 from __future__ import annotations
 
 import http.client
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -124,7 +123,7 @@ def running(
     this is left, the server is gone with all that it started. Raises StageError as it ends."""
     for _ in range(TRIES):
         log.unlink(missing_ok=True)
-        port = _free_port()
+        port = process.free_port()
         whole = [*command, "--host", HOST, "--port", str(port)]
         with process.background(whole, log=log, environment=environment) as child:
             server = Server(port=port, child=child, log=log, clock=clock)
@@ -135,10 +134,3 @@ def running(
         f"vLLM found {TRIES} ports of {HOST} taken that were free before",
         "Look what takes them (ss -ltnp), then run the same again",
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
