@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from assay.errors import SettingsError
+from assay.meant import remedy
 from assay.numeric import check_finite
 
 T = TypeVar("T")
@@ -289,12 +290,4 @@ def _refused(error: Mapping[str, Any], where: str) -> SettingsError:
     if kind == "json_invalid":
         return SettingsError(f"{where} holds text that is no Unicode", f"Correct {where}")
     told = f"{message[0].lower()}{message[1:]}"
-    close = difflib.get_close_matches(str(error["input"]), _choices(error), n=1)
-    remedy = f"Did you mean {close[0]}?" if close else f"Correct {name}"
-    return SettingsError(f"{name} = {shown(error['input'], last)}: {told}", remedy)
-
-
-def _choices(error: Mapping[str, Any]) -> list[str]:
-    """Return the values that a setting can have, where these are few."""
-    expected = str(error.get("ctx", {}).get("expected", ""))
-    return re.findall(r"'([^']*)'", expected) if error["type"] == "literal_error" else []
+    return SettingsError(f"{name} = {shown(error['input'], last)}: {told}", remedy(error, name))
