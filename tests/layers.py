@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "assay"
 LAYERS = (
     {"text", "script", "exits", "unset"},
     {"errors"},
-    {"numeric", "meant"},
+    {"numeric"},
     {"hub"},
     {"records", "settings", "share", "compiled", "folder", "parameters"},
     {"placement"},

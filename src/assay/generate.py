@@ -24,7 +24,7 @@ from assay.engine.vllm import arguments, weights
 from assay.errors import SettingsError
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
 from assay.llamafactory import thought
-from assay.llamafactory.job import DECODING, DEVICE, JOB, MEANS, SECONDS, GenerateJob, Means
+from assay.llamafactory.job import DECODING, DEVICE, JOB, MEANS, READ, SECONDS, GenerateJob, Means
 from assay.llamafactory.order import of_share
 from assay.model import Model
 from assay.numeric import Seed
@@ -37,7 +37,7 @@ _MEANS = ("devices", "devices_each", "max_unanswered")
 NO_QUESTION = ("cache", "cache_gb", "engine", *_MEANS)
 IDENTITY = "identity.json"
 UNFINISHED = store.Contents(
-    identity=IDENTITY, without=("data", weights.FOLDER, PROGRESS, JOB, MEANS)
+    identity=IDENTITY, without=("data", weights.FOLDER, PROGRESS, JOB, MEANS, READ)
 )
 """What of `partial` a later try on another machine needs."""
 

@@ -50,20 +50,20 @@ def assemble(
     same = identical(run)
     data = of_data.read(run.folder)
     labelled = calibration.read(run)
-    warnings = cautions(run, data, sides, rows, same)
     admissions = calibration.admissions(run, labelled)
-    warnings += tuple(calibration.cautions(run, labelled, admissions))
     against = accepted.reference(run, rows)
-    warnings += tuple(accepted.cautions(against))
+    warnings = (
+        *cautions(run, data, sides, rows, same),
+        *calibration.cautions(run, labelled, admissions),
+        *accepted.cautions(against),
+    )
     gate = None
     if policy:
         unadmitted = calibration.unadmitted(admissions, labelled)
         gate = gated.gate(policy, run, metrics, comparisons, warnings, against, unadmitted)
     focus = examples.focus(run)
-    change = examples.changes(run, focus)
     order = examples.worst_first(run, focus)
-    chosen = examples.choose(run, order)
-    shown = examples.examples(run, chosen, change)
+    shown = examples.examples(run, examples.choose(run, order), examples.changes(run, focus))
     return Report(
         schema=SCHEMA,
         assay=__version__,
@@ -103,7 +103,7 @@ def assemble(
         counts=counts(run),
         focus=focus,
         regressions=_regressions(run, order, shown),
-        selection=_selection(len(run.positions), len(chosen)),
+        selection=_selection(len(run.positions), len(shown)),
         examples=shown,
         provenance=_provenance(run),
     )

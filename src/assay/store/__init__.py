@@ -15,10 +15,19 @@ from assay.store.artifacts import (
 )
 from assay.store.cache import cache_folder, cached, in_cache
 from assay.store.deliver import deliver
-from assay.store.digests import WEIGHT_SUFFIXES, digest_files, digest_weights, hash_rows
+from assay.store.digests import (
+    WEIGHT_SUFFIXES,
+    ReadFile,
+    digest_files,
+    digest_weights,
+    files_read,
+    hash_rows,
+    trust,
+)
 from assay.store.encoding import to_json
 from assay.store.files import read_json, read_record, replacing, write_json, write_text
 from assay.store.folders import INDEX
+from assay.store.ids import id_of, read_some
 from assay.store.keeping import keep_now
 from assay.store.lease import leased
 from assay.store.lock import held
@@ -46,6 +55,7 @@ __all__ = [
     "Contents",
     "Mirror",
     "NumberedLine",
+    "ReadFile",
     "StoreSettings",
     "Wait",
     "append",
@@ -60,8 +70,10 @@ __all__ = [
     "exists",
     "fetch",
     "fetched",
+    "files_read",
     "hash_rows",
     "held",
+    "id_of",
     "impatient",
     "in_cache",
     "is_remote",
@@ -81,6 +93,7 @@ __all__ = [
     "read_lines",
     "read_record",
     "read_rows",
+    "read_some",
     "relied_on",
     "remove",
     "replacing",
@@ -90,6 +103,7 @@ __all__ = [
     "tail",
     "telling",
     "to_json",
+    "trust",
     "version",
     "waited",
     "waiting",

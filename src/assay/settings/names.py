@@ -1,0 +1,40 @@
+"""Which names a mapping may hold: what is unknown is refused by its nearest."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from assay.errors import SettingsError
+from assay.settings.secrets import is_secret, shown
+
+
+def check_names(values: Mapping[str, Any], names: Iterable[str], where: str) -> None:
+    """Raise SettingsError for the first name in `values` not among `names`, and for secrets."""
+    names = sorted(names)
+    for name in values:
+        if name in names:
+            continue
+        if is_secret(str(name)) and not difflib.get_close_matches(name, names, cutoff=0.9):
+            raise SettingsError(
+                f"{where}.{name} looks like a secret, which no setting may hold",
+                "Remove it and pass it by environment variable or Kubernetes Secret",
+            )
+        raise SettingsError(f"{where}.{name} is not a setting", _nearest(str(name), names))
+
+
+def check_mapping(value: object, where: str) -> dict[str, Any]:
+    """Return `value` as a mapping with string keys, or raise SettingsError."""
+    if not isinstance(value, Mapping):
+        raise SettingsError(
+            f"{where} is {shown(value)}, not a mapping", f"Write {where} as name: value lines"
+        )
+    return {str(key): item for key, item in value.items()}
+
+
+def _nearest(name: str, names: list[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"Did you mean {close[0]}?"
+    return f"Known: {', '.join(names)}" if 0 < len(names) <= 30 else "Check its spelling"

@@ -1,0 +1,67 @@
+"""Settings as YAML, from a file or a command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from assay.errors import SettingsError
+from assay.settings.secrets import redacted
+
+
+def from_yaml(text: str) -> Any:
+    """Return what a YAML text says. Raises ValueError, as `yaml_problem` tells it, also for what
+    is nested too deeply or holds itself."""
+    import yaml
+
+    try:
+        value = yaml.load(text, _once_each())  # noqa: S506  it is a safe loader
+        json.dumps(value, default=str, skipkeys=True)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise ValueError(yaml_problem(error)) from None
+    return value
+
+
+def _once_each() -> Any:
+    """Return a safe loader that refuses a name twice in one mapping: one value would be lost."""
+    import yaml
+
+    class OnceEach(yaml.SafeLoader):
+        def compose_mapping_node(self, anchor: Any) -> Any:
+            node = super().compose_mapping_node(anchor)
+            names: dict[str, Any] = {}
+            for key, _ in node.value:
+                if key.value != "<<" and names.setdefault(str(key.value), key) is not key:
+                    problem = f"{key.value} stands twice in one mapping"
+                    raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            return node
+
+    return OnceEach
+
+
+def yaml_problem(error: Exception) -> str:
+    """Return what is wrong with a text that is no YAML, and where: the parser's own message quotes
+    the lines around it, which may hold a secret."""
+    problem, mark = getattr(error, "problem", None), getattr(error, "problem_mark", None)
+    told = str(problem or error) if problem or not mark else "it cannot be read"
+    place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return redacted(" ".join(told.split())) + place
+
+
+def read_assignments(flag: str, assignments: Iterable[str]) -> dict[str, Any]:
+    """Return the NAME=VALUE arguments of a repeatable `flag`, each value read as YAML. Raises
+    SettingsError."""
+    values = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name:
+            told = f"{flag} {redacted(assignment)} has no {'value' if name else 'name'}"
+            raise SettingsError(told, f"Write {flag} NAME=VALUE")
+        try:
+            values[name] = from_yaml(value)
+        except ValueError as error:
+            raise SettingsError(f"{flag} {redacted(name)}: {error}", "Quote the value") from None
+    return values
