@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from assay import store
 from assay.errors import SettingsError
 from assay.records import ENTRY, PROMPT_LENGTH, SCRIPT
+from assay.text import composed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,6 +112,8 @@ def meant(subset: str, tags: Tags) -> Meant:
             f"{subset!r} is a value of the tags {', '.join(holding)}",
             f"Write {' or '.join(f'{name}={subset}' for name in holding)}",
         )
+    if composed(subset) != subset:
+        return meant(composed(subset), tags)
     raise SettingsError(f"no sample has the tag {subset!r}", _remedy(subset, tags))
 
 

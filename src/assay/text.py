@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # What a terminal obeys instead of showing it, and what changes the order of the text around it.
 _HIDDEN = re.compile(
@@ -18,6 +19,12 @@ def whole(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def composed(text: str) -> str:
+    """Return `text` in the one of the forms that look the same in which an accent is no character
+    of its own."""
+    return unicodedata.normalize("NFC", text)
 
 
 def plain(text: str) -> str:

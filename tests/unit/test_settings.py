@@ -23,6 +23,7 @@ class Example:
     count: Annotated[int, Ge(1)] = 3
     rate: float = 0.5
     more: dict[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
 
 
 def test_values_become_a_checked_dataclass() -> None:
@@ -34,12 +35,20 @@ def test_values_become_a_checked_dataclass() -> None:
     ("values", "message"),
     [
         ({"path": "a", "cuont": 1}, r"example.cuont is not a setting. Did you mean count\?"),
-        ({"path": "a", "zzz": 1}, "example.zzz is not a setting. Known: count, more, path, rate"),
+        (
+            {"path": "a", "zzz": 1},
+            "example.zzz is not a setting. Known: count, more, names, path",
+        ),
         ({}, "example.path is missing. Set example.path"),
         ({"path": "a", "count": 0}, "example.count = 0: .*greater than or equal to 1"),
         ({"path": "a", "count": "3"}, "example.count = '3': .*valid integer"),
         ({"path": "a", "count": 1.5}, "example.count = 1.5: .*integer"),
-        ({"path": 7}, "example.path = 7: .*valid string"),
+        ({"path": 7}, r"example.path = 7: .*valid string. Put it in quotes"),
+        ({"path": True}, "example.path = True: .*valid string. Put it in quotes"),
+        ({"path": ["a"]}, r"example.path = \['a'\]: .*valid string. Correct example.path"),
+        ({"path": "a", "names": "b"}, "example.names = 'b': .*array. Write it as a list"),
+        ({"path": "a", "names": ["b", False]}, r"example.names.1 = False: .*Put it in quotes"),
+        ({"path": "a", "names": 3}, "example.names = 3: .*array. Correct example.names"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(values: dict[str, Any], message: str) -> None:

@@ -87,3 +87,8 @@ def test_what_is_not_meant_is_refused(subset: str, told: str) -> None:
 def test_without_tags_the_column_is_asked_for() -> None:
     with pytest.raises(SettingsError, match=r"Name the column that holds it in dataset\.tags"):
         meant("law", collect([{}, {}]))
+
+
+@pytest.mark.parametrize("subset", ["cafe\u0301", "caf\u00e9", "category=cafe\u0301"])
+def test_a_value_is_meant_by_any_form_that_looks_the_same(subset: str) -> None:
+    assert meant(subset, collect([{"category": "caf\u00e9"}])) == ("category", 0)

@@ -11,7 +11,7 @@ from typing import Any
 
 from assay.dataset.validity import show
 from assay.errors import DatasetError
-from assay.text import plain
+from assay.text import composed, plain
 
 NAMED = 5
 MAX_TAG = 100
@@ -90,7 +90,7 @@ def _tag(value: str | float | Decimal | None) -> str | None:
     blank = isinstance(value, str) and not value.strip()
     if blank or value is None or (isinstance(value, float | Decimal) and math.isnan(value)):
         return ""
-    text = " ".join(_text(value).split())
+    text = composed(" ".join(_text(value).split()))
     return text if text and len(text) <= MAX_TAG and plain(text) == text else None
 
 

@@ -8,7 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 # special tokens as models' vocabularies write them, with the role behind them
-_MARK = r"<\|[^|<>\s]{1,40}\|>|<｜[^｜<>\s]{1,40}｜>|\[/?INST\]|</?s>|<(?:start|end)_of_turn>|<bos>"
+_MARK = (
+    r"<\|[^|<>\s]{1,40}\|>|<｜[^｜<>\s]{1,40}｜>|\[/?INST\]|</?s>|<</?SYS>>|<bos>|"
+    r"\[/?SYSTEM_PROMPT\]|<(?:start|end)_of_turn>|<\|turn>|<turn\|>|\[gMASK\]|<sop>|"
+    r"\[\|[a-z]{1,40}\|\]|\]~b\]|\]~!b\[|\[e~\["
+)
 _ANY = re.compile(_MARK)
 _OPENING = re.compile(rf"(?:{_MARK})(?:user|human)?(?:\r?\n|[ ])*", re.IGNORECASE)
 _ANSWERED = re.compile(
@@ -43,7 +47,8 @@ def frame_of(prompts: Sequence[str]) -> Frame | None:
     openings, closing = list(_OPENING.finditer(start)), _ANY.search(ends)
     if not openings or not closing or _ANSWERED.search(start):
         return None
-    frame = Frame(before=prompts[0][: openings[-1].end()], behind=ends[closing.start() :])
+    asked = ends[: closing.start()].rstrip()  # some templates write white space before the mark
+    frame = Frame(before=prompts[0][: openings[-1].end()], behind=ends[len(asked) :])
     texts = [frame.inside(prompt) for prompt in prompts]
     fits = all(
         len(prompt) > len(frame.before) + len(frame.behind) and text.strip()

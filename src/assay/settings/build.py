@@ -78,9 +78,19 @@ def _refused(error: Mapping[str, Any], where: str) -> SettingsError:
     if kind == "json_invalid":
         return SettingsError(f"{where} holds text that is no Unicode", f"Correct {where}")
     told = f"{message[0].lower()}{message[1:]}"
-    close = difflib.get_close_matches(str(error["input"]), _choices(error), n=1)
-    remedy = f"Did you mean {close[0]}?" if close else f"Correct {name}"
-    return SettingsError(f"{name} = {shown(error['input'], last)}: {told}", remedy)
+    return SettingsError(f"{name} = {shown(error['input'], last)}: {told}", _remedy(error, name))
+
+
+def _remedy(error: Mapping[str, Any], name: str) -> str:
+    """Return what to do about a value that pydantic refuses, of the setting `name`."""
+    kind, value = error["type"], error["input"]
+    if close := difflib.get_close_matches(str(value), _choices(error), n=1):
+        return f"Did you mean {close[0]}?"
+    if kind == "string_type" and isinstance(value, bool | int | float):
+        return "Put it in quotes: in YAML numbers, yes, no, on and off are no text without them"
+    if kind in ("list_type", "tuple_type") and isinstance(value, str):
+        return "Write it as a list, in brackets"
+    return f"Correct {name}"
 
 
 def _choices(error: Mapping[str, Any]) -> list[str]:

@@ -210,8 +210,9 @@ def test_what_voids_the_comparison_blocks() -> None:
         ({"rules": {"overall": {"max_drop": "5 per cent"}}}, "neither a number nor a percentage"),
         ({"rules": {"overall": {"max_drop": True}}}, "gate.rules.overall.max_drop = True: input"),
         ({"rules": {"overall": {"max_drop": [1]}}}, "should be a number or text"),
-        ({"rules": {"overall": {"max_drop": math.inf}}}, "overall.max_drop = inf bounds nothing"),
-        ({"rules": {"overall": {"min": math.nan}}}, "overall.min = nan bounds nothing"),
+        ({"rules": {"overall": {"max_drop": math.inf}}}, "overall.max_drop = inf is no finite"),
+        ({"rules": {"overall": {"max_drop": f"{'9' * 400}%"}}}, "max_drop = inf bounds nothing"),
+        ({"rules": {"overall": {"min": math.nan}}}, "overall.min = nan is no finite number"),
         ({"rules": {"overall": {"min": "7"}}}, "gate.rules.overall.min = '7'"),
         ({"rules": {"overall": {"min": 7, "max": 6}}}, "overall.min = 7 is above its max = 6"),
         ({"rules": {"overall": {"min": 7, "tier": "suporting"}}}, "Did you mean supporting?"),
@@ -232,7 +233,7 @@ def test_a_policy_that_is_none_is_refused_by_name(values: dict[str, object], mes
 
 
 def test_all_that_is_wrong_with_a_policy_is_told_at_once() -> None:
-    rules = {"a": {}, "b": {"max_drop": "many"}, "c": {"min": math.inf}}
+    rules = {"a": {}, "b": {"max_drop": "many"}, "c": {"min": 7, "max": 6}}
     with pytest.raises(InputError) as caught:
         read_policy({"rules": rules}, "strict.yaml")
     told = str(caught.value).splitlines()

@@ -75,6 +75,13 @@ FRAMES = {
     "mistral": ("<s>[INST] ", "[/INST]"),
     "gemma": ("<bos><start_of_turn>user\n", "<end_of_turn>\n<start_of_turn>model\n"),
     "deepseek3": ("<｜User｜>", "<｜Assistant｜>"),
+    "glm4": ("[gMASK]<sop><|user|>\n", "<|assistant|>"),
+    "llama2": ("<s>[INST] ", " [/INST]"),
+    "llama2 told": ("<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\n", " [/INST]"),
+    "mistral told": ("<s>[SYSTEM_PROMPT]Be brief.[/SYSTEM_PROMPT][INST]", "[/INST]"),
+    "gemma4": ("<bos><|turn>user\n", "<turn|>\n<|turn>model\n"),
+    "exaone": ("[|system|]Be brief.[|endofturn|]\n[|user|]", "\n[|assistant|]"),
+    "minimax2": ("]~!b[]~b]system\nBe brief.[e~[\n]~b]user\n", "[e~[\n]~b]ai\n"),
 }
 
 
@@ -86,7 +93,7 @@ def test_what_a_template_writes_around_each_prompt_is_taken_off(name: str, tmp_p
     samples, _ = taken(asked(str(written(tmp_path / "a.jsonl", rows))), tmp_path / "run")
     assert [row.messages[-1].content for row in samples] == [question(n) for n in range(3)]
     system = [row.messages[0].content for row in samples if row.messages[0].role == "system"]
-    assert system == (["Be brief."] * 3 if name == "chatml" else [])
+    assert system == (["Be brief."] * 3 if "Be brief." in before else [])
     assert {row.target for row in samples} == {"A"}
 
 
