@@ -215,6 +215,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         values = settings.from_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist", "Correct the path") from None
+    except OSError as error:
+        told = f"{path} cannot be read: {error.strerror}"
+        raise InputError(told, "Name the YAML file") from None
     except ValueError as error:
         line = settings.yaml_problem(error)
         raise SettingsError(f"{path} is not YAML: {line}", "Correct the file") from None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
-from assay import store
+from assay import settings
+from assay.errors import SettingsError
 from assay.given import SHORT
 from assay.model import apart, joined
 from assay.records import SIDES
@@ -33,11 +35,28 @@ def resolved(values: dict[str, Any], folder: Path) -> dict[str, Any]:
         if name in values:
             values[name] = _resolved_model(values[name], folder)
     history = values.get("history")
-    if isinstance(history, str) and history and not store.is_remote(history):
-        there = (base for base in (folder, Path()) if (base / history).exists())
+    if isinstance(history, str) and history and "://" not in history:
+        there = _there(history, folder)
         # where there is none, the first run makes it
-        values["history"] = str((next(there, folder) / history).resolve())
+        values["history"] = str(there.resolve() if there else folder.resolve() / history)
     return values
+
+
+def _there(path: str, folder: Path) -> Path | None:
+    """Return what is called so in `folder`, or else here; None where nothing is, or can be. Raises
+    SettingsError for a name that is too long for one."""
+    for base in (folder, Path()):
+        try:
+            (base / path).stat()
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG and "://" not in path:
+                told = f"{settings.shown(path)} is too long for the name of a file"
+                raise SettingsError(told, "Correct it") from None
+        except ValueError:  # what is told where it is used
+            return None
+        else:
+            return base / path
+    return None
 
 
 def _resolved_model(model: Any, folder: Path) -> Any:
@@ -53,7 +72,5 @@ def _resolved_model(model: Any, folder: Path) -> Any:
 
 def _resolved(value: str, folder: Path) -> str:
     path, hash_sign, entry = value.partition("#")
-    for base in (folder, Path()):
-        if (base / path).exists():
-            return f"{(base / path).resolve()}{hash_sign}{entry}"
-    return value
+    there = _there(path, folder)
+    return f"{there.resolve()}{hash_sign}{entry}" if there else value

@@ -104,6 +104,6 @@ def test_what_leaves_no_place_for_an_answer_is_asked_of_no_model() -> None:
         Prompt(id=name, tokens=[7] * length, truncated=False, calls=False, wanted=None)
         for name, length in lengths.items()
     ]
-    answered = transformers._answered(None, batch, {}, 64)
+    answered = transformers._answered(None, batch, {}, 64, lambda _tokens: 0)
     found = {prompt.id: cause for batch in answered for prompt, cause in batch}
     assert found == {"none": "empty_prompt", "all": "prompt_too_long", "more": "prompt_too_long"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -136,7 +137,7 @@ def test_a_cpu_answers_by_the_loop(llamafactory: None) -> None:
     made = model()
     assert not recorded.serves(made, OPTIONS)
     assert capacity.at_once(16) == 16
-    assert list(capacity.parts(made, range(9), 100)) == [range(9)]
+    assert list(capacity.parts(capacity.room(made), range(9), 100)) == [range(9)]
 
 
 @pytest.mark.parametrize(
@@ -159,6 +160,26 @@ def test_what_is_remembered_of_a_token(llamafactory: None) -> None:
     assert capacity.remembered(model(shared=4)) == keys_and_values * layers * heads * size * float32
 
 
+def test_a_model_is_asked_once_what_it_remembers(
+    llamafactory: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a device that says what it has free: less each time."""
+    import torch
+
+    made = model()
+    kept = capacity.remembered(made)
+    asked: list[int] = []
+    made.register_forward_hook(lambda *_: asked.append(1))
+    left = [1000, 500, 3]  # tokens that it has room for
+    device = SimpleNamespace(
+        empty_cache=lambda: None, mem_get_info=lambda _: (1.26 * kept * left.pop(0), 0)
+    )
+    monkeypatch.setattr(torch, "get_device_module", lambda _: device)
+    room = capacity.room(made)
+    assert [room(10), room(100), room(9)] == [100, 5, 1]
+    assert len(asked) == 1
+
+
 @given(st.lists(st.integers(1, 90), min_size=1, max_size=40), st.integers(0, 50))
 def test_a_batch_is_answered_in_as_few_parts_as_there_is_room_for(
     lengths: list[int], room: int
@@ -168,9 +189,7 @@ def test_a_batch_is_answered_in_as_few_parts_as_there_is_room_for(
         for at, length in enumerate(lengths)
     ]
     for batch in batches(asked, 16, 8):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(capacity, "_room", lambda *_: room)
-            parts = list(capacity.parts(None, batch, 98))
+        parts = list(capacity.parts(lambda _tokens: room, batch, 98))
         assert [prompt for part in parts for prompt in part] == batch
         assert all(1 <= len(part) <= (room or len(batch)) for part in parts)
         assert len(parts) == (-(-len(batch) // room) if room else 1)

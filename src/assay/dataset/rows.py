@@ -127,7 +127,11 @@ def _csv(file: Path) -> Iterator[SourceRow]:
 
 
 def _decode(file: Path) -> str:
-    content = file.read_bytes()
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        told = f"{file} cannot be read: {error.strerror}"
+        raise DatasetError(told, "Look at its rights") from None
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DatasetError(f"{file} is UTF-16", "Save it as UTF-8")
     try:

@@ -54,7 +54,7 @@ def resolve(source: str) -> list[Part]:
     path, names = split(source)
     if path.name == INFO and path.is_file() and _is_info(path):
         return _entries(path, names)
-    if path.is_dir() and (path / INFO).is_file() and _is_info(path / INFO):
+    if os.path.isfile(path / INFO) and _is_info(path / INFO):  # noqa: PTH113 - as in _files
         return _entries(path / INFO, names)
     if names:
         raise DatasetError(f"{path} has no {INFO}", f"Name a folder that has one before #{names}")

@@ -3,10 +3,13 @@ fast with a few, and no more than its memory has room for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+RoomFor = Callable[[int], int]
+"""How many rows of so many tokens a device has room for, at least 1; 0 where it does not say."""
 
 TIMES = 16
 """How many times `batch_size` an accelerator answers: a token takes it as long for all of them."""
@@ -20,29 +23,31 @@ def at_once(batch_size: int) -> int:
     return batch_size * (TIMES if torch.accelerator.is_available() else 1)
 
 
-def parts(model: Any, batch: Sequence[T], tokens: int) -> Iterator[Sequence[T]]:
+def room(model: Any) -> RoomFor:
+    """Return how to learn how many rows of some tokens each the model's device has room for now. It
+    asks the model, once, what it keeps of a token."""
+    import torch
+
+    device = torch.get_device_module(model.device)
+    if not hasattr(device, "mem_get_info"):  # a CPU's, for one
+        return _no_bound
+    kept = remembered(model)
+
+    def rows(tokens: int) -> int:
+        device.empty_cache()
+        free = _FOR_ANSWERS * device.mem_get_info(model.device)[0]
+        return max(1, int(free / (tokens * kept)))
+
+    return rows if kept else _no_bound
+
+
+def parts(room: RoomFor, batch: Sequence[T], tokens: int) -> Iterator[Sequence[T]]:
     """Yield the batch, each of which takes so many `tokens` with its answer, in as few parts of one
-    size as the free memory has room for."""
-    most = _room(model, tokens) or len(batch)
+    size as there is room for."""
+    most = room(tokens) or len(batch)
     count = -(-len(batch) // most)
     size = -(-len(batch) // count)
     yield from (batch[first : first + size] for first in range(0, len(batch), size))
-
-
-def _room(model: Any, tokens: int) -> int:
-    """Return how many rows of so many tokens the model's device has room for, at least 1; 0 where
-    it does not say."""
-    import torch
-
-    if model.device.type == "cpu":
-        return 0
-    device = torch.get_device_module(model.device)
-    if not hasattr(device, "mem_get_info"):
-        return 0
-    device.empty_cache()
-    free = _FOR_ANSWERS * device.mem_get_info(model.device)[0]
-    each = tokens * remembered(model)
-    return max(1, int(free / each)) if each else 0
 
 
 def remembered(model: Any) -> int:
@@ -54,3 +59,7 @@ def remembered(model: Any) -> int:
     layers = getattr(getattr(said, "past_key_values", None), "layers", ())
     kept = [getattr(layer, name, None) for layer in layers for name in ("keys", "values")]
     return sum(tensor.nbytes for tensor in kept if tensor is not None)
+
+
+def _no_bound(_tokens: int) -> int:
+    return 0

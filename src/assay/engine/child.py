@@ -42,6 +42,7 @@ def main(samples: Path, work: Path, side: str) -> None:
 
 def _do(asked: Assignment) -> None:
     weights.check(asked.job)
+    weights.learn(asked.work)
     weights.prove(asked.job)
     groups = devices.groups(asked.job, asked.means)
     own = asked.job.engine == TRANSFORMERS

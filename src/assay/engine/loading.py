@@ -25,17 +25,17 @@ def load(job: GenerateJob, coder: Coder) -> Any:
 
 
 @contextmanager
-def proven(job: GenerateJob, coder: Coder) -> Iterator[None]:
+def proven(job: GenerateJob, coder: Coder, *, asked: bool = True) -> Iterator[None]:
     """Look at the model that LLaMA-Factory loads in the body, while it has the base without the
     adapter, which it merges. Raises StageError where the base is of another commit than was asked
-    for, or the adapter does not act."""
+    for, or, unless it is not to be `asked`, the adapter does not act."""
     from llamafactory.model import loader
 
     apply = loader.init_adapter
 
     def init_adapter(config: Any, model: Any, *arguments: Any) -> Any:
         _check_commit(job, model)
-        if not job.adapter:
+        if not job.adapter or not asked:
             return apply(config, model, *arguments)
         before = canary.logits(model, coder)
         adapted = apply(config, model, *arguments)

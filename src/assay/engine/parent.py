@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from assay import process, progress, store
-from assay.engine import ending
+from assay.engine import ending, weights
 from assay.errors import StageError
 from assay.folder import GENERATE_LOG, PROGRESS
 from assay.llamafactory.job import ERROR
@@ -19,6 +19,7 @@ def predict(samples: Path, work: Path, side: str, listen: progress.Listener) -> 
     listen(latest)
     rows = store.tail(work / PROGRESS)
     (work / ERROR).unlink(missing_ok=True)
+    weights.tell(work)
 
     def relay() -> None:
         nonlocal latest

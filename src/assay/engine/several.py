@@ -7,21 +7,22 @@ from collections.abc import Sequence
 from assay import store
 from assay.engine import devices, shards
 from assay.engine.asked import Assignment, answering, free_claims, wants_answers, wants_loss
-from assay.engine.shard import ANSWERS, LOSS
+from assay.engine.shard import ANSWERS, LOSS, SPREAD
 from assay.errors import SettingsError, StageError
+from assay.llamafactory import spreading
 from assay.records import Prediction
 
 
 def evaluate_spread(asked: Assignment) -> None:
     """Have a model that no single device holds evaluated by one process a device, together. Raises
     SettingsError where nothing says how."""
-    if not asked.job.spread:
+    if not spreading.is_said(asked.job.spread):
         raise SettingsError(
             "the model takes several devices, and nothing says how to evaluate it on them",
             "Set generate.llamafactory.deepspeed or fsdp, as to train it, or evaluate_loss: false",
         )
     everyone: list[devices.Devices] = [{}] * (asked.means.devices or devices.in_sight())
-    _evaluate(asked, everyone, LOSS)
+    _evaluate(asked, everyone, f"{LOSS}+{SPREAD}")
 
 
 def do(asked: Assignment, groups: Sequence[devices.Devices], *, answers: bool) -> None:

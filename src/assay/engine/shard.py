@@ -1,14 +1,14 @@
 """One of several processes that evaluate and answer: `python -m assay.engine.shard SAMPLES WORK
 SIDE PHASES BATCH_SIZE`, with torchrun's variables in its environment.
 
-PHASES are `loss`, `answers`, or `loss+answers`, for which the model is loaded once.
+PHASES are `loss`, `answers`, or `loss+answers`, for which the model is loaded once, or
+`loss+spread`, for which each process has a part of its weights.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 from assay import process, progress, store
@@ -16,13 +16,14 @@ from assay.engine import ending
 from assay.engine.answering import answer
 from assay.engine.loading import proven
 from assay.folder import PROGRESS
+from assay.llamafactory import spreading
 from assay.llamafactory.evaluate import evaluate
 from assay.llamafactory.job import JOB, MEANS, GenerateJob, Means
 from assay.llamafactory.order import StoredSamples, of_share
 from assay.llamafactory.prompts import Coder, coder
 from assay.records import Sample
 
-LOSS, ANSWERS = "loss", "answers"
+LOSS, ANSWERS, SPREAD = "loss", "answers", "spread"
 
 
 def main(samples: Path, work: Path, side: str, phases: str, batch_size: int) -> None:
@@ -55,12 +56,10 @@ def _evaluated(
 
     first = os.environ["RANK"] == "0"
     listen = progress.to_file(work / PROGRESS) if first else progress.ignore
-    # one model over all processes is only evaluated by them
-    spread = {} if ANSWERS in phases else job.spread
-    # nothing but the whole evaluation can ask a model that lies in parts
-    loading = nullcontext() if spread else proven(job, coding)
+    spread = spreading.arguments(job, coding) if SPREAD in phases else {}
     try:
-        with loading:
+        # nothing but the whole evaluation can ask a model that lies in parts
+        with proven(job, coding, asked=not spread):
             return evaluate(
                 job, coding, rows, work, side, listen, batch_size=batch_size, spread=spread
             )

@@ -40,6 +40,7 @@ class Transformers:
         import torch
 
         model, options = coder.loaded, generation_config.options(coder)
+        room: capacity.RoomFor | None = None
         settings = self.job.settings
         size = capacity.at_once(settings["batch_size"])
         plan = in_windows(prompts, size, settings["max_new_tokens"])
@@ -48,8 +49,9 @@ class Transformers:
             if todo and self.claim(number):
                 model = model or load(self.job, coder)
                 generation_config.disobey(model)
+                room = room or capacity.room(model)
                 torch.manual_seed(settings["seed"] + number)
-                yield from _answered(model, todo, options, _context(model))
+                yield from _answered(model, todo, options, _context(model), room)
 
 
 def find(job: GenerateJob) -> Transformers:
@@ -63,23 +65,31 @@ def _context(model: Any) -> int:
 
 
 def _answered(
-    model: Any, batch: list[Prompt], options: Mapping[str, Any], context: int
+    model: Any,
+    batch: list[Prompt],
+    options: Mapping[str, Any],
+    context: int,
+    room: capacity.RoomFor,
 ) -> Iterator[Answered]:
     """Yield the batch: what does not fit the model apart, of which it is not asked."""
     misfits = {prompt.id: cause for prompt in batch if (cause := _misfit(prompt, context))}
     if misfits:
         yield [(prompt, misfits[prompt.id]) for prompt in batch if prompt.id in misfits]
     if fits := [prompt for prompt in batch if prompt.id not in misfits]:
-        yield from _in_parts(model, fits, options, context)
+        yield from _in_parts(model, fits, options, context, room)
 
 
 def _in_parts(
-    model: Any, batch: list[Prompt], options: Mapping[str, Any], context: int
+    model: Any,
+    batch: list[Prompt],
+    options: Mapping[str, Any],
+    context: int,
+    room: capacity.RoomFor,
 ) -> Iterator[Answered]:
     """Yield the batch, in parts where it is too large for the memory, and those halved that still
     are."""
     width = max(len(prompt.tokens) for prompt in batch)
-    waiting = list(capacity.parts(model, batch, width + options["max_new_tokens"]))
+    waiting = list(capacity.parts(room, batch, width + options["max_new_tokens"]))
     while waiting:
         part = waiting.pop(0)
         answers = _decode(model, part, options, context)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from assay import hub, store
 from assay.errors import StageError, check_all
-from assay.llamafactory.job import GenerateJob
+from assay.llamafactory.job import JOB, READ, GenerateJob
 from assay.model import files, several
 
 
@@ -18,11 +18,24 @@ def check(job: GenerateJob) -> None:
     check_all(*(partial(files.check, name, adapter=own) for name, own in folders.items()))
 
 
+def tell(work: Path) -> None:
+    """Write to `work` which weights of the job in it this process has read to know their digest:
+    its child need not read them again while they are the same files."""
+    job = store.read_record(work / JOB, GenerateJob)
+    store.write_rows(work / READ, store.files_read(map(Path, _proving(job))))
+
+
+def learn(work: Path) -> None:
+    """Have count as read what the process that started this one has read, as `tell` wrote it."""
+    if (work / READ).is_file():
+        store.trust(store.read_rows(work / READ, store.ReadFile))
+
+
 def prove(job: GenerateJob) -> None:
     """Raise StageError unless the weights that make the model what it is, the adapters' or else the
     base's, are those that the job's digest is of. Of a hub id that is a commit, which is loaded by
     it: no folder here may stand in its place."""
-    folders = job.adapters or (job.base,)
+    folders = _proving(job)
     if hub.commit(job.base_name) and not job.adapter and not Path(job.base).exists():
         return
     if job.digest and job.digest != (digest := several.digest(list(map(_digest, folders)))):
@@ -31,6 +44,10 @@ def prove(job: GenerateJob) -> None:
             f"that this run began with ({job.digest[:12]})",
             "Restore them, or begin the run anew",
         )
+
+
+def _proving(job: GenerateJob) -> tuple[str, ...]:
+    return job.adapters or (job.base,)
 
 
 def _digest(folder: str) -> str:

@@ -14,7 +14,7 @@ from assay.engine.vllm import weights
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
 from assay.generate.job import NAMES_OF_MEANS, asked, versioned
 from assay.generate.settings import GenerateSettings, check
-from assay.llamafactory.job import DECODING, DEVICE, JOB, MEANS, SECONDS, GenerateJob, Means
+from assay.llamafactory.job import DECODING, DEVICE, JOB, MEANS, READ, SECONDS, GenerateJob, Means
 from assay.llamafactory.order import of_share
 from assay.model import Model
 from assay.records import Generation, Likelihood, Sample
@@ -22,7 +22,7 @@ from assay.share import WHOLE, Share
 
 IDENTITY = "identity.json"
 UNFINISHED = store.Contents(
-    identity=IDENTITY, without=("data", weights.FOLDER, PROGRESS, JOB, MEANS)
+    identity=IDENTITY, without=("data", weights.FOLDER, PROGRESS, JOB, MEANS, READ)
 )
 """What of `partial` a later try on another machine needs."""
 

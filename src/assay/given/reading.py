@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,7 +102,7 @@ def _unframed(row: GivenRow, conversation: Conversation | None, frame: Frame) ->
 
 def _file(local: str) -> Path:
     path = Path(local)
-    if (path / WRITTEN).is_file():
+    if os.path.isfile(path / WRITTEN):  # noqa: PTH113 - a name may be too long for pathlib
         return path / WRITTEN
     parts = resolve(local)
     if len(parts) != 1 or len(parts[0].files) != 1 or parts[0].layout:

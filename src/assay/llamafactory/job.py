@@ -11,6 +11,7 @@ from assay.share import WHOLE, Share
 JOB, SECONDS, DEVICE = "job.json", "seconds.json", "device.json"
 DECODING = "decoding.json"
 MEANS, ERROR = "means.json", "error.json"
+READ = "read.jsonl"
 TRANSFORMERS = "transformers"  # the engine that can do whatever LLaMA-Factory trains
 
 

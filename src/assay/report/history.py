@@ -55,6 +55,7 @@ def check_history(history: str) -> None:
             f"history = {history} lies in no store that can be written",
             "Name a folder, or a prefix by s3:// or minio://",
         )
+    store.check_folder(history)
     names = objects.names(history)
     records, faults = _each(objects.read_record, history, names.records[-KEPT:])
     accepted, more = _each(objects.read_acceptance, history, names.acceptances[-1:])

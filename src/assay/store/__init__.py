@@ -2,6 +2,7 @@
 
 from assay.store.area import Area, kept
 from assay.store.artifacts import (
+    check_folder,
     exists,
     fetch,
     fetched,
@@ -15,10 +16,19 @@ from assay.store.artifacts import (
 from assay.store.cache import cache_folder, cached, in_cache
 from assay.store.contents import Contents
 from assay.store.deliver import deliver
-from assay.store.digests import WEIGHT_SUFFIXES, digest_files, digest_weights, hash_rows
+from assay.store.digests import (
+    WEIGHT_SUFFIXES,
+    ReadFile,
+    digest_files,
+    digest_weights,
+    files_read,
+    hash_rows,
+    trust,
+)
 from assay.store.encoding import to_json
 from assay.store.files import read_json, read_record, replacing, write_json, write_text
 from assay.store.folders import INDEX
+from assay.store.ids import id_of, read_some
 from assay.store.keeping import keep_now
 from assay.store.lease import leased
 from assay.store.lock import held
@@ -46,12 +56,14 @@ __all__ = [
     "Contents",
     "Mirror",
     "NumberedLine",
+    "ReadFile",
     "StoreSettings",
     "Wait",
     "append",
     "appending",
     "cache_folder",
     "cached",
+    "check_folder",
     "count_rows",
     "deliver",
     "digest_files",
@@ -59,8 +71,10 @@ __all__ = [
     "exists",
     "fetch",
     "fetched",
+    "files_read",
     "hash_rows",
     "held",
+    "id_of",
     "impatient",
     "in_cache",
     "is_remote",
@@ -80,6 +94,7 @@ __all__ = [
     "read_lines",
     "read_record",
     "read_rows",
+    "read_some",
     "relied_on",
     "remove",
     "replacing",
@@ -89,6 +104,7 @@ __all__ = [
     "tail",
     "telling",
     "to_json",
+    "trust",
     "version",
     "waited",
     "waiting",

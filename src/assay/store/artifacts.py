@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -27,10 +28,29 @@ def is_remote(uri: str) -> bool:
     return bool(separator) and scheme in SCHEMES
 
 
+def check_folder(uri: str) -> None:
+    """Raise StoreError for a `uri` that neither lies in a store nor can name a local folder: one of
+    another scheme would be a folder called so, here."""
+    if is_remote(uri):
+        return
+    if "://" in uri:
+        raise StoreError(
+            f"{uri} lies in no store that can be written",
+            "Name a folder, or a prefix by s3:// or minio://",
+        )
+    try:
+        Path(uri).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StoreError(f"{uri} can be no folder: {why}", "Name another") from None
+
+
 def exists(uri: str) -> bool:
     """Return whether there is a whole artifact at `uri`. Raises StoreError."""
     if not is_remote(uri):
-        return Path(uri).exists()
+        return os.path.exists(uri)  # noqa: PTH110 - a name may be too long for pathlib
     at = locate(uri)
     s3 = client(at.scheme)
     with explained(at):

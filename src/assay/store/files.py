@@ -20,8 +20,8 @@ def read_json(path: Path) -> Any:
     """Return the JSON value in `path`. Raises InputError where it is missing or not JSON."""
     try:
         return from_json(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist", "Run the stage that writes it first") from None
+    except OSError as error:
+        raise unreadable(path, error) from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}", "Restore the file or delete it") from None
 
@@ -55,6 +55,14 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def unreadable(path: Path, error: OSError) -> InputError:
+    """Return what to say of a file that the operating system does not give."""
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{path} does not exist", "Run the stage that writes it first")
+    told = f"{path} cannot be read: {error.strerror}"
+    return InputError(told, "Restore it, or look at its rights")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from assay.errors import InputError, InUseError, StageError, StoreError, UnsentError
-from assay.store.artifacts import is_remote
+from assay.store.artifacts import check_folder, is_remote
 from assay.store.cache import locked, place
 from assay.store.deliver import send_from, send_or_say
 from assay.store.entries import Entries
@@ -47,6 +47,7 @@ def mirrored(
     machine has taken the folder over.
     """
     if not is_remote(uri):
+        check_folder(uri)
         with held(Path(uri)) if alone else ExitStack():
             yield Mirror(folder=Path(uri))
         return

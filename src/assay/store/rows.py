@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from assay.errors import DatasetError, InputError
+from assay.errors import DatasetError
 from assay.store.encoding import from_json, reader_of, to_json, validator_of
-from assay.store.files import replacing
+from assay.store.files import replacing, unreadable
 
 T = TypeVar("T")
 
@@ -57,8 +57,8 @@ def read_lines(path: Path) -> Iterator[NumberedLine]:
     is no such file."""
     try:
         file = path.open("rb")
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist", "Run the stage that writes it first") from None
+    except OSError as error:
+        raise unreadable(path, error) from None
     with file:
         for number, line in enumerate(file, 1):
             if not is_whole(line):

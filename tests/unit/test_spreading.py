@@ -1,0 +1,124 @@
+"""What of the settings of a training holds for an evaluation of the model in parts."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from assay import progress
+from assay.engine import several
+from assay.engine.asked import Assignment
+from assay.errors import InputError, SettingsError
+from assay.llamafactory import spreading
+from assay.llamafactory.job import GenerateJob, Means
+from assay.llamafactory.order import StoredSamples
+from assay.llamafactory.prompts import Coder
+
+JOB = GenerateJob(
+    base="base",
+    base_name="base",
+    adapter="",
+    digest="",
+    load_seed=1,
+    dataset_hash="",
+    settings={},
+)
+# as a training is given them: by hand, for its own batches, with its optimizer
+TRAINED: dict[str, Any] = {
+    "train_batch_size": 64,
+    "train_micro_batch_size_per_gpu": 2,
+    "gradient_accumulation_steps": 4,
+    "optimizer": {"type": "AdamW", "params": {"lr": "auto"}},
+    "bf16": {"enabled": True},
+}
+
+
+@pytest.fixture(name="coder")
+def coder_of(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """How the prompts of a model of one precision are written."""
+
+    def coder(dtype: str) -> Any:
+        monkeypatch.setattr(spreading, "_dtype", lambda _: dtype)
+        return SimpleNamespace()
+
+    return coder
+
+
+def by(spread: dict[str, Any], coder: Coder) -> dict[str, Any]:
+    return spreading.arguments(replace(JOB, spread=spread), coder)
+
+
+@pytest.mark.parametrize(
+    ("zero", "kept"),
+    [
+        ({"stage": 2, "overlap_comm": True, "offload_optimizer": {"device": "cpu"}}, {}),
+        ({"stage": 3, "offload_param": {"device": "cpu"}}, {"offload_param": {"device": "cpu"}}),
+        (
+            {"stage": 3, "stage3_max_live_parameters": 9, "zero_quantized_weights": True},
+            {"stage3_max_live_parameters": 9},
+        ),
+        (None, {}),
+    ],
+)
+@pytest.mark.parametrize("in_a_file", [False, True])
+def test_of_deepspeed_where_the_weights_lie(
+    zero: dict[str, Any] | None, kept: dict[str, Any], in_a_file: bool, coder: Any, tmp_path: Path
+) -> None:
+    config = TRAINED | ({"zero_optimization": zero} if zero else {})
+    (tmp_path / "ds.json").write_text(json.dumps(config))
+    found = by({"deepspeed": str(tmp_path / "ds.json") if in_a_file else config}, coder("float32"))
+    assert found["deepspeed"].pop("zero_optimization") == kept | {"stage": 3}
+    assert set(map(str, found["deepspeed"].values())) == {"auto", "{'enabled': 'auto'}"}
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "None"])
+def test_deepspeed_has_the_weights_in_the_models_own_precision(dtype: str, coder: Any) -> None:
+    found = by({"deepspeed": TRAINED}, coder(dtype))
+    assert (found["bf16"], found["fp16"]) == (dtype == "bfloat16", dtype == "float16")
+
+
+@pytest.mark.parametrize(
+    ("spread", "said"),
+    [
+        ({}, False),
+        ({"fsdp_config": {"min_num_params": 1}}, False),
+        ({"deepspeed": None, "fsdp": ""}, False),
+        ({"fsdp": "full_shard auto_wrap"}, True),
+        ({"deepspeed": "ds.json"}, True),
+    ],
+)
+def test_without_settings_that_say_how_nothing_is_begun(
+    spread: dict[str, Any], said: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(several, "_evaluate", lambda *given: begun.append(given[-1]))
+    asked = Assignment(
+        job=replace(JOB, spread=spread),
+        means=Means(devices=2),
+        samples=tmp_path,
+        count=1,
+        evaluated=StoredSamples(path=tmp_path, starts=(0,)),
+        work=tmp_path,
+        side="",
+        listen=progress.ignore,
+    )
+    with nullcontext() if said else pytest.raises(SettingsError, match="nothing says how"):
+        several.evaluate_spread(asked)
+    assert begun == ["loss+spread"] * said
+
+
+def test_a_file_that_is_not_there_is_named(coder: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"ds\.json, which deepspeed names, is not there"):
+        by({"deepspeed": str(tmp_path / "ds.json")}, coder("float32"))
+
+
+def test_several_adapters_are_refused_where_none_is_merged(coder: Any) -> None:
+    job = replace(JOB, adapter="sft,dpo", spread={"deepspeed": TRAINED})
+    with pytest.raises(SettingsError, match=r"2 adapters are on top .* ZeRO-3 merges none"):
+        spreading.arguments(job, coder("float32"))
