@@ -1,6 +1,6 @@
 """The only reader and writer of records and artifacts: local files, s3:// and minio://."""
 
-from assay.store.area import Area, Contents, kept
+from assay.store.area import Area, kept
 from assay.store.artifacts import (
     check_folder,
     exists,
@@ -14,6 +14,7 @@ from assay.store.artifacts import (
     version,
 )
 from assay.store.cache import cache_folder, cached, in_cache
+from assay.store.contents import Contents
 from assay.store.deliver import deliver
 from assay.store.digests import (
     WEIGHT_SUFFIXES,

@@ -9,19 +9,25 @@ whole, and a checkpoint, a folder with an index, when all of it is there.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from assay.errors import AssayError, StoreError
 from assay.store import artifacts, outage
 from assay.store.checksums import in_threads
+from assay.store.contents import (
+    LOGS,
+    Contents,
+    FileState,
+    link_or_copy,
+    number_of,
+    state_of,
+    states_of,
+)
 from assay.store.digests import WEIGHT_SUFFIXES
 from assay.store.keeping import keeping
 from assay.store.pieces import Pieces
@@ -29,30 +35,7 @@ from assay.store.pieces import Pieces
 EVERY_SECONDS = 2.0
 LAST_SECONDS = 15.0  # of the 30 that Kubernetes gives a pod to end
 STOP_SECONDS = 300.0  # a request that gets no answer takes so long
-_LOGS = (".jsonl", ".log")
 _FILES, _CHECKPOINTS = "files", "checkpoints"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Contents:
-    """What of a work folder is kept: all its logs and the files directly in it but those `without`,
-    or of them those of the names `only`, and its `checkpoints`, numbered folders by a pattern, each
-    of which has the file `complete` when it is: the newest first, and those that stay beside it.
-    The file `identity` says what work it is: that of other work is removed."""
-
-    identity: str = ""
-    checkpoints: str = ""
-    complete: str = ""
-    without: tuple[str, ...] = ()
-    only: tuple[str, ...] = ()
-
-
-class _Sent(NamedTuple):
-    """How a file was when it was sent, or a checkpoint when it was looked at."""
-
-    inode: int
-    size: int
-    changed: int
 
 
 class _StoppedError(Exception):
@@ -89,8 +72,8 @@ class Area:
         self.linked = folder.with_name(f".{folder.name}.linked")
         self.pieces = Pieces(uri)
         self._identity = b""
-        self._files: dict[str, _Sent] = {}
-        self._seen: tuple[str, dict[str, _Sent]] = ("", {})
+        self._files: dict[str, FileState] = {}
+        self._seen: tuple[str, dict[str, FileState]] = ("", {})
         self._checkpoints: set[str] = set()
         self.sent = False
         self._said: set[str] = set()
@@ -131,7 +114,7 @@ class Area:
             for name in names
             if name.startswith(start)
         }
-        for name in sorted(folders, key=_number, reverse=True):
+        for name in sorted(folders, key=number_of, reverse=True):
             if artifacts.version(f"{self.uri}/{name}"):
                 checkpoint = name.removeprefix(start)
                 self._checkpoints.add(checkpoint)
@@ -191,8 +174,8 @@ class Area:
             return
         for path in sorted(self.folder.rglob("*")):
             name = path.relative_to(self.folder).as_posix()
-            if path.is_file() and self._is_wanted(name):
-                if name.endswith(_LOGS):
+            if path.is_file() and self.contents.want(name):
+                if name.endswith(LOGS):
                     self.pieces.send(name, path)
                 elif "/" not in name:
                     self._send_file(name, path)
@@ -216,14 +199,8 @@ class Area:
             self._identity = content
         return True
 
-    def _is_wanted(self, name: str) -> bool:
-        parts = name.split("/")
-        hidden = any(part.startswith(".") or part.endswith(".partial") for part in parts)
-        wanted = not self.contents.only or parts[-1] in self.contents.only
-        return wanted and not (hidden or set(parts) & set(self.contents.without))
-
     def _send_file(self, name: str, path: Path) -> None:
-        now = _state(path)
+        now = state_of(path)
         if self._files.get(name) != now and not name.endswith(WEIGHT_SUFFIXES):
             artifacts.publish(path, f"{self.uri}/{_FILES}/{name}", self._advance)
             self._files[name] = now
@@ -237,14 +214,14 @@ class Area:
         there any more, and look at the newest that is not sent. What is looked at and sent are
         links to its files, which stay when training removes it for the next one."""
         name, seen = self._seen
-        if name and _states(self.folder / name).items() <= seen.items():
+        if name and states_of(self.folder / name).items() <= seen.items():
             self._send_linked(name)
         self._seen = ("", {})
         shutil.rmtree(self.linked, ignore_errors=True)
         newest = self._newest_checkpoint()
         if newest:
-            seen = _states(self.folder / newest)
-            shutil.copytree(self.folder / newest, self.linked / newest, copy_function=_link_or_copy)
+            seen = states_of(self.folder / newest)
+            shutil.copytree(self.folder / newest, self.linked / newest, copy_function=link_or_copy)
             if self._newest_checkpoint() == newest:  # else it may have been half removed already
                 self._seen = (newest, seen)
 
@@ -253,7 +230,7 @@ class Area:
         folders = self.folder.glob(self.contents.checkpoints)
         complete = [path for path in folders if (path / self.contents.complete).is_file()]
         names = {path.relative_to(self.folder).as_posix() for path in complete}
-        return max(names - self._checkpoints, key=_number, default="")
+        return max(names - self._checkpoints, key=number_of, default="")
 
     def _send_linked(self, name: str) -> None:
         artifacts.publish(self.linked / name, f"{self.uri}/{_CHECKPOINTS}/{name}", self._advance)
@@ -271,27 +248,3 @@ class Area:
             self.pieces.remove()
         except AssayError as error:
             print(f"{self.uri} is left over: {error.what}", file=sys.stderr, flush=True)
-
-
-def _number(name: str) -> int:
-    digits = name.rpartition("-")[2]
-    return int(digits) if digits.isdecimal() else -1
-
-
-def _state(path: Path) -> _Sent:
-    status = path.stat()
-    return _Sent(status.st_ino, status.st_size, status.st_mtime_ns)
-
-
-def _states(folder: Path) -> dict[str, _Sent]:
-    """Return how each file of a folder is, by its path in it."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): _state(path) for path in files}
-
-
-def _link_or_copy(source: str, target: str) -> str:
-    try:
-        os.link(source, target)
-    except PermissionError:  # a file system without links
-        shutil.copy2(source, target)
-    return target

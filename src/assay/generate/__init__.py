@@ -1,0 +1,27 @@
+"""Answer the samples with one model: samples + model -> predictions, and the targets' likelihood.
+
+A child process (assay.engine.child) holds the model. Its answers land in an append-only
+partial file, so a killed stage resumes where it was; predictions.jsonl appears whole, in the order
+of the samples, and generation.json after it says how it came to be.
+"""
+
+from assay.generate.job import NO_QUESTION, asked, job_for, versioned
+from assay.generate.settings import GenerateSettings, check, inherit, inherit_from, withheld
+from assay.generate.stage import IDENTITY, UNFINISHED, generate, take, work_folder
+
+__all__ = [
+    "IDENTITY",
+    "NO_QUESTION",
+    "UNFINISHED",
+    "GenerateSettings",
+    "asked",
+    "check",
+    "generate",
+    "inherit",
+    "inherit_from",
+    "job_for",
+    "take",
+    "versioned",
+    "withheld",
+    "work_folder",
+]
