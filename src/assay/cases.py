@@ -66,13 +66,13 @@ def lines(samples: Path, predictions: Path) -> Iterator[CaseLines]:
     Both files are read side by side; what is kept in memory is only how far their orders differ.
     """
     answers = store.read_lines(predictions)
-    sample_id, answer_id = store.parser(samples, _Row), store.parser(predictions, _Row)
+    sample_id, answer_id = _id_in(samples), _id_in(predictions)
     waiting: dict[str, store.NumberedLine] = {}
     for line in store.read_lines(samples):
-        name = sample_id(line).id
+        name = sample_id(line)
         while name not in waiting:
             answer = next(answers)
-            waiting[answer_id(answer).id] = answer
+            waiting[answer_id(answer)] = answer
         yield line, waiting.pop(name)
 
 
@@ -108,6 +108,11 @@ def _ids(path: Path) -> dict[str, int]:
             )
         numbers[row.id] = number
     return numbers
+
+
+def _id_in(path: Path) -> Callable[[store.NumberedLine], str]:
+    parse = store.parser(path, _Row)
+    return lambda line: store.id_of(line[1]) or parse(line).id
 
 
 def targets(samples: Path) -> Iterator[str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+from assay.intervals import series
 from assay.intervals.draws import Draws, draws_of
 from assay.intervals.saddlepoint import resampled, weighted
-from assay.quantiles import t_outside
+from assay.intervals.series import Powers, powers_of
+from assay.quantiles import t_score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,20 +20,19 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     ClusterNumbers = NDArray[np.int64]
 
-_NORMAL = NormalDist()
 _QUIET, _FADING = 1 / 40, 1.25
 _UNSEEN_SKEW, _FEW = 60, 20
-_LEAST_P = 1e-300
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tail:
     """What is needed to say how surely the mean of `draws` is above some x: the lower `end` of
-    their scale, and whether they are differences of `rates`."""
+    their scale, and whether they are differences of `rates`; `once` where one x is asked about."""
 
     draws: Draws
     end: float | None
     rates: bool
+    once: bool = False
 
     @cached_property
     def agreement(self) -> float:
@@ -59,16 +59,47 @@ class Tail:
         draws = self.draws
         if x >= draws.mean:
             return 0.0
-        seen = min(_student(draws, x), _bootstrap(draws, x, self._skews))
+        seen = min(_student(draws, x), self._bootstrap(x))
         if self.rates:
             seen = min(seen, _tango(draws, x, -(self.end or 0.0)))
         if self.end is None or not self.agreement:
             return max(0.0, seen)
-        bounded = min(seen, weighted(self._with_end.beyond(x), self._with_end.counts))
+        bounded = min(seen, self._bounded(x))
         if bounded <= 0:
             return 0.0
         unsure = (1 - self.agreement) / seen + self.agreement / bounded
         return 1 / unsure if unsure else math.inf
+
+    def _bootstrap(self, x: float) -> float:
+        """Return BCa's score, its bias and acceleration larger than the skew that was seen."""
+        skew = self._skews * self.draws.acceleration
+        plain = series.resampled(self._powers, x) if self._powers else None
+        if plain is None:
+            plain = resampled(self.draws.beyond(x), self.draws.counts)
+        if math.isinf(plain):
+            return plain
+        shifted = -plain - skew
+        return skew - shifted / (1 + skew * shifted) if 1 + skew * shifted > 0 else math.inf
+
+    def _bounded(self, x: float) -> float:
+        """Return the score of the exact bound."""
+        known = series.weighted(self._powers_with_end, x) if self._powers_with_end else None
+        if known is not None:
+            return known
+        return weighted(self._with_end.beyond(x), self._with_end.counts)
+
+    @cached_property
+    def _powers(self) -> Powers | None:
+        """Those of single values: what draws of several are less some x is no shift of them."""
+        draws = self.draws
+        if self.once or draws.sizes.max() > 1:
+            return None
+        return powers_of(draws.sums, draws.counts)
+
+    @cached_property
+    def _powers_with_end(self) -> Powers | None:
+        powers = self._powers
+        return None if powers is None or self.end is None else powers.and_one(self.end)
 
     @cached_property
     def _with_end(self) -> Draws:
@@ -91,18 +122,7 @@ def tails_of(
 def _student(draws: Draws, x: float) -> float:
     if not draws.error:
         return math.inf
-    outside = t_outside(draws.freedom, (draws.mean - x) / draws.error)
-    return -_NORMAL.inv_cdf(max(_LEAST_P, outside) / 2)
-
-
-def _bootstrap(draws: Draws, x: float, times: float) -> float:
-    """Return BCa's score, its bias and acceleration `times` as large as the skew that was seen."""
-    skew = times * draws.acceleration
-    plain = resampled(draws.beyond(x), draws.counts)
-    if math.isinf(plain):
-        return plain
-    shifted = -plain - skew
-    return skew - shifted / (1 + skew * shifted) if 1 + skew * shifted > 0 else math.inf
+    return t_score(draws.freedom, (draws.mean - x) / draws.error)
 
 
 def _tango(draws: Draws, x: float, unit: float) -> float:

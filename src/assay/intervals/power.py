@@ -75,7 +75,7 @@ def _just_shown(side: Tail, draws: Draws, below: float) -> float | None:
 
     @cache
     def excess(power: float) -> float:
-        return replace(side, draws=draws.tilted(power, below)).score(0.0) - _SHOWN
+        return replace(side, draws=draws.tilted(power, below), once=True).score(0.0) - _SHOWN
 
     unit = 1 / (draws.error * float((draws.counts * draws.sizes).sum()))
     ends = [0.0, unit] if excess(0.0) < 0 else [-unit, 0.0]

@@ -50,7 +50,7 @@ def weighted(terms: Floats, counts: Floats) -> float:
         return float(shares.sum()), float((shares * ratio).sum())
 
     skew = 2 * _skewness(terms, counts)
-    return _score(value, slopes, (1 / float(terms.min()), 1 / float(terms.max())), skew)
+    return normal_score(value, slopes, (1 / float(terms.min()), 1 / float(terms.max())), skew)
 
 
 def resampled(terms: Floats, counts: Floats) -> float:
@@ -77,7 +77,7 @@ def resampled(terms: Floats, counts: Floats) -> float:
         return n * mean, n * max(0.0, square - mean**2)
 
     skew = _skewness(terms - float((counts * terms).sum()) / n, counts)
-    return _score(lambda at: n * moments(at)[0], slopes, (-math.inf, math.inf), skew)
+    return normal_score(lambda at: n * moments(at)[0], slopes, (-math.inf, math.inf), skew)
 
 
 def _scaled(terms: Floats) -> Floats:
@@ -103,18 +103,22 @@ def _skewness(terms: Floats, counts: Floats) -> float:
     return float((squares * terms).sum()) / spread if spread else 0.0
 
 
-def _score(value: _Value, slopes: _Slopes, ends: tuple[float, float], skew: float) -> float:
-    at, spread = _saddlepoint(slopes, *ends)
+def normal_score(
+    value: _Value, slopes: _Slopes, ends: tuple[float, float], skew: float, start: float = 0.0
+) -> float:
+    """Return the score by a cumulant generating function and its derivatives, whose saddlepoint is
+    between the `ends` and looked for from `start`; the `skew` of the sum says it where that is 0.
+    """
+    at, spread = _saddlepoint(slopes, *ends, start)
     root = math.copysign(math.sqrt(max(0.0, -2 * value(at))), at)
     if abs(root) < _MIDDLE:
         return -skew / 6
     return -root - math.log(max(at * math.sqrt(spread) / root, _TINY)) / root
 
 
-def _saddlepoint(slopes: _Slopes, low: float, high: float) -> tuple[float, float]:
+def _saddlepoint(slopes: _Slopes, low: float, high: float, at: float) -> tuple[float, float]:
     """Return where between `low` and `high` the first derivative is 0, with the second one there:
     by Newton's steps, halving where one leaves the bracket."""
-    at = 0.0
     for _ in range(_STEPS):
         slope, spread = slopes(at)
         low, high = (at, high) if slope < 0 else (low, at)

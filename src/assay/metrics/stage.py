@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,9 @@ from assay.records import FAILURES, Case, LabelPair, MetricSpec, Score
 
 CHUNK, MOST = 32, 256
 """How many samples a process takes at once: the fewest, and the most, of many samples."""
+QUICK = 5e-5
+"""Seconds of a sample that is read and scored in no more time than handing it over takes: where no
+number of processes is set and all metrics are our own, this one goes on alone."""
 _ROUNDS = 64
 _OF_LABELS = {
     name
@@ -224,12 +228,14 @@ def _score_all(
     yield _score_chunk(settings, first)
     processes = settings.processes or cores()
     size = min(MOST, max(CHUNK, total // (_ROUNDS * processes)))  # handing one over takes a while
-    chunks = iter(lambda: list(islice(lines, size)), [])
-    yield from ordered_map(
-        functools.partial(_score_chunk, settings),
-        (first._replace(lines=chunk) for chunk in chunks),
-        processes,
-    )
+    chunks = (first._replace(lines=chunk) for chunk in iter(lambda: [*islice(lines, size)], []))
+    work = functools.partial(_score_chunk, settings)
+    if not settings.processes and CATALOGUE.keys() >= set(settings.metrics):
+        begun = time.process_time()
+        yield from map(work, islice(chunks, 1))
+        if time.process_time() - begun < QUICK * size:
+            processes = 1
+    yield from ordered_map(work, chunks, processes)
 
 
 def _score_chunk(settings: MetricsSettings, chunk: _Chunk) -> _Scored:

@@ -60,8 +60,9 @@ class Comparison:
     (higher, equal, lower where the metric's `direction` is neither or unknown).
 
     `detectable` is the minimum detectable effect: the smallest true difference that `n` such pairs
-    show in four runs of five (5% two-sided, power 80%). `p` is the least alpha at which the
-    interval of confidence 1 - alpha leaves out 0; `method` and `clusters` are as of Metric.
+    show in four runs of five (5% two-sided, power 80%); None over the samples of one tag, where it
+    is not looked for. `p` is the least alpha at which the interval of confidence 1 - alpha leaves
+    out 0; `method` and `clusters` are as of Metric.
     """
 
     name: str
@@ -72,7 +73,7 @@ class Comparison:
     better: int
     equal: int
     worse: int
-    detectable: float
+    detectable: float | None
     direction: Direction = "unknown"
     p: float | None = None
     method: str = ""

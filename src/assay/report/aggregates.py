@@ -25,9 +25,9 @@ def metrics(run: EvaluatedRun) -> list[Metric]:
     return sorted(summaries, key=lambda metric: rank(metric.name))
 
 
-def comparisons(run: EvaluatedRun) -> list[Comparison]:
+def comparisons(run: EvaluatedRun, *, detect: bool = True) -> list[Comparison]:
     """Return the paired comparison of every metric that both sides have, and of the candidate's
-    win rate with that of an even match."""
+    win rate with that of an even match; without what is detectable unless asked to `detect`."""
     if run.baseline is None:
         return []
     pairs = [
@@ -35,7 +35,11 @@ def comparisons(run: EvaluatedRun) -> list[Comparison]:
         (run.baseline.scores, run.candidate.scores),
     ]
     specs = specs_of(run)
-    differences = [comparison for pair in pairs for comparison in compare(*pair, specs)]
-    differences += perplexities(run, differences, specs) + macro_comparisons(run, specs)
-    differences += compare_with(EVEN, specs[WIN_RATE], run.pairs) if run.pairs else []
+    differences = [
+        comparison for pair in pairs for comparison in compare(*pair, specs, detect=detect)
+    ]
+    differences += perplexities(run, differences, specs, detect=detect)
+    differences += macro_comparisons(run, specs, detect=detect)
+    if run.pairs:
+        differences += compare_with(EVEN, specs[WIN_RATE], run.pairs, detect=detect)
     return sorted(differences, key=lambda comparison: rank(comparison.name))

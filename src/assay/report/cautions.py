@@ -132,7 +132,7 @@ def _size(run: EvaluatedRun, rows: Sequence[MetricRow]) -> Iterator[Caution]:
         spans = " or ".join(
             f"{row.comparison.detectable:.2g} in {row.name} ({row.comparison.n} pairs)"
             for row in few
-            if row.comparison
+            if row.comparison and row.comparison.detectable is not None
         )
         yield Caution(
             severe=False,

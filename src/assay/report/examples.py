@@ -13,7 +13,6 @@ from assay.intervals import SEED
 from assay.judge import PAIRS, PanelScore, preference_of
 from assay.records import Likelihood, Message, Prediction, Sample, Score, Verdict, as_wanted
 from assay.report.contents import Example, PairVerdict, SideAnswer
-from assay.report.files import rows_of
 from assay.report.glossary import specs_of
 from assay.report.run import PANEL_SCORES, EvaluatedRun, SideRun
 
@@ -83,36 +82,34 @@ def choose(run: EvaluatedRun, order: Positions) -> Positions:
 
 def examples(run: EvaluatedRun, chosen: Positions, change: Floats) -> tuple[Example, ...]:
     """Return the samples at the `chosen` positions, read from the run folder."""
-    wanted = set(chosen.tolist())
+    ids = [*run.positions]
+    wanted = {ids[at] for at in chosen.tolist()}
     predictions = {
-        side.side: _rows(run, side.folder / PREDICTIONS, Prediction, wanted) for side in run.sides
+        side.side: _rows(side.folder / PREDICTIONS, Prediction, wanted) for side in run.sides
     }
-    sides = {
-        side.side: _read_answers(run, side, predictions[side.side], wanted) for side in run.sides
-    }
-    pairs = _rows(run, run.folder / PAIRS, Verdict, wanted)
+    sides = {side.side: _read_answers(side, predictions[side.side], wanted) for side in run.sides}
+    pairs = _rows(run.folder / PAIRS, Verdict, wanted)
     excerpts = []
-    for at, sample in enumerate(store.read_rows(run.folder / SAMPLES, Sample)):
-        if at in wanted:
-            answer = predictions["candidate"].get(sample.id)
-            sample = as_wanted(sample, answer) if answer else sample
-            excerpts.append(
-                Example(
-                    id=sample.id,
-                    messages=tuple(
-                        Message(role=turn.role, content=_short(turn.content))
-                        for turn in sample.messages
-                    ),
-                    target=_short(sample.target),
-                    tools=_short(sample.tools),
-                    baseline=sides.get("baseline", {}).get(sample.id),
-                    candidate=sides["candidate"].get(sample.id),
-                    change=None if math.isnan(change[at]) else float(change[at]),
-                    pair=_pair(pairs[sample.id]) if sample.id in pairs else None,
-                    target_thought=_short(answer.wanted_thought) if answer else "",
-                    tags=sample.tags,
-                )
+    for sample in store.read_some(run.folder / SAMPLES, Sample, wanted):
+        answer, at = predictions["candidate"].get(sample.id), run.positions[sample.id]
+        sample = as_wanted(sample, answer) if answer else sample
+        excerpts.append(
+            Example(
+                id=sample.id,
+                messages=tuple(
+                    Message(role=turn.role, content=_short(turn.content))
+                    for turn in sample.messages
+                ),
+                target=_short(sample.target),
+                tools=_short(sample.tools),
+                baseline=sides.get("baseline", {}).get(sample.id),
+                candidate=sides["candidate"].get(sample.id),
+                change=None if math.isnan(change[at]) else float(change[at]),
+                pair=_pair(pairs[sample.id]) if sample.id in pairs else None,
+                target_thought=_short(answer.wanted_thought) if answer else "",
+                tags=sample.tags,
             )
+        )
     return tuple(excerpts)
 
 
@@ -134,12 +131,12 @@ def _characters(run: EvaluatedRun) -> NDArray[np.int64]:
 
 
 def _read_answers(
-    run: EvaluatedRun, side: SideRun, predictions: Mapping[str, Prediction], wanted: set[int]
+    side: SideRun, predictions: Mapping[str, Prediction], wanted: set[str]
 ) -> dict[str, SideAnswer]:
-    likelihoods = _rows(run, side.folder / LIKELIHOOD, Likelihood, wanted)
-    scores = _rows(run, side.folder / SCORES, Score, wanted)
-    verdicts = _rows(run, side.folder / VERDICTS, Verdict, wanted)
-    panel = _rows(run, side.folder / PANEL_SCORES, PanelScore, wanted)
+    likelihoods = _rows(side.folder / LIKELIHOOD, Likelihood, wanted)
+    scores = _rows(side.folder / SCORES, Score, wanted)
+    verdicts = _rows(side.folder / VERDICTS, Verdict, wanted)
+    panel = _rows(side.folder / PANEL_SCORES, PanelScore, wanted)
     return {
         id_: _answer(
             prediction,
@@ -151,11 +148,10 @@ def _read_answers(
     }
 
 
-def _rows(run: EvaluatedRun, path: Path, cls: type[R], wanted: set[int]) -> Mapping[str, R]:
+def _rows(path: Path, cls: type[R], wanted: set[str]) -> Mapping[str, R]:
     if not path.exists():
         return {}
-    rows = rows_of(path, cls, run.positions)
-    return {row.id: row for row in rows if run.positions[row.id] in wanted}
+    return {row.id: row for row in store.read_some(path, cls, wanted)}
 
 
 def _answer(

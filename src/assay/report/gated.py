@@ -126,7 +126,9 @@ def _part(run: EvaluatedRun, rule: str, metric: str, subset: str) -> _SubsetRule
         metric=metric,
         positions=frozenset(at.tolist()),
         metrics=[replace(each, name=rule) for each in computed(part) if each.name == metric],
-        comparisons=[replace(each, name=rule) for each in compared(part) if each.name == metric],
+        comparisons=[
+            replace(each, name=rule) for each in compared(part, detect=False) if each.name == metric
+        ],
     )
 
 

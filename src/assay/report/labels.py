@@ -53,7 +53,7 @@ def macros(side: SideRun, specs: Specs) -> list[Metric]:
     return [metric for name in asked_of(side) for metric in _metric(side, name, specs)]
 
 
-def macro_comparisons(run: EvaluatedRun, specs: Specs) -> list[Comparison]:
+def macro_comparisons(run: EvaluatedRun, specs: Specs, *, detect: bool = True) -> list[Comparison]:
     """Return how the metrics of the labels differ, over the samples that both sides have compared
     labels of; better are those that only the candidate has right."""
     if run.baseline is None or run.baseline.labels is None or run.candidate.labels is None:
@@ -64,7 +64,7 @@ def macro_comparisons(run: EvaluatedRun, specs: Specs) -> list[Comparison]:
         settled(comparison, before, now)
         for name in asked_of(run.candidate)
         if name in names
-        for comparison in _differences(run.sides, name, both, specs)
+        for comparison in _differences(run.sides, name, both, specs, detect)
     ]
 
 
@@ -102,11 +102,11 @@ def _metric(side: SideRun, name: str, specs: Specs) -> Iterator[Metric]:
 
 
 def _differences(
-    sides: Sequence[SideRun], name: str, both: Bools, specs: Specs
+    sides: Sequence[SideRun], name: str, both: Bools, specs: Specs, detect: bool
 ) -> list[Comparison]:
     linear = [linearised(side.labels, name, both) for side in sides if side.labels]
     pair = [_scores(side, name, each) for side, each in zip(sides, linear, strict=True)]
-    return compare(pair[0], pair[1], {name: on_scale(specs[name], linear)})
+    return compare(pair[0], pair[1], {name: on_scale(specs[name], linear)}, detect=detect)
 
 
 def _scores(side: SideRun, name: str, linear: Linear) -> SideScores:

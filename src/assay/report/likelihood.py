@@ -42,7 +42,7 @@ def perplexity(side: SideRun, specs: Specs) -> list[Metric]:
 
 
 def perplexities(
-    run: EvaluatedRun, compared: Sequence[Comparison], specs: Specs
+    run: EvaluatedRun, compared: Sequence[Comparison], specs: Specs, *, detect: bool = True
 ) -> list[Comparison]:
     """Return how the perplexities of the two sides differ, over the pairs of the loss among what
     is `compared`; of how many samples the candidate's is better is said there. None without it."""
@@ -58,7 +58,8 @@ def perplexities(
         _first_order(side.scores, log, both) for side, log in zip(run.sides, logs, strict=True)
     ]
     counts = {name: getattr(losses, name) for name in ("better", "equal", "worse")}
-    return [replace(comparison, **counts) for comparison in compare(pairs[0], pairs[1], specs)]
+    differences = compare(pairs[0], pairs[1], specs, detect=detect)
+    return [replace(comparison, **counts) for comparison in differences]
 
 
 def _is_own(side: SideRun) -> bool:

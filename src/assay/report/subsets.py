@@ -84,8 +84,10 @@ def _summary(run: EvaluatedRun, name: str, tag: Tag, distrusted: bool) -> TagSum
 
 
 def _rows(run: EvaluatedRun) -> Sequence[MetricRow]:
-    """Return the table of metrics, whose meanings are said in that over all samples."""
-    return [replace(row, meaning="") for row in table(run, metrics(run), comparisons(run))]
+    """Return the table of metrics, whose meanings are said in that over all samples; what is
+    detectable is told over all samples alone."""
+    differences = comparisons(run, detect=False)
+    return [replace(row, meaning="") for row in table(run, metrics(run), differences)]
 
 
 def _without_diagnostics(run: EvaluatedRun) -> EvaluatedRun:

@@ -24,10 +24,12 @@ def compare(
     specs: Specs = NO_SPECS,
     *,
     level: float = 0.95,
+    detect: bool = True,
 ) -> list[Comparison]:
     """Return candidate minus baseline for each metric that both sides scored on the same two
     samples or more: one pair says nothing of its spread. `level` is the confidence of the
-    intervals.
+    intervals. What is detectable, which takes as long as all the rest, is left out without
+    `detect`.
 
     Of a metric that has no scale, the range of the scores seen on either side counts as one;
     where that has no width either, equal differences have an interval without one.
@@ -45,13 +47,14 @@ def compare(
             reach = reach_of(spec.scale, before[both], values[both])
             difference = paired_difference(before[both], values[both])
             around = (-reach, reach) if reach else None
-            comparisons.append(
-                _comparison(spec, difference, around, clusters_of(candidate.clusters, both), level)
-            )
+            clusters = clusters_of(candidate.clusters, both)
+            comparisons.append(_comparison(spec, difference, around, clusters, level, detect))
     return comparisons
 
 
-def compare_with(constant: float, spec: MetricSpec, scores: SideScores) -> list[Comparison]:
+def compare_with(
+    constant: float, spec: MetricSpec, scores: SideScores, *, detect: bool = True
+) -> list[Comparison]:
     """Return the scores of a metric minus a constant, as a comparison over the samples that have
     one; none where there are fewer than two."""
     import numpy as np
@@ -62,7 +65,7 @@ def compare_with(constant: float, spec: MetricSpec, scores: SideScores) -> list[
         return []
     around = (spec.scale[0] - constant, spec.scale[1] - constant) if spec.scale else None
     clusters = clusters_of(scores.clusters, scored)
-    return [_comparison(spec, values[scored] - constant, around, clusters)]
+    return [_comparison(spec, values[scored] - constant, around, clusters, detect=detect)]
 
 
 def paired_difference(before: Floats, now: Floats) -> Floats:
@@ -92,6 +95,7 @@ def _comparison(
     scale: tuple[float, float] | None,
     clusters: ClusterNumbers | None,
     level: float = 0.95,
+    detect: bool = True,
 ) -> Comparison:
     import numpy as np
 
@@ -115,7 +119,9 @@ def _comparison(
         better=int((gain > 0).sum()),
         equal=int((gain == 0).sum()),
         worse=int((gain < 0).sum()),
-        detectable=detectable(difference, scale, clusters=clusters, rates=rates),
+        detectable=detectable(difference, scale, clusters=clusters, rates=rates)
+        if detect
+        else None,
         direction=spec.direction,
         p=around.p,
         method=around.method,

@@ -27,6 +27,7 @@ from assay.store.digests import (
 from assay.store.encoding import to_json
 from assay.store.files import read_json, read_record, replacing, write_json, write_text
 from assay.store.folders import INDEX
+from assay.store.ids import id_of, read_some
 from assay.store.keeping import keep_now
 from assay.store.lease import leased
 from assay.store.lock import held
@@ -72,6 +73,7 @@ __all__ = [
     "files_read",
     "hash_rows",
     "held",
+    "id_of",
     "impatient",
     "in_cache",
     "is_remote",
@@ -91,6 +93,7 @@ __all__ = [
     "read_lines",
     "read_record",
     "read_rows",
+    "read_some",
     "relied_on",
     "remove",
     "replacing",

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,6 +66,26 @@ def test_one_and_two_processes_say_the_same(tmp_path: Path) -> None:
     )
     assert one == two
     assert len({score.values["bleu-4"] for score in one}) > 1
+
+
+@pytest.mark.parametrize(("seconds", "processes", "asked"), [(9.0, 1, 0), (0.0, 3, 0), (9.0, 2, 2)])
+def test_what_takes_no_longer_than_handing_it_over_is_done_by_one_process(
+    seconds: float, processes: int, asked: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers: list[int] = []
+
+    def mapped(work: Any, items: Any, processes: int) -> Iterator[Any]:
+        numbers.append(processes)
+        return map(work, items)
+
+    monkeypatch.setattr("assay.metrics.stage.QUICK", seconds)
+    monkeypatch.setattr("assay.metrics.stage.cores", lambda: 3)
+    monkeypatch.setattr("assay.metrics.stage.ordered_map", mapped)
+    names = [str(number) for number in range(100)]
+    settings = MetricsSettings(metrics=("exact-match",), processes=asked)
+    scores = run(tmp_path, map(sample, names), map(prediction, names), settings)
+    assert [score.id for score in scores] == names
+    assert numbers == [processes]
 
 
 def test_a_blank_target_is_unscored(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,8 @@ def test_a_subset_has_the_numbers_of_a_run_of_its_samples(run: Path, tmp_path: P
     totals = {total.name for side in same.sides for total in side.totals}
     assert metrics(part) == [metric for metric in metrics(same) if metric.name not in totals]
     assert comparisons(part) == comparisons(same)
+    undetected = [replace(each, detectable=None) for each in comparisons(same)]
+    assert comparisons(part, detect=False) == undetected
     assert {"overall", "rouge-l", "perplexity"} <= {each.name for each in comparisons(part)}
 
 
@@ -113,7 +116,8 @@ def test_metrics_of_labels_over_a_subset(tmp_path: Path) -> None:
     for row in subset(written, "category", "tax").rows:
         (other,) = (each for each in same.summary if each.name == row.name)
         assert (row.baseline, row.candidate) == (other.baseline, other.candidate)
-        assert row.comparison == other.comparison
+        assert other.comparison
+        assert row.comparison == replace(other.comparison, detectable=None)
     assert any(
         row.baseline.unscored for row in subset(written, "category", "tax").rows if row.baseline
     )

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pydantic
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from assay import store
 from assay.errors import InputError
-from assay.records import Verdict
+from assay.records import Sample, Verdict
 from assay.text import whole
 
 ROW = '"values": {"x": 7}, "key": "k"'
@@ -60,3 +62,26 @@ def test_a_row_is_what_its_json_says(line: str, tmp_path: Path) -> None:
 def test_what_is_no_row_is_told_with_its_line(line: bytes, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"rows\.jsonl:2"):
         read(line, tmp_path)
+
+
+@pytest.mark.parametrize("ids", [{"a"}, {"b", "first"}, {"😀"}, {"a�"}, set()], ids=str)
+@pytest.mark.parametrize("line", READ.values(), ids=READ)
+def test_rows_of_some_ids_are_those_of_all_that_have_them(
+    line: str, ids: set[str], tmp_path: Path
+) -> None:
+    rows = read(line.encode(), tmp_path)
+    wanted = [repr(row) for row in rows if row.id in ids]
+    assert [*map(repr, store.read_some(tmp_path / "rows.jsonl", Verdict, ids))] == wanted
+
+
+@given(name=st.text(), text=st.text(), tags=st.dictionaries(st.text(), st.text()))
+@example(name="a", text="", tags={"id": "b"})
+@example(name='"', text='{"id": "b"', tags={})
+def test_the_id_of_a_line_is_its_records(name: str, text: str, tags: dict[str, str]) -> None:
+    sample = Sample(id=name, messages=(), target=text, tags=tags)
+    assert store.id_of(store.to_json(sample)) in (None, whole(name))
+
+
+def test_an_id_of_usual_letters_is_told_without_reading_the_line() -> None:
+    sample = Sample(id="Größe-1/2", messages=(), target='{"id": "b"}')
+    assert store.id_of(store.to_json(sample) + b"\n") == "Größe-1/2"

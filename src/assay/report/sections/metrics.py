@@ -82,7 +82,7 @@ def _detectable(report: Report) -> Iterator[tuple[str, str]]:
     smallest = [
         f"{label(row.name)} {number(row.comparison.detectable, row.kind)}"
         for row in report.summary
-        if row.comparison
+        if row.comparison and row.comparison.detectable is not None
     ]
     if smallest:
         yield "Smallest detectable with these samples", f"{', '.join(smallest)}."
