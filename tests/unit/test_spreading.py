@@ -122,3 +122,21 @@ def test_several_adapters_are_refused_where_none_is_merged(coder: Any) -> None:
     job = replace(JOB, adapter="sft,dpo", spread={"deepspeed": TRAINED})
     with pytest.raises(SettingsError, match=r"2 adapters are on top .* ZeRO-3 merges none"):
         spreading.arguments(job, coder("float32"))
+
+
+def test_what_is_beside_the_weights_is_evaluated_as_it_was_loaded(llamafactory: None) -> None:
+    """As DeepSpeed does, everything is rounded when the model is prepared."""
+    import torch
+
+    part = torch.nn.Identity()
+    part.register_buffer("inv_freq", torch.tensor([0.1]), persistent=False)
+    part.register_buffer("places", torch.tensor([7]))
+    part.register_parameter("weight", torch.nn.Parameter(torch.tensor([0.1])))
+    model = torch.nn.Sequential(part)
+    spreading.keep_buffers(model)
+    model.bfloat16()
+    assert part.inv_freq.dtype == torch.bfloat16
+    model(torch.ones(1))
+    assert part.inv_freq.equal(torch.tensor([0.1]))
+    assert part.places.dtype == torch.int64
+    assert part.weight.dtype == torch.bfloat16

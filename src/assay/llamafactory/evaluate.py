@@ -22,6 +22,7 @@ from assay.llamafactory.job import GenerateJob, loading
 from assay.llamafactory.loss import MEASURED, Measured, likelihood, token_loss, watch_targets
 from assay.llamafactory.order import StoredSamples
 from assay.llamafactory.prompts import Coder, pair
+from assay.llamafactory.spreading import keep_buffers
 from assay.records import Likelihood, Sample
 
 PARTS = "likelihood-*.jsonl"
@@ -122,6 +123,8 @@ def _measure(
             def on_init_end(self, *_args: Any, model: Any, **_kwargs: Any) -> None:
                 self.model = model
                 self.measured, self.unwatch = watch_targets(model)
+                if spread:
+                    keep_buffers(model)
                 self.places: Iterator[int] | None = None
 
             def on_prediction_step(self, *_args: Any, eval_dataloader: Any, **_kwargs: Any) -> None:

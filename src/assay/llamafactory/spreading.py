@@ -36,6 +36,24 @@ def arguments(job: GenerateJob, coder: Coder) -> dict[str, Any]:
     return _by_fsdp(job.spread["fsdp"], _mapping(job.spread, "fsdp_config"))
 
 
+def keep_buffers(model: Any) -> None:
+    """Have what the model holds beside its weights stay as it was loaded, when it is evaluated:
+    with these DeepSpeed rounds to 16 bits what one device keeps in 32, such as the frequencies by
+    which places are told."""
+    kept = [
+        (module, name, buffer)
+        for module in model.modules()
+        for name, buffer in module.named_buffers(recurse=False)
+    ]
+
+    def restore(*_: Any) -> None:
+        for module, name, buffer in kept:
+            if (now := getattr(module, name)).dtype != buffer.dtype:
+                setattr(module, name, buffer.to(now.device))
+
+    model.register_forward_pre_hook(restore)
+
+
 def _check_one(adapters: Sequence[str]) -> None:
     if len(adapters) > 1:
         raise SettingsError(
