@@ -40,7 +40,9 @@ def read(run: EvaluatedRun) -> Parity | None:
     path = run.folder / PARITY
     rows = list(store.read_rows(path, Likeness)) if path.is_file() else []
     side, how = served[0], served[0].generation.served
-    return sum_up(side.side, how, list(_pairs(side, weights[0])), rows) if how else None
+    sampled = bool(side.generation.settings.get("do_sample"))
+    pairs = list(_pairs(side, weights[0]))
+    return sum_up(side.side, how, pairs, rows, sampled=sampled) if how else None
 
 
 def _pairs(served: SideRun, weights: SideRun) -> Iterator[Pair]:
@@ -52,8 +54,16 @@ def _pairs(served: SideRun, weights: SideRun) -> Iterator[Pair]:
             yield row, other
 
 
-def sum_up(side: Side, served: Served, pairs: Sequence[Pair], rows: Sequence[Likeness]) -> Parity:
-    """Return what the `pairs` of answers (the endpoint's, the weights') and the `rows` come to."""
+def sum_up(
+    side: Side,
+    served: Served,
+    pairs: Sequence[Pair],
+    rows: Sequence[Likeness],
+    *,
+    sampled: bool = False,
+) -> Parity:
+    """Return what the `pairs` of answers (the endpoint's, the weights') and the `rows` come to;
+    `sampled` is whether the endpoint was asked to draw."""
     made = {row.id: row.prompt_tokens for row in rows}
     counts = [
         row.prompt_tokens - made.get(row.id, other.prompt_tokens)
@@ -76,6 +86,7 @@ def sum_up(side: Side, served: Served, pairs: Sequence[Pair], rows: Sequence[Lik
         surprise=_interval([row.surprise / row.tokens for row in rows if row.tokens]),
         repeated=served.repeated,
         repeated_same=served.repeated_same,
+        sampled=sampled,
         cause="unknown",
     )
     return _decided(parity)
@@ -122,6 +133,7 @@ def _cause(parity: Parity) -> ParityCause:
         return "template"
     if parity.regret is None:
         return "unknown"
-    drawn = parity.repeated_same < parity.repeated
+    # drawn by a seed, an answer is the same when it is asked again
+    drawn = parity.sampled or parity.repeated_same < parity.repeated
     own = parity.surprise is not None and parity.surprise[0] <= DRAWN
     return "decoding" if drawn and own else "model"

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from assay import store
+from assay.folder import PARITY, PREDICTIONS
 from assay.records import Likeness, Prediction, Served
+from assay.report import parity
 from assay.report.parity import sum_up
 from assay.report.sections.parity import said
 
@@ -86,22 +92,59 @@ def test_the_cause(
     assert sum_up("candidate", served, answers, rows).cause == cause
 
 
+@pytest.mark.parametrize(
+    ("sampled", "rows", "cause"),
+    [
+        (True, read(0.4, -0.9), "decoding"),
+        (True, read(1.6, 0.1), "decoding"),
+        (True, read(2.0, 0.6), "model"),
+        (False, read(0.4, -0.9), "model"),
+    ],
+)
+def test_what_is_drawn_by_a_seed_comes_again_and_is_drawn(
+    sampled: bool, rows: list[Likeness], cause: str
+) -> None:
+    """The figures are those of vLLM, which draws one answer by one seed."""
+    found = sum_up("candidate", REPEATS, pairs(0), rows, sampled=sampled)
+    assert found.cause == cause
+    assert ("it was asked to sample" in said(found)) == (cause == "decoding")
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+def test_whether_it_was_asked_to_draw_is_what_the_run_asked(sampled: bool, tmp_path: Path) -> None:
+    rows = pairs(2)
+    asked = {"do_sample": sampled}
+    generations = {
+        "candidate": SimpleNamespace(served=REPEATS, given=None, settings=asked),
+        "baseline": SimpleNamespace(served=None, given=None, settings={}),
+    }
+    for place, side in enumerate(generations):
+        store.write_rows(tmp_path / side / PREDICTIONS, (pair[place] for pair in rows))
+    sides = [
+        SimpleNamespace(side=side, folder=tmp_path / side, generation=generation)
+        for side, generation in generations.items()
+    ]
+    store.write_rows(tmp_path / PARITY, read(0.4, -0.9))
+    run: Any = SimpleNamespace(folder=tmp_path, sides=sides)
+    found = parity.read(run)
+    assert found
+    assert (found.sampled, found.cause) == (sampled, "decoding" if sampled else "model")
+
+
 def test_the_numbers_and_the_words() -> None:
-    parity = sum_up("candidate", REPEATS, pairs(12, more=7), read(0.9, 0.0))
-    assert (parity.answered, parity.same) == (20, 12)
-    assert (parity.counted, parity.counts_differ, parity.more_tokens) == (20, 20, 7)
-    assert (parity.read, parity.tokens, parity.first) == (20, 200, 0.9)
-    assert parity.regret == pytest.approx(0.9)
-    assert said(parity).startswith(
-        "12 of 20 answers are the same. The difference is one of the tem"
-    )
+    found = sum_up("candidate", REPEATS, pairs(12, more=7), read(0.9, 0.0))
+    assert (found.answered, found.same) == (20, 12)
+    assert (found.counted, found.counts_differ, found.more_tokens) == (20, 20, 7)
+    assert (found.read, found.tokens, found.first) == (20, 200, 0.9)
+    assert found.regret == pytest.approx(0.9)
+    assert said(found).startswith("12 of 20 answers are the same. The difference is one of the tem")
 
 
 def test_a_repetition_penalty_is_named_where_it_explains_the_answers() -> None:
     rows = read(0.3, -0.4, **{"1.05": 0.1, "1.1": 0.01, "1.2": 0.2})
-    parity = sum_up("candidate", REPEATS, pairs(2), rows)
-    assert parity.penalty == 1.1
-    assert "a repetition penalty of about 1.1" in said(parity)
+    found = sum_up("candidate", REPEATS, pairs(2), rows)
+    assert found.penalty == 1.1
+    assert "a repetition penalty of about 1.1" in said(found)
     rounded = sum_up("candidate", REPEATS, pairs(2), read(0.001, -0.4, **{"1.05": 0.1}))
     assert rounded.penalty is None
     assert "as good as it" in said(rounded)

@@ -61,7 +61,8 @@ class Parity:
     that the weights have `read`: a share, nats a token, and the ends of its interval over answers;
     None where they have read none. `penalty` is the repetition penalty under which the answers are
     their first choices, None where none is. `repeated_same` of `repeated` had the same answer
-    twice. `cause` is what the difference is one of, "none" where there is none."""
+    twice; `sampled` says that it was asked to draw. `cause` is what the difference is one of,
+    "none" where there is none."""
 
     side: Side
     answered: int
@@ -77,6 +78,7 @@ class Parity:
     penalty: float | None
     repeated: int
     repeated_same: int
+    sampled: bool
     cause: ParityCause
 
 

@@ -26,6 +26,7 @@ _PENALISED = (
 )
 _ROUNDED = "each token is the weights' first choice, or as good as it."
 _DRAWN = "asked again it answers otherwise, as likely as the weights themselves draw: it samples."
+_SAMPLED = "it was asked to sample, and its answers are as likely as the weights' own draws."
 
 
 def section(report: Report) -> Section | None:
@@ -49,6 +50,8 @@ def said(parity: Parity) -> str:
 def _decoding(parity: Parity) -> str:
     if parity.penalty:
         return _PENALISED.format(penalty=parity.penalty)
+    if parity.sampled:
+        return _SAMPLED
     return _DRAWN if parity.repeated_same < parity.repeated else _ROUNDED
 
 
