@@ -64,14 +64,14 @@ def test_what_is_no_row_is_told_with_its_line(line: bytes, tmp_path: Path) -> No
         read(line, tmp_path)
 
 
-@pytest.mark.parametrize("ids", [{"a"}, {"b", "first"}, {"😀"}, {"a�"}, set()], ids=str)
+@pytest.mark.parametrize("ids", [("a",), ("b", "first"), ("😀",), ("a\ufffd",), ()], ids=str)
 @pytest.mark.parametrize("line", READ.values(), ids=READ)
 def test_rows_of_some_ids_are_those_of_all_that_have_them(
-    line: str, ids: set[str], tmp_path: Path
+    line: str, ids: tuple[str, ...], tmp_path: Path
 ) -> None:
     rows = read(line.encode(), tmp_path)
     wanted = [repr(row) for row in rows if row.id in ids]
-    assert [*map(repr, store.read_some(tmp_path / "rows.jsonl", Verdict, ids))] == wanted
+    assert [*map(repr, store.read_some(tmp_path / "rows.jsonl", Verdict, {*ids}))] == wanted
 
 
 @given(name=st.text(), text=st.text(), tags=st.dictionaries(st.text(), st.text()))
