@@ -16,7 +16,7 @@ from tests.cluster.launchers import DONE, Start, eventually, last_line, work
 from tests.cluster.node import places
 from tests.cluster.shares import PODS, assert_goes_on, assert_whole, by_pod, steps
 
-LONG_ENOUGH_S = 40
+LONG_ENOUGH_S = 75
 
 
 @pytest.fixture(name="priorities")
@@ -47,6 +47,7 @@ def scheduler_that_preempts() -> Iterator[None]:
 
 
 @pytest.mark.alone
+@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("preempting")
 def test_a_preempted_job_waits_and_goes_on(
     space: Space, start: Start, priorities: tuple[str, str]
