@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from assay import store
+from assay import process, store
 from assay.demo.base_model import TEMPLATE
-from assay.engine.vllm import arguments, causes, environment, server
+from assay.engine.vllm import arguments, causes, environment
 from assay.generate import GenerateSettings, generate
 from assay.model import joined
 from assay.records import Generation, Message, Prediction, Sample
@@ -132,8 +132,8 @@ def test_one_prompt_of_nan_is_one_failed_row(tiny: Path, samples: Path, tmp_path
 
 @pytest.mark.usefixtures("vllm")
 def test_of_a_port_that_is_taken_it_says_what_we_look_for(tiny: Path) -> None:
-    with socket.create_server((server.HOST, 0)) as taken:
-        where = ["--host", server.HOST, "--port", str(taken.getsockname()[1])]
+    with socket.create_server((process.LOOPBACK, 0)) as taken:
+        where = ["--host", process.LOOPBACK, "--port", str(taken.getsockname()[1])]
         command = [str(environment.python()), str(environment.KEEPER), "--model", str(tiny), *where]
         around = {**os.environ, **environment.variables(0)}
         done = subprocess.run(command, env=around, capture_output=True, text=True, check=False)

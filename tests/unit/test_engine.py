@@ -13,18 +13,9 @@ from assay import engine
 from assay.engine import Choice, transformers
 from assay.engine.transformers import Transformers
 from assay.errors import SettingsError
-from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Prompt
+from tests.jobs import JOB
 
-JOB = GenerateJob(
-    base="base",
-    base_name="base",
-    adapter="",
-    digest="",
-    load_seed=1,
-    dataset_hash="",
-    settings={},
-)
 OWN = """
 def find(job):
     return ["own"] if job.adapter else "it has no adapter"

@@ -20,9 +20,10 @@ from assay.engine.outcome import FailureCount
 from assay.errors import InputError, SettingsError, StageError
 from assay.folder import RESULTS
 from assay.llamafactory.evaluate import gather
-from assay.llamafactory.job import GenerateJob, Means
+from assay.llamafactory.job import Means
 from assay.llamafactory.prompts import Prompt
 from assay.records import FAILURES, Failure, Likelihood, Message, Prediction, Sample
+from tests.jobs import JOB
 
 GIB = 2**30
 
@@ -97,17 +98,6 @@ def make_grouped(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[dict[str
         return [dict(group) for group in devices.groups(JOB, Means(**means))]
 
     return grouped
-
-
-JOB = GenerateJob(
-    base="base",
-    base_name="base",
-    adapter="",
-    digest="",
-    load_seed=1,
-    dataset_hash="",
-    settings={},
-)
 
 
 @pytest.mark.parametrize(

@@ -16,19 +16,11 @@ from assay.engine import several
 from assay.engine.asked import Assignment
 from assay.errors import InputError, SettingsError
 from assay.llamafactory import spreading
-from assay.llamafactory.job import GenerateJob, Means
+from assay.llamafactory.job import Means
 from assay.llamafactory.order import StoredSamples
 from assay.llamafactory.prompts import Coder
+from tests.jobs import JOB
 
-JOB = GenerateJob(
-    base="base",
-    base_name="base",
-    adapter="",
-    digest="",
-    load_seed=1,
-    dataset_hash="",
-    settings={},
-)
 # as a training is given them: by hand, for its own batches, with its optimizer
 TRAINED: dict[str, Any] = {
     "train_batch_size": 64,

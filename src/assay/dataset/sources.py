@@ -46,6 +46,11 @@ class Part:
                 yield SourceRow(source=hub.HUB + self.hub.name, number=number, value=value)
 
 
+def is_file(path: Path) -> bool:
+    """Return whether there is such a file; the name of none may be too long for pathlib."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def resolve(source: str) -> list[Part]:
     """Return the parts of `source`: a file, a folder, "folder#name,..." for entries of the
     folder's dataset_info.json, or hf://owner/name[/subset][:split]. Raises DatasetError."""
@@ -54,7 +59,7 @@ def resolve(source: str) -> list[Part]:
     path, names = split(source)
     if path.name == INFO and path.is_file() and _is_info(path):
         return _entries(path, names)
-    if os.path.isfile(path / INFO) and _is_info(path / INFO):  # noqa: PTH113 - as in _files
+    if is_file(path / INFO) and _is_info(path / INFO):
         return _entries(path / INFO, names)
     if names:
         raise DatasetError(f"{path} has no {INFO}", f"Name a folder that has one before #{names}")
@@ -155,7 +160,7 @@ def _is_inside(path: Path, folder: Path) -> bool:
 
 def _files(path: Path) -> tuple[Path, ...]:
     """The data files that `path` stands for: itself, or those directly in it, of one format."""
-    if os.path.isfile(path):  # noqa: PTH113 - a name may be too long for pathlib
+    if is_file(path):
         return (path,)
     if not os.path.isdir(path):  # noqa: PTH112
         raise DatasetError(

@@ -47,7 +47,7 @@ def serve(minio: str, folder: Path, *, certificates: Path | None = None) -> Iter
     """Run the program `minio` on `folder` until the block ends; with TLS where there are
     `certificates`. Raises StageError where it does not start."""
     folder.mkdir(parents=True, exist_ok=True)
-    host, log = f"127.0.0.1:{process.free_port()}", folder / "minio.log"
+    host, log = f"{process.LOOPBACK}:{process.free_port()}", folder / "minio.log"
     command = process.python("assay.demo.minio_server", minio, "server", str(folder / "data"))
     command += ["--quiet", "--address", host]
     command += ["--certs-dir", str(certificates or folder / "no-certificates")]

@@ -93,7 +93,7 @@ def judge(folder: Path) -> Iterator[Mapping[str, Any]]:
                 raise StageError("the demo's judge did not start", f"See {log}")
             time.sleep(process.POLL_SECONDS)
         yield {
-            "judge_endpoint": f"http://127.0.0.1:{port}/v1",
+            "judge_endpoint": f"http://{process.LOOPBACK}:{port}/v1",
             "judge_model": MODEL,
             "judge_max_tokens": 320,
             "judge_settings": {

@@ -20,6 +20,7 @@ from assay.given.samples import as_data, of_rows
 from assay.given.settings import GivenAnswers
 from assay.given.thought import thoughts
 from assay.records import SIDES, AnswersFile, Sample, Side
+from assay.settings import changed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,11 +141,9 @@ def _check_own(settings: dataset.DatasetSettings) -> None:
             "exist are to others",
             "Set dataset.eval, or leave dataset.train out",
         )
-    usual = dataset.DatasetSettings()
-    for name in ("format", "every_turn"):
-        if getattr(settings, name) != getattr(usual, name):
-            raise SettingsError(
-                f"dataset.{name} says how the data is read, and without dataset.eval each row of "
-                "the file of answers is a sample",
-                f"Set dataset.eval, or leave dataset.{name} out",
-            )
+    for name in changed(settings, ("format", "every_turn")):
+        raise SettingsError(
+            f"dataset.{name} says how the data is read, and without dataset.eval each row of the "
+            "file of answers is a sample",
+            f"Set dataset.eval, or leave dataset.{name} out",
+        )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assay.dataset.convert import Conversation
 from assay.dataset.remote import copied
-from assay.dataset.sources import resolve
+from assay.dataset.sources import is_file, resolve
 from assay.dataset.validity import show
 from assay.errors import DatasetError
 from assay.given.columns import Columns, columns_of
@@ -102,7 +101,7 @@ def _unframed(row: GivenRow, conversation: Conversation | None, frame: Frame) ->
 
 def _file(local: str) -> Path:
     path = Path(local)
-    if os.path.isfile(path / WRITTEN):  # noqa: PTH113 - a name may be too long for pathlib
+    if is_file(path / WRITTEN):
         return path / WRITTEN
     parts = resolve(local)
     if len(parts) != 1 or len(parts[0].files) != 1 or parts[0].layout:

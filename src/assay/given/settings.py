@@ -52,14 +52,12 @@ def expanded(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_answering(answering: GenerateSettings) -> None:
     """Raise SettingsError for a setting of `generate` that nothing obeys where no model answers."""
-    usual = GenerateSettings()
-    for name in (field.name for field in fields(answering) if field.name not in OBEYED):
-        if getattr(answering, name) != getattr(usual, name):
-            raise SettingsError(
-                f"generate.{name} says how a model answers, and all answers of this run are in "
-                "files",
-                "Leave it out",
-            )
+    unused = (field.name for field in fields(answering) if field.name not in OBEYED)
+    for name in settings.changed(answering, unused):
+        raise SettingsError(
+            f"generate.{name} says how a model answers, and all answers of this run are in files",
+            "Leave it out",
+        )
 
 
 def given(*models: object) -> list[GivenAnswers]:

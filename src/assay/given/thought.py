@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from assay.generate import GenerateSettings
-
-_USUAL = ("<think>", "</think>")
+from assay.llamafactory.thought import USUAL, without_template
 
 
 class Apart(NamedTuple):
@@ -24,8 +23,8 @@ class Thoughts:
     """The marks that thoughts stand between in a file; `scored` says that they are a part of what
     is compared."""
 
-    opening: str = _USUAL[0]
-    closing: str = _USUAL[1]
+    opening: str = USUAL[0]
+    closing: str = USUAL[1]
     scored: bool = False
 
     def apart(self, text: str, *, begun: bool = False) -> Apart:
@@ -56,6 +55,5 @@ class Thoughts:
 
 def thoughts(settings: GenerateSettings) -> Thoughts:
     """Return how thoughts are written in a file, and whether they count, by `settings`."""
-    own = settings.thought_marks
-    opening, closing = map(str.strip, own if len(own) == 2 else _USUAL)  # generate.check refuses it
+    opening, closing = without_template(settings.thought_marks)
     return Thoughts(opening=opening, closing=closing, scored=settings.score_thoughts)

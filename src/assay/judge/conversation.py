@@ -8,10 +8,8 @@ from pathlib import Path
 
 from assay import cases, llamafactory, store
 from assay.folder import GENERATION
-from assay.llamafactory.thought import Marks, split
+from assay.llamafactory.thought import Marks, split, without_template
 from assay.records import Case, Generation, Message
-
-_USUAL = ("<think>", "</think>")  # of an endpoint's answers, and of those in a file
 
 
 def read(samples: Path, predictions: Path) -> Iterator[Case]:
@@ -41,5 +39,5 @@ def _marks(path: Path) -> Marks:
     given = side.settings.get("thought_marks")
     own = given if isinstance(given, Sequence) and not isinstance(given, str) else ()
     if side.served or side.given:
-        return (own[0].strip(), own[1].strip()) if own else _USUAL
+        return without_template(own)
     return llamafactory.marks(side.template, own)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from assay.errors import SettingsError
 
 Marks = tuple[str, str] | None
+USUAL = ("<think>", "</think>")
+"""The marks in what no template has read: an endpoint's text, and answers in a file."""
 
 
 def check_marks(marks: Sequence[str]) -> None:
@@ -20,6 +22,13 @@ def check_marks(marks: Sequence[str]) -> None:
             f"generate.thought_marks = {', '.join(marks)} are not two different marks",
             'Name what a thought begins and ends with: ["<think>", "</think>"]',
         )
+
+
+def without_template(given: Sequence[str]) -> tuple[str, str]:
+    """Return the marks in what no template has read: the `given` ones, which `check_marks` takes,
+    else the usual ones."""
+    opening, closing = map(str.strip, given if len(given) == 2 else USUAL)
+    return opening, closing
 
 
 def split(text: str, marks: Marks, *, opened: bool = False) -> tuple[str, str, bool]:

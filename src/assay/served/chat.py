@@ -8,11 +8,8 @@ from typing import Any
 
 from assay.judge.contract import Chat
 from assay.llamafactory.answer import canonical
-from assay.llamafactory.thought import split
+from assay.llamafactory.thought import USUAL, split
 from assay.records import Message, Sample
-
-MARKS = "<think>", "</think>"
-"""What servers leave in the text of a model that thinks, where they do not take it apart."""
 
 
 def messages(sample: Sample) -> Chat:
@@ -47,9 +44,9 @@ def tools(sample: Sample) -> dict[str, Any]:
 
 def apart(text: str) -> tuple[str, str]:
     """Return the thought and the answer in a text, which may lack the thought's opening mark."""
-    if MARKS[1] not in text and not text.lstrip().startswith(MARKS[0]):
+    if USUAL[1] not in text and not text.lstrip().startswith(USUAL[0]):
         return "", text
-    thought, answer, _ = split(text, MARKS)
+    thought, answer, _ = split(text, USUAL)
     return thought, answer
 
 

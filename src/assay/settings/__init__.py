@@ -1,13 +1,14 @@
 """Settings: mappings in, validated frozen dataclasses out; what is unknown is refused by name."""
 
 from assay.settings.build import build, required
-from assay.settings.names import check_mapping, check_names
+from assay.settings.names import changed, check_mapping, check_names
 from assay.settings.reading import from_yaml, read_assignments, yaml_problem
 from assay.settings.secrets import has_query, is_key, is_likely_key, redacted, secret_in, shown
 from assay.settings.stored import check_secrets, check_urls
 
 __all__ = [
     "build",
+    "changed",
     "check_mapping",
     "check_names",
     "check_secrets",

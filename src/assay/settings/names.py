@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from assay.errors import SettingsError
@@ -22,6 +22,12 @@ def check_names(values: Mapping[str, Any], names: Iterable[str], where: str) -> 
                 "Remove it and pass it by environment variable or Kubernetes Secret",
             )
         raise SettingsError(f"{where}.{name} is not a setting", _nearest(str(name), names))
+
+
+def changed(settings: object, names: Iterable[str]) -> Iterator[str]:
+    """Yield those of the names whose settings are not their defaults."""
+    usual = type(settings)()
+    return (name for name in names if getattr(settings, name) != getattr(usual, name))
 
 
 def check_mapping(value: object, where: str) -> dict[str, Any]:

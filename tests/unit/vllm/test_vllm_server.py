@@ -137,7 +137,7 @@ def test_one_that_hangs_is_not_waited_for(
 @pytest.mark.parametrize("begun", [True, False])
 def test_a_connection_that_was_ended_is_opened_no_more(begun: bool) -> None:
     """Whoever was about to ask on it would wait for a server that hangs, and be waited for."""
-    with socket.create_server((server.HOST, 0)) as listening:
+    with socket.create_server((process.LOOPBACK, 0)) as listening:
         connections = windows.ServerConnections(listening.getsockname()[1])
         connection = connections.here() if begun else None
         connections.close()

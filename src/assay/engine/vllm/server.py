@@ -17,8 +17,8 @@ from pathlib import Path
 from assay import process
 from assay.engine.vllm.causes import PORT_TAKEN, ended, hung
 from assay.errors import StageError
+from assay.process import LOOPBACK
 
-HOST = "127.0.0.1"
 TRIES = 3  # somebody may take a port between its choice and the server's start
 _SILENT_SECONDS = 900.0  # while it starts: loading may say nothing for long
 _IDLE_SECONDS = 300.0  # while it answers: a token takes less
@@ -99,7 +99,7 @@ class Server:
 
     def _page(self, path: str) -> bytes:
         """Return a page of its own, empty where it does not come."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=_PATIENCE_SECONDS)
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=_PATIENCE_SECONDS)
         try:
             connection.request("GET", path)
             with connection.getresponse() as response:
@@ -124,13 +124,13 @@ def running(
     for _ in range(TRIES):
         log.unlink(missing_ok=True)
         port = process.free_port()
-        whole = [*command, "--host", HOST, "--port", str(port)]
+        whole = [*command, "--host", LOOPBACK, "--port", str(port)]
         with process.background(whole, log=log, environment=environment) as child:
             server = Server(port=port, child=child, log=log, clock=clock)
             if server.ready():
                 yield server
                 return
     raise StageError(
-        f"vLLM found {TRIES} ports of {HOST} taken that were free before",
+        f"vLLM found {TRIES} ports of {LOOPBACK} taken that were free before",
         "Look what takes them (ss -ltnp), then run the same again",
     )

@@ -12,9 +12,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from assay.engine.vllm.server import HOST, Server
+from assay.engine.vllm.server import Server
 from assay.errors import StageError
 from assay.llamafactory.prompts import Prompt, Written
+from assay.process import LOOPBACK
 
 AskedPrompt = tuple[Prompt, Mapping[str, Any]]
 _LOOK_SECONDS = 1.0
@@ -39,7 +40,7 @@ class ServerConnections:
     def here(self) -> http.client.HTTPConnection:
         """Return the connection of this thread. Raises OSError where there is none any more."""
         if not hasattr(self._own, "connection"):
-            self._own.connection = http.client.HTTPConnection(HOST, self._port)
+            self._own.connection = http.client.HTTPConnection(LOOPBACK, self._port)
             self._own.connection.auto_open = 0  # one that was ended meanwhile stays so
             self._all.append(self._own.connection)
         connection: http.client.HTTPConnection = self._own.connection
