@@ -1,44 +1,68 @@
-"""How many prompts are answered together on an accelerator: many times those of a CPU, which is as
-fast with a few, and no more than its memory has room for."""
+"""How many prompts are answered together: many times `batch_size`, since a step reads all weights
+for however many rows, and no more than the device's memory has room for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from assay import process
+
 T = TypeVar("T")
 
 RoomFor = Callable[[int], int]
 """How many rows of so many tokens a device has room for, at least 1; 0 where it does not say."""
 
-TIMES = 16
-"""How many times `batch_size` an accelerator answers: a token takes it as long for all of them."""
-_FOR_ANSWERS = 0.8  # of the free memory; the rest is for the step itself
+TIMES, TIMES_ON_CPU = 16, 2
+"""How many times `batch_size` are answered: an accelerator takes as long for a token of each, a CPU
+reaches its full rate."""
+_FOR_ANSWERS = 0.8  # of an accelerator's free memory; the rest is for the step itself
+_FOR_ANSWERS_ON_CPU = 0.4  # other processes have theirs there
 
 
 def at_once(batch_size: int) -> int:
     """Return how many of the longest prompts are a batch on this machine."""
     import torch
 
-    return batch_size * (TIMES if torch.accelerator.is_available() else 1)
+    return batch_size * (TIMES if torch.accelerator.is_available() else TIMES_ON_CPU)
 
 
 def room(model: Any) -> RoomFor:
     """Return how to learn how many rows of some tokens each the model's device has room for now. It
     asks the model, once, what it keeps of a token."""
+    free = _free(model.device)
+    kept = remembered(model) if free else 0
+    if not (free and kept):
+        return lambda _tokens: 0
+    return lambda tokens: max(1, int(free() / (tokens * kept)))
+
+
+def _free(place: Any) -> Callable[[], float] | None:
+    """Return what says how many bytes of a device's memory are for answers, None where it is not
+    known."""
     import torch
 
-    device = torch.get_device_module(model.device)
-    if not hasattr(device, "mem_get_info"):  # a CPU's, for one
-        return _no_bound
-    kept = remembered(model)
+    if place.type == "cpu":
+        return lambda: _FOR_ANSWERS_ON_CPU * _left()
+    device = torch.get_device_module(place)
+    if not hasattr(device, "mem_get_info"):
+        return None
 
-    def rows(tokens: int) -> int:
+    def free() -> float:
         device.empty_cache()
-        free = _FOR_ANSWERS * device.mem_get_info(model.device)[0]
-        return max(1, int(free / (tokens * kept)))
+        return float(_FOR_ANSWERS * device.mem_get_info(place)[0])
 
-    return rows if kept else _no_bound
+    return free
+
+
+def _left() -> int:
+    """Return how many bytes more this process may take: of the machine's memory, or of its
+    container's."""
+    import psutil
+
+    own = psutil.Process().memory_info().rss
+    left = min(psutil.virtual_memory().available, process.memory() - own)
+    return max(0, int(left))
 
 
 def parts(room: RoomFor, batch: Sequence[T], tokens: int) -> Iterator[Sequence[T]]:
@@ -59,7 +83,3 @@ def remembered(model: Any) -> int:
     layers = getattr(getattr(said, "past_key_values", None), "layers", ())
     kept = [getattr(layer, name, None) for layer in layers for name in ("keys", "values")]
     return sum(tensor.nbytes for tensor in kept if tensor is not None)
-
-
-def _no_bound(_tokens: int) -> int:
-    return 0

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-PREFILL = 8192  # tokens of prompts that are read at once
+PREFILL = {"cuda": 8192, "cpu": 1024}
+"""How many tokens of prompts are read at once: of more a CPU's caches hold nothing."""
 _MULTIPLE = 16  # a place of a mask that is no multiple of it has torch copy the mask
 
 
@@ -136,10 +137,11 @@ def _read(model: Any, tokens: Any, mask: Any, most: int) -> tuple[Any, Layers]:
     lengths = mask.sum(1).tolist()
     logits: list[Any] = []
     layers: Layers = []
+    most_read = PREFILL[tokens.device.type]
     first = 0
     while first < count:
         own = max(lengths[first:])  # of the longest that are left, which come first
-        part = slice(first, first + max(1, PREFILL // own)), slice(width - own, width)
+        part = slice(first, first + max(1, most_read // own)), slice(width - own, width)
         said = model(
             input_ids=tokens[part],
             attention_mask=mask[part],

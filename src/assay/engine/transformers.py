@@ -1,4 +1,4 @@
-"""LLaMA-Factory's model and transformers' loop as an engine, in batches of similar length.
+"""LLaMA-Factory's model and a loop over it as an engine, in batches of similar length.
 
 LLaMA-Factory's do_predict takes them in the order of the file, and keeps nothing until the end.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any
 
-from assay.engine import capacity, recorded
+from assay.engine import capacity, greedy
 from assay.engine.batches import in_windows
 from assay.engine.finite import watch_numbers
 from assay.engine.kernels import unplanned
@@ -117,7 +117,7 @@ def _decode(
     width = max(len(prompt.tokens) for prompt in prompts)
     room = context - width if context else options["max_new_tokens"]
     options = {**options, "max_new_tokens": min(room, options["max_new_tokens"])}
-    write = recorded.answers if recorded.serves(model, options) else _loop
+    write = greedy.answers if greedy.serves(model, options) else _loop
     try:
         with unplanned(model):
             rows = _padded(model, prompts, width, options["pad_token_id"])

@@ -30,7 +30,7 @@ from assay.generate import GenerateSettings
 from assay.llamafactory.job import TRANSFORMERS, GenerateJob
 from assay.llamafactory.prompts import Coder, Prompt, coder, encode, prediction
 from assay.records import Message, Prediction, Sample
-from tests.bench.engine import bandwidth
+from tests.bench.engine import bandwidth, products
 
 SAMPLES, BATCH = 256, 16
 NEW_TOKENS = int(os.environ.get("BENCH_NEW_TOKENS", "96"))
@@ -52,14 +52,15 @@ SETTINGS = GenerateSettings(
 @dataclass(frozen=True, kw_only=True)
 class Answered:
     """What an engine answered, in how many seconds, and how many passed before it could begin; and
-    how many bytes of the device's memory that had to read, and can in a second."""
+    how much of what bounds the device it took, and what it can in a second: bytes that an
+    accelerator reads, operations that a CPU makes."""
 
     answers: dict[str, str]
     tokens: int
     seconds: float
     start: float
-    bytes_read: int = 0
-    bandwidth: float = 0.0
+    took: int = 0
+    rate: float = 0.0
 
 
 def main(samples: int) -> None:
@@ -84,12 +85,12 @@ def main(samples: int) -> None:
             f"{ours.tokens / each.seconds:9.1f} {each.seconds / ours.seconds:11.2f} "
             f"{same / samples:7.1%}"
         )
-    if ours.bandwidth:
-        rate = ours.bytes_read / ours.seconds
-        print(
-            f"{TRANSFORMERS} reads {rate / 1e9:.0f} GB/s of what it must, which is "
-            f"{rate / ours.bandwidth:.0%} of the {ours.bandwidth / 1e9:.0f} GB/s of a copy"
-        )
+    unit, bound = ("GB/s", "a copy") if ON_GPU else ("GFLOP/s", "products of large matrices")
+    least = ours.took / ours.rate
+    print(
+        f"What must be done takes {least:.1f} s at the {ours.rate / 1e9:.0f} {unit} of {bound}: "
+        f"{TRANSFORMERS} has {least / ours.seconds:.0%} of that"
+    )
 
 
 def _base() -> str:
@@ -151,8 +152,7 @@ def answer(which: str, folder: Path) -> None:
         tokens=sum(row.output_tokens for batch in answers for row in batch),
         seconds=last - first[0],
         start=first[0] - began,
-        bytes_read=_bytes(coding.loaded, answers) if coding.loaded and ON_GPU else 0,
-        bandwidth=bandwidth.measured() if coding.loaded and ON_GPU else 0.0,
+        **(_bound(coding.loaded, answers) if coding.loaded else {}),
     )
     store.write_json(folder / f"{which}.json", found)
 
@@ -197,10 +197,15 @@ def _generated(coding: Coder, prompts: list[Prompt]) -> Iterator[list[tuple[Prom
         yield list(zip(batch, answers, strict=True))
 
 
-def _bytes(model: Any, batches: list[list[Prediction]]) -> int:
+def _bound(model: Any, batches: list[list[Prediction]]) -> dict[str, Any]:
+    """Return how much the answers took of what bounds the device, and what that can in a second."""
+    lengths = [[(row.prompt_tokens, row.output_tokens) for row in batch] for batch in batches]
+    if not ON_GPU:
+        took = sum(products.needed(model, batch) for batch in lengths)
+        return {"took": took, "rate": products.measured(model.dtype)}
     weights, token = bandwidth.weights(model), capacity.remembered(model)
-    lengths = ([(row.prompt_tokens, row.output_tokens) for row in batch] for batch in batches)
-    return sum(bandwidth.read(batch, weights, token) for batch in lengths)
+    took = sum(bandwidth.read(batch, weights, token) for batch in lengths)
+    return {"took": took, "rate": bandwidth.measured()}
 
 
 def _predict(rows: list[Sample], folder: Path, size: int) -> Answered:

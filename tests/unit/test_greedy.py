@@ -1,4 +1,4 @@
-"""The recorded step writes what transformers' own loop writes, and says of which models it can."""
+"""Our loop of greedy answers writes what transformers' own writes, and says of which models."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.engine import capacity, recorded, rows, transformers
+from assay import process
+from assay.engine import capacity, greedy, rows, transformers
 from assay.engine.batches import batches
 from assay.llamafactory.prompts import Prompt
 
@@ -22,10 +24,10 @@ NAN_WORD = 63
 @pytest.fixture(autouse=True)
 def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows leave, records are made anew and prompts are read in several parts."""
-    monkeypatch.setattr(recorded, "SPAN", 24)
-    monkeypatch.setattr(recorded, "LOOK", 4)
-    monkeypatch.setattr(recorded, "FEW", 2)
-    monkeypatch.setattr(rows, "PREFILL", 60)
+    monkeypatch.setattr(greedy, "SPAN", 24)
+    monkeypatch.setattr(greedy, "LOOK", 4)
+    monkeypatch.setattr(greedy, "FEW", 2)
+    monkeypatch.setattr(rows, "PREFILL", {"cpu": 60})
 
 
 def model(kind: str = "Llama", *, shared: int = 2, **more: Any) -> Any:
@@ -79,7 +81,7 @@ def test_the_answers_are_those_of_the_loop(
     options = {**OPTIONS, "pad_token_id": PAD, "max_new_tokens": new}
     tokens, mask = padded(made, lengths)
     theirs, _ = transformers._loop(made, tokens, mask, options)
-    ours, broken = recorded.answers(made, tokens, mask, options)
+    ours, broken = greedy.answers(made, tokens, mask, options)
     assert [to_end(ids) for ids in ours] == [to_end(ids) for ids in theirs]
     assert not any(broken)
     assert made.config._attn_implementation == "sdpa"  # as it was
@@ -89,13 +91,13 @@ def test_answers_that_end_early_leave_the_others_as_they_were(llamafactory: None
     made = model()
     tokens, mask = padded(made, [9] * 12)
     options = {**OPTIONS, "pad_token_id": PAD, "max_new_tokens": 60}
-    free, _ = recorded.answers(made, tokens, mask, {**options, "eos_token_id": [WORDS]})
+    free, _ = greedy.answers(made, tokens, mask, {**options, "eos_token_id": [WORDS]})
     ends = sorted({ids[10] for ids in free[:6]})  # so that half of them end there or before
     expected = [
         ids[: next((at + 1 for at, id_ in enumerate(ids) if id_ in ends), None)] for ids in free
     ]
     assert len({len(ids) for ids in expected}) > 1
-    ours, _ = recorded.answers(made, tokens, mask, {**options, "eos_token_id": ends})
+    ours, _ = greedy.answers(made, tokens, mask, {**options, "eos_token_id": ends})
     assert [ids[: len(want)] for ids, want in zip(ours, expected, strict=True)] == expected
     assert all(set(ids[len(want) :]) <= {PAD} for ids, want in zip(ours, expected, strict=True))
 
@@ -110,7 +112,7 @@ def test_a_row_of_nan_is_told_and_no_other(llamafactory: None) -> None:
     tokens, mask = padded(made, (9, 8, 5))
     tokens[1, -2] = NAN_WORD
     options = {**OPTIONS, "pad_token_id": PAD, "max_new_tokens": 30}
-    assert recorded.answers(made, tokens, mask, options)[1] == [False, True, False]
+    assert greedy.answers(made, tokens, mask, options)[1] == [False, True, False]
 
 
 @pytest.mark.parametrize(
@@ -122,26 +124,35 @@ def test_a_row_of_nan_is_told_and_no_other(llamafactory: None) -> None:
         ("Llama", {"attn_implementation": "eager"}, False),
     ],
 )
-def test_which_models_can_be_recorded(
+def test_which_models_this_loop_serves(
     llamafactory: None, kind: str, more: dict[str, Any], plain: bool
 ) -> None:
     made = model(kind, **more)
-    assert recorded.is_plain(made) is plain
+    assert greedy.is_plain(made) is plain
     made.is_quantized = True
-    assert not recorded.is_plain(made)
+    assert not greedy.is_plain(made)
     made.is_quantized, made.hf_device_map = False, {"model": 0, "lm_head": 1}
-    assert not recorded.is_plain(made)
+    assert not greedy.is_plain(made)
 
 
-def test_a_cpu_answers_by_the_loop(llamafactory: None) -> None:
+def test_a_cpu_answers_many_at_once_as_its_memory_allows(
+    llamafactory: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = model()
-    assert not recorded.serves(made, OPTIONS)
-    assert capacity.at_once(16) == 16
-    assert list(capacity.parts(capacity.room(made), range(9), 100)) == [range(9)]
+    assert greedy.serves(made, OPTIONS)
+    assert not greedy.serves(made, {**OPTIONS, "do_sample": True})
+    assert capacity.at_once(16) == 32
+    room, kept = capacity.room(made), capacity.remembered(made)
+    assert list(capacity.parts(room, range(9), 100)) == [range(9)]
+    rss = psutil.Process().memory_info().rss
+    monkeypatch.setattr(process, "memory", lambda: rss + 2**30)  # the container's limit
+    assert room(1000) == pytest.approx(0.4 * 2**30 / (1000 * kept), rel=0.1)
+    monkeypatch.setattr(process, "memory", lambda: rss // 2)
+    assert room(1000) == 1
 
 
 @pytest.mark.parametrize(
-    ("options", "greedy"),
+    ("options", "is_greedy"),
     [
         ({}, True),
         ({"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0}, True),
@@ -151,8 +162,8 @@ def test_a_cpu_answers_by_the_loop(llamafactory: None) -> None:
         ({"repetition_penalty": 1.2}, False),
     ],
 )
-def test_which_options_are_greedy(options: dict[str, Any], greedy: bool) -> None:
-    assert recorded.is_greedy(options) is greedy
+def test_which_options_are_greedy(options: dict[str, Any], is_greedy: bool) -> None:
+    assert greedy.is_greedy(options) is is_greedy
 
 
 def test_what_is_remembered_of_a_token(llamafactory: None) -> None:
@@ -163,21 +174,29 @@ def test_what_is_remembered_of_a_token(llamafactory: None) -> None:
 def test_a_model_is_asked_once_what_it_remembers(
     llamafactory: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a device that says what it has free: less each time."""
-    import torch
-
     made = model()
     kept = capacity.remembered(made)
     asked: list[int] = []
     made.register_forward_hook(lambda *_: asked.append(1))
     left = [1000, 500, 3]  # tokens that it has room for
-    device = SimpleNamespace(
-        empty_cache=lambda: None, mem_get_info=lambda _: (1.26 * kept * left.pop(0), 0)
-    )
-    monkeypatch.setattr(torch, "get_device_module", lambda _: device)
+    monkeypatch.setattr(capacity, "_left", lambda: 1.001 / 0.4 * kept * left.pop(0))
     room = capacity.room(made)
     assert [room(10), room(100), room(9)] == [100, 5, 1]
     assert len(asked) == 1
+
+
+def test_an_accelerator_says_what_it_has_free(
+    llamafactory: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    device = SimpleNamespace(empty_cache=lambda: None, mem_get_info=lambda _: (1000, 2000))
+    monkeypatch.setattr(torch, "get_device_module", lambda _: device)
+    free = capacity._free(torch.device("meta"))
+    assert free is not None
+    assert free() == 800
+    monkeypatch.delattr(device, "mem_get_info")
+    assert capacity._free(torch.device("meta")) is None
 
 
 @given(st.lists(st.integers(1, 90), min_size=1, max_size=40), st.integers(0, 50))

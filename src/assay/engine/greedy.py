@@ -1,9 +1,10 @@
-"""Greedy answers on a CUDA device: the step that writes a token is recorded once, and replayed.
+"""Greedy answers, in a loop that keeps keys and values in one place and drops what has ended.
 
-transformers' loop has Python start a thousand small kernels for each token, which takes longer than
-the device needs to read the weights. A CUDA graph starts the same kernels at once. It is recorded
-anew as the answers grow, so that hardly any memory is read that holds no token yet, and where half
-of the answers have ended, without those.
+transformers' loop copies all keys and values for each token, and once more for each head that
+shares them, and goes on with every row until the last has ended. On a CUDA device it has Python
+start a thousand small kernels besides, for longer than the device needs to read the weights: here
+the step that writes a token is recorded as a CUDA graph, which starts them at once. It is recorded
+anew as the answers grow, so that hardly any memory is read that holds no token yet.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ from assay.engine.grouped import attending
 from assay.engine.rows import Rows, live, of_prompts, step
 
 SPAN, LOOK = 128, 16
-"""How many tokens one record writes at most, and after how many it is seen which answers ended."""
-FEW = 32  # rows, of which a step takes no longer than of one
+"""How many tokens are written before room is made for more, and after how many it is seen which
+answers have ended."""
+FEW = 32  # rows, of which a step of an accelerator takes no longer than of one
+_DEVICES = ("cpu", "cuda")
 _PLAIN = {"do_sample": False, "num_beams": 1, "repetition_penalty": 1.0}
 
 
 def serves(model: Any, options: Mapping[str, Any]) -> bool:
-    """Return whether `model` can be recorded, and answers as the `options` for its loop say."""
-    return model.device.type == "cuda" and is_greedy(options) and is_plain(model)
+    """Return whether this loop can have `model` answer as the `options` for its own say."""
+    return model.device.type in _DEVICES and is_greedy(options) and is_plain(model)
 
 
 def is_greedy(options: Mapping[str, Any]) -> bool:
@@ -75,8 +78,12 @@ def _write(model: Any, rows: Rows, most: int) -> int:
 
 
 def _is_sparse(rows: Rows) -> bool:
+    """Return whether a step without the rows that have ended pays for their removal: on a CPU each
+    row costs."""
     left = len(rows) - int(rows.ended[rows.places].sum())
-    return not left or (len(rows) > FEW and 2 * left <= len(rows))
+    if rows.last.is_cuda:
+        return not left or (len(rows) > FEW and 2 * left <= len(rows))
+    return 8 * left <= 7 * len(rows)
 
 
 def _record(take: Callable[[], None]) -> Callable[[], None]:
