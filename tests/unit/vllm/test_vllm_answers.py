@@ -244,5 +244,5 @@ def test_of_few_cores_it_keeps_none_free(
 
 
 def test_few_tokens_are_not_worth_its_start() -> None:
-    assert vllm.unasked(job(max_new_tokens=512), 33) == ""
-    assert vllm.unasked(job(max_new_tokens=512), 32).startswith("at most 16,384 tokens")
+    assert vllm.unasked(job(max_new_tokens=512), 65) == ""
+    assert vllm.unasked(job(max_new_tokens=512), 64).startswith("at most 32,768 tokens")

@@ -20,7 +20,7 @@ from assay.engine.vllm.window import AskedPrompt, answers
 from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Coder, Prompt, Written
 
-WORTH = 16_384
+WORTH = 32_768
 """So many tokens at most are written sooner than the server has started."""
 _AT_ONCE = {True: 512, False: 64}  # requests, on GPUs and on a CPU: more than it computes together
 
