@@ -13,7 +13,7 @@ import pytest
 
 from assay import progress, store
 from assay.demo.base_model import TEMPLATE
-from assay.engine import transformers
+from assay.engine import greedy
 from assay.engine.answering import CLAIMS, answer
 from assay.errors import StageError
 from assay.folder import LIKELIHOOD, PREDICTIONS, SAMPLES
@@ -31,7 +31,7 @@ ROWS = [
         messages=(Message(role="user", content=f"Say it {at} times. " * (1 + at % 5)),),
         target="It. " * (1 + at % 3),
     )
-    for at in range(16)
+    for at in range(32)
 ]
 
 
@@ -108,16 +108,16 @@ def asked(model: Path, folder: Path, rows: Sequence[Sample], most: int) -> dict[
     """Answer in this process, on a device that has room for `most` prompts at once."""
     import torch
 
-    real = transformers._loop
+    real = greedy.answers
 
-    def loop_within(model: Any, tokens: Any, *more: Any) -> Any:
+    def answers_within(model: Any, tokens: Any, *more: Any) -> Any:
         if len(tokens) > most:
             raise torch.OutOfMemoryError("out of memory")
         return real(model, tokens, *more)
 
     (folder / CLAIMS).mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transformers, "_loop", loop_within)
+        patch.setattr(greedy, "answers", answers_within)
         job = with_settings(job_of(model), max_new_tokens=8, batch_size=8)
         answer(job, coder(job), rows, folder, folder / PREDICTIONS, lambda _rows: None)
     return {row.id: row for row in store.read_rows(folder / PREDICTIONS, Prediction)}
