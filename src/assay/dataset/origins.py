@@ -62,3 +62,21 @@ class Origins(Mapping[str, RowOrigin]):
             self._told.append(kind)
         self._rows.append(origin.row)
         self._kinds.append(number)
+
+
+class Joined(Mapping[str, RowOrigin]):
+    """The origins in two mappings, of which the first counts."""
+
+    def __init__(self, first: Mapping[str, RowOrigin], second: Mapping[str, RowOrigin]) -> None:
+        self._first, self._second = first, second
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._first
+        yield from (id_ for id_ in self._second if id_ not in self._first)
+
+    def __getitem__(self, id_: str) -> RowOrigin:
+        found = self._first.get(id_)
+        return self._second[id_] if found is None else found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from assay.dataset.clusters import Clusters, cluster
 from assay.dataset.findings import Finding, doubtful
 from assay.dataset.lengths import Lengths, Tokens, Unmeasured, measure
 from assay.dataset.naming import hash_samples
+from assay.dataset.origins import Joined
 from assay.dataset.overlap import Overlap, compare
 from assay.dataset.reading import SourceReading, read
 from assay.dataset.selection import draw, held_out_count, hold_out, set_aside
@@ -152,7 +152,7 @@ def _held_out(settings: DatasetSettings) -> tuple[_Side, _Side]:
     training, held = hold_out(reading.samples, count, settings.seed, belongs)
     if settings.every_turn:  # of what is held out: a conversation is trained on as a whole
         held, origins = every_turn(held, reading.origins)
-        reading = replace(reading, origins=ChainMap(origins, reading.origins))
+        reading = replace(reading, origins=Joined(origins, reading.origins))
     return _Side(source, reading, training), _evaluation(settings, source, reading, held)
 
 
