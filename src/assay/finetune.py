@@ -94,11 +94,11 @@ def finetune(
     check(settings)
     if done := model.read_manifest(out):
         return done
-    settings = _pinned(settings)
+    settings, rows = _pinned(settings), _hash(samples)
     base = model.local(settings.base_model, listen)
     # now: the store may be away when training ends
     digest = model.base_digest(settings.base_model)
-    work = _work(out, digest or base, settings, samples)
+    work = _work(out, digest or base, settings, samples, rows)
     made, trained = _trained(work), work / "trained"
     if made is None:
         if not (trained / _TRAINED).is_file():
@@ -111,7 +111,7 @@ def finetune(
         if chosen != trained:
             training.take(chosen, trained)
             _drop_conversion(trained)
-        made = _describe(work, settings, samples, digest)
+        made = _describe(work, settings, store.count_rows(samples), rows, digest)
     _hand_over(work, out, trained / KEPT_CHECKPOINTS if settings.checkpoints == "all" else None)
     return made
 
@@ -128,7 +128,8 @@ def assist(
     check(settings)
     settings = _pinned(settings)
     base = model.local(settings.base_model, listen)
-    work = _work(out, model.base_digest(settings.base_model) or base, settings, samples)
+    digest = model.base_digest(settings.base_model)
+    work = _work(out, digest or base, settings, samples, _hash(samples))
     _train(work, base, settings, store.count_rows(samples), listen)
     shutil.rmtree(work)
 
@@ -143,11 +144,11 @@ def work_folder(out: Path) -> Path:
     return out.with_name(f"{out.name}.partial")
 
 
-def _work(out: Path, base: str, settings: FinetuneSettings, samples: Path) -> Path:
-    """Return the folder to train in, with the data and what an earlier try left, but for a
-    checkpoint that it was writing when it was killed."""
+def _work(out: Path, base: str, settings: FinetuneSettings, samples: Path, rows: str) -> Path:
+    """Return the folder to train in, with the samples, whose hash is `rows`, and what an earlier
+    try left, but for a checkpoint that it was writing when it was killed."""
     work = work_folder(out)
-    identity = {"settings": asdict(settings), "base": base, "samples": _hash(samples)}
+    identity = {"settings": asdict(settings), "base": base, "samples": rows}
     resume.take_up(work / IDENTITY, identity)
     if not _trained(work):
         _tidy(work)
@@ -246,7 +247,7 @@ def _drop_conversion(trained: Path) -> None:
 
 
 def _describe(
-    work: Path, settings: FinetuneSettings, samples: Path, base_digest: str
+    work: Path, settings: FinetuneSettings, samples: int, rows: str, base_digest: str
 ) -> ModelManifest:
     """Write the manifest beside the weights, by which they are known to be whole."""
     trained = work / "trained"
@@ -259,8 +260,8 @@ def _describe(
         finetuning_type=settings.finetuning_type,
         template=settings.template,
         digest=digest,
-        dataset_hash=_hash(samples),
-        samples=store.count_rows(samples),
+        dataset_hash=rows,
+        samples=samples,
         settings=asdict(settings),
         versions=llamafactory.versions(),
         runner=placement.runner(),

@@ -82,22 +82,23 @@ def _by_order(file: GivenFile, samples: Sequence[Sample | None]) -> Matched:
 
 def _check(matched: Matched, samples: Iterable[Sample], file: GivenFile) -> None:
     """Raise DatasetError for the first row that is of another sample than it was found for."""
-    first, count = "", 0
-    for sample in samples:
-        at = matched.rows.get(sample.id)
-        row = None if at is None else file.rows[at]
-        told = _contradicts(row, sample, file) if row else ""
-        if row and told and not count:
-            how = "its id" if matched.by == "id" else "its place in the order"
-            first = f"{row.told}: by {how} it answers sample {sample.id}, and its {told}"
-        count += bool(told)
-    if count:
-        more = f" ({count - 1:,} more rows are of another)" if count > 1 else ""
-        raise DatasetError(
-            f"{first}{more}",
-            "Name the file that answers this data, put its rows in the data's order, or give both "
-            "the same ids",
-        )
+    other: tuple[GivenRow, Sample, str] | None = None
+    count = 0
+    for each in samples:
+        at = matched.rows.get(each.id)
+        found = None if at is None else file.rows[at]
+        if found and (why := _contradicts(found, each, file)):
+            other, count = other or (found, each, why), count + 1
+    if not other:
+        return
+    row, sample, told = other
+    more = f" ({count - 1:,} more rows are of another)" if count > 1 else ""
+    how = "its id" if matched.by == "id" else "its place in the order"
+    raise DatasetError(
+        f"{row.told}: by {how} it answers sample {sample.id}, and its {told}{more}",
+        "Name the file that answers this data, put its rows in the data's order, or give both the "
+        "same ids",
+    )
 
 
 def _contradicts(row: GivenRow, sample: Sample, file: GivenFile) -> str:
