@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-Kind = tuple[str, tuple[tuple[str, str], ...], str]
+Common = tuple[str, tuple[tuple[str, str], ...], str]
 """What rows have in common: group, tags and entry."""
 
 
@@ -31,8 +31,8 @@ class Origins(Mapping[str, RowOrigin]):
         self._first: dict[str, int] = {}
         self._again: dict[str, int] = {}
         self._rows, self._kinds = array("q"), array("q")
-        self._known: dict[Kind, int] = {}
-        self._told: list[Kind] = []
+        self._known: dict[Common, int] = {}
+        self._told: list[Common] = []
 
     def __len__(self) -> int:
         return len(self._rows)

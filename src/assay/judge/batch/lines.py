@@ -45,7 +45,7 @@ def parts(lines: Sequence[bytes], most: int, megabytes: float) -> Iterator[range
         yield range(begin, len(lines))
 
 
-class Answers(Mapping[str, Line]):
+class AnswerLines(Mapping[str, Line]):
     """Lines by the names of their requests, the first of each; they wait in a temporary file."""
 
     def __init__(self) -> None:
@@ -69,10 +69,10 @@ class Answers(Mapping[str, Line]):
             self._shelf.add((int(line.status), line.content, line.failed))
 
 
-def answers(contents: Iterable[bytes]) -> Answers:
+def answers(contents: Iterable[bytes]) -> AnswerLines:
     """Return the answers in files, by the names of their requests; what cannot be read, and what
     only says that no turn came, is none."""
-    found = Answers()
+    found = AnswerLines()
     for content in contents:
         for written in content.splitlines():
             row = _row(written)
