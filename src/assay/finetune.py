@@ -94,17 +94,16 @@ def finetune(
     check(settings)
     if done := model.read_manifest(out):
         return done
-    rows = list(store.read_rows(samples, Sample))
-    settings = _pinned(settings)
+    settings, rows = _pinned(settings), _hash(samples)
     base = model.local(settings.base_model, listen)
     # now: the store may be away when training ends
     digest = model.base_digest(settings.base_model)
-    work = _work(out, digest or base, settings, rows)
+    work = _work(out, digest or base, settings, samples, rows)
     made, trained = _trained(work), work / "trained"
     if made is None:
         if not (trained / _TRAINED).is_file():
             resumed = any(work.glob(UNFINISHED.checkpoints))
-            _train(work, base, settings, len(rows), listen)
+            _train(work, base, settings, store.count_rows(samples), listen)
             if resumed:
                 _drop_conversion(trained)
             store.write_json(trained / _TRAINED, True)
@@ -112,7 +111,7 @@ def finetune(
         if chosen != trained:
             training.take(chosen, trained)
             _drop_conversion(trained)
-        made = _describe(work, settings, rows, digest)
+        made = _describe(work, settings, store.count_rows(samples), rows, digest)
     _hand_over(work, out, trained / KEPT_CHECKPOINTS if settings.checkpoints == "all" else None)
     return made
 
@@ -127,11 +126,11 @@ def assist(
     """Train as one of several nodes, which torchrun's variables in the environment describe; the
     first of them, in `finetune`, makes the model. Raises as `finetune` does."""
     check(settings)
-    rows = list(store.read_rows(samples, Sample))
     settings = _pinned(settings)
     base = model.local(settings.base_model, listen)
-    work = _work(out, model.base_digest(settings.base_model) or base, settings, rows)
-    _train(work, base, settings, len(rows), listen)
+    digest = model.base_digest(settings.base_model)
+    work = _work(out, digest or base, settings, samples, _hash(samples))
+    _train(work, base, settings, store.count_rows(samples), listen)
     shutil.rmtree(work)
 
 
@@ -145,16 +144,20 @@ def work_folder(out: Path) -> Path:
     return out.with_name(f"{out.name}.partial")
 
 
-def _work(out: Path, base: str, settings: FinetuneSettings, rows: list[Sample]) -> Path:
-    """Return the folder to train in, with the data and what an earlier try left, but for a
-    checkpoint that it was writing when it was killed."""
+def _work(out: Path, base: str, settings: FinetuneSettings, samples: Path, rows: str) -> Path:
+    """Return the folder to train in, with the samples, whose hash is `rows`, and what an earlier
+    try left, but for a checkpoint that it was writing when it was killed."""
     work = work_folder(out)
-    identity = {"settings": asdict(settings), "base": base, "samples": dataset.hash_samples(rows)}
+    identity = {"settings": asdict(settings), "base": base, "samples": rows}
     resume.take_up(work / IDENTITY, identity)
     if not _trained(work):
         _tidy(work)
-    dataset.to_llamafactory(rows, work / "data", "train")
+    dataset.to_llamafactory(store.read_rows(samples, Sample), work / "data", "train")
     return work
+
+
+def _hash(samples: Path) -> str:
+    return dataset.hash_samples(store.read_rows(samples, Sample))
 
 
 def _trained(work: Path) -> ModelManifest | None:
@@ -244,7 +247,7 @@ def _drop_conversion(trained: Path) -> None:
 
 
 def _describe(
-    work: Path, settings: FinetuneSettings, rows: list[Sample], base_digest: str
+    work: Path, settings: FinetuneSettings, samples: int, rows: str, base_digest: str
 ) -> ModelManifest:
     """Write the manifest beside the weights, by which they are known to be whole."""
     trained = work / "trained"
@@ -257,8 +260,8 @@ def _describe(
         finetuning_type=settings.finetuning_type,
         template=settings.template,
         digest=digest,
-        dataset_hash=dataset.hash_samples(rows),
-        samples=len(rows),
+        dataset_hash=rows,
+        samples=samples,
         settings=asdict(settings),
         versions=llamafactory.versions(),
         runner=placement.runner(),

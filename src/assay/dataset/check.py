@@ -3,6 +3,7 @@ training data."""
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from assay.dataset.lengths import count_tokens
 from assay.dataset.overlap import Overlap, compare
 from assay.dataset.reading import SourceReading, read
 from assay.dataset.settings import Format
+from assay.records import Sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +64,20 @@ def check(
     reading = read(source, format=format, skip_invalid=True, every_turn=every_turn, cluster=column)
     samples, places = reading.samples, reading.places
     tokens = count_tokens(samples, model, template) if model else []
-    findings = [*doubtful(reading), _too_long(places, tokens, cutoff_len)]
+    turn_counts, lengths = array("q"), array("q")
+
+    def measure(sample: Sample) -> None:
+        turn_counts.append(turns(sample))
+        lengths.append(characters(sample))
+
+    findings = [*doubtful(reading, measure), _too_long(places, tokens, cutoff_len)]
     return Check(
         source=source,
         format=reading.format,
         rows=reading.rows,
         samples=len(samples),
-        turns=spread("turns", map(turns, samples)),
-        characters=spread("characters", map(characters, samples)),
+        turns=spread("turns", turn_counts),
+        characters=spread("characters", lengths),
         tokens=spread("tokens", tokens) if tokens else None,
         invalid=reading.invalid,
         findings=tuple(finding for finding in findings if finding.count),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from assay.dataset.likeness import NearPrompts
-from assay.dataset.reading import RowOrigin
-from assay.dataset.selection import prompt_key
+from assay.dataset.hashes import HashFile
+from assay.dataset.likeness import NearPrompts, hashes_of
+from assay.dataset.origins import RowOrigin
+from assay.dataset.selection import prompt_hash, prompt_key
+from assay.dataset.shelved import Shelved, pick
+from assay.dataset.text_order import TextOrder
 from assay.dataset.unions import Unions, alike
 from assay.records import Sample
 
@@ -27,7 +31,7 @@ def cluster(
     column: str = "",
     *,
     near: bool = True,
-) -> tuple[list[Sample], Clusters]:
+) -> tuple[Sequence[Sample], Clusters]:
     """Return the samples with their `cluster`, and what joined them: the conversation that they
     are turns of, the value in `column`, the same prompt but for case and white space, and
     with `near` a prompt much like it; what is joined with one sample of a cluster is joined with
@@ -35,13 +39,21 @@ def cluster(
 
     A cluster is called as the least id in it, so that it depends on no order of the samples.
     """
-    unions, keys = Unions(len(samples)), [prompt_key(sample) for sample in samples]
-    of = [origins[sample.id] for sample in samples]
+    unions = Unions(len(samples))
+    rows, groups, keys = array("q"), list[str](), list[bytes]()
+    prompts = _Prompts() if near else None
+    for sample in samples:
+        origin, key = origins[sample.id], prompt_key(sample)
+        rows.append(origin.row)
+        groups.append(origin.group)
+        keys.append(prompt_hash(key))
+        if prompts:
+            prompts.add(keys[-1], key, sample)
     joined = {
-        "conversation": unions.join(alike(origin.row for origin in of)),
-        f"column {column}": unions.join(alike(origin.group for origin in of)),
+        "conversation": unions.join(alike(rows)),
+        f"column {column}": unions.join(alike(groups)),
         "same prompt": unions.join(alike(keys)),
-        "near prompt": unions.join(_near(samples, keys, unions) if near else ()),
+        "near prompt": unions.join(_near(prompts, unions) if prompts else ()),
     }
     summary = Clusters(
         clusters=unions.sets, joined={cause: count for cause, count in joined.items() if count}
@@ -49,29 +61,52 @@ def cluster(
     return _named(samples, unions), summary
 
 
-def _near(
-    samples: Sequence[Sample], keys: Sequence[str], unions: Unions
-) -> Iterator[tuple[int, int]]:
-    """Yield the near-duplicates among the prompts, each prompt once and in the order of its text,
-    that are not yet in one set."""
-    once = sorted(dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True)).items())
-    places = [place for _, place in once]
-    prompts = NearPrompts(
-        [samples[place] for place in places], [unions.find(place) for place in places]
-    )
-    for left, right in prompts.candidates():
+class _Prompts:
+    """The prompts of samples, each once, at the place of the first sample that has it."""
+
+    def __init__(self) -> None:
+        self.places, self.hashes, self.order = array("q"), HashFile(), TextOrder()
+        self._seen, self._samples = set[bytes](), 0
+
+    def add(self, name: bytes, key: str, sample: Sample) -> None:
+        """Take in the prompt of the next sample, which is called `name`, with its `key`."""
+        if name not in self._seen:
+            self._seen.add(name)
+            self.order.add(key, len(self.places))
+            self.places.append(self._samples)
+            self.hashes.add(hashes_of(sample))
+        self._samples += 1
+
+    def forget(self) -> None:
+        """Drop what is only needed until all are known."""
+        self._seen.clear()
+
+
+def _near(prompts: _Prompts, unions: Unions) -> Iterator[tuple[int, int]]:
+    """Yield the near-duplicates among the prompts, in the order of their texts, that are not yet in
+    one set."""
+    prompts.forget()
+    places = prompts.places
+    alike = NearPrompts(prompts.hashes, array("q", map(unions.find, places)))
+    for left, right in alike.candidates(array("q", prompts.order.places())):
         pair = places[left], places[right]
-        if unions.find(pair[0]) != unions.find(pair[1]) and prompts.alike(left, right):
+        if unions.find(pair[0]) != unions.find(pair[1]) and alike.alike(left, right):
             yield pair
 
 
-def _named(samples: Sequence[Sample], unions: Unions) -> list[Sample]:
+def _named(samples: Sequence[Sample], unions: Unions) -> Sequence[Sample]:
     roots = unions.roots()
-    members: dict[int, list[str]] = {}
-    for sample, root in zip(samples, roots, strict=True):
-        members.setdefault(root, []).append(sample.id)
-    names = {root: min(ids) if len(ids) > 1 else "" for root, ids in members.items()}
+    several = {root for place, root in enumerate(roots) if root != place}
+    least: dict[int, str] = {}
+    members = array("q", (place for place, root in enumerate(roots) if root in several))
+    for place, sample in zip(members, pick(samples, members), strict=True):
+        root = roots[place]
+        least[root] = min(sample.id, least.get(root, sample.id))
+    if isinstance(samples, Shelved):
+        names = {root: number for number, root in enumerate(least, 1)}
+        of = array("q", (names.get(root, 0) for root in roots))
+        return samples.clustered(of, ("", *least.values()))
     return [
-        replace(sample, cluster=names[root]) if names[root] else sample
+        replace(sample, cluster=least[root]) if root in least else sample
         for sample, root in zip(samples, roots, strict=True)
     ]

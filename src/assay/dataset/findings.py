@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from assay.dataset.reading import SourceReading
-from assay.dataset.selection import prompt_key
+from assay.dataset.selection import prompt_hash, prompt_key
+from assay.dataset.shelved import Computed
 from assay.records import Sample
 
 # What a person does not see, or sees in another order: control characters, and those that turn
@@ -36,23 +38,38 @@ class Finding:
     places: tuple[str, ...]
 
 
-def doubtful(reading: SourceReading) -> list[Finding]:
-    """Return what deserves a look, causes that no sample has included."""
-    samples, places = reading.samples, reading.places
-    seen: dict[str, tuple[int, str]] = {}
-    same: list[str] = []
-    differing: list[str] = []
-    for place, sample in enumerate(samples):
-        first, target = seen.setdefault(prompt_key(sample), (place, sample.target))
-        if first == place:
-            continue
-        pair = f"{places[place]} (as {places[first]})"
-        (same if target == sample.target else differing).append(pair)
+def doubtful(
+    reading: SourceReading, show: Callable[[Sample], object] = lambda _sample: None
+) -> list[Finding]:
+    """Return what deserves a look, causes that no sample has included; each sample is shown to
+    `show`, so that they are gone through once."""
+    places, seen = reading.places, dict[bytes, int]()
+    same, differing, hidden, replaced = (array("q") for _ in range(4))
+    for place, sample in enumerate(reading.samples):
+        first = seen.setdefault(prompt_hash(prompt_key(sample)), place)
+        if first != place:
+            repeats = reading.samples[first].target == sample.target
+            (same if repeats else differing).extend((place, first))
+        show(sample)
+        texts = _texts(sample)
+        if any(map(_HIDDEN.search, texts)):
+            hidden.append(place)
+        if any(map(_replaced, texts)):
+            replaced.append(place)
+
+    def pairs(of: Sequence[int]) -> Sequence[str]:
+        return Computed(
+            len(of) // 2, lambda at: f"{places[of[2 * at]]} (as {places[of[2 * at + 1]]})"
+        )
+
+    def told(of: Sequence[int]) -> Sequence[str]:
+        return Computed(len(of), lambda at: places[of[at]])
+
     return [
-        finding("repeat another row", same),
-        finding("ask what another row asks, with another answer", differing),
-        finding("hold control or direction characters", _holding(_HIDDEN.search, reading)),
-        finding("hold U+FFFD, left by a wrong decoding", _holding(_replaced, reading)),
+        finding("repeat another row", pairs(same)),
+        finding("ask what another row asks, with another answer", pairs(differing)),
+        finding("hold control or direction characters", told(hidden)),
+        finding("hold U+FFFD, left by a wrong decoding", told(replaced)),
         _lacking(reading),
     ]
 
@@ -66,14 +83,6 @@ def _lacking(reading: SourceReading) -> Finding:
         count=sum(asked - there for there, asked in reading.lacking.values()),
         places=tuple(places[:5]),
     )
-
-
-def _holding(finds: Callable[[str], object], reading: SourceReading) -> list[str]:
-    return [
-        place
-        for place, sample in zip(reading.places, reading.samples, strict=True)
-        if any(finds(text) for text in _texts(sample))
-    ]
 
 
 def _replaced(text: str) -> bool:
@@ -101,9 +110,11 @@ def characters(sample: Sample) -> int:
 
 def spread(unit: str, lengths: Iterable[int]) -> Spread:
     """Return the spread of lengths, by nearest rank."""
-    ordered = sorted(lengths)
+    import numpy as np
+
+    ordered = np.sort(np.fromiter(lengths, np.int64))
 
     def rank(share: float) -> int:
-        return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+        return int(ordered[max(0, math.ceil(share * len(ordered)) - 1)])
 
-    return Spread(unit=unit, least=ordered[0], median=rank(0.5), p95=rank(0.95), most=ordered[-1])
+    return Spread(unit=unit, least=rank(0), median=rank(0.5), p95=rank(0.95), most=rank(1))

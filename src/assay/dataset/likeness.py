@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from assay import store
+from assay.dataset.hashes import HashFile
 from assay.records import Sample
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ _RUN = 3
 _COMMON_SHARE, _COMMON_LEAST = 0.1, 10
 # Scripts that put no spaces between words count by character.
 _WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
-_BLOCK = 4096  # prompts whose digests are Python numbers at once
+BLOCK = 4096  # prompts whose digests are Python numbers at once
 # Of more candidates than these each is measured with its next neighbours, in the order of places.
 _EVERY_PAIR, _NEIGHBOURS = 32, 16
 
@@ -45,57 +47,75 @@ def common_limit(prompts: int) -> float:
 
 
 class NearPrompts:
-    """The prompts of `samples`, to be asked which are much alike. Those of one owner, such as the
+    """Prompts, by their `hashes`, to be asked which are much alike. Those of one owner, such as the
     turns of a conversation, count as one where it is counted which wording is the task's."""
 
-    def __init__(self, samples: Sequence[Sample], owners: Sequence[int]) -> None:
+    def __init__(self, hashes: HashFile, owners: Sequence[int]) -> None:
         import numpy as np
 
-        hashed = [_hashes(sample) for sample in samples]
-        ends = np.cumsum([len(hashes) for hashes in hashed])
-        flat = np.concatenate(hashed)
-        common = _common(flat, np.repeat(owners, np.diff(ends, prepend=0)))
-        own = ~np.isin(flat, common)
-        kept = np.concatenate([[0], np.cumsum(own)])
-        self.ends = np.concatenate([[0], kept[ends]])
-        self.flat = flat[own]
+        of = np.array(owners, np.int64)
+        asking = np.unique(of[np.array(hashes.counts) > 0])
+        self.hashes = hashes.without(hashes.common(of, common_limit(len(asking))))
 
     def alike(self, left: int, right: int) -> bool:
         """Whether two prompts are near-duplicates."""
-        import numpy as np
-
-        first, second = self._own(left), self._own(right)
-        shared = len(np.intersect1d(first, second, assume_unique=True))
+        first, second = self.hashes[left], self.hashes[right]
+        shared = shared_hashes(first, second)
         return shared >= SIMILAR * (len(first) + len(second) - shared)
 
-    def candidates(self) -> Iterator[tuple[int, int]]:
-        """Yield the pairs that may be alike, some of them more than once."""
+    def candidates(self, order: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Yield the pairs that may be alike, some of them more than once; in a crowd each is one
+        with those next to it in the `order`."""
         import numpy as np
 
-        places = np.flatnonzero(np.diff(self.ends))
-        digests = self._digests(places)
-        mix = np.array([1, 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
-        for band in np.split(digests, BANDS, axis=1) if len(places) else ():
-            keys = (band * mix[: band.shape[1]]).sum(axis=1, dtype=np.uint64)
-            for bucket in _buckets(keys):
-                yield from _pairs(places[bucket].tolist())
+        keys, places = BandKeys(self.hashes), np.array(order, np.int64)
+        filled = places[np.array(self.hashes.counts)[places] > 0]
+        at = np.searchsorted(keys.places, filled)
+        for band in range(BANDS) if len(filled) else ():
+            for bucket in _buckets(keys.of(band)[at]):
+                yield from _pairs(filled[bucket].tolist())
 
-    def _own(self, place: int) -> NDArray[np.uint64]:
-        return self.flat[self.ends[place] : self.ends[place + 1]]
 
-    def _digests(self, places: NDArray[np.intp]) -> NDArray[np.uint64]:
+class BandKeys:
+    """The keys of prompts in each band, in a temporary file: those of the prompts that have
+    hashes, which are at `places`."""
+
+    def __init__(self, hashes: HashFile) -> None:
         import numpy as np
-        import rensa
 
-        digests = np.empty((len(places), PERMUTATIONS), np.uint64)
-        for start in range(0, len(places), _BLOCK):
-            hashes = [self._own(place).tolist() for place in places[start : start + _BLOCK]]
-            matrix = rensa.RMinHash.digest_matrix_from_token_hash_sets(hashes, PERMUTATIONS, SEED)
-            digests[start : start + _BLOCK] = matrix.to_rows()
-        return digests
+        self.places = np.flatnonzero(np.array(hashes.counts))
+        self._keys = (
+            store.Shelf()
+        )  # those of one band after the other, a block of prompts at a time
+        for start in range(0, len(self.places), BLOCK):
+            some = hashes.some(self.places[start : start + BLOCK].tolist())
+            for own in band_keys(some):
+                self._keys.add(own.tobytes())
+
+    def of(self, band: int) -> NDArray[np.uint64]:
+        """Return the keys in a band, in the order of the places."""
+        import numpy as np
+
+        blocks = range(band, len(self._keys), BANDS)
+        return np.frombuffer(b"".join(self._keys[block] for block in blocks), np.uint64)
 
 
-def _hashes(sample: Sample) -> NDArray[np.uint64]:
+def band_keys(each: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    """Return the keys in each band, a row, of the prompts with `each` these hashes: those that are
+    much alike have nearly always one in common."""
+    import numpy as np
+    import rensa
+
+    own = [hashes.tolist() for hashes in each]
+    matrix = rensa.RMinHash.digest_matrix_from_token_hash_sets(own, PERMUTATIONS, SEED)
+    digests = np.array(matrix.to_rows(), np.uint64).reshape(len(each), BANDS, -1)
+    mix = np.array([1, 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], np.uint64)
+    keys: NDArray[np.uint64] = (digests * mix[: digests.shape[2]]).sum(axis=2, dtype=np.uint64)
+    return keys.T
+
+
+def hashes_of(sample: Sample) -> NDArray[np.uint64]:
+    """Return the hashes of a prompt's shingles, in order."""
     import numpy as np
     import rensa
 
@@ -103,17 +123,11 @@ def _hashes(sample: Sample) -> NDArray[np.uint64]:
     return np.unique(np.array(hashes, np.uint64))
 
 
-def _common(flat: NDArray[np.uint64], owners: NDArray[np.intp]) -> NDArray[np.uint64]:
-    """The hashes that too many owners have."""
+def shared_hashes(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> int:
+    """Return how many hashes two prompts share."""
     import numpy as np
 
-    order = np.lexsort((owners, flat))
-    hashes, of = flat[order], owners[order]
-    first = np.ones(len(hashes), np.bool_)
-    first[1:] = (hashes[1:] != hashes[:-1]) | (of[1:] != of[:-1])
-    values, counts = np.unique(hashes[first], return_counts=True)
-    limit = common_limit(len(np.unique(owners)))
-    return values[counts > limit]
+    return len(np.intersect1d(first, second, assume_unique=True))
 
 
 def _buckets(keys: NDArray[np.uint64]) -> Iterator[NDArray[np.intp]]:

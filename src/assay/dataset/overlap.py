@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING
 
-from assay.dataset.likeness import BANDS, PERMUTATIONS, SEED, SIMILAR, common_limit, shingles
-from assay.dataset.selection import prompt_key
+from assay.dataset.hashes import HashFile
+from assay.dataset.likeness import (
+    BANDS,
+    BLOCK,
+    SIMILAR,
+    BandKeys,
+    common_limit,
+    hashes_of,
+    shared_hashes,
+)
+from assay.dataset.selection import prompt_hash, prompt_key
 from assay.records import Sample
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Match:
     """An evaluation sample and the training sample most like it, by id. `exact`: their prompts
     are the same but for case and white space; `similarity` is the Jaccard similarity of the
@@ -39,8 +53,9 @@ def compare(training: Iterable[Sample], evaluation: Sequence[Sample]) -> Overlap
     """Return the overlap of two sets of samples."""
     index = _Index(evaluation)
     best: dict[int, Match] = {}
-    for sample in training:
-        for place, match in index.matches(sample):
+    coming = iter(training)
+    while block := list(islice(coming, BLOCK)):
+        for place, match in index.matches(block):
             if place not in best or _rank(match) > _rank(best[place]):
                 best[place] = match
     matches = sorted(best.values(), key=_rank, reverse=True)
@@ -52,31 +67,45 @@ class _Index:
     """The evaluation samples, to be found by prompt and by likeness."""
 
     def __init__(self, samples: Sequence[Sample]) -> None:
-        import rensa
+        import numpy as np
 
         self.samples = samples
-        self.by_prompt: dict[str, list[int]] = {}
-        self.alike = rensa.RMinHashLSH(SIMILAR, PERMUTATIONS, BANDS)
-        every = [shingles(sample) for sample in samples]
-        self.common = _common(every)
-        self.shingles = [prompt - self.common for prompt in every]
-        for place, sample in enumerate(samples):
-            self.by_prompt.setdefault(prompt_key(sample), []).append(place)
-            if self.shingles[place]:
-                self.alike.insert(place, _minhash(self.shingles[place]))
+        prompts = array("Q")
 
-    def matches(self, sample: Sample) -> list[tuple[int, Match]]:
-        """Return the evaluation samples, by place, that a training sample is like."""
-        same = self.by_prompt.get(prompt_key(sample), [])
-        matches = [(place, self._match(place, sample, 1.0, exact=True)) for place in same]
-        asked = shingles(sample) - self.common
-        near = self.alike.query(_minhash(asked)) if asked else []
-        for place in set(near) - set(same):
-            other = self.shingles[place]
-            similarity = len(asked & other) / len(asked | other)
-            if similarity >= SIMILAR:
-                matches.append((place, self._match(place, sample, similarity, exact=False)))
-        return matches
+        def hashed() -> Iterator[NDArray[np.uint64]]:
+            for sample in samples:
+                prompts.append(_number(prompt_key(sample)))
+                yield hashes_of(sample)
+
+        whole = HashFile(hashed())
+        every = np.arange(len(samples))
+        self.common = whole.common(every, common_limit(len(samples)))
+        self.hashes = whole.without(self.common)
+        self.by_prompt = _Keys(np.array(prompts, np.uint64), every)
+        keys = BandKeys(self.hashes)
+        self.alike = [_Keys(keys.of(band), keys.places) for band in range(BANDS)]
+
+    def matches(self, trained: Sequence[Sample]) -> Iterator[tuple[int, Match]]:
+        """Yield the evaluation samples, by place, that training samples are like."""
+        import numpy as np
+
+        asked = HashFile(map(hashes_of, trained)).without(self.common)
+        keys = [prompt_key(sample) for sample in trained]
+        same = self.by_prompt.places(np.array(list(map(_number, keys)), np.uint64))
+        near: dict[int, set[int]] = {}
+        own = BandKeys(asked)
+        for band, found in enumerate(self.alike):
+            for at, places in found.places(own.of(band)).items():
+                near.setdefault(int(own.places[at]), set()).update(places)
+        for at in sorted(same.keys() | near.keys()):
+            sample, key = trained[at], keys[at]
+            exact = [p for p in same.get(at, ()) if prompt_key(self.samples[p]) == key]
+            for place in exact:
+                yield place, self._match(place, sample, 1.0, exact=True)
+            for place in near.get(at, set()) - set(exact):
+                similarity = _similarity(asked[at], self.hashes[place])
+                if similarity >= SIMILAR:
+                    yield place, self._match(place, sample, similarity, exact=False)
 
     def _match(self, place: int, trained: Sample, similarity: float, *, exact: bool) -> Match:
         evaluated = self.samples[place]
@@ -89,19 +118,35 @@ class _Index:
         )
 
 
+class _Keys:
+    """Keys in their order, and the place that each is of."""
+
+    def __init__(self, keys: NDArray[np.uint64], places: NDArray[np.int64]) -> None:
+        import numpy as np
+
+        order = np.argsort(keys, kind="stable")
+        self._keys, self._places = keys[order], places[order].astype(np.int32)
+
+    def places(self, asked: NDArray[np.uint64]) -> dict[int, list[int]]:
+        """Return which of the `asked` keys there are, by number, and the places of each."""
+        import numpy as np
+
+        first = np.searchsorted(self._keys, asked)
+        there = np.take(self._keys, first, mode="clip") if len(self._keys) else ~asked
+        hit = np.flatnonzero(there == asked)
+        end = np.searchsorted(self._keys, asked[hit], "right")
+        bounds = zip(hit.tolist(), first[hit].tolist(), end.tolist(), strict=True)
+        return {at: self._places[start:stop].tolist() for at, start, stop in bounds}
+
+
+def _number(key: str) -> int:
+    return int.from_bytes(prompt_hash(key)[:8])
+
+
+def _similarity(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> float:
+    shared = shared_hashes(first, second)
+    return shared / (len(first) + len(second) - shared)
+
+
 def _rank(match: Match) -> tuple[bool, float, bool]:
     return match.exact, match.similarity, match.same_target
-
-
-def _common(every: Sequence[set[str]]) -> set[str]:
-    counts = Counter(shingle for prompt in every for shingle in prompt)
-    limit = common_limit(len(every))
-    return {shingle for shingle, count in counts.items() if count > limit}
-
-
-def _minhash(prompt: set[str]) -> Any:
-    import rensa
-
-    minhash = rensa.RMinHash(PERMUTATIONS, SEED)
-    minhash.update(list(prompt))
-    return minhash

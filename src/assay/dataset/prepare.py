@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -11,10 +12,12 @@ from assay.dataset.clusters import Clusters, cluster
 from assay.dataset.findings import Finding, doubtful
 from assay.dataset.lengths import Lengths, Tokens, Unmeasured, measure
 from assay.dataset.naming import hash_samples
+from assay.dataset.origins import Joined
 from assay.dataset.overlap import Overlap, compare
 from assay.dataset.reading import SourceReading, read
 from assay.dataset.selection import draw, held_out_count, hold_out, set_aside
 from assay.dataset.settings import DatasetSettings
+from assay.dataset.shelved import pick
 from assay.dataset.tags import tagged
 from assay.dataset.turns import every_turn
 from assay.errors import SettingsError
@@ -68,7 +71,7 @@ class DatasetSummary:
 class _Side(NamedTuple):
     source: str
     reading: SourceReading
-    samples: list[Sample]
+    samples: Sequence[Sample]
     clusters: Clusters | None = None
 
 
@@ -98,14 +101,15 @@ def prepare(
     if select and training:
         training, selection = _set_aside(settings, training, evaluated)
     eval_lengths, train_lengths = _lengths((evaluated, eval_tokens), (training, train_tokens))
+    doubts = _doubts(evaluated, training)
     summary = DatasetSummary(
-        eval=_used(evaluated, eval_lengths),
-        train=_used(training, train_lengths) if training else None,
+        eval=_used(evaluated, eval_lengths, doubts),
+        train=_used(training, train_lengths, doubts) if training else None,
         overlap=_overlap(training, evaluated) if training else None,
         held_out=not settings.eval,
         max_samples=settings.max_samples,
         seed=settings.seed,
-        selection=_used(selection, None) if selection else None,
+        selection=_used(selection, None, doubts) if selection else None,
     )
     if selection:
         store.write_rows(out / SELECTION, selection.samples)
@@ -148,7 +152,7 @@ def _held_out(settings: DatasetSettings) -> tuple[_Side, _Side]:
     training, held = hold_out(reading.samples, count, settings.seed, belongs)
     if settings.every_turn:  # of what is held out: a conversation is trained on as a whole
         held, origins = every_turn(held, reading.origins)
-        reading = replace(reading, origins={**reading.origins, **origins})
+        reading = replace(reading, origins=Joined(origins, reading.origins))
     return _Side(source, reading, training), _evaluation(settings, source, reading, held)
 
 
@@ -181,7 +185,7 @@ def _set_aside(
 
 
 def _evaluation(
-    settings: DatasetSettings, source: str, reading: SourceReading, samples: list[Sample]
+    settings: DatasetSettings, source: str, reading: SourceReading, samples: Sequence[Sample]
 ) -> _Side:
     """Return the side that is evaluated: the clusters are those of the samples that are drawn."""
     chosen, clusters = cluster(
@@ -214,10 +218,11 @@ def _read(
     )
 
 
-def drawn(samples: list[Sample], settings: DatasetSettings) -> list[Sample]:
+def drawn(samples: Sequence[Sample], settings: DatasetSettings) -> Sequence[Sample]:
     """Return those of the evaluation samples that are used."""
-    places = draw([sample.id for sample in samples], settings.max_samples, settings.seed)
-    return [samples[place] for place in places]
+    if not settings.max_samples:
+        return samples
+    return pick(samples, draw([each.id for each in samples], settings.max_samples, settings.seed))
 
 
 def _lengths(*sides: tuple[_Side | None, Tokens | None]) -> list[Lengths | Unmeasured | None]:
@@ -226,7 +231,18 @@ def _lengths(*sides: tuple[_Side | None, Tokens | None]) -> list[Lengths | Unmea
     return [next(measured) if side and how else None for side, how in sides]
 
 
-def _used(side: _Side, lengths: Lengths | Unmeasured | None) -> Used:
+def _doubts(*sides: _Side | None) -> dict[int, tuple[Finding, ...]]:
+    """Return what deserves a look in each reading, by its samples: sides may share one."""
+    read = {id(side.reading.samples): side.reading for side in sides if side}
+    return {
+        number: tuple(finding for finding in doubtful(reading) if finding.count)
+        for number, reading in read.items()
+    }
+
+
+def _used(
+    side: _Side, lengths: Lengths | Unmeasured | None, doubts: Mapping[int, tuple[Finding, ...]]
+) -> Used:
     return Used(
         source=side.source,
         format=side.reading.format,
@@ -235,7 +251,7 @@ def _used(side: _Side, lengths: Lengths | Unmeasured | None) -> Used:
         invalid=side.reading.invalid[:NAMED],
         samples=len(side.samples),
         hash=hash_samples(side.samples),
-        findings=tuple(finding for finding in doubtful(side.reading) if finding.count),
+        findings=doubts[id(side.reading.samples)],
         lengths=lengths if isinstance(lengths, Lengths) else None,
         no_lengths=lengths.cause if isinstance(lengths, Unmeasured) else "",
         clusters=side.clusters,

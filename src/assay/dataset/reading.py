@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from assay import store
 from assay.dataset.column import NamedColumn, TagColumn
 from assay.dataset.convert import Conversation, convert
 from assay.dataset.layout import Layout, detect, unused
 from assay.dataset.naming import check_id, content_id, given_id, shown
+from assay.dataset.origins import Origins, RowOrigin
 from assay.dataset.remote import copied
 from assay.dataset.rows import SourceRow
 from assay.dataset.selection import draw
 from assay.dataset.settings import Format
+from assay.dataset.shelved import Computed, Shelved, packed
 from assay.dataset.sources import Part, resolve
 from assay.dataset.unsupported import unsupported
 from assay.errors import DatasetError
 from assay.records import Message, Sample
 
 _SKIP = "or pass skip_invalid to leave such rows out"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RowOrigin:
-    """The `row` that a sample is of, counted over the whole source, what that row belongs to by
-    the column that the user named ("" without one), its `tags` by theirs, and the `entry` of a
-    dataset_info.json that it is in, "" without one."""
-
-    row: int
-    group: str = ""
-    tags: tuple[tuple[str, str], ...] = ()
-    entry: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +37,8 @@ class SourceReading:
     format: str
     rows: int
     invalid: tuple[str, ...]
-    samples: list[Sample]
-    places: list[str]
+    samples: Sequence[Sample]
+    places: Sequence[str]
     origins: Mapping[str, RowOrigin]
     lacking: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
@@ -70,7 +63,7 @@ def load(
     reading = read(
         source, format=format, every_turn=every_turn, skip_invalid=skip_invalid, seed=seed
     )
-    return reading.samples
+    return list(reading.samples)
 
 
 def read(
@@ -101,7 +94,7 @@ def read(
     with copied(source) as (local, named):
         for part in resolve(local):
             reader.read(part, seed)
-        if not reader.samples:
+        if not reader.kept:
             raise DatasetError(f"{source} has no usable row", reader.first_fault())
         for each in (column, *tellers):
             if each:
@@ -110,8 +103,8 @@ def read(
         format=", ".join(dict.fromkeys(reader.formats)),
         rows=reader.rows,
         invalid=tuple(map(named, reader.invalid)),
-        samples=reader.samples,
-        places=list(map(named, reader.places)),
+        samples=Shelved(reader.shelf, reader.kept),
+        places=Computed(len(reader.kept), lambda at: named(reader.place(at))),
         origins=reader.origins,
         lacking={named(name): counts for name, counts in reader.lacking.items()},
         unused=tuple(sorted(reader.unused - {cluster, *tags})),
@@ -138,21 +131,21 @@ class _Reader:
         self.entry = ""
         self.columns: set[str] = set()
         self.unused: set[str] = set()
-        self.told: dict[tuple[str, str], tuple[str, str]] = {}  # each tag once: many rows have it
         self.rows = 0
         self.formats: list[str] = []
         self.invalid: list[str] = []
         self.remedy = ""
-        self.samples: list[Sample] = []
-        self.places: list[str] = []
-        self.origins: dict[str, RowOrigin] = {}
-        self.seen: dict[str, int] = {}
+        self.shelf, self.kept = store.Shelf(), array("q")
+        self.files: list[str] = []
+        self.lines, self.of_file = array("q"), array("q")  # of each sample on the shelf
+        self.origins = Origins(turns=every_turn)
+        self.again = Counter[str]()  # names that several rows have
         self.lacking: dict[str, tuple[int, int]] = {}
         self.needs_target = True
 
     def read(self, part: Part, seed: int) -> None:
         """Add the samples of `part`."""
-        first = len(self.samples)
+        first = len(self.kept)
         layout, columns, self.entry = part.layout, set[str](), part.entry
         if layout and self.stated not in ("auto", layout.format):
             raise DatasetError(
@@ -171,6 +164,11 @@ class _Reader:
         self.columns |= columns
         if part.num_samples:
             self._limit(first, part, seed)
+
+    def place(self, at: int) -> str:
+        """Return the place of one of the samples that are kept."""
+        at = self.kept[at]
+        return f"{self.files[self.of_file[at]]}:{self.lines[at]}"
 
     def first_fault(self) -> str:
         """Return the remedy where nothing was usable."""
@@ -200,23 +198,30 @@ class _Reader:
             conversation = convert(
                 row.value, layout or Layout(format="alpaca"), needs_target=self.needs_target
             )
-            samples = self._samples(row, conversation)
+            name, again = self._name(row, conversation)
         except DatasetError as error:
             self._refuse(row, error)
         else:
-            self.samples += samples
-            self.places += [_place(row)] * len(samples)
-            self.origins |= dict.fromkeys((sample.id for sample in samples), self._origin(row))
+            self.origins.add(name, self._origin(row), again=again)
+            for sample in self._samples(name, conversation):
+                self._keep(row, sample)
+
+    def _keep(self, row: SourceRow, sample: Sample) -> None:
+        self.kept.append(len(self.shelf))
+        self.shelf.add(packed(sample))
+        self.lines.append(row.number)
+        if row.source not in self.files[-1:]:
+            self.files.append(row.source)
+        self.of_file.append(len(self.files) - 1)
 
     def _origin(self, row: SourceRow) -> RowOrigin:
         value = row.value if isinstance(row.value, Mapping) else {}
         place = _place(row)
         each = ((column.name, column.value(value, place)) for column in self.tags)
-        tags = tuple(self.told.setdefault(tag, tag) for tag in each if tag[1])
         return RowOrigin(
             row=self.rows,
             group=self.column.value(value, place) if self.column else "",
-            tags=tags,
+            tags=tuple(tag for tag in each if tag[1]),
             entry=self.entry,
         )
 
@@ -229,32 +234,32 @@ class _Reader:
         self.remedy = self.remedy or error.remedy
         self.invalid.append(located.what)
 
-    def _samples(self, row: SourceRow, conversation: Conversation) -> list[Sample]:
-        name = self._id(row, conversation)
+    def _samples(self, name: str, conversation: Conversation) -> list[Sample]:
         ends = range(1, len(conversation.turns), 2)
         if not self.every_turn:
             return [_sample(name, conversation, ends[-1])]
         names = [f"{name}:{number}" for number in range(1, len(ends) + 1)]
         return [_sample(id_, conversation, end) for id_, end in zip(names, ends, strict=True)]
 
-    def _id(self, row: SourceRow, conversation: Conversation) -> str:
+    def _name(self, row: SourceRow, conversation: Conversation) -> tuple[str, bool]:
+        """Return the name of a row, and whether another one says the same."""
         given = given_id(row.value)
         check_id(given)
         name = given or content_id(conversation)
-        count = self.seen[name] = self.seen.get(name, 0) + 1
-        if count == 1:
-            return name
+        if not self.origins.has(name):
+            return name, False
         if given:
             raise DatasetError("another row has the same id", "Give each row its own id, or none")
-        return f"{name}-{count}"
+        self.again[name] += 1
+        return f"{name}-{self.again[name] + 1}", True
 
     def _limit(self, first: int, part: Part, seed: int) -> None:
-        limit, there = part.num_samples, len(self.samples) - first
+        limit, there = part.num_samples, len(self.kept) - first
         if there < limit:
             self.lacking[part.name] = there, limit
-        kept = draw([sample.id for sample in self.samples[first:]], limit, seed)
-        self.samples[first:] = [self.samples[first + index] for index in kept]
-        self.places[first:] = [self.places[first + index] for index in kept]
+        samples = Shelved(self.shelf, self.kept[first:])
+        kept = draw([sample.id for sample in samples], limit, seed)
+        self.kept[first:] = array("q", [self.kept[first + index] for index in kept])
 
 
 def _sample(name: str, conversation: Conversation, end: int) -> Sample:

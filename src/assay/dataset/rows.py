@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import IO, TextIO
 
 from assay.dataset import tables
+from assay.dataset.json_array import NoArrayError, first_character, values
 from assay.dataset.naming import shown
 from assay.errors import DatasetError
 
@@ -25,6 +28,7 @@ class SourceRow:
     fault: str = ""
 
 
+_PIECE = 1 << 20  # bytes
 Twice = dict[int, tuple[object, str]]
 """The JSON objects that have a name twice, by their id, each with that name."""
 
@@ -44,17 +48,32 @@ def read_file(file: Path) -> Iterator[SourceRow]:
 
 
 def _json(file: Path) -> Iterator[SourceRow]:
-    text = _decode(file)
-    if text.lstrip()[:1] == "[":
-        yield from _array(file, text)
-    else:
-        yield from _lines(file, text)
+    with _text(file) as text:
+        if first_character(text) == "[":
+            yield from _array(file, text)
+        else:
+            yield from _lines(file, text)
 
 
-def _array(file: Path, text: str) -> Iterator[SourceRow]:
+def _array(file: Path, text: TextIO) -> Iterator[SourceRow]:
+    """Yield the rows of an array. It is gone through once before: what is no JSON at its end is
+    said before anything else."""
     twice: Twice = {}
+    decoder = json.JSONDecoder(object_pairs_hook=partial(_once_each, twice))
     try:
-        values = json.loads(text, object_pairs_hook=partial(_once_each, twice))
+        deque(values(text, json.JSONDecoder()), maxlen=0)
+    except NoArrayError:
+        _refuse_array(file, text)
+    for number, value in enumerate(values(text, decoder), 1):
+        yield _row(file, number, value, twice)
+        twice.clear()
+
+
+def _refuse_array(file: Path, text: TextIO) -> None:
+    """Say what is wrong with an array. Raises DatasetError."""
+    text.seek(0)
+    try:
+        json.loads(text.read())
     except json.JSONDecodeError as error:
         raise DatasetError(
             f"{file}:{error.lineno} is not JSON: {error.msg} (column {error.colno})",
@@ -62,22 +81,21 @@ def _array(file: Path, text: str) -> Iterator[SourceRow]:
         ) from None
     except (ValueError, RecursionError) as error:
         raise DatasetError(f"{file} is not JSON: {error}", "Correct the file") from None
-    for number, value in enumerate(values, 1):
-        yield _row(file, number, value, twice)
 
 
-def _lines(file: Path, text: str) -> Iterator[SourceRow]:
+def _lines(file: Path, text: TextIO) -> Iterator[SourceRow]:
     twice: Twice = {}
     decoder = json.JSONDecoder(object_pairs_hook=partial(_once_each, twice))
-    for number, line in enumerate(text.split("\n"), 1):
+    text.seek(0)
+    for number, line in enumerate(text, 1):
         if not line.strip():
             continue
         twice.clear()
         try:
-            value = decoder.decode(line)
+            value = decoder.decode(line.removesuffix("\n"))
         except (ValueError, RecursionError) as error:
             if number == 1:
-                _refuse_object(file, text)
+                _refuse_object(file)
             yield SourceRow(source=str(file), number=number, fault=f"the line is not JSON: {error}")
         else:
             yield _row(file, number, value, twice)
@@ -105,12 +123,16 @@ def _row(file: Path, number: int, value: object, twice: Twice) -> SourceRow:
     return SourceRow(source=str(file), number=number, value=value)
 
 
-def _refuse_object(file: Path, text: str) -> None:
+def _refuse_object(file: Path) -> None:
     """Say so where the first line is no JSON because the whole file is one object."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return
+    with _text(file) as text:
+        if first_character(text) != "{":
+            return
+        text.seek(0)
+        try:
+            value = json.loads(text.read())
+        except (ValueError, RecursionError):
+            return
     if isinstance(value, Mapping):
         raise DatasetError(
             f"{file} is one JSON object, not a list of rows",
@@ -119,29 +141,46 @@ def _refuse_object(file: Path, text: str) -> None:
 
 
 def _csv(file: Path) -> Iterator[SourceRow]:
-    for number, row in enumerate(tables.csv_rows(str(file), _decode(file)), 2):
-        if isinstance(row, tables.Invalid):
-            yield SourceRow(source=str(file), number=number, fault=row.cause)
-        elif row is not None:
-            yield SourceRow(source=str(file), number=number, value=row)
+    with _text(file, newline="") as text:
+        for number, row in enumerate(tables.csv_rows(str(file), text), 2):
+            if isinstance(row, tables.Invalid):
+                yield SourceRow(source=str(file), number=number, fault=row.cause)
+            elif row is not None:
+                yield SourceRow(source=str(file), number=number, value=row)
 
 
-def _decode(file: Path) -> str:
+def _text(file: Path, newline: str = "\n") -> TextIO:
+    """Return the text of a file, whose lines end with a `newline` as it is. Raises DatasetError for
+    what is no UTF-8 anywhere in it."""
     try:
-        content = file.read_bytes()
+        with file.open("rb") as content:
+            _check_encoding(file, content)
+        return file.open(encoding="utf-8-sig", newline=newline)
     except OSError as error:
         told = f"{file} cannot be read: {error.strerror}"
         raise DatasetError(told, "Look at its rights") from None
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+
+
+def _check_encoding(file: Path, content: IO[bytes]) -> None:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    if content.read(2) in (b"\xff\xfe", b"\xfe\xff"):
         raise DatasetError(f"{file} is UTF-16", "Save it as UTF-8")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DatasetError(
-            f"{file}:{line} is not UTF-8: byte 0x{content[error.start]:02x} at {error.start}",
-            "Save it as UTF-8",
-        ) from None
+    content.seek(0)
+    at, lines = 0, 1
+    while True:
+        piece = content.read(_PIECE)
+        held = decoder.getstate()[0]  # of a character that the piece before has begun
+        try:
+            decoder.decode(piece, final=not piece)
+        except UnicodeDecodeError as error:
+            lines += piece.count(b"\n", 0, max(0, error.start - len(held)))
+            byte, place = error.object[error.start], at - len(held) + error.start
+            raise DatasetError(
+                f"{file}:{lines} is not UTF-8: byte 0x{byte:02x} at {place}", "Save it as UTF-8"
+            ) from None
+        if not piece:
+            return
+        at, lines = at + len(piece), lines + piece.count(b"\n")
 
 
 def _numbered(file: Path, values: Iterator[object]) -> Iterator[SourceRow]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from assay.dataset.validity import MAX_CHARACTERS
 from assay.errors import DatasetError, MissingExtraError
@@ -25,10 +24,10 @@ class Invalid:
     cause: str
 
 
-def csv_rows(name: str, text: str) -> Iterator[dict[str, str] | Invalid | None]:
+def csv_rows(name: str, text: TextIO) -> Iterator[dict[str, str] | Invalid | None]:
     """Yield the rows of a csv file's `text`, None for one without cells. Raises DatasetError."""
     csv.field_size_limit(MAX_CHARACTERS + 1)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(text, strict=True)
     try:
         header = next(reader)
         _check_columns(name, header)

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from assay.dataset.column import MAX_TAG
-from assay.dataset.reading import RowOrigin
+from assay.dataset.origins import RowOrigin
 from assay.records import ENTRY, PROMPT_LENGTH, SCRIPT, Sample
 from assay.script import script_of
 from assay.text import one_line

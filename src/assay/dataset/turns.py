@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from assay.dataset.reading import RowOrigin
+from assay.dataset.origins import RowOrigin
+from assay.dataset.shelved import shelved
 from assay.records import Sample
 
 
 def every_turn(
     samples: Sequence[Sample], origins: Mapping[str, RowOrigin]
-) -> tuple[list[Sample], dict[str, RowOrigin]]:
+) -> tuple[Sequence[Sample], dict[str, RowOrigin]]:
     """Return a sample for each assistant turn of the `samples`, the targets among them, and the
     origins of these by id: that of the sample that each is of."""
-    found = [(each, sample.id) for sample in samples for each in _turns(sample)]
-    return [each for each, _ in found], {each.id: origins[whole] for each, whole in found}
+    told: dict[str, RowOrigin] = {}
+
+    def found() -> Iterator[Sample]:
+        for sample in samples:
+            origin = origins[sample.id]
+            for each in _turns(sample):
+                told[each.id] = origin
+                yield each
+
+    return shelved(found()), told
 
 
 def _turns(sample: Sample) -> Iterator[Sample]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Hashable, Iterable, Iterator
 
 
@@ -11,7 +12,7 @@ class Unions:
     "An improved equivalence algorithm", Communications of the ACM 7)."""
 
     def __init__(self, count: int) -> None:
-        self._parents = list(range(count))
+        self._parents = array("q", range(count))
         self.sets = count
 
     def find(self, place: int) -> int:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+from assay.given.file import GivenFile
 from assay.given.matching import Matched
-from assay.given.reading import GivenFile
 from assay.given.rows import GivenRow
 from assay.given.thought import Thoughts
 from assay.records import THOUGHT_UNENDED, AnswersFile, Prediction, Sample
@@ -38,15 +36,15 @@ def prediction(sample: Sample, row: GivenRow | None, thoughts: Thoughts) -> Pred
     )
 
 
-def file_of(file: GivenFile, matched: Matched, rows: Sequence[Prediction]) -> AnswersFile:
-    """Return what is kept of a file that gave the predictions `rows`."""
+def file_of(file: GivenFile, matched: Matched, lacking: int) -> AnswersFile:
+    """Return what is kept of a file that so many samples were `lacking` a row in."""
     return AnswersFile(
         file=file.source,
         sha256=file.sha256,
         format=file.columns.format,
         rows=len(file.rows),
         matched=matched.by,
-        lacking=sum(row.unanswered == "no_answer" for row in rows),
+        lacking=lacking,
         unused=matched.unused,
         templated=file.templated and matched.by == "own",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 # special tokens as models' vocabularies write them, with the role behind them
@@ -38,25 +38,35 @@ class Frame:
         return prompt[len(self.before) : len(prompt) - len(self.behind)]
 
 
-def frame_of(prompts: Sequence[str]) -> Frame | None:
+def frame_of(prompts: Callable[[], Iterable[str]]) -> Frame | None:
     """Return what frames all of at least two prompts, None where they differ in more than what is
-    asked: another turn before it, another system's, or a prompt that was cut."""
-    if len(set(prompts)) < 2:
+    asked: another turn before it, another system's, or a prompt that was cut. They are asked for
+    whenever they are gone through."""
+    first = next(iter(prompts()), "")
+    start, ends = _shared(first, prompts())
+    if len(start) == len(ends) == len(first) and all(prompt == first for prompt in prompts()):
         return None
-    start, ends = _shared(prompts), _shared([prompt[::-1] for prompt in prompts])[::-1]
     openings, closing = list(_OPENING.finditer(start)), _ANY.search(ends)
     if not openings or not closing or _ANSWERED.search(start):
         return None
     asked = ends[: closing.start()].rstrip()  # some templates write white space before the mark
-    frame = Frame(before=prompts[0][: openings[-1].end()], behind=ends[len(asked) :])
-    texts = [frame.inside(prompt) for prompt in prompts]
-    fits = all(
-        len(prompt) > len(frame.before) + len(frame.behind) and text.strip()
-        for prompt, text in zip(prompts, texts, strict=True)
-    )
-    return frame if fits and not any(map(_ANY.search, texts)) else None
+    frame = Frame(before=first[: openings[-1].end()], behind=ends[len(asked) :])
+    fits = all(_fits(frame, prompt) for prompt in prompts())
+    return frame if fits else None
 
 
-def _shared(texts: Sequence[str]) -> str:
-    """Return what all texts begin with."""
-    return os.path.commonprefix(list(texts))  # noqa: RUF071  they are no paths
+def _fits(frame: Frame, prompt: str) -> bool:
+    text = frame.inside(prompt)
+    whole = len(prompt) > len(frame.before) + len(frame.behind) and text.strip()
+    return bool(whole) and not _ANY.search(text)
+
+
+def _shared(first: str, texts: Iterable[str]) -> tuple[str, str]:
+    """Return what all texts begin with, and what they end with, as the first of them does."""
+    start, ends = first, first
+    for text in texts:
+        if not text.startswith(start):
+            start = os.path.commonprefix([start, text])  # noqa: RUF071  they are no paths
+        if not text.endswith(ends):
+            ends = os.path.commonprefix([ends[::-1], text[::-1]])[::-1]  # noqa: RUF071
+    return start, ends

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from assay.dataset.validity import show
 from assay.errors import DatasetError
-from assay.given.reading import GivenFile
+from assay.given.file import GivenFile
 from assay.given.rows import GivenRow, prompt_of
 from assay.records import Sample
 
@@ -20,10 +20,10 @@ _CUT = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Matched:
-    """The row of each sample that has one, by the sample's id; `by` says how they were found, and
-    `unused` counts the rows of no sample."""
+    """The number of the row of each sample that has one, by the sample's id; `by` says how they
+    were found, and `unused` counts the rows of no sample."""
 
-    rows: Mapping[str, GivenRow]
+    rows: Mapping[str, int]
     by: Literal["id", "order", "own"]
     unused: int = 0
 
@@ -38,7 +38,7 @@ def match(
     those that are drawn are `wanted`: by id where the rows have some, else by the order of all or
     of these. Raises DatasetError where they are not as many, where more than the share
     `most_lacking` of the wanted ones has no row, and for a row that is of another sample."""
-    if any(row.id for row in file.rows):
+    if file.rows.some:
         matched = _by_id(file, samples)
     else:
         drawn = len(file.rows) == len(wanted)
@@ -52,20 +52,20 @@ def match(
             f"id={lacking[0]}{told}",
             f"Add them, or {'raise generate.max_unanswered' if most_lacking else remedy}",
         )
-    _check(matched, [sample for sample in samples if sample], file)
+    _check(matched, (sample for sample in samples if sample), file)
     return matched
 
 
 def _by_id(file: GivenFile, samples: Sequence[Sample | None]) -> Matched:
-    own = {row.id: row for row in file.rows if row.id and row.fault is None}
-    rows = {sample.id: own[sample.id] for sample in samples if sample and sample.id in own}
-    if not rows:
+    own = file.rows.ids
+    found = sum(sample.id in own for sample in samples if sample)
+    if not found:
         first, other = next(iter(own)), next(sample.id for sample in samples if sample)
         raise DatasetError(
             f"no id in {file.source}, such as {first}, is that of a sample, such as {other}",
             "Give both the same ids, or the file none: then its rows are in the data's order",
         )
-    return Matched(rows=rows, by="id", unused=len(own) - len(rows))
+    return Matched(rows=own, by="id", unused=len(own) - found)
 
 
 def _by_order(file: GivenFile, samples: Sequence[Sample | None]) -> Matched:
@@ -75,24 +75,24 @@ def _by_order(file: GivenFile, samples: Sequence[Sample | None]) -> Matched:
             f"{len(samples):,} samples",
             "Name the file that answers all of the data in its order, or give both the same ids",
         )
-    pairs = [
-        (sample.id, row)
-        for sample, row in zip(samples, file.rows, strict=True)
-        if sample and row.fault is None
-    ]
-    return Matched(rows=dict(pairs), by="order")
+    faults = file.rows.faults
+    rows = {sample.id: at for at, sample in enumerate(samples) if sample and at not in faults}
+    return Matched(rows=rows, by="order")
 
 
-def _check(matched: Matched, samples: Sequence[Sample], file: GivenFile) -> None:
+def _check(matched: Matched, samples: Iterable[Sample], file: GivenFile) -> None:
     """Raise DatasetError for the first row that is of another sample than it was found for."""
-    pairs = [(sample, matched.rows[sample.id]) for sample in samples if sample.id in matched.rows]
-    other = [
-        (sample, row, told) for sample, row in pairs if (told := _contradicts(row, sample, file))
-    ]
+    other: tuple[GivenRow, Sample, str] | None = None
+    count = 0
+    for each in samples:
+        at = matched.rows.get(each.id)
+        found = None if at is None else file.rows[at]
+        if found and (why := _contradicts(found, each, file)):
+            other, count = other or (found, each, why), count + 1
     if not other:
         return
-    sample, row, told = other[0]
-    more = f" ({len(other) - 1:,} more rows are of another)" if len(other) > 1 else ""
+    row, sample, told = other
+    more = f" ({count - 1:,} more rows are of another)" if count > 1 else ""
     how = "its id" if matched.by == "id" else "its place in the order"
     raise DatasetError(
         f"{row.told}: by {how} it answers sample {sample.id}, and its {told}{more}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from assay.folder import GIVEN, SAMPLES
 from assay.generate import GenerateSettings
 from assay.given import reading
 from assay.given.answers import file_of, prediction
+from assay.given.file import GivenFile
 from assay.given.matching import Matched, match
-from assay.given.reading import GivenFile
 from assay.given.rows import Needs
-from assay.given.samples import as_data, of_rows
+from assay.given.samples import OwnSamples, as_data
 from assay.given.settings import GivenAnswers
 from assay.given.thought import thoughts
-from assay.records import SIDES, AnswersFile, Sample, Side
+from assay.records import SIDES, AnswersFile, Prediction, Sample, Side
 from assay.settings import changed
 
 
@@ -76,13 +76,18 @@ def read(
 
 def write(taken: Taken, out: Path) -> None:
     """Write the answers to the samples that are in `out`, and what file they are from."""
-    samples = list(store.read_rows(out / SAMPLES, Sample))
     for side, (file, matched) in taken.files.items():
-        rows = [
-            prediction(sample, matched.rows.get(sample.id), file.thoughts) for sample in samples
-        ]
-        store.write_rows(out / GIVEN / f"{side}.jsonl", rows)
-        store.write_json(out / GIVEN / f"{side}.json", file_of(file, matched, rows))
+        lacking = 0
+
+        def answers(file: GivenFile = file, matched: Matched = matched) -> Iterator[Prediction]:
+            nonlocal lacking
+            for sample in store.read_rows(out / SAMPLES, Sample):
+                at = matched.rows.get(sample.id)
+                lacking += at is None
+                yield prediction(sample, None if at is None else file.rows[at], file.thoughts)
+
+        store.write_rows(out / GIVEN / f"{side}.jsonl", answers())
+        store.write_json(out / GIVEN / f"{side}.json", file_of(file, matched, lacking))
 
 
 def check_unchanged(named: Mapping[Side, GivenAnswers], out: Path) -> None:
@@ -110,9 +115,9 @@ def _of_their_own(files: Mapping[Side, GivenFile], fitting: _Fitting, others: bo
             "them twice",
             "Name the data that they were made of as dataset.eval",
         )
-    samples = of_rows(file)
-    pairs = zip(samples, file.rows, strict=True)
-    own = Matched(rows={sample.id: row for sample, row in pairs if sample}, by="own")
+    samples = OwnSamples(file)
+    pairs = zip(samples.used, samples.rows, strict=True)
+    own = Matched(rows={sample.id: row for sample, row in pairs}, by="own")
     rest = {other: files[other] for other in files if other != side}
     return Taken(
         source=file.source,
@@ -123,10 +128,11 @@ def _of_their_own(files: Mapping[Side, GivenFile], fitting: _Fitting, others: bo
 
 def _matched(
     files: Mapping[Side, GivenFile],
-    samples: Sequence[Sample | None],
+    samples: Sequence[Sample] | OwnSamples,
     fitting: _Fitting,
 ) -> dict[Side, tuple[GivenFile, Matched]]:
-    drawn = dataset.drawn([sample for sample in samples if sample], fitting.settings)
+    usable = samples.used if isinstance(samples, OwnSamples) else samples
+    drawn = dataset.drawn(usable, fitting.settings)
     return {
         side: (file, match(file, samples, drawn, most_lacking=fitting.most_lacking))
         for side, file in files.items()

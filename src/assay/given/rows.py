@@ -35,11 +35,11 @@ class Needs:
 @dataclass(frozen=True, kw_only=True)
 class GivenRow:
     """One row at `place`: what was asked and is wanted as a `conversation`, None where the file has
-    no prompts, the `reference` ("" for none) and the `output`; or its `fault`. `begun` says that
-    the prompt ends with the mark that opens a thought."""
+    no prompts, the `reference` ("" for none) and the `output`; or its `fault`, and the `name` that
+    it has all the same. `begun` says that the prompt ends with the mark that opens a thought."""
 
     place: str
-    value: Mapping[str, Any]
+    name: str = ""
     id: str = ""
     output: str = ""
     reference: str = ""
@@ -50,21 +50,20 @@ class GivenRow:
     @property
     def told(self) -> str:
         """Where the row is, and its id."""
-        name = self.id or given_id(self.value)
+        name = self.id or self.name
         return f"{self.place}, id={shown(name, 80)}" if name else self.place
 
 
 def row_of(row: SourceRow, place: str, columns: Columns, needs: Needs) -> GivenRow:
     """Return the row at `place`, with what is wrong with it."""
-    value = row.value if isinstance(row.value, Mapping) else {}
     try:
         if row.fault:
             raise DatasetError(row.fault, "Correct or remove the line")
         if not isinstance(row.value, Mapping):
             raise DatasetError(f"the row is {show(row.value)}, not an object", "Write columns")
-        return _parsed(value, place, columns, needs)
+        return _parsed(row.value, place, columns, needs)
     except DatasetError as error:
-        return GivenRow(place=place, value=value, fault=error)
+        return GivenRow(place=place, fault=error)
 
 
 def _parsed(value: Mapping[str, Any], place: str, columns: Columns, needs: Needs) -> GivenRow:
@@ -82,7 +81,6 @@ def _parsed(value: Mapping[str, Any], place: str, columns: Columns, needs: Needs
         )
     row = GivenRow(
         place=place,
-        value=value,
         id=name,
         output=output,
         reference=reference,

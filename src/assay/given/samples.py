@@ -2,61 +2,68 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from assay.dataset.column import NamedColumn, TagColumn
 from assay.dataset.naming import content_id
-from assay.dataset.reading import RowOrigin, SourceReading
+from assay.dataset.origins import Origins, RowOrigin
+from assay.dataset.reading import SourceReading
 from assay.dataset.settings import DatasetSettings
-from assay.given.reading import GivenFile
+from assay.dataset.shelved import Computed, shelved
+from assay.given.file import GivenFile
 from assay.given.rows import GivenRow
 from assay.records import Message, Sample
 
 
-def of_rows(file: GivenFile) -> list[Sample | None]:
-    """Return a sample for each row, None for one that cannot be used."""
-    seen = Counter[str]()
-    return [_sample(row, seen) for row in file.rows]
+class OwnSamples(Computed[Sample | None]):
+    """A sample for each row of a file, None for one that cannot be used; those that can are
+    `used`, each of the row of that number in `rows`."""
+
+    def __init__(self, file: GivenFile) -> None:
+        super().__init__(len(file.rows), self._at)
+        self.rows, self._places, seen = array("q"), array("q"), Counter[str]()
+
+        def usable() -> Iterator[Sample]:
+            for number, row in enumerate(file.rows):
+                sample = _sample(row, seen)
+                self._places.append(len(self.rows) if sample else -1)
+                if sample:
+                    self.rows.append(number)
+                    yield sample
+
+        self.used = shelved(usable())
+
+    def _at(self, row: int) -> Sample | None:
+        place = self._places[row]
+        return self.used[place] if place >= 0 else None
 
 
-def as_data(
-    file: GivenFile, samples: Sequence[Sample | None], settings: DatasetSettings
-) -> SourceReading:
+def as_data(file: GivenFile, samples: OwnSamples, settings: DatasetSettings) -> SourceReading:
     """Return the `samples` of a file's rows as a dataset is read. Raises DatasetError where a row
     has no value in the column of the clusters, or one that is no tag in those of tags."""
     column = NamedColumn(settings.cluster) if settings.cluster else None
     tellers = tuple(map(TagColumn, dict.fromkeys(settings.tags)))
-    used = [
-        (number, row, sample)
-        for number, (row, sample) in enumerate(zip(file.rows, samples, strict=True), 1)
-        if sample
-    ]
-    origins = {
-        sample.id: RowOrigin(
-            row=number,
-            group=column.value(row.value, row.place) if column else "",
-            tags=_tags(row, tellers),
-        )
-        for number, row, sample in used
-    }
-    names = {str(name) for row in file.rows for name in row.value}
+    raw, origins = file.rows.raw, Origins()
+    for number, sample in zip(samples.rows, samples.used, strict=True):
+        value = raw.value(number) if column or tellers else {}
+        place = raw.place(number)
+        group = column.value(value, place) if column else ""
+        tags = tuple((each.name, each.value(value, place)) for each in tellers)
+        tags = tuple(tag for tag in tags if tag[1])
+        origins.add(sample.id, RowOrigin(row=number + 1, group=group, tags=tags))
     for each in (column, *tellers):
         if each:
-            each.check(file.source, names, str)
+            each.check(file.source, raw.columns, str)
     return SourceReading(
         format=file.columns.format,
         rows=len(file.rows),
         invalid=tuple(file.faults),
-        samples=[sample for _, _, sample in used],
-        places=[row.place for _, row, _ in used],
+        samples=samples.used,
+        places=Computed(len(samples.rows), lambda at: raw.place(samples.rows[at])),
         origins=origins,
     )
-
-
-def _tags(row: GivenRow, columns: Sequence[TagColumn]) -> tuple[tuple[str, str], ...]:
-    each = ((column.name, column.value(row.value, row.place)) for column in columns)
-    return tuple(tag for tag in each if tag[1])
 
 
 def _sample(row: GivenRow, seen: Counter[str]) -> Sample | None:

@@ -27,34 +27,39 @@ def generate(
 ) -> Generation:
     """Put the answers of a side, which `prepare` has read into `folder`, and what they are, into
     `out`, as generate.generate does; a finished `out` for the same is returned as it is."""
-    rows = list(store.read_rows(folder / SAMPLES, Sample))
     file = store.read_record(folder / GIVEN / f"{side}.json", AnswersFile)
-    wanted = _generation(file, rows, settings)
+    wanted = _generation(file, folder / SAMPLES, settings)
     answers = folder / GIVEN / f"{side}.jsonl"
     if done := _finished(out, wanted, answers):
         return done
     with progress.track(
-        listen, "generate", side=side, total=len(rows), unit="samples", note=f"from {file.file}"
+        listen,
+        "generate",
+        side=side,
+        total=wanted.samples,
+        unit="samples",
+        note=f"from {file.file}",
     ) as tracker:
         with store.replacing(out / PREDICTIONS) as copy, answers.open("rb") as given:
             shutil.copyfileobj(given, copy)
         for name in (RESULTS, LIKELIHOOD):
             (out / name).unlink(missing_ok=True)
         if settings.evaluate_loss:
+            rows = store.read_rows(folder / SAMPLES, Sample)
             store.write_rows(out / LIKELIHOOD, (unknown(row.id) for row in rows))
         store.write_json(out / GENERATION, wanted)
-        tracker.at(len(rows))
+        tracker.at(wanted.samples)
     return wanted
 
 
-def _generation(file: AnswersFile, rows: list[Sample], settings: GenerateSettings) -> Generation:
+def _generation(file: AnswersFile, samples: Path, settings: GenerateSettings) -> Generation:
     return Generation(
         model=file.file,
         base_model="",
         digest="",
         template="",
-        dataset_hash=dataset.hash_samples(rows),
-        samples=len(rows),
+        dataset_hash=dataset.hash_samples(store.read_rows(samples, Sample)),
+        samples=store.count_rows(samples),
         seconds=0.0,
         settings={name: getattr(settings, name) for name in USED},
         results={},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -37,10 +37,31 @@ class Price:
         return (self.input * prompt + self.output * output) / MILLION
 
 
-def by_batch(paid: Sequence[Verdict]) -> tuple[int, int]:
-    """Return how many prompt and output tokens of verdicts went by batch."""
-    prompt = sum(verdict.batch_prompt_tokens for verdict in paid)
-    return prompt, sum(verdict.batch_output_tokens for verdict in paid)
+@dataclass(kw_only=True)
+class Paid:
+    """What verdicts took together: requests and tokens, those of batches too, and how many of them
+    are `estimated`."""
+
+    requests: int = 0
+    prompt: int = 0
+    output: int = 0
+    batch_prompt: int = 0
+    batch_output: int = 0
+    estimated: int = 0
+
+    def add(self, verdict: Verdict) -> None:
+        """Add what one verdict took."""
+        self.requests += verdict.attempts
+        self.prompt += verdict.prompt_tokens
+        self.output += verdict.output_tokens
+        self.batch_prompt += verdict.batch_prompt_tokens
+        self.batch_output += verdict.batch_output_tokens
+        self.estimated += verdict.estimated
+
+    def cost(self, price: Price | None) -> float | None:
+        """Return what it cost, None without a price."""
+        batch = self.batch_prompt, self.batch_output
+        return price.of(self.prompt, self.output, batch) if price else None
 
 
 def price_of(model: str, prices: Mapping[str, Price], max_cost: float) -> Price | None:

@@ -3,6 +3,7 @@ verdicts as a whole look like."""
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,24 +99,31 @@ def examine(
 ) -> Health:
     """Return the judge's health from its verdicts on the `probes` by id, and its scored verdicts
     each with the length of the answer."""
-    rows = [(verdict, length) for verdict, length in rows if not verdict.unscored]
     results = _self_test(rubric, tested) if tested else ()
-    scores = [headline(verdict.values) for verdict, _ in rows]
+    scores, lengths, gaps = array("d"), array("q"), array("d")
+    histogram = {name: Counter[int]() for name in rubric.dimensions}
+    spreads = {name: array("d") for name in rubric.dimensions}
+    unstable = []
+    for verdict, length in rows:
+        if verdict.unscored:
+            continue
+        scores.append(headline(verdict.values))
+        lengths.append(length)
+        gaps.extend(_overall_gap(verdict.values))
+        for name in rubric.dimensions:
+            histogram[name][round(verdict.values[name])] += 1
+            if verdict.spread:
+                spreads[name].append(verdict.spread[name])
+        if max(verdict.spread.values(), default=0) > (rubric.high - rubric.low) / 9:
+            unstable.append(verdict.id)
     return Health(
         self_test=results,
         advisory=any(probe.passed is False for probe in results),
-        histogram={
-            name: dict(sorted(Counter(round(row.values[name]) for row, _ in rows).items()))
-            for name in rubric.dimensions
-        },
-        length_correlation=_correlation(scores, [length for _, length in rows]),
-        overall_gap=_overall_gap([verdict.values for verdict, _ in rows]),
-        within_item_sd=_mean_spread(rubric, [verdict for verdict, _ in rows]),
-        unstable=tuple(
-            verdict.id
-            for verdict, _ in rows
-            if max(verdict.spread.values(), default=0) > (rubric.high - rubric.low) / 9
-        ),
+        histogram={name: dict(sorted(counts.items())) for name, counts in histogram.items()},
+        length_correlation=_correlation(scores, lengths),
+        overall_gap=fmean(gaps) if gaps else None,
+        within_item_sd={name: fmean(each) for name, each in spreads.items() if each},
+        unstable=tuple(unstable),
     )
 
 
@@ -138,21 +146,13 @@ def _self_test(rubric: Rubric, tested: Mapping[str, Verdict]) -> tuple[Probe, ..
     return tuple(results)
 
 
-def _overall_gap(rows: Sequence[Mapping[str, float]]) -> float | None:
-    gaps = [
-        values[OVERALL] - fmean(value for name, value in values.items() if name != OVERALL)
-        for values in rows
-        if OVERALL in values and len(values) > 1
-    ]
-    return fmean(gaps) if gaps else None
+def _overall_gap(values: Mapping[str, float]) -> list[float]:
+    if OVERALL not in values or len(values) < 2:
+        return []
+    return [values[OVERALL] - fmean(value for name, value in values.items() if name != OVERALL)]
 
 
 def _correlation(scores: Sequence[float], lengths: Sequence[float]) -> float | None:
     import numpy as np
 
     return rank_correlation(np.array(scores, dtype=np.float64), np.array(lengths, dtype=np.float64))
-
-
-def _mean_spread(rubric: Rubric, rows: Sequence[Verdict]) -> dict[str, float]:
-    repeated = [row.spread for row in rows if row.spread]
-    return {name: fmean(row[name] for row in repeated) for name in rubric.dimensions if repeated}

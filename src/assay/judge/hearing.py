@@ -40,6 +40,8 @@ from assay.progress import Tracker, clock
 from assay.records import UNANSWERED, Case, Verdict
 
 HOPELESS = 30
+AT_ONCE = 50_000
+"""So many verdicts wait for their batches at a time, each of which takes memory."""
 
 Keyed = tuple[str, Case]
 Give = Callable[[Session, Case, str], Coroutine[None, None, Verdict]]
@@ -202,7 +204,7 @@ class Hearing:
             # than those that may fail by their own fault and be taken for the endpoint's
             workers = max(2 * FEWEST, 2 * self.settings.concurrency)
             try:
-                await _all(work, min(len(todo.todo), len(todo.todo) if batches else workers))
+                await _all(work, min(len(todo.todo), AT_ONCE if batches else workers))
             finally:
                 self.waited_s += session.standstill.waited_s
             if session.ended:

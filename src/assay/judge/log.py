@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,16 +53,26 @@ def alone(judging: Callable[Asked, None]) -> Callable[Asked, None]:
     return judge_alone
 
 
-def verdicts(path: Path) -> dict[str, Verdict]:
-    """Return id -> the verdict that counts, from a verdicts.jsonl. Raises InputError."""
-    return {verdict.id: verdict for verdict in rows(path)}
+class _Verdicts(store.PlacedRows[Verdict]):
+    def __getitem__(self, name: str) -> Verdict:
+        return _of_today(super().__getitem__(name))
+
+
+def verdicts(path: Path) -> Mapping[str, Verdict]:
+    """Return id -> the verdict that counts, from a verdicts.jsonl, where each stays until it is
+    asked for. Raises InputError."""
+    starts = {row.id: start for start, row in store.placed_rows(path, Verdict)}
+    return _Verdicts(path, Verdict, starts)
 
 
 def rows(path: Path) -> Iterator[Verdict]:
     """Yield the rows of a log, the oldest first. Raises InputError."""
-    for row in store.read_rows(path, Verdict):
-        # once part of the key: that an endpoint takes no limit changes no finished verdict
-        yield replace(row, key=row.key.replace(" -limit", "")) if " -limit" in row.key else row
+    return map(_of_today, store.read_rows(path, Verdict))
+
+
+def _of_today(row: Verdict) -> Verdict:
+    # once part of the key: that an endpoint takes no limit changes no finished verdict
+    return replace(row, key=row.key.replace(" -limit", "")) if " -limit" in row.key else row
 
 
 def identity(settings: JudgeSettings, rubric: Rubric, dropped: Sequence[str] = ()) -> str:
@@ -159,7 +170,8 @@ def pending(
     """
     contents = _contents(path)
     asked: dict[str, str] = {}
-    todo: dict[str, list[str]] = {}
+    todo: dict[str, Sequence[str]] = {}
+    twins = defaultdict[str, list[str]](list)
     again: list[RowKey] = []
     stale, done = [], 0
     for number, (key, (sample, _)) in enumerate(cases):
@@ -172,10 +184,14 @@ def pending(
             continue
         if wanted and (not only_failed or key in contents.failed):
             first = asked.setdefault(key, sample.id)
-            todo.setdefault(first, []).extend([sample.id] if first != sample.id else [])
+            if first == sample.id:
+                todo[first] = ()  # most have no twin
+            else:
+                twins[first].append(sample.id)
         if last and last[0] != key:
             stale.append(not_judged(sample.id, key, names))
     told = contents.last.keys()
+    todo.update(twins)
     return Pending(todo=todo, done=done, rows=(*stale, *_rows_of(path, again)), told=told)
 
 

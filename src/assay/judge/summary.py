@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
 from assay.judge import contract
 from assay.judge.anchors import Anchor, Shift, drift
-from assay.judge.cost import Budget, Price, by_batch
+from assay.judge.cost import Budget, Paid, Price
 from assay.judge.dialect import Dialect, described
 from assay.judge.flips import Flips, compare
 from assay.judge.health import Health, examine, headline
@@ -89,12 +89,22 @@ def summarise(
     the self-test and on the anchors, and of the `second` ones on answers that were judged twice,
     with the `calibration` of an earlier run, and of the `budget` of this one and the seconds that
     the judge was waited for."""
-    rows = list(rows)
     anchored, second = anchored or {}, second or {}
-    given = {verdict.id: verdict for verdict, _ in rows}
-    paid = [*given.values(), *tested.values(), *anchored.values(), *second.values()]
-    prompt, output = sum(v.prompt_tokens for v in paid), sum(v.output_tokens for v in paid)
-    causes = Counter(cause for verdict, _ in rows for cause in list(verdict.unscored.values())[:1])
+    given, paid, causes, count = dict[str, Verdict](), Paid(), Counter[str](), 0
+
+    def counted() -> Iterator[tuple[Verdict, int]]:
+        nonlocal count
+        for verdict, length in rows:
+            count += 1
+            paid.add(verdict)
+            causes.update(list(verdict.unscored.values())[:1])
+            if verdict.id in second:
+                given[verdict.id] = verdict
+            yield verdict, length
+
+    health = examine(rubric, tested, counted())
+    for verdict in (*tested.values(), *anchored.values(), *second.values()):
+        paid.add(verdict)
     return JudgeSummary(
         model=settings.model,
         host=urlsplit(settings.endpoint).netloc,
@@ -106,13 +116,13 @@ def summarise(
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
         asked_with=described(dialect) if dialect else {},
-        verdicts=len(rows),
+        verdicts=count,
         unscored=dict(sorted(causes.items())),
-        requests=sum(verdict.attempts for verdict in paid),
-        prompt_tokens=prompt,
-        output_tokens=output,
-        cost=price.of(prompt, output, by_batch(paid)) if price else None,
-        health=examine(rubric, tested, rows),
+        requests=paid.requests,
+        prompt_tokens=paid.prompt,
+        output_tokens=paid.output,
+        cost=paid.cost(price),
+        health=health,
         anchors=len(anchors),
         drift=drift(anchors, anchored),
         scale=(rubric.low, rubric.high),
@@ -120,7 +130,7 @@ def summarise(
         calibration=calibration or {},
         waited_s=round(waited_s, 1),
         flips=compare(given, second, headline, reach=rubric.high - rubric.low, far=FAR),
-        estimated=sum(verdict.estimated for verdict in paid),
+        estimated=paid.estimated,
         spent=budget.spent if budget and price else None,
         max_cost=settings.max_cost,
     )

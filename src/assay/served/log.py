@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from assay import store
-from assay.records import Prediction, Sample, Served
+from assay.records import Prediction, Served
 from assay.served.cut import silently_cut
 from assay.served.settings import ServedModel
 
@@ -39,11 +39,13 @@ class AskedRow:
 
 @dataclass(frozen=True, kw_only=True)
 class AskedLog:
-    """What a log holds: the last row of each sample, the same of those asked again, and all that
-    was paid for, and `dropped`, over every row."""
+    """What a log holds: the last row of each sample, which is read when it is asked for, those of
+    samples that were asked again, the cause of each sample that is `failing`, and all that was paid
+    for, and `dropped`, over every row."""
 
-    rows: dict[str, AskedRow]
-    again: dict[str, AskedRow]
+    rows: Mapping[str, AskedRow]
+    again: Mapping[str, AskedRow]
+    failing: Mapping[str, str]
     paid: Sequence[int]
     estimated: bool
     dropped: Sequence[str]
@@ -51,30 +53,53 @@ class AskedLog:
     @property
     def failed(self) -> Counter[str]:
         """How many samples have no answer, by cause."""
-        return Counter(row.failed for row in self.rows.values() if row.failed)
+        return Counter(self.failing[id_] for id_ in self.rows if id_ in self.failing)
+
+    def has(self, id_: str) -> bool:
+        """Whether a sample has its answer."""
+        return id_ in self.rows and id_ not in self.failing
 
 
 def read(path: Path) -> AskedLog:
     """Return what the log at `path` holds, nothing where there is none."""
-    rows: dict[str, AskedRow] = {}
+    starts: dict[str, int] = {}
     again: dict[str, AskedRow] = {}
+    failing: dict[str, str] = {}
     paid, estimated = [0, 0, 0], False
     dropped: set[str] = set()
-    for row in store.read_rows(path, AskedRow) if path.is_file() else ():
-        (again if row.again else rows)[row.prediction.id] = row
+    for start, row in store.placed_rows(path, AskedRow) if path.is_file() else ():
+        if row.again:
+            again[row.prediction.id] = row
+        else:
+            starts[row.prediction.id] = start
+            _note(failing, row)
         taken = (row.attempts, row.prompt_tokens, row.output_tokens)
         paid = [before + more for before, more in zip(paid, taken, strict=True)]
         estimated |= row.estimated
         dropped.update(row.dropped)
-    return AskedLog(rows=rows, again=again, paid=paid, estimated=estimated, dropped=sorted(dropped))
+    rows = store.PlacedRows(path, AskedRow, starts) if starts else {}
+    return AskedLog(
+        rows=rows,
+        again=again,
+        failing=failing,
+        paid=paid,
+        estimated=estimated,
+        dropped=sorted(dropped),
+    )
 
 
-def cut_prompts(samples: Iterable[Sample], answered: AskedLog) -> list[str]:
+def _note(failing: dict[str, str], row: AskedRow) -> None:
+    if row.failed:
+        failing[row.prediction.id] = row.failed
+    else:
+        failing.pop(row.prediction.id, None)
+
+
+def cut_prompts(ids: Callable[[], Iterable[str]], answered: AskedLog) -> list[str]:
     """Return the ids of the samples whose prompt the endpoint seems to have cut without a word."""
-    rows = [answered.rows[sample.id] for sample in samples]
-    sizes = [(row.sent, row.prediction.prompt_tokens) for row in rows]
-    flags = silently_cut(sizes)
-    return [row.prediction.id for row, flag in zip(rows, flags, strict=True) if flag]
+    rows = (answered.rows[id_] for id_ in ids())
+    flags = silently_cut([(row.sent, row.prediction.prompt_tokens) for row in rows])
+    return [id_ for id_, flag in zip(ids(), flags, strict=True) if flag]
 
 
 def sum_up(model: ServedModel, answered: AskedLog, cut: Sequence[str]) -> Served:

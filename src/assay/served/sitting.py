@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -30,27 +31,28 @@ HOPELESS = 30
 async def answer_all(
     model: ServedModel,
     settings: GenerateSettings,
-    rows: Sequence[Sample],
+    samples: Path,
     log: Path,
     side: str,
     where: str,
     listen: progress.Listener,
 ) -> None:
-    """Append the answers that `log` lacks, and then those of the samples that are asked again.
-    Raises StageError."""
-    before = read(log).rows
-    done = {id_ for id_, row in before.items() if not row.failed}
+    """Append the answers to the `samples` in a file that `log` lacks, and then those of the samples
+    that are asked again. Raises StageError."""
+    before, total = read(log), store.count_rows(samples)
+    done = len(before.rows) - len(before.failing)
     with progress.track(
-        listen, "generate", side=side, total=len(rows), unit="samples", done=len(done)
+        listen, "generate", side=side, total=total, unit="samples", done=done
     ) as tracker:
         with of_model(where):
             endpoint = Answering(asked_as(model, settings), settings)
         async with Caller(endpoint, tell=telling(tracker.wait, where)) as caller:
             with store.appending(log) as file:
-                todo = [row for row in rows if row.id not in done]
+                rows = store.read_rows(samples, Sample)
+                todo = (row for row in rows if not before.has(row.id))
                 hopeless = settings.max_unanswered < 1
                 await _ask_all(caller, todo, file, model, where, tracker, hopeless=hopeless)
-                await _ask_again(caller, rows, log, file, model)
+                await _ask_again(caller, samples, log, file, model)
 
 
 async def ask(caller: Caller, sample: Sample, *, again: bool = False) -> AskedRow:
@@ -79,7 +81,7 @@ async def ask(caller: Caller, sample: Sample, *, again: bool = False) -> AskedRo
 
 async def _ask_all(
     caller: Caller,
-    todo: Sequence[Sample],
+    left: Iterator[Sample],
     file: IO[bytes],
     model: ServedModel,
     where: str,
@@ -87,7 +89,7 @@ async def _ask_all(
     *,
     hopeless: bool,
 ) -> None:
-    left, causes, given, waiting = iter(todo), Counter[str](), 0, ""
+    causes, given, waiting = Counter[str](), 0, ""
 
     async def work() -> None:
         nonlocal given, waiting
@@ -110,15 +112,16 @@ async def _ask_all(
 
 async def _ask_again(
     caller: Caller,
-    rows: Sequence[Sample],
+    samples: Path,
     log: Path,
     file: IO[bytes],
     model: ServedModel,
 ) -> None:
     """Ask a few samples a second time: the first ones that have an answer."""
     had = read(log)
-    able = [row for row in rows if not had.rows[row.id].prediction.unanswered]
-    left = iter([row for row in able[: model.repeat_sample] if row.id not in had.again])
+    rows = store.read_rows(samples, Sample)
+    able = (row for row in rows if not had.rows[row.id].prediction.unanswered)
+    left = (row for row in islice(able, model.repeat_sample) if row.id not in had.again)
 
     async def work() -> None:
         for sample in left:

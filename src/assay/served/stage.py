@@ -12,7 +12,7 @@ import asyncio
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Set
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,19 +53,18 @@ def generate(
     what is done is kept.
     """
     check_settings(model, settings, where)
-    rows = list(store.read_rows(samples, Sample))
-    job = _job(model, rows, settings)
+    job = _job(model, samples, settings)
     if done := _finished(out, job):
         return done
     work, started = work_folder(out), time.monotonic()
     resume.take_up(work / IDENTITY, job)
-    asyncio.run(answer_all(model, settings, rows, work / LOG, side, where, listen))
+    asyncio.run(answer_all(model, settings, samples, work / LOG, side, where, listen))
     answered = read(work / LOG)
-    _check_failed(model, answered, len(rows), settings, where)
-    return _finish(work, out, job, model, rows, answered, time.monotonic() - started)
+    _check_failed(model, answered, store.count_rows(samples), settings, where)
+    return _finish(work, out, job, model, samples, answered, time.monotonic() - started)
 
 
-def _job(model: ServedModel, rows: Sequence[Sample], settings: GenerateSettings) -> GenerateJob:
+def _job(model: ServedModel, samples: Path, settings: GenerateSettings) -> GenerateJob:
     decoding, asked = asdict(settings), asdict(model)
     return GenerateJob(
         base=model.name,
@@ -73,7 +72,7 @@ def _job(model: ServedModel, rows: Sequence[Sample], settings: GenerateSettings)
         adapter="",
         digest="",
         load_seed=settings.seed,
-        dataset_hash=dataset.hash_samples(list(rows)),
+        dataset_hash=dataset.hash_samples(store.read_rows(samples, Sample)),
         engine=ENGINE,
         settings={
             **{name: decoding[name] for name in _DECODING},
@@ -99,7 +98,7 @@ def _check_failed(
     if failed.total() <= settings.max_unanswered * total:
         return
     [(cause, _)] = failed.most_common(1)
-    first = next(row for row in answered.rows.values() if row.failed == cause)
+    first = next(answered.rows[id_] for id_ in answered.rows if answered.failing.get(id_) == cause)
     what = remedy(asked_as(model, settings), where, cause, first.detail)
     causes = ", ".join(f"{count} {cause}" for cause, count in sorted(failed.items()))
     raise StageError(
@@ -115,16 +114,20 @@ def _finish(
     out: Path,
     job: GenerateJob,
     model: ServedModel,
-    rows: Sequence[Sample],
+    samples: Path,
     answered: AskedLog,
     seconds: float,
 ) -> Generation:
-    cut = cut_prompts(rows, answered)
-    store.write_rows(out / PREDICTIONS, (_row(answered, row.id, cut) for row in rows))
+    def ids() -> Iterator[str]:
+        return (row.id for row in store.read_rows(samples, Sample))
+
+    cut = cut_prompts(ids, answered)
+    were_cut = set(cut)
+    count = store.write_rows(out / PREDICTIONS, (_row(answered, id_, were_cut) for id_ in ids()))
     for name in (RESULTS, LIKELIHOOD):
         (out / name).unlink(missing_ok=True)
     if job.settings["evaluate_loss"]:
-        store.write_rows(out / LIKELIHOOD, (unknown(row.id) for row in rows))
+        store.write_rows(out / LIKELIHOOD, map(unknown, ids()))
     store.write_rows(out / LOG, store.read_rows(work / LOG, dict))
     generation = Generation(
         model=model.name,
@@ -132,7 +135,7 @@ def _finish(
         digest="",
         template="",
         dataset_hash=job.dataset_hash,
-        samples=len(rows),
+        samples=count,
         seconds=seconds,
         settings=job.settings,
         results={},
@@ -147,6 +150,6 @@ def _finish(
     return generation
 
 
-def _row(answered: AskedLog, id_: str, cut: Sequence[str]) -> Prediction:
+def _row(answered: AskedLog, id_: str, cut: Set[str]) -> Prediction:
     prediction = answered.rows[id_].prediction
     return replace(prediction, prompt_truncated=True) if id_ in cut else prediction

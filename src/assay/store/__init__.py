@@ -44,9 +44,10 @@ from assay.store.outage import (
     waited,
     waiting,
 )
-from assay.store.places import count_rows, placed_rows, row_at
+from assay.store.places import PlacedRows, count_rows, placed_rows, row_at
 from assay.store.rows import NumberedLine, parser, read_lines, read_rows, write_rows
 from assay.store.s3 import locate
+from assay.store.shelf import Shelf
 from assay.store.used import mark_used, remove, stored
 
 __all__ = [
@@ -56,7 +57,9 @@ __all__ = [
     "Contents",
     "Mirror",
     "NumberedLine",
+    "PlacedRows",
     "ReadFile",
+    "Shelf",
     "StoreSettings",
     "Wait",
     "append",

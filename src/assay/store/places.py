@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TypeVar
 
 from assay.store.rows import parser, read_lines
 
 T = TypeVar("T")
+
+
+class PlacedRows(Mapping[str, T]):
+    """The `cls` records of a JSONL file by name: each is read when it is asked for, and in memory
+    is the byte at which it `starts`. More may come to stand behind them meanwhile."""
+
+    def __init__(self, path: Path, cls: type[T], starts: Mapping[str, int]) -> None:
+        self._parse, self._starts = parser(path, cls), starts
+        self._file = path.open("rb")
+        weakref.finalize(self, self._file.close)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._starts)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._starts
+
+    def __getitem__(self, name: str) -> T:
+        self._file.seek(self._starts[name])
+        return self._parse((0, self._file.readline()))
 
 
 def count_rows(path: Path) -> int:

@@ -32,7 +32,7 @@ from assay.dataset import (
 from assay.dataset.check import check
 from assay.dataset.clusters import cluster
 from assay.dataset.likeness import SIMILAR
-from assay.dataset.reading import RowOrigin
+from assay.dataset.origins import RowOrigin
 from assay.dataset.selection import hold_out
 from assay.dataset.unions import Unions, alike
 from assay.errors import DatasetError

@@ -78,7 +78,7 @@ def test_a_prompt_is_never_on_both_sides(prompts: list[str], count: int, seed: i
     if len(keys) < 2:
         return
     training, held = hold_out(data, count, seed)
-    assert sorted(map(id, training + held)) == sorted(map(id, data))
+    assert sorted(map(id, [*training, *held])) == sorted(map(id, data))
     assert not {prompt_key(one) for one in training} & {prompt_key(one) for one in held}
     assert training
     assert held

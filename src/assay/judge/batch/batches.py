@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from assay import store
 from assay.errors import StageError
 from assay.folder import BATCHES
 from assay.judge.batch import lines
@@ -143,10 +144,9 @@ class Batches:
     async def _send(self, together: Sequence[Waiting]) -> None:
         dialect = replace(self._endpoint.dialect, stream=False)
         bodies = (self._endpoint.body(dialect, each.chat, each.schema) for each in together)
-        written = [
-            lines.request(each.name, self._api.path, body)
-            for each, body in zip(together, bodies, strict=True)
-        ]
+        written = store.Shelf()
+        for each, body in zip(together, bodies, strict=True):
+            written.add(lines.request(each.name, self._api.path, body))
         most, megabytes = self._settings.batch_requests, self._settings.batch_megabytes
         for part in lines.parts(written, most, megabytes):
             self._tell(f"sending a batch of {len(part):,} requests")

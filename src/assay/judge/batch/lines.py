@@ -45,16 +45,40 @@ def parts(lines: Sequence[bytes], most: int, megabytes: float) -> Iterator[range
         yield range(begin, len(lines))
 
 
-def answers(contents: Iterable[bytes]) -> dict[str, Line]:
+class AnswerLines(Mapping[str, Line]):
+    """Lines by the names of their requests, the first of each; they wait in a temporary file."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+        self._shelf = store.Shelf()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __getitem__(self, name: str) -> Line:
+        status, content, failed = self._shelf[self._places[name]]
+        return Line(status=status, content=content, failed=failed)
+
+    def add(self, name: str, line: Line) -> None:
+        """Take in a line, unless there is one of its name."""
+        if name not in self._places:
+            self._places[name] = len(self._shelf)
+            self._shelf.add((int(line.status), line.content, line.failed))
+
+
+def answers(contents: Iterable[bytes]) -> AnswerLines:
     """Return the answers in files, by the names of their requests; what cannot be read, and what
     only says that no turn came, is none."""
-    found: dict[str, Line] = {}
+    found = AnswerLines()
     for content in contents:
         for written in content.splitlines():
             row = _row(written)
             line = _line(row) if row else None
             if line and isinstance(row.get("custom_id"), str):
-                found.setdefault(row["custom_id"], line)
+                found.add(row["custom_id"], line)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from operator import itemgetter
@@ -12,7 +12,7 @@ from pathlib import Path
 from assay import cases, progress, store
 from assay.folder import PAIRING, PAIRS, SECOND_PAIRS, TRIALS
 from assay.judge import conversation
-from assay.judge.cost import Budget, Price, by_batch
+from assay.judge.cost import Budget, Paid, Price
 from assay.judge.flips import Flips, compare, judge_again
 from assay.judge.hearing import Hearing, Keyed
 from assay.judge.ledger import budget_beside
@@ -76,8 +76,8 @@ def judge_pairs(
     them counts, and without one it is a tie. Then write pairs.json (PairSummary) beside it. What
     was paid for is not asked again; `budget` is as of `judge`. Raises InputError before anything is
     paid for, and StageError where too many pairs have no score."""
-    answers = list(store.read_rows(baseline, Prediction))
-    others = {row.id: row for row in answers}
+    starts = {row.id: start for start, row in store.placed_rows(baseline, Prediction)}
+    others = store.PlacedRows(baseline, Prediction, starts)
     cases.count(samples, candidate)
 
     def keyed() -> Iterator[Keyed]:
@@ -127,17 +127,20 @@ def judge_pairs(
         hearing.tell_to(tracker)
         hearing.fill(out, todo, keyed(), tracker)
         logged = verdicts(out)
-        asked = [case[0].id for _, case in first()]
-        given = {name: logged[name] for name in asked if name in logged}
         second = judge_again(
             hearing,
             out.with_name(SECOND_PAIRS),
             first,
-            given,
+            logged,
             only_failed=only_failed,
         )
         summary = _summarise(
-            settings, given, second, hearing.price, hearing.budget, hearing.waited_s
+            settings,
+            (logged[case[0].id] for _, case in first() if case[0].id in logged),
+            second,
+            hearing.price,
+            hearing.budget,
+            hearing.waited_s,
         )
         store.write_json(out.with_name(PAIRING), summary)
         tracker.advance(0, note=hearing.note())
@@ -154,33 +157,38 @@ def _key(identity: str, case: Case, other: Prediction) -> str:
 
 def _summarise(
     settings: JudgeSettings,
-    given: Mapping[str, Verdict],
+    given: Iterable[Verdict],
     second: Mapping[str, Verdict],
     price: Price | None,
     budget: Budget,
     waited_s: float,
 ) -> PairSummary:
-    rows = given.values()
-    causes = Counter(row.unscored[WIN_RATE] for row in rows if row.unscored)
-    preferences = Counter[Preference | None](preference_of(row) for row in rows)
-    paid = [*rows, *second.values()]
-    prompt, output = sum(row.prompt_tokens for row in paid), sum(row.output_tokens for row in paid)
+    preferences, causes = Counter[Preference | None](), Counter[str]()
+    paid, again = Paid(), dict[str, Verdict]()
+    for row in given:
+        preferences[preference_of(row)] += 1
+        causes.update([row.unscored[WIN_RATE]] if row.unscored else [])
+        paid.add(row)
+        if row.id in second:
+            again[row.id] = row
+    for row in second.values():
+        paid.add(row)
     return PairSummary(
         model=settings.model,
-        pairs=len(rows),
+        pairs=preferences.total(),
         wins=preferences["candidate"],
         ties=preferences["tie"] + preferences["inconsistent"],
         losses=preferences["baseline"],
         inconsistent=preferences["inconsistent"],
         unscored=dict(sorted(causes.items())),
-        requests=sum(row.attempts for row in paid),
-        prompt_tokens=prompt,
-        output_tokens=output,
-        cost=price.of(prompt, output, by_batch(paid)) if price else None,
+        requests=paid.requests,
+        prompt_tokens=paid.prompt,
+        output_tokens=paid.output,
+        cost=paid.cost(price),
         repeats=settings.repeats,
         waited_s=round(waited_s, 1),
-        flips=compare(given, second, itemgetter(WIN_RATE), reach=WIN - LOSS, far=WIN - LOSS),
-        estimated=sum(row.estimated for row in paid),
+        flips=compare(again, second, itemgetter(WIN_RATE), reach=WIN - LOSS, far=WIN - LOSS),
+        estimated=paid.estimated,
         spent=budget.spent if price else None,
         max_cost=budget.most,
     )
