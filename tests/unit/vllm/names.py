@@ -14,7 +14,7 @@ PARSERS = ("vllm.entrypoints.common.cli_args", "vllm.entrypoints.launchers.cli_a
 
 
 def settings(parser: Any) -> dict[str, object]:
-    """Return the kind of each setting: see assay.engine.vllm.names.Names."""
+    """Return the kind of each setting: see assay.engine.vllm.settings.KnownSettings."""
     found: dict[str, object] = {}
     for action in parser._actions:
         if action.dest in ("help", *SECRETS) or not action.option_strings:

@@ -49,7 +49,7 @@ RESERVED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Names:
+class KnownSettings:
     """The settings of one `version` of vLLM: name -> "switch", "on" (a switch that is only set), a
     list of the values that there are, or "" for any."""
 
@@ -71,18 +71,18 @@ class Names:
 
 
 @cache
-def names(lock: str) -> Names:
+def names(lock: str) -> KnownSettings:
     """Return the settings of the version in a lock."""
     text = resources.files(__package__).joinpath(f"names/{lock}.json").read_text(encoding="utf-8")
-    return Names(**json.loads(text))
+    return KnownSettings(**json.loads(text))
 
 
-def known() -> tuple[Names, ...]:
+def known() -> tuple[KnownSettings, ...]:
     """Return the settings of each version, that of the image first."""
     return names(GPU), names(CPU)
 
 
-def here() -> Names | None:
+def here() -> KnownSettings | None:
     """Return the settings of the version that is installed here, None where none is, or one that
     is in no lock."""
     installed = environment.versions()
@@ -125,7 +125,7 @@ def _check_value(name: str, value: object) -> None:
         )
 
 
-def _check_version(given: Mapping[str, Any], own: Names, whose: str) -> None:
+def _check_version(given: Mapping[str, Any], own: KnownSettings, whose: str) -> None:
     for name, value in given.items():
         if reason := own.why_not(name, value):
             others = [each.version for each in known() if not each.why_not(name, value)]
