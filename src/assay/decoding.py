@@ -39,14 +39,18 @@ def unasked(generation: Generation) -> str:
 
 
 def differences(one: Generation, other: Generation) -> Iterator[tuple[str, object, object]]:
-    """Yield each parameter that two sides were decoded with differently, and both its values;
-    which tokens end an answer, or fill a row, is each model's own."""
+    """Yield each parameter that two sides were decoded with differently, and both its values,
+    the precision of their weights among them; which tokens end an answer, or fill a row, is each
+    model's own."""
     if one.decoding is None or other.decoding is None:
         return
     left, right = _chosen(one.decoding.used), _chosen(other.decoding.used)
     for name in sorted(left.keys() | right.keys()):
         if left.get(name) != right.get(name):
             yield name, left.get(name), right.get(name)
+    one_in, other_in = one.decoding.dtype, other.decoding.dtype
+    if one_in and other_in and one_in != other_in:
+        yield "dtype", one_in, other_in
 
 
 def _chosen(used: Mapping[str, object]) -> Mapping[str, object]:

@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, MinLen
 
 from assay import dataset, hub, llamafactory, model, placement, process, progress, resume, store
 from assay import trained as training
-from assay.errors import StageError
+from assay.errors import SettingsError, StageError
 from assay.folder import KEPT_CHECKPOINTS, LOSSES, MANIFEST, TRAIN_LOG
 from assay.numeric import Seed
 from assay.records import ModelManifest, Sample
@@ -68,6 +68,11 @@ def check_settings(settings: FinetuneSettings) -> None:
     """Raise SettingsError for what LLaMA-Factory does not know."""
     llamafactory.check_template(settings.template, "finetune")
     llamafactory.check_settings(settings.llamafactory, "finetune.llamafactory")
+    if "infer_dtype" in settings.llamafactory:
+        raise SettingsError(
+            "finetune.llamafactory.infer_dtype changes no training",
+            "Set generate.llamafactory.infer_dtype, or to train bf16, fp16 or pure_bf16",
+        )
 
 
 def check(settings: FinetuneSettings) -> None:

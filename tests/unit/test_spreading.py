@@ -6,19 +6,17 @@ import json
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from assay import progress
-from assay.engine import several
+from assay.engine import several, shards
 from assay.engine.asked import Assignment
 from assay.errors import InputError, SettingsError
 from assay.llamafactory import spreading
 from assay.llamafactory.job import Means
 from assay.llamafactory.order import StoredSamples
-from assay.llamafactory.prompts import Coder
 from tests.jobs import JOB
 
 # as a training is given them: by hand, for its own batches, with its optimizer
@@ -31,19 +29,8 @@ TRAINED: dict[str, Any] = {
 }
 
 
-@pytest.fixture(name="coder")
-def coder_of(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """How the prompts of a model of one precision are written."""
-
-    def coder(dtype: str) -> Any:
-        monkeypatch.setattr(spreading, "_dtype", lambda _: dtype)
-        return SimpleNamespace()
-
-    return coder
-
-
-def by(spread: dict[str, Any], coder: Coder) -> dict[str, Any]:
-    return spreading.arguments(replace(JOB, spread=spread), coder)
+def by(spread: dict[str, Any], dtype: str = "float32") -> dict[str, Any]:
+    return spreading.arguments(replace(JOB, spread=spread), dtype)
 
 
 @pytest.mark.parametrize(
@@ -60,18 +47,18 @@ def by(spread: dict[str, Any], coder: Coder) -> dict[str, Any]:
 )
 @pytest.mark.parametrize("in_a_file", [False, True])
 def test_of_deepspeed_where_the_weights_lie(
-    zero: dict[str, Any] | None, kept: dict[str, Any], in_a_file: bool, coder: Any, tmp_path: Path
+    zero: dict[str, Any] | None, kept: dict[str, Any], in_a_file: bool, tmp_path: Path
 ) -> None:
     config = TRAINED | ({"zero_optimization": zero} if zero else {})
     (tmp_path / "ds.json").write_text(json.dumps(config))
-    found = by({"deepspeed": str(tmp_path / "ds.json") if in_a_file else config}, coder("float32"))
+    found = by({"deepspeed": str(tmp_path / "ds.json") if in_a_file else config})
     assert found["deepspeed"].pop("zero_optimization") == kept | {"stage": 3}
     assert set(map(str, found["deepspeed"].values())) == {"auto", "{'enabled': 'auto'}"}
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "None"])
-def test_deepspeed_has_the_weights_in_the_models_own_precision(dtype: str, coder: Any) -> None:
-    found = by({"deepspeed": TRAINED}, coder(dtype))
+def test_deepspeed_has_the_weights_in_the_models_own_precision(dtype: str) -> None:
+    found = by({"deepspeed": TRAINED}, dtype)
     assert (found["bf16"], found["fp16"]) == (dtype == "bfloat16", dtype == "float16")
 
 
@@ -105,15 +92,36 @@ def test_without_settings_that_say_how_nothing_is_begun(
     assert begun == ["loss+spread"] * said
 
 
-def test_a_file_that_is_not_there_is_named(coder: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("phases", "told"), [("loss", []), ("loss+answers", ["done"])])
+def test_who_only_evaluates_reports_no_answering(
+    phases: str, told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another engine answers afterwards: "0/1 samples, done" would be a lie until then."""
+    monkeypatch.setattr(shards, "run", lambda *_given, **_more: None)
+    events: list[progress.Progress] = []
+    asked = Assignment(
+        job=JOB,
+        means=Means(),
+        samples=tmp_path,
+        count=1,
+        evaluated=StoredSamples(path=tmp_path, starts=(0,)),
+        work=tmp_path,
+        side="",
+        listen=events.append,
+    )
+    several._run(asked, [{}], phases, 1)
+    assert [event.state for event in events if event.state == "done"] == told
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"ds\.json, which deepspeed names, is not there"):
-        by({"deepspeed": str(tmp_path / "ds.json")}, coder("float32"))
+        by({"deepspeed": str(tmp_path / "ds.json")})
 
 
-def test_several_adapters_are_refused_where_none_is_merged(coder: Any) -> None:
+def test_several_adapters_are_refused_where_none_is_merged() -> None:
     job = replace(JOB, adapter="sft,dpo", spread={"deepspeed": TRAINED})
     with pytest.raises(SettingsError, match=r"2 adapters are on top .* ZeRO-3 merges none"):
-        spreading.arguments(job, coder("float32"))
+        spreading.arguments(job, "float32")
 
 
 def test_what_is_beside_the_weights_is_evaluated_as_it_was_loaded(llamafactory: None) -> None:

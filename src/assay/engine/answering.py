@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from assay import engine, store
+from assay.engine.precision import precision
 from assay.engine.transformers import Transformers
 from assay.errors import StageError
 from assay.llamafactory.generation_config import decoding
@@ -96,7 +97,8 @@ def _predictions(
     else:
         rows = (row for row in share.part(rows) if row.id not in known)
     prompts = (encode(row, coder.reading, job.settings["cutoff_len"]) for row in rows)
-    store.write_json(work / DECODING, decoding(coder))
+    used = replace(decoding(coder), dtype=precision(coder.model))
+    store.write_json(work / DECODING, used)
     for batch in answerer.answer(coder, prompts):
         yield [
             prediction(prompt, ids, coder.reading) if isinstance(ids, list) else failed(prompt, ids)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from assay import hub
-from assay.engine import canary
+from assay.engine import canary, precision
 from assay.errors import StageError
 from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Coder
@@ -27,14 +27,15 @@ def load(job: GenerateJob, coder: Coder) -> Any:
 @contextmanager
 def proven(job: GenerateJob, coder: Coder, *, asked: bool = True) -> Iterator[None]:
     """Look at the model that LLaMA-Factory loads in the body, while it has the base without the
-    adapter, which it merges. Raises StageError where the base is of another commit than was asked
-    for, or, unless it is not to be `asked`, the adapter does not act."""
+    adapter, which it merges. Raises StageError where the base is of another commit or precision
+    than was asked for, or, unless it is not to be `asked`, the adapter does not act."""
     from llamafactory.model import loader
 
     apply = loader.init_adapter
 
     def init_adapter(config: Any, model: Any, *arguments: Any) -> Any:
         _check_commit(job, model)
+        precision.check(model, coder.model)
         if not job.adapter or not asked:
             return apply(config, model, *arguments)
         before = canary.logits(model, coder)
@@ -44,7 +45,8 @@ def proven(job: GenerateJob, coder: Coder, *, asked: bool = True) -> Iterator[No
 
     loader.init_adapter = init_adapter
     try:
-        yield
+        with precision.obeyed():
+            yield
     finally:
         loader.init_adapter = apply
 

@@ -15,6 +15,7 @@ from assay import process, progress, store
 from assay.engine import ending
 from assay.engine.answering import answer
 from assay.engine.loading import proven
+from assay.engine.precision import precision
 from assay.folder import PROGRESS
 from assay.llamafactory import spreading
 from assay.llamafactory.evaluate import evaluate
@@ -56,7 +57,7 @@ def _evaluated(
 
     first = os.environ["RANK"] == "0"
     listen = progress.to_file(work / PROGRESS) if first else progress.ignore
-    spread = spreading.arguments(job, coding) if SPREAD in phases else {}
+    spread = spreading.arguments(job, precision(coding.model)) if SPREAD in phases else {}
     try:
         # nothing but the whole evaluation can ask a model that lies in parts
         with proven(job, coding, asked=not spread):

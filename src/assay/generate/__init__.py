@@ -6,7 +6,15 @@ of the samples, and generation.json after it says how it came to be.
 """
 
 from assay.generate.job import NO_QUESTION, asked, job_for, versioned
-from assay.generate.settings import GenerateSettings, check, inherit, inherit_from, withheld
+from assay.generate.settings import (
+    GenerateSettings,
+    check,
+    check_here,
+    check_in_image,
+    inherit,
+    inherit_from,
+    withheld,
+)
 from assay.generate.stage import IDENTITY, UNFINISHED, generate, take, work_folder
 
 __all__ = [
@@ -16,6 +24,8 @@ __all__ = [
     "GenerateSettings",
     "asked",
     "check",
+    "check_here",
+    "check_in_image",
     "generate",
     "inherit",
     "inherit_from",

@@ -10,8 +10,8 @@ from annotated_types import Ge, Gt, Le, MinLen
 
 from assay import engine as engines
 from assay import llamafactory, reuse
-from assay.engine import AUTO
-from assay.engine.vllm import arguments
+from assay.engine import AUTO, precision
+from assay.engine.vllm import settings as of_vllm
 from assay.llamafactory import thought
 from assay.numeric import Seed
 from assay.records import ModelManifest
@@ -66,7 +66,19 @@ def check(settings: GenerateSettings) -> None:
     if settings.template:
         llamafactory.check_template(settings.template, "generate")
     llamafactory.check_settings(settings.llamafactory, "generate.llamafactory")
-    arguments.check(settings.vllm)
+    precision.check_asked(settings.llamafactory)
+    of_vllm.check(settings.vllm)
+
+
+def check_here(settings: GenerateSettings) -> None:
+    """Raise SettingsError for what the engine asked for, as it is on this machine, cannot do."""
+    engines.check_here(settings.engine)
+    of_vllm.check_here(settings.vllm)
+
+
+def check_in_image(settings: GenerateSettings) -> None:
+    """Raise SettingsError for what the engine in the images, which answers on a cluster, cannot."""
+    of_vllm.check_in_image(settings.vllm)
 
 
 def inherit(

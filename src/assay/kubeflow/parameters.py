@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import config as configuration
-from assay import parameters, preflight, reuse, served, settings, store, task
+from assay import generate, parameters, preflight, reuse, served, settings, store, task
 from assay.config import NO_BASELINE, Config
 from assay.errors import SettingsError
 from assay.given import SHORT, GivenAnswers
@@ -47,6 +47,7 @@ def to_parameters(
     InputError for what could work nowhere, and for paths of this machine, which no cluster sees.
     """
     preflight.check_settings(config)
+    generate.check_in_image(config.generate)
     given = given or {}
     config = configuration.without_unwanted(config)
     check_given(given, spec)

@@ -14,7 +14,6 @@ from typing import Any
 from assay import store
 from assay.errors import SettingsError
 from assay.llamafactory.job import GenerateJob
-from assay.llamafactory.prompts import Coder
 
 # where ZeRO-3 has parameters; all else is of the training, or is a number of this evaluation's own
 _PLACES = ("offload_param", "stage3_")
@@ -26,13 +25,14 @@ def is_said(spread: Mapping[str, Any]) -> bool:
     return bool(spread.get("deepspeed") or spread.get("fsdp"))
 
 
-def arguments(job: GenerateJob, coder: Coder) -> dict[str, Any]:
-    """Return the arguments by which LLaMA-Factory evaluates the job's model in parts; for FSDP this
-    process is told, too, to lay no whole model on its device. Raises InputError where a file of
-    settings cannot be read, and for several adapters where they cannot be merged."""
+def arguments(job: GenerateJob, dtype: str) -> dict[str, Any]:
+    """Return the arguments by which LLaMA-Factory evaluates the job's model in parts, with weights
+    of this `dtype`; for FSDP this process is told, too, to lay no whole model on its device. Raises
+    InputError where a file of settings cannot be read, and for several adapters where they cannot
+    be merged."""
     if job.spread.get("deepspeed"):
         _check_one(job.adapters)
-        return _by_deepspeed(_mapping(job.spread, "deepspeed"), _dtype(coder))
+        return _by_deepspeed(_mapping(job.spread, "deepspeed"), dtype)
     return _by_fsdp(job.spread["fsdp"], _mapping(job.spread, "fsdp_config"))
 
 
@@ -100,9 +100,3 @@ def _mapping(spread: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not Path(given).is_file():
         raise SettingsError(f"{given}, which {name} names, is not there", f"Correct {name}")
     return dict(store.read_json(Path(given)))
-
-
-def _dtype(coder: Coder) -> str:
-    from llamafactory.model import load_config
-
-    return str(getattr(load_config(coder.model), "dtype", None)).removeprefix("torch.")

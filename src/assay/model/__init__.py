@@ -1,5 +1,6 @@
 """What a model is on disk, and the proof that it is the one it claims to be."""
 
+from assay.model.base import check_fits
 from assay.model.check import check_merge, check_whole, check_words, quantization, remarks
 from assay.model.identity import content, tuned_from
 from assay.model.latest import LATEST, is_latest_of, newest
@@ -13,6 +14,7 @@ __all__ = [
     "Model",
     "apart",
     "base_digest",
+    "check_fits",
     "check_merge",
     "check_whole",
     "check_words",

@@ -100,7 +100,7 @@ def _check_digest(
     if hub.commit(manifest.base_model) and is_folder(local(base)):
         # what a commit holds, no folder says; an adapter's layers do
         if adapter_folder:
-            _check_fits(name, adapter_folder, base)
+            check_fits(name, adapter_folder, base)
     elif manifest.base_digest and (digest := base_digest(base)) != manifest.base_digest:
         raise ModelError(
             f"{name} adapts {manifest.base_model} ({manifest.base_digest[:12]}), "
@@ -115,14 +115,15 @@ def _check_foreign(name: str, directory: Path, recorded: str, base: str) -> None
         same = base_digest(recorded) == base_digest(base) != ""
     elif is_folder(local(base)):
         same = True
-        _check_fits(name, directory, base)
+        check_fits(name, directory, base)
     else:
         same = not recorded or Path(hub.split(recorded)[0]).name == Path(hub.split(base)[0]).name
     if not same:
         raise ModelError(f"{name} adapts {recorded}, not {base}", _SET)
 
 
-def _check_fits(name: str, directory: Path, base: str) -> None:
+def check_fits(name: str, directory: Path, base: str) -> None:
+    """Raise ModelError where a layer of an adapter is of another size in the folder `base`."""
     if misfit := _misfit(directory, base):
         raise ModelError(f"{name} does not fit {base}: {misfit}", _SET)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from assay import dataset, engine, queues, report, scoring
+from assay import dataset, queues, report, scoring
 from assay import finetune as finetuning
 from assay import generate as generating
 from assay import metrics as measuring
@@ -72,8 +72,9 @@ def checks_here(plan: Plan, artifacts: str) -> Iterator[Callable[[], object]]:
         yield partial(report.check_history, plan.config.history)
     if artifacts and (plan.finetune or plan.weights):  # an endpoint is asked without a queue
         yield partial(check_cluster, plan, artifacts)
+        yield partial(generating.check_in_image, plan.generate)
     else:  # on a cluster other images answer
-        yield partial(engine.check_here, plan.config.generate.engine)
+        yield partial(generating.check_here, plan.generate)
 
 
 def checks_of_samples(

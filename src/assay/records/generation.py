@@ -23,10 +23,12 @@ class Origin:
 @dataclass(frozen=True, kw_only=True)
 class Decoding:
     """How answers were decoded: every parameter that was `used`, by transformers' names, and what
-    the model's own generation_config.json would have changed of it, which was `not_obeyed`."""
+    the model's own generation_config.json would have changed of it, which was `not_obeyed`. `dtype`
+    is the precision of the weights, "" in a run from before it was kept."""
 
     used: Mapping[str, object]
     not_obeyed: Mapping[str, object]
+    dtype: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from assay.model import Model
 
 NONE = "none"
 ACCELERATOR = "accelerator"
-FORM = 2  # raise it where the same question comes to other answers, or an entry to other files
+FORM = 3  # raise it where the same question comes to other answers, or an entry to other files
 _SAID_APART = ("base", "base_name", "adapter", "digest", "engine")
 
 

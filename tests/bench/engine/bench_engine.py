@@ -41,12 +41,7 @@ BATCHES = tuple(
     int(size)
     for size in os.environ.get("BENCH_BATCHES", "8 32 128" if ON_GPU else str(BATCH)).split()
 )
-SETTINGS = GenerateSettings(
-    template=TEMPLATE,
-    max_new_tokens=NEW_TOKENS,
-    batch_size=BATCH,
-    llamafactory={"infer_dtype": DTYPE},
-)
+SETTINGS = GenerateSettings(template=TEMPLATE, max_new_tokens=NEW_TOKENS, batch_size=BATCH)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +65,13 @@ def main(samples: int) -> None:
         rows = list(_samples(samples))
         store.write_rows(folder / "dataset.jsonl", rows)
         dataset.to_llamafactory(rows, folder / "data", "eval")
+        _write_base(folder)
         has_vllm = environment.python() is not None
         engines = [*([VLLM] if has_vllm else []), TRANSFORMERS, GENERATE]
         found = {which: _run(which, folder) for which in engines}
         found |= {f"{PREDICT} {size}": _predict(rows, folder, size) for size in BATCHES}
     ours = found[TRANSFORMERS]
-    print(f"{_base()} on {device.name()}, {DTYPE}, greedy")
+    print(f"{_asked_base()} on {device.name()}, {DTYPE}, greedy")
     print(f"{samples} prompts, at most {NEW_TOKENS} tokens each, batch_size {BATCH}")
     print(f"{'':14} {'start':>8} {'answering':>10} {'tokens/s':>9} {'times ours':>11} {'same':>7}")
     for which, each in found.items():
@@ -93,8 +89,25 @@ def main(samples: int) -> None:
     )
 
 
-def _base() -> str:
+def _asked_base() -> str:
     return os.environ.get("BENCH_BASE") or str(base_model())
+
+
+def _base(folder: Path) -> str:
+    own = folder / "base"
+    return str(own) if own.is_dir() else _asked_base()
+
+
+def _write_base(folder: Path) -> None:
+    """Write the model in DTYPE, where its weights are of another: do_predict takes them as they
+    are, whatever infer_dtype says."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    asked, wanted = _asked_base(), getattr(torch, DTYPE)
+    if AutoConfig.from_pretrained(asked).dtype != wanted:
+        AutoModelForCausalLM.from_pretrained(asked, dtype=wanted).save_pretrained(folder / "base")
+        AutoTokenizer.from_pretrained(asked).save_pretrained(folder / "base")
 
 
 def _samples(count: int) -> Iterator[Sample]:
@@ -120,7 +133,7 @@ def _run(which: str, folder: Path) -> Answered:
 def answer(which: str, folder: Path) -> None:
     """Have one engine answer the samples in `folder`, and write what came of it there."""
     process.end_with_parent()
-    base = _base()
+    base = _base(folder)
     job = GenerateJob(
         base=base,
         base_name=base,
@@ -214,8 +227,7 @@ def _predict(rows: list[Sample], folder: Path, size: int) -> Answered:
         "stage": "sft",
         "do_predict": True,
         "predict_with_generate": True,
-        "model_name_or_path": _base(),
-        "infer_dtype": DTYPE,
+        "model_name_or_path": _base(folder),
         "template": TEMPLATE,
         "eval_dataset": "eval",
         "dataset_dir": str(folder / "data"),

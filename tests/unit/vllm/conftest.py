@@ -20,6 +20,14 @@ OF = Architecture(context=64, dtype="float32", heads=9, bytes=10**9)
 Lines = Callable[[str], list[Any]]
 
 
+def installed(folder: Path, wheel: str, version: str) -> None:
+    """Have the stand-in in `folder` be another version."""
+    packages = folder / "environment/lib/python3.11/site-packages"
+    for path in packages.glob("vllm*"):
+        path.rename(packages / f"{wheel}-{version}.dist-info")
+    environment._versions.cache_clear()
+
+
 @pytest.fixture(name="lines")
 def make_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lines:
     """What the stand-in noted, by kind: its starts, or the requests."""

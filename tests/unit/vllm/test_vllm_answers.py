@@ -12,11 +12,11 @@ import pytest
 from assay import process, store
 from assay.engine import vllm
 from assay.engine.vllm import Vllm, environment
-from assay.errors import StageError
+from assay.errors import ModelError, StageError
 from assay.generate import GenerateSettings
 from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Coder, Prompt, Written
-from tests.models import LORA, safetensors
+from tests.models import LORA, safetensors, write_model
 from tests.unit.vllm.conftest import Lines
 
 SETTINGS = GenerateSettings(template="qwen3", max_new_tokens=8, vllm={"max_num_seqs": 4})
@@ -217,6 +217,19 @@ def test_other_weights_than_were_looked_at_are_not_served(lines: Lines, tmp_path
     tuned = adapter(tmp_path / "tuned")
     asked = replace(job(), adapter=str(tuned), digest="0" * 64)
     with pytest.raises(StageError, match=r"are no longer those that this run began with"):
+        answered(asked, tmp_path, prompt("a", 3))
+    assert lines("start") == []
+
+
+def test_an_adapter_of_layers_of_another_size_is_not_served(lines: Lines, tmp_path: Path) -> None:
+    """vLLM would take as much of them as there is, and answer."""
+    base = write_model(tmp_path / "base")
+    tuned = adapter(tmp_path / "tuned")
+    wide = {name: tuple(2 * size for size in shape) for name, shape in LORA.items()}
+    (tuned / "adapter_model.safetensors").write_bytes(safetensors(wide, b"1"))
+    asked = replace(job(), base=str(base), adapter=str(tuned))
+    asked = replace(asked, digest=store.digest_weights(tuned))
+    with pytest.raises(ModelError, match=r"does not fit .*q_proj is 4 x 4 in one and 2 x 2 in the"):
         answered(asked, tmp_path, prompt("a", 3))
     assert lines("start") == []
 

@@ -23,39 +23,6 @@ from tests.unit.vllm.test_vllm_answers import adapter, job, prompt
 GIB = 2**30
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"max_num_seq": 8}, r"generate\.vllm\.max_num_seq is not a setting.*max_num_seqs"),
-        ({"model": "org/other"}, r"generate\.vllm\.model is set by Assay"),
-        ({"port": 80}, "set by Assay"),
-        ({"hf_token": "x"}, "looks like a secret"),
-        ({"speculative_config": {"api_key": "x"}}, "looks like a secret"),
-        ({"enforce_eager": "yes"}, "is no switch"),
-        ({"max_num_seqs": True}, "is no value of it"),
-        ({"max_num_seqs": None}, "is no value of it"),
-        ({"dtype": "int8"}, "is none of auto, bfloat16"),
-        ({"tensor_parallel_size": 0}, "no number of GPUs"),
-        ({"data_parallel_size": "2"}, "no number of GPUs"),
-    ],
-)
-def test_what_vllm_lacks_or_would_not_take_is_refused(given: dict[str, Any], message: str) -> None:
-    with pytest.raises(SettingsError, match=message) as refused:
-        arguments.check(given)
-    assert refused.value.remedy
-
-
-def test_every_setting_of_vllm_is_one_or_assays_own() -> None:
-    known = arguments.names()["settings"]
-    assert set(arguments.RESERVED) - set(known) <= {"model_tag"}
-    for name in set(known) - set(arguments.RESERVED):
-        arguments.check(
-            {name: {"switch": True, "on": True, "": 1}.get(str(known[name]), "")}
-            if not isinstance(known[name], list)
-            else {name: known[name][0]}
-        )
-
-
 def flags(served: ServedWeights, layout: Parallelism = Parallelism(), **given: Any) -> list[str]:  # noqa: B008
     asked = job(vllm=given)
     return arguments.command(asked, served, OF, layout, 48, eager=True)
@@ -78,7 +45,6 @@ def test_what_assay_decides() -> None:
 def test_any_setting_is_passed_by_its_name_and_wins() -> None:
     given: dict[str, Any] = {
         "enforce_eager": False,
-        "dtype": "bfloat16",
         "max_num_seqs": 8,
         "disable_log_stats": False,
         "enable_prefix_caching": True,
@@ -89,7 +55,7 @@ def test_any_setting_is_passed_by_its_name_and_wins() -> None:
     }
     command = flags(ServedWeights(base="b"), **given)
     found = pairs(command)
-    assert (found["--dtype"], found["--max-num-seqs"]) == ("bfloat16", "8")
+    assert found["--max-num-seqs"] == "8"
     assert "--no-enforce-eager" in found
     assert "--enable-prefix-caching" in found
     assert "--disable-log-stats" not in found, "there is no other word for its default"

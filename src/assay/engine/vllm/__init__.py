@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from assay.engine.vllm import arguments, environment, gpus, weights
+from assay.engine.vllm import arguments, environment, gpus, settings, weights
 from assay.engine.vllm.architecture import Architecture, architecture
 from assay.engine.vllm.canary import check_adapter, says_numbers
 from assay.engine.vllm.decoding import Room, body
@@ -72,8 +72,12 @@ class Vllm:
 
 
 def find(job: GenerateJob) -> Vllm | str:
-    """Return the engine, or why it cannot do the job."""
-    return missing() or weights.unservable(job) or Vllm(job=job)
+    """Return the engine, or why it cannot do the job. Raises SettingsError for a setting that the
+    version here does not take."""
+    if why_not := missing() or weights.unservable(job):
+        return why_not
+    settings.check_here(job.settings["vllm"])
+    return Vllm(job=job)
 
 
 def missing() -> str:

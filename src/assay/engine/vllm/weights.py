@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay import process, store
+from assay import model, process, store
 from assay.engine import ending
 from assay.engine.weights import prove
 from assay.llamafactory.job import ERROR, JOB, GenerateJob
@@ -87,8 +87,11 @@ def why_written(job: GenerateJob) -> str:
 def served(job: GenerateJob, coder: Coder) -> Iterator[tuple[ServedWeights, Path]]:
     """Yield what the server loads, and a folder to work in; what was written is gone afterwards.
 
-    Raises StageError where the weights are not those that were looked at."""
+    Raises StageError where the weights are not those that were looked at, and ModelError for an
+    adapter of layers of another size, of which vLLM would take what there is."""
     prove(job)
+    if job.adapter and not why_written(job) and Path(job.base).is_dir():
+        model.check_fits(job.adapter, Path(job.adapter), job.base)
     with _folder(coder.folder) as folder:
         if why_written(job):
             yield ServedWeights(base=_write(job, folder)), folder
