@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assay import progress, store
 from assay.folder import METRICS
 from assay.progress import Pace, Progress
+from assay.records import SIDES
 from assay.text import flat
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def live() -> Iterator[progress.Listener]:
 
 
 def print_summary(folder: Path) -> None:
-    """Print a run's metrics as a table: baseline against candidate, from its metrics.json."""
+    """Print a run's metrics as a table, a column for each side, from its metrics.json."""
     from rich.table import Table
 
     contents = store.read_json(folder / METRICS)
@@ -67,24 +68,24 @@ def print_summary(folder: Path) -> None:
     for row in contents["metrics"]:
         shown = "-" if row["value"] is None else f"{row['value']:.2f}"
         values.setdefault(row["name"], {})[row["side"]] = shown
-    table = Table("metric", title="Baseline against candidate", title_justify="left")
-    for column in ("baseline", "candidate", "difference", "95% interval", "n"):
+    sides = [side for side in SIDES if any(side in of for of in values.values())]
+    compared_by = ("difference", "95% interval", "n") if len(sides) == 2 else ()
+    title = " against ".join(sides).capitalize()
+    table = Table("metric", title=title, title_justify="left")
+    for column in (*sides, *compared_by):
         table.add_column(column, justify="right")
-    for metric, sides in values.items():
-        compared = differences.get(metric)
-        interval = (
-            (
-                f"{compared['difference']:+.2f}",
-                f"{compared['low']:+.2f} to {compared['high']:+.2f}",
-                str(compared["n"]),
-            )
-            if compared
-            else ("", "", "")
-        )
-        table.add_row(
-            flat(metric), sides.get("baseline", "-"), sides.get("candidate", "-"), *interval
-        )
+    for metric, of in values.items():
+        told = _compared(differences.get(metric)) if compared_by else ()
+        table.add_row(flat(metric), *(of.get(side, "-") for side in sides), *told)
     print_table(table)
+
+
+def _compared(row: Mapping[str, Any] | None) -> tuple[str, str, str]:
+    """Return the difference of a metric, its interval and of how many samples, as cells."""
+    if row is None:
+        return "", "", ""
+    interval = f"{row['low']:+.2f} to {row['high']:+.2f}"
+    return f"{row['difference']:+.2f}", interval, str(row["n"])
 
 
 def print_table(table: Table) -> None:

@@ -56,6 +56,11 @@ def resolve(source: str) -> list[Part]:
     folder's dataset_info.json, or hf://owner/name[/subset][:split]. Raises DatasetError."""
     if source.startswith(hub.HUB):
         return [Part(name=source, hub=hub.from_source(source))]
+    if "://" in source:
+        raise DatasetError(
+            f"{source} lies where no dataset is read from",
+            "Name a file or folder here, or one by s3://, minio:// or hf://owner/name",
+        )
     path, names = split(source)
     if path.name == INFO and path.is_file() and _is_info(path):
         return _entries(path, names)

@@ -157,6 +157,11 @@ def fetch(
     without `weights`.
     """
     if not is_remote(uri):
+        if "://" in uri:
+            raise StoreError(
+                f"{uri} lies where nothing is read from",
+                "Name a file or folder here, or one by s3:// or minio://",
+            )
         if not Path(uri).exists():
             raise StoreError(f"{uri} does not exist", "Check the path and where it starts from")
         return Path(uri)

@@ -138,6 +138,8 @@ def test_a_dataset_in_a_store_is_read_under_its_own_name(
         with pytest.raises(DatasetError) as caught:
             load(source)
         assert caught.value.what == reading.invalid[0]
+    with pytest.raises(DatasetError, match=r"^https://h/x.json lies where no dataset is read from"):
+        load("https://h/x.json")
     with pytest.raises(StoreError, match="does not exist"):
         load(f"{bucket}/nothing.json")
 

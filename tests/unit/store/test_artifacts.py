@@ -211,6 +211,8 @@ def test_local_paths_need_no_store(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "one").read_bytes() == (target / "model.safetensors").read_bytes()
     with pytest.raises(StoreError, match="does not exist"):
         store.fetch(str(tmp_path / "nowhere"), tmp_path)
+    with pytest.raises(StoreError, match=r"^http://h/x lies where nothing is read from"):
+        store.fetch("http://h/x", tmp_path)
     with pytest.raises(StoreError, match="does not exist"):
         store.publish(tmp_path / "nowhere", str(target))
 
