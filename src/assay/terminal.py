@@ -67,7 +67,9 @@ def print_summary(folder: Path) -> None:
     for row in contents["metrics"]:
         shown = "-" if row["value"] is None else f"{row['value']:.2f}"
         values.setdefault(row["name"], {})[row["side"]] = shown
-    table = Table("metric", title="Baseline against candidate", title_justify="left")
+    both = any("baseline" in sides for sides in values.values())
+    title = "Baseline against candidate" if both else "Candidate, without a baseline"
+    table = Table("metric", title=title, title_justify="left")
     for column in ("baseline", "candidate", "difference", "95% interval", "n"):
         table.add_column(column, justify="right")
     for metric, sides in values.items():
