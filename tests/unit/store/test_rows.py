@@ -16,6 +16,21 @@ from assay.errors import InputError
 from assay.records import Sample, Verdict
 from assay.text import whole
 
+INDENTED = {
+    "a": [1, -2.5, 1e-7, None, True, {}, [], [[{"b": '\u00e9\n"\u4e00'}]]],
+    3: {"x": 10**20},
+    None: False,
+    True: 0.0,
+}
+
+
+def test_indented_json_is_that_of_the_json_module() -> None:
+    wanted = json.dumps(INDENTED, indent=2, ensure_ascii=False).encode()
+    assert store.to_json(INDENTED, indent=2) == wanted
+    with pytest.raises(ValueError, match="JSON"):
+        store.to_json({"a": [float("nan")]}, indent=2)
+
+
 ROW = '"values": {"x": 7}, "key": "k"'
 DEEP = "[" * 400 + "]" * 400
 READ = {
