@@ -100,13 +100,12 @@ def cluster_numbers(names: Iterable[str]) -> NDArray[np.int64] | None:
 def _ids(path: Path) -> dict[str, int]:
     """Return id -> row number, from 1."""
     numbers: dict[str, int] = {}
-    for number, row in enumerate(store.read_rows(path, _Row), 1):
-        if row.id in numbers:
+    for number, name in enumerate(map(_id_in(path), store.read_lines(path)), 1):
+        if numbers.setdefault(name, number) != number:
             raise InputError(
-                f"{path}:{number}: id {row.id!r} is already in row {numbers[row.id]}",
+                f"{path}:{number}: id {name!r} is already in row {numbers[name]}",
                 "Give every row an id of its own",
             )
-        numbers[row.id] = number
     return numbers
 
 

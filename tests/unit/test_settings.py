@@ -138,6 +138,22 @@ def test_a_name_may_stand_in_each_mapping_and_over_what_is_merged() -> None:
     assert settings.from_yaml(text)["b"] == {"x": 3, "y": 2}
 
 
+def test_aliases_that_stand_for_billions_of_values_are_refused_by_name() -> None:
+    levels = [
+        f"{name}: &{name} [{','.join(['*' + of] * 9)}]"
+        for of, name in zip("abcdefg", "bcdefgh", strict=True)
+    ]
+    with pytest.raises(
+        ValueError, match=r"its aliases \(\*a, \*b, \*c\) stand for more than 100,000"
+    ):
+        settings.from_yaml("\n".join(["a: &a [x,x,x,x,x,x,x,x,x]", *levels]))
+
+
+def test_a_long_text_with_an_alias_is_no_bomb() -> None:
+    text = "rows: [" + "x, " * 100_001 + "&a y, *a]"
+    assert len(settings.from_yaml(text)["rows"]) == 100_003
+
+
 @pytest.mark.parametrize(
     "assignment",
     [SECRET, f"judge.api_key=[{SECRET}", f"judge.api_key={SECRET}: x: y", "a=2024-99-99"],

@@ -20,7 +20,7 @@ def headline(gate: Gate) -> str:
     counts = Counter(ruling.decision for ruling in gate.rulings if _counts(ruling))
     of_all = f"of {len(gate.rulings)} rule{'s' * (len(gate.rulings) != 1)}"
     tally = {
-        "GO": f"{counts['GO']} {of_all} hold",
+        "GO": f"{counts['GO']} {of_all} hold{'s' * (len(gate.rulings) == 1)}",
         "NO_GO": f"{counts['NO_GO']} {of_all} broken",
         "INCONCLUSIVE": f"{counts['INCONCLUSIVE'] + counts[IGNORED]} {of_all} not proven",
     }[gate.decision]

@@ -12,7 +12,6 @@ from assay import generate as generating
 from assay import metrics as measuring
 from assay.config import Config
 from assay.errors import check_all
-from assay.finetune import LAST
 from assay.folder import SAMPLES
 from assay.llamafactory.packages import check_packages
 from assay.plan import Plan
@@ -20,8 +19,8 @@ from assay.preflight.asking import ask_model
 from assay.preflight.models import check_model, models_of
 from assay.preflight.rules import (
     all_built_in,
+    check_choice,
     check_gate,
-    check_metric,
     check_samples,
     check_schedule,
     check_subsets,
@@ -50,8 +49,8 @@ def checks_anywhere(config: Config) -> Iterator[Callable[[], object]]:
         yield partial(finetuning.check_settings, config.finetune)
     if config.gate and all_built_in(config):
         yield partial(check_gate, config, config.gate)
-    if config.finetune and config.finetune.checkpoints != LAST and all_built_in(config):
-        yield partial(check_metric, config, config.finetune.select_by)
+    if config.finetune and all_built_in(config):
+        yield partial(check_choice, config, config.finetune)
 
 
 def checks_here(plan: Plan, artifacts: str) -> Iterator[Callable[[], object]]:
@@ -64,8 +63,8 @@ def checks_here(plan: Plan, artifacts: str) -> Iterator[Callable[[], object]]:
     yield partial(check_packages, plan.generate.llamafactory, "generate.llamafactory")
     if plan.gate and not all_built_in(plan.config):
         yield partial(check_gate, plan.config, plan.gate)
-    if plan.finetune and plan.finetune.checkpoints != LAST and not all_built_in(plan.config):
-        yield partial(check_metric, plan.config, plan.finetune.select_by)
+    if plan.finetune and not all_built_in(plan.config):
+        yield partial(check_choice, plan.config, plan.finetune)
     for name, own in plan.scoring.items():
         yield partial(scoring.named(name).check, own)
     if plan.config.history:

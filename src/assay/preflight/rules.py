@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from assay import checkpoints, measured, store, tags
+from assay import checkpoints, measured, settings, store, tags
 from assay import gate as gating
 from assay import metrics as measuring
 from assay.config import Config
+from assay.finetune import LAST, FinetuneSettings
 from assay.gate import GatePolicy
 from assay.plan import Plan
 
@@ -29,11 +30,15 @@ def check_gate(config: Config, policy: GatePolicy) -> None:
     gating.check_rules(policy, measured.specs(config), other)
 
 
-def check_metric(config: Config, by: str) -> None:
-    """Refuse to choose a checkpoint by what this run does not measure of each sample."""
-    checkpoints.check_metric(
-        by, measured.specs(config), measured.totals(config), measured.elsewhere(config)
-    )
+def check_choice(config: Config, tuning: FinetuneSettings) -> None:
+    """Refuse to choose a checkpoint by what this run does not measure of each sample; where there
+    is no choice, by what is no metric at all."""
+    specs, other = measured.specs(config), measured.elsewhere(config)
+    if tuning.checkpoints == LAST:
+        known = {*other, *(spec.name for spec in specs)}
+        settings.check_names({tuning.select_by: None}, known, "finetune.select_by")
+    else:
+        checkpoints.check_metric(tuning.select_by, specs, measured.totals(config), other)
 
 
 def check_schedule(plan: Plan, samples: int, artifacts: str, folder: Path) -> None:

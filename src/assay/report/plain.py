@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 # control characters, those that reorder the text around them, and the two that XML cannot hold
@@ -18,13 +17,15 @@ def plain(value: object) -> Any:
     """Return `value` as JSON: no NaN or infinity (None instead) and no lone surrogate, which has
     no UTF-8 (U+FFFD instead); what JSON does not know becomes its text."""
     if isinstance(value, str):
+        if value.isascii():  # most are, and there are very many
+            return value
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if names := getattr(value, "__dataclass_fields__", None):
+        return {name: plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {plain(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -9,10 +9,13 @@ from typing import Any
 from assay.errors import SettingsError
 from assay.settings.secrets import redacted
 
+MOST_EXPANDED = 100_000
+"""The values that the aliases of a text may stand for: few lines can stand for billions."""
+
 
 def from_yaml(text: str) -> Any:
     """Return what a YAML text says. Raises ValueError, as `yaml_problem` tells it, also for what
-    is nested too deeply or holds itself."""
+    is nested too deeply, holds itself, or is too much by its aliases."""
     import yaml
 
     try:
@@ -26,12 +29,36 @@ def from_yaml(text: str) -> Any:
 
 
 def _once_each() -> Any:
-    """Return a safe loader that refuses a name twice in one mapping: one value would be lost."""
+    """Return a safe loader that refuses a name twice in one mapping, where one value would be lost,
+    and aliases that stand for very much."""
     import yaml
 
     class OnceEach(yaml.SafeLoader):
+        def __init__(self, stream: Any) -> None:
+            super().__init__(stream)
+            self._expanded: dict[
+                Any, int
+            ] = {}  # node -> how many values it is, aliases written out
+
+        def compose_sequence_node(self, anchor: Any) -> Any:
+            node = super().compose_sequence_node(anchor)
+            self._bound(node, node.value)
+            return node
+
+        def _bound(self, node: Any, parts: list[Any]) -> None:
+            size = 1 + sum(self._expanded.setdefault(part, 1) for part in parts)
+            self._expanded[node] = size
+            if self.anchors and size > MOST_EXPANDED + len(self._expanded):
+                names = ", ".join(f"*{name}" for name in list(self.anchors)[:3])
+                problem = (
+                    f"its aliases ({names}) stand for more than {MOST_EXPANDED:,} values: write "
+                    "out what is meant"
+                )
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+
         def compose_mapping_node(self, anchor: Any) -> Any:
             node = super().compose_mapping_node(anchor)
+            self._bound(node, [part for pair in node.value for part in pair])
             names: dict[str, Any] = {}
             for key, _ in node.value:
                 if key.value != "<<" and names.setdefault(str(key.value), key) is not key:

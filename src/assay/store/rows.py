@@ -61,7 +61,7 @@ def read_lines(path: Path) -> Iterator[NumberedLine]:
         raise unreadable(path, error) from None
     with file:
         for number, line in enumerate(file, 1):
-            if not is_whole(line):
+            if not line.endswith(b"\n") and not is_whole(line):
                 return
             yield number, line
 

@@ -95,6 +95,14 @@ def test_what_leaves_no_choice_is_refused_before_training(
         prepare(tmp_path, **sections)
 
 
+def test_a_name_of_nothing_is_refused_where_there_is_no_choice_too(tmp_path: Path) -> None:
+    last = {"checkpoints": "last"}
+    with pytest.raises(InputError, match=r"finetune\.select_by\.rouge-9"):
+        prepare(tmp_path, finetune={**last, "select_by": "rouge-9"})
+    config = configuration.parse(values(tmp_path, finetune={**last, "select_by": "overall"}))
+    preflight.check_settings(config)
+
+
 def test_settings_alone_say_that_a_metric_is_not_there(tmp_path: Path) -> None:
     config = configuration.parse(values(tmp_path, finetune={"select_by": "overall"}))
     with pytest.raises(InputError, match="select_by is overall"):

@@ -294,7 +294,7 @@ REFUSED: list[dict[str, Any]] = [  # as preflight refuses them
 @pytest.mark.parametrize(
     ("policy", "code", "said"),
     [
-        ({"rules": {"overall": {"max_drop": 0.3}}, "min_pairs": 20}, 0, "GO: 1 of 1 rule hold"),
+        ({"rules": {"overall": {"max_drop": 0.3}}, "min_pairs": 20}, 0, "GO: 1 of 1 rule holds"),
         ({"rules": {"overall": {"max_drop": -8}}, "min_pairs": 20}, 1, "NO-GO: 1 of 1 rule broken"),
         ({"rules": {"overall": {"max_drop": 1}}}, 3, "INCONCLUSIVE: 1 of 1 rule not proven"),
         ({"rules": {"empty": {"max": 2}}, "min_pairs": 20}, 3, "INCONCLUSIVE"),
