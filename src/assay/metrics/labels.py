@@ -81,7 +81,7 @@ def labels_of(task: TaskSettings, targets: Iterable[str]) -> tuple[str, ...]:
     """
     names: dict[str, str] = {}
     for target in targets:
-        text = answer_wanted(task, target)
+        text = answer_wanted(task, target, "a target")
         if name := plain(text):
             names.setdefault(name, text.strip(_MARKS))
         if len(names) > MOST_LABELS:

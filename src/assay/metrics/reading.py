@@ -62,14 +62,14 @@ def wanted_in(task: TaskSettings, read: Callable[[str], T], sample: Sample) -> T
     with "target_" before it."""
     target = target_of(sample)
     try:
-        return read(answer_wanted(task, target))
+        return read(answer_wanted(task, target, f"the target of id={sample.id}"))
     except Unscored as outcome:
         raise Unscored(f"target_{outcome.cause}") from None
 
 
 def given_in(task: TaskSettings, read: Callable[[str], T], prediction: Prediction) -> T:
     """Return the answer in the output. Raises Unscored, "no_match" where the pattern finds none."""
-    part = answer_in(task, prediction.output)
+    part = answer_in(task, prediction.output, f"the output of id={prediction.id}")
     if part is None:
         raise Unscored("no_match")
     return read(part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,9 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, MinLen
 
 from assay.errors import SettingsError
+
+PATTERN_SECONDS = 5.0
+"""How long a pattern may look at a text: (a|aa)+ may for as long as the universe stands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +45,13 @@ class TaskSettings:
 
 def check_pattern(task: TaskSettings) -> None:
     """Raise SettingsError for a pattern that is no regular expression or has several groups."""
+    import regex
+
     where = f"metrics.task.pattern = {task.pattern}"
     try:
         groups = re.compile(task.pattern).groups
-    except (re.error, RecursionError, OverflowError) as error:
+        _compiled(task.pattern)
+    except (re.error, regex.error, RecursionError, OverflowError) as error:
         raise SettingsError(f"{where} is no regular expression: {error}", "Correct it") from None
     if groups > 1:
         raise SettingsError(f"{where} has {groups} groups", "Write (?:...) but for the answer's")
@@ -59,18 +66,34 @@ def check_choices(task: TaskSettings) -> None:
         )
 
 
-def answer_in(task: TaskSettings, text: str) -> str | None:
-    """Return the part of a text that is the answer: what the pattern matches last, None where it
-    does not; all of it without a pattern."""
+def answer_in(task: TaskSettings, text: str, place: str) -> str | None:
+    """Return the part of the text at a `place` that is the answer: what the pattern matches last,
+    None where it does not; all of it without a pattern. Raises SettingsError where that takes too
+    long."""
     if not task.pattern:
         return text
-    match = None
-    for match in re.finditer(task.pattern, text):  # noqa: B007  the last one counts
-        pass
-    return match[match.re.groups] if match else None
+    compiled, match = _compiled(task.pattern), None
+    try:
+        for match in compiled.finditer(text, timeout=PATTERN_SECONDS):  # noqa: B007  the last one
+            pass
+    except TimeoutError:
+        raise SettingsError(
+            f"metrics.task.pattern = {task.pattern} looks at {place} for longer than "
+            f"{PATTERN_SECONDS:g} s",
+            "Write it so that no part can match the same in several ways: a+, not (a|aa)+",
+        ) from None
+    return match[compiled.groups] if match else None
 
 
-def answer_wanted(task: TaskSettings, target: str) -> str:
-    """Return the part of a target that is the answer, all of it where the pattern finds none."""
-    part = answer_in(task, target)
+def answer_wanted(task: TaskSettings, target: str, place: str) -> str:
+    """Return the part of the target at a `place` that is the answer, all of it where the pattern
+    finds none."""
+    part = answer_in(task, target, place)
     return target if part is None else part
+
+
+@functools.cache
+def _compiled(pattern: str) -> Any:
+    import regex  # re cannot be stopped
+
+    return regex.compile(pattern)

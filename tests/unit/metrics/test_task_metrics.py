@@ -21,6 +21,7 @@ from assay.metrics import (
     Unscored,
     check,
 )
+from assay.metrics import task as task_settings
 from assay.settings import build
 from tests.unit.metrics.pairs import pair, texts
 
@@ -154,6 +155,19 @@ def test_the_last_match_of_the_pattern_counts(
     output: str, target: str, wanted: float | str
 ) -> None:
     assert value("pattern-match", output, target, pattern=r"#### (\S+)") == wanted
+
+
+@pytest.mark.parametrize(
+    ("output", "target", "place"),
+    [("a" * 60 + "!", "b", "the output of id=a"), ("b", "a" * 60 + "!", "the target of id=a")],
+)
+def test_a_pattern_that_would_never_end_is_refused_with_the_sample(
+    output: str, target: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(task_settings, "PATTERN_SECONDS", 0.2)
+    told = rf"pattern = \^\(a\|aa\)\+\$ looks at {place} for longer than 0\.2 s"
+    with pytest.raises(SettingsError, match=told):
+        value("pattern-match", output, target, pattern="^(a|aa)+$")
 
 
 def test_a_pattern_is_where_every_task_metric_looks() -> None:
