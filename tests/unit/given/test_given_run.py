@@ -21,6 +21,7 @@ from assay.metrics import MetricsSettings, compute_metrics
 from assay.placement import ClusterSettings
 from assay.queues import TaskConfig
 from assay.records import Generation, Prediction, Score
+from tests.faults.endpoint import chat, scores, serving
 from tests.unit.given.conftest import METRICS, asked, data, theirs, written
 
 SCORED = {"metrics": ["exact-match", "empty", "truncated"], "processes": 1}
@@ -57,6 +58,32 @@ def test_two_files_are_compared_and_the_report_says_what_is_not_proven(tmp_path:
     assert report["counts"]["unscored"] == 0  # what no sample can have is said once
     assert report["gate"]["decision"] in ("GO", "INCONCLUSIVE")
     assert "none: Assay did not generate them" in (out / "report.md").read_text()
+
+
+def test_files_in_a_store_are_judged_too(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "one"))
+    store.publish(written(tmp_path / "a.jsonl", theirs(12, right=12)), f"{bucket}/a.jsonl")
+    store.publish(written(tmp_path / "b.jsonl", theirs(12, right=6)), f"{bucket}/b.jsonl")
+    files = {"candidate": f"{bucket}/a.jsonl", "baseline": f"{bucket}/b.jsonl"}
+    run = f"{bucket}/runs/given"
+    with serving(lambda _: chat(scores())) as endpoint:
+        judge = {"endpoint": endpoint.url, "model": "j", "api_key_env": "", "self_test": False}
+        path = yaml_at(tmp_path, mode="both", predictions=files, judge=judge)
+        assert main(["run", path, "--out", run]) == 0
+        calls = len(endpoint.requests)
+        monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "two"))  # another machine
+        assert main(["run", path, "--out", run]) == 0
+        assert main(["report", run, "--title", "Elsewhere"]) == 0
+    asked_again = len(endpoint.requests) - calls
+    assert asked_again <= 1, "but for whether the judge is there, a verdict was paid twice"
+    assert calls >= 24
+    report = json.loads(store.fetch(f"{run}/report.json", tmp_path / "here").read_text())
+    rows = {row["name"]: row for row in report["summary"]}
+    assert rows["exact-match"]["candidate"]["value"] == 100
+    assert rows["overall"]["candidate"]["n"] == rows["overall"]["baseline"]["n"] == 12
+    assert report["title"] == "Elsewhere"
 
 
 def test_a_file_that_changes_under_a_run_is_refused(tmp_path: Path) -> None:
