@@ -21,6 +21,7 @@ def summarise_side(run: EvaluatedRun, side: SideRun) -> SideSummary:
         digest=generation.digest,
         proof=_proof(run, side),
         template=generation.template,
+        engine=_engine(generation),
         samples=len(given),
         predictions=int(given.sum()),
         empty=int((answers.length == 0).sum()),
@@ -76,3 +77,10 @@ def _proof(run: EvaluatedRun, side: SideRun) -> str:
     if side.side == "candidate":
         return "the weights that were trained" if digest == manifest.digest else ""
     return "the base that was tuned" if digest == manifest.base_digest else ""
+
+
+def _engine(generation: Generation) -> str:
+    if without_weights(generation):
+        return ""
+    precision = generation.decoding.dtype if generation.decoding else ""
+    return f"{generation.engine}, {precision}" if precision else generation.engine

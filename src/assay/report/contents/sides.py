@@ -12,9 +12,10 @@ from assay.records import AnswersFile, Origin, Served, Side
 @dataclass(frozen=True, kw_only=True)
 class SideSummary:
     """How one side answered: the model, and its predictions over the dataset's `samples`.
-    `name` is what to call the model, `proof` says what the digest of its weights proves; `origin`
-    is where the answers come from that an earlier run gave; `served` is how an endpoint answered,
-    and `given` the file that they were in; both None where Assay loaded the weights. Of the
+    `name` is what to call the model, `proof` says what the digest of its weights proves, `engine`
+    who answered with them, and in which precision, "" where Assay loaded none; `origin` is where
+    the answers come from that an earlier run gave; `served` is how an endpoint answered, and
+    `given` the file that they were in; both None where Assay loaded the weights. Of the
     `output_tokens` the thoughts have `thought_tokens`, and answers `with_thought` have one in them
     that is scored with them.
 
@@ -28,6 +29,7 @@ class SideSummary:
     digest: str
     proof: str
     template: str
+    engine: str
     samples: int
     predictions: int
     empty: int

@@ -29,6 +29,7 @@ def _rows(sides: tuple[SideSummary, ...]) -> Iterator[Phrase]:
     yield (Cell(text="model"), *(Cell(text=side.name) for side in sides))
     yield (Cell(text="weights"), *(_weights(side) for side in sides))
     yield (Cell(text="proof"), *(_proof(side) for side in sides))
+    yield (Cell(text="engine"), *(Cell(text=side.engine) for side in sides))
     yield (Cell(text="answers"), *(_made(side.origin) for side in sides))
     yield (Cell(text="first in"), *(_place(side.origin) for side in sides))
     for name in ("path", "endpoint", "sha256", "base", "template"):
