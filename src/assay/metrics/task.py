@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, MinLen
 
-from assay.errors import SettingsError
+from assay.errors import MissingExtraError, SettingsError
 
 PATTERN_SECONDS = 5.0
 """How long a pattern may look at a text: (a|aa)+ may for as long as the universe stands."""
@@ -45,13 +45,10 @@ class TaskSettings:
 
 def check_pattern(task: TaskSettings) -> None:
     """Raise SettingsError for a pattern that is no regular expression or has several groups."""
-    import regex
-
     where = f"metrics.task.pattern = {task.pattern}"
     try:
-        groups = re.compile(task.pattern).groups
-        _compiled(task.pattern)
-    except (re.error, regex.error, RecursionError, OverflowError) as error:
+        groups = re.compile(task.pattern).groups  # where a run is submitted there is no regex
+    except (re.error, RecursionError, OverflowError) as error:
         raise SettingsError(f"{where} is no regular expression: {error}", "Correct it") from None
     if groups > 1:
         raise SettingsError(f"{where} has {groups} groups", "Write (?:...) but for the answer's")
@@ -94,6 +91,14 @@ def answer_wanted(task: TaskSettings, target: str, place: str) -> str:
 
 @functools.cache
 def _compiled(pattern: str) -> Any:
-    import regex  # re cannot be stopped
-
-    return regex.compile(pattern)
+    """Return a pattern by regex, since re cannot be stopped. Raises MissingExtraError without it,
+    and SettingsError for what only re takes."""
+    try:
+        import regex
+    except ModuleNotFoundError:
+        raise MissingExtraError("regex", "metrics") from None
+    try:
+        return regex.compile(pattern)
+    except regex.error as error:
+        told = f"metrics.task.pattern = {pattern} is no regular expression: {error}"
+        raise SettingsError(told, "Correct it") from None

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.errors import SettingsError
+from assay.errors import MissingExtraError, SettingsError
 from assay.metrics import (
     CATALOGUE,
     METRICS,
@@ -168,6 +168,15 @@ def test_a_pattern_that_would_never_end_is_refused_with_the_sample(
     told = rf"pattern = \^\(a\|aa\)\+\$ looks at {place} for longer than 0\.2 s"
     with pytest.raises(SettingsError, match=told):
         value("pattern-match", output, target, pattern="^(a|aa)+$")
+
+
+def test_where_no_metric_is_computed_a_pattern_is_checked_without_their_packages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "regex", None)
+    check(MetricsSettings(metrics=("pattern-match",), task=TaskSettings(pattern="only (here)")))
+    with pytest.raises(MissingExtraError, match="regex"):
+        value("pattern-match", "only here", "here", pattern="only (here)")
 
 
 def test_a_pattern_is_where_every_task_metric_looks() -> None:
