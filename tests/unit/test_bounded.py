@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from assay.llamafactory.evaluate import gather
 from assay.llamafactory.order import in_order, of_share
 from assay.records import Likelihood, Message, Sample
 from assay.share import WHOLE
+from tests.memory import peak
 
 COUNT, BYTES = 2000, 5000
 MOST = COUNT * BYTES // 4
@@ -33,16 +33,6 @@ def samples() -> Iterator[Sample]:
 def make_path(tmp_path: Path) -> Path:
     store.write_rows(tmp_path / "samples.jsonl", samples())
     return tmp_path / "samples.jsonl"
-
-
-def peak(action: Callable[[], object]) -> int:
-    """Return the most bytes that an action held at once."""
-    tracemalloc.start()
-    try:
-        action()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 def test_the_order_of_evaluation_is_places_in_the_file(path: Path) -> None:

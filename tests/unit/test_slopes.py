@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from assay.judge import hearing, judge, judge_pairs, verdicts
 from assay.records import Message, Prediction, Sample
 from assay.served import ServedModel, generate
 from tests.faults.endpoint import chat, scores, serving
+from tests.memory import peak
 from tests.unit.judge.fake import settings_for
 from tests.unit.judge.fake_batch import batching
 
@@ -185,16 +185,10 @@ def trained(work: Path, *_: object) -> None:
     (work / "trained" / "model.safetensors").write_bytes(b"tuned")
 
 
-def peak(stage: Stage, folder: Path, count: int) -> int:
+def peak_of(stage: Stage, folder: Path, count: int) -> int:
     """Return the most bytes that a stage held at once for so many rows."""
     folder.mkdir()
-    action = stage(folder, count)
-    tracemalloc.start()
-    try:
-        action()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    return peak(stage(folder, count))
 
 
 @pytest.mark.parametrize(
@@ -202,7 +196,7 @@ def peak(stage: Stage, folder: Path, count: int) -> int:
 )
 def test_of_a_row_little_is_held(stage: Stage, few: int, many: int, tmp_path: Path) -> None:
     stage(tmp_path, few)()  # what is imported and made once
-    held = [peak(stage, tmp_path / str(count), count) for count in (few, many)]
+    held = [peak_of(stage, tmp_path / str(count), count) for count in (few, many)]
     assert (held[1] - held[0]) / (many - few) < MOST
 
 

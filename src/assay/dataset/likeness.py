@@ -59,9 +59,7 @@ class NearPrompts:
 
     def alike(self, left: int, right: int) -> bool:
         """Whether two prompts are near-duplicates."""
-        first, second = self.hashes[left], self.hashes[right]
-        shared = shared_hashes(first, second)
-        return shared >= SIMILAR * (len(first) + len(second) - shared)
+        return similarity(self.hashes[left], self.hashes[right]) >= SIMILAR
 
     def candidates(self, order: Sequence[int]) -> Iterator[tuple[int, int]]:
         """Yield the pairs that may be alike, some of them more than once; in a crowd each is one
@@ -84,9 +82,8 @@ class BandKeys:
         import numpy as np
 
         self.places = np.flatnonzero(np.array(hashes.counts))
-        self._keys = (
-            store.Shelf()
-        )  # those of one band after the other, a block of prompts at a time
+        # of a block of prompts after the other, the keys in each band
+        self._keys = store.Shelf()
         for start in range(0, len(self.places), BLOCK):
             some = hashes.some(self.places[start : start + BLOCK].tolist())
             for own in band_keys(some):
@@ -123,11 +120,12 @@ def hashes_of(sample: Sample) -> NDArray[np.uint64]:
     return np.unique(np.array(hashes, np.uint64))
 
 
-def shared_hashes(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> int:
-    """Return how many hashes two prompts share."""
+def similarity(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> float:
+    """Return the Jaccard similarity of two prompts, by the hashes that each has."""
     import numpy as np
 
-    return len(np.intersect1d(first, second, assume_unique=True))
+    shared = len(np.intersect1d(first, second, assume_unique=True))
+    return shared / (len(first) + len(second) - shared)
 
 
 def _buckets(keys: NDArray[np.uint64]) -> Iterator[NDArray[np.intp]]:

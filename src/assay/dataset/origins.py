@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from assay.dataset.column import NamedColumn, TagColumn
 
 Common = tuple[str, tuple[tuple[str, str], ...], str]
 """What rows have in common: group, tags and entry."""
@@ -20,6 +23,25 @@ class RowOrigin:
     group: str = ""
     tags: tuple[tuple[str, str], ...] = ()
     entry: str = ""
+
+
+def origin_of(
+    row: int,
+    value: Mapping[str, Any],
+    place: str,
+    column: NamedColumn | None,
+    tellers: Iterable[TagColumn],
+    entry: str = "",
+) -> RowOrigin:
+    """Return the origin of the row at a `place` with this `value`, of which `column` says what it
+    belongs to and each of the `tellers` a tag. Raises DatasetError where one cannot."""
+    tags = ((teller.name, teller.value(value, place)) for teller in tellers)
+    return RowOrigin(
+        row=row,
+        group=column.value(value, place) if column else "",
+        tags=tuple(tag for tag in tags if tag[1]),
+        entry=entry,
+    )
 
 
 class Origins(Mapping[str, RowOrigin]):

@@ -16,7 +16,7 @@ from assay.dataset.likeness import (
     BandKeys,
     common_limit,
     hashes_of,
-    shared_hashes,
+    similarity,
 )
 from assay.dataset.selection import prompt_hash, prompt_key
 from assay.records import Sample
@@ -103,9 +103,9 @@ class _Index:
             for place in exact:
                 yield place, self._match(place, sample, 1.0, exact=True)
             for place in near.get(at, set()) - set(exact):
-                similarity = _similarity(asked[at], self.hashes[place])
-                if similarity >= SIMILAR:
-                    yield place, self._match(place, sample, similarity, exact=False)
+                likeness = similarity(asked[at], self.hashes[place])
+                if likeness >= SIMILAR:
+                    yield place, self._match(place, sample, likeness, exact=False)
 
     def _match(self, place: int, trained: Sample, similarity: float, *, exact: bool) -> Match:
         evaluated = self.samples[place]
@@ -141,11 +141,6 @@ class _Keys:
 
 def _number(key: str) -> int:
     return int.from_bytes(prompt_hash(key)[:8])
-
-
-def _similarity(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> float:
-    shared = shared_hashes(first, second)
-    return shared / (len(first) + len(second) - shared)
 
 
 def _rank(match: Match) -> tuple[bool, float, bool]:

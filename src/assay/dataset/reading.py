@@ -13,7 +13,7 @@ from assay.dataset.column import NamedColumn, TagColumn
 from assay.dataset.convert import Conversation, convert
 from assay.dataset.layout import Layout, detect, unused
 from assay.dataset.naming import check_id, content_id, given_id, shown
-from assay.dataset.origins import Origins, RowOrigin
+from assay.dataset.origins import Origins, RowOrigin, origin_of
 from assay.dataset.remote import copied
 from assay.dataset.rows import SourceRow
 from assay.dataset.selection import draw
@@ -216,14 +216,7 @@ class _Reader:
 
     def _origin(self, row: SourceRow) -> RowOrigin:
         value = row.value if isinstance(row.value, Mapping) else {}
-        place = _place(row)
-        each = ((column.name, column.value(value, place)) for column in self.tags)
-        return RowOrigin(
-            row=self.rows,
-            group=self.column.value(value, place) if self.column else "",
-            tags=tuple(tag for tag in each if tag[1]),
-            entry=self.entry,
-        )
+        return origin_of(self.rows, value, _place(row), self.column, self.tags, self.entry)
 
     def _refuse(self, row: SourceRow, error: DatasetError) -> None:
         name = given_id(row.value)

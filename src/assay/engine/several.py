@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 
 from assay import store
 from assay.engine import devices, shards
@@ -67,9 +67,8 @@ def _run(asked: Assignment, groups: Sequence[devices.Devices], phases: str, size
     for tail in tails:  # what earlier tries have written
         tail()
     arguments = [str(asked.samples), str(asked.work), asked.side, phases, str(size)]
-    with ExitStack() as stack:
-        # who only evaluates reports no answering, which is to come
-        told = stack.enter_context(answering(asked)) if ANSWERS in phases else None
+    # who only evaluates reports no answering, which is to come
+    with answering(asked) if ANSWERS in phases else nullcontext() as told:
 
         def tick() -> None:
             rows = [Prediction(**row) for tail in tails for row in tail()]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from assay.dataset.column import NamedColumn, TagColumn
 from assay.dataset.naming import content_id
-from assay.dataset.origins import Origins, RowOrigin
+from assay.dataset.origins import Origins, origin_of
 from assay.dataset.reading import SourceReading
 from assay.dataset.settings import DatasetSettings
 from assay.dataset.shelved import Computed, shelved
@@ -48,11 +48,8 @@ def as_data(file: GivenFile, samples: OwnSamples, settings: DatasetSettings) -> 
     raw, origins = file.rows.raw, Origins()
     for number, sample in zip(samples.rows, samples.used, strict=True):
         value = raw.value(number) if column or tellers else {}
-        place = raw.place(number)
-        group = column.value(value, place) if column else ""
-        tags = tuple((each.name, each.value(value, place)) for each in tellers)
-        tags = tuple(tag for tag in tags if tag[1])
-        origins.add(sample.id, RowOrigin(row=number + 1, group=group, tags=tags))
+        origin = origin_of(number + 1, value, raw.place(number), column, tellers)
+        origins.add(sample.id, origin)
     for each in (column, *tellers):
         if each:
             each.check(file.source, raw.columns, str)

@@ -36,9 +36,8 @@ def _once_each() -> Any:
     class OnceEach(yaml.SafeLoader):
         def __init__(self, stream: Any) -> None:
             super().__init__(stream)
-            self._expanded: dict[
-                Any, int
-            ] = {}  # node -> how many values it is, aliases written out
+            # node -> how many values it is, its aliases written out
+            self._expanded: dict[Any, int] = {}
 
         def compose_sequence_node(self, anchor: Any) -> Any:
             node = super().compose_sequence_node(anchor)
