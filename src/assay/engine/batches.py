@@ -25,7 +25,8 @@ def in_windows(prompts: Iterable[Prompt], size: int, new_tokens: int) -> Iterato
 def batches(prompts: Sequence[Prompt], size: int, new_tokens: int) -> list[list[Prompt]]:
     """Return the prompts in batches, the longest first: `size` of the longest, and of shorter ones
     as many as take no more memory with their answers, of at most `new_tokens` tokens each. None has
-    more padding than tokens."""
+    more than two places of padding for a token: some short prompts apart would take all the steps
+    of a batch for few rows."""
     longest_first = sorted(prompts, key=lambda prompt: (-len(prompt.tokens), prompt.id))
     made: list[list[Prompt]] = []
     start, room = 0, 0
@@ -35,7 +36,7 @@ def batches(prompts: Sequence[Prompt], size: int, new_tokens: int) -> list[list[
         batch = [
             prompt
             for prompt in longest_first[start : start + room // each]
-            if 2 * (len(prompt.tokens) + new_tokens) >= each
+            if 3 * (len(prompt.tokens) + new_tokens) >= each
         ]
         made.append(batch)
         start += len(batch)

@@ -13,7 +13,7 @@ T = TypeVar("T")
 RoomFor = Callable[[int], int]
 """How many rows of so many tokens a device has room for, at least 1; 0 where it does not say."""
 
-TIMES, TIMES_ON_CPU = 16, 2
+TIMES, TIMES_ON_CPU = 16, 4
 """How many times `batch_size` are answered: an accelerator takes as long for a token of each, a CPU
 reaches its full rate."""
 _FOR_ANSWERS = 0.8  # of an accelerator's free memory; the rest is for the step itself
