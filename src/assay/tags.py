@@ -54,9 +54,13 @@ class Collector:
 
     def add(self, tags: Mapping[str, str]) -> None:
         """Take the tags of the next sample."""
+        columns, samples = self._columns, self._samples
         for name, value in tags.items():
-            numbers, column = self._columns.setdefault(name, ({}, array("i")))
-            column.extend([-1] * (self._samples - len(column)))
+            if name not in columns:
+                columns[name] = {}, array("i")
+            numbers, column = columns[name]
+            if len(column) < samples:
+                column.extend([-1] * (samples - len(column)))
             column.append(numbers.setdefault(value, len(numbers)))
         self._samples += 1
 

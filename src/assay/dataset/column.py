@@ -16,6 +16,8 @@ from assay.text import composed, plain
 NAMED = 5
 MAX_TAG = 100
 """The characters of the longest tag: what is longer tells one row from all others."""
+_CELLS = (str, int, float, Decimal, type(None))
+"""What a cell holds that may be a tag; made once, since every cell is asked."""
 
 
 class NamedColumn:
@@ -77,9 +79,7 @@ class TagColumn(NamedColumn):
     remedy = "Write one value in each of them, or leave the column out of dataset.tags"
 
     def _text(self, value: object, place: str) -> str:
-        tag = None
-        if value is None or isinstance(value, str | int | float | Decimal):
-            tag = _tag(value)
+        tag = _tag(value) if isinstance(value, _CELLS) else None
         return self._fault(place, show(value)) if tag is None else tag
 
 

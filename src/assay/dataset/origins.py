@@ -35,11 +35,11 @@ def origin_of(
 ) -> RowOrigin:
     """Return the origin of the row at a `place` with this `value`, of which `column` says what it
     belongs to and each of the `tellers` a tag. Raises DatasetError where one cannot."""
-    tags = ((teller.name, teller.value(value, place)) for teller in tellers)
+    tags = [(teller.name, teller.value(value, place)) for teller in tellers]
     return RowOrigin(
         row=row,
         group=column.value(value, place) if column else "",
-        tags=tuple(tag for tag in tags if tag[1]),
+        tags=tuple([tag for tag in tags if tag[1]]),
         entry=entry,
     )
 
