@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,7 @@ from assay.errors import MissingExtraError, SettingsError
 from assay.metrics.contract import MetricFunction, TaskFunction, Unscored
 from assay.metrics.json_text import read_json
 from assay.metrics.reading import scored, task_metric
-from assay.metrics.task import TaskSettings
+from assay.metrics.task import PATTERN_SECONDS, TaskSettings, compiled
 from assay.records import Prediction, Sample
 from assay.settings import shown
 
@@ -33,8 +33,15 @@ def _bind(task: TaskSettings) -> MetricFunction:
         except (RecursionError, OverflowError):
             raise Unscored("no_json") from None
 
-    def function(sample: Sample, prediction: Prediction) -> float:  # noqa: ARG001
-        return scored(task, lambda: read(prediction.output), float)
+    def function(sample: Sample, prediction: Prediction) -> float:
+        try:
+            return scored(task, lambda: read(prediction.output), float)
+        except TimeoutError:
+            raise SettingsError(
+                f"{_WHERE}: a pattern in it looks at the output of id={sample.id} for longer than "
+                f"{PATTERN_SECONDS:g} s",
+                "Write it so that no part can match the same in several ways: a+, not (a|aa)+",
+            ) from None
 
     return function
 
@@ -66,12 +73,24 @@ def _validator(task: TaskSettings) -> Callable[[Any], bool]:
         raise SettingsError(f"{_WHERE} is no JSON Schema: {error.message}", "Correct it") from None
     registry = jsonschema_specifications.REGISTRY
     _check_references(task, kind.META_SCHEMA.get("$schema", ""), registry)
-    validator = kind(task.schema, registry=registry)
+    extend: Any = validators.extend
+    validator = extend(kind, {"pattern": _matching})(task.schema, registry=registry)
     try:
         validator.is_valid(None)
     except RecursionError:
         raise SettingsError(f"{_WHERE} refers to itself without an end", "Correct it") from None
     return lambda value: bool(validator.is_valid(value))
+
+
+def _matching(validator: Any, pattern: str, text: object, _schema: object) -> Iterator[Exception]:
+    """Yield an error where a text does not match; jsonschema's own search cannot be stopped. Raises
+    TimeoutError."""
+    from jsonschema.exceptions import ValidationError
+
+    if validator.is_type(text, "string"):
+        found = compiled(pattern, _WHERE).search(text, timeout=PATTERN_SECONDS)
+        if not found:
+            yield ValidationError(f"it does not match {pattern}")
 
 
 def _draft(task: TaskSettings, validators: Any) -> Any:

@@ -69,9 +69,9 @@ def answer_in(task: TaskSettings, text: str, place: str) -> str | None:
     long."""
     if not task.pattern:
         return text
-    compiled, match = _compiled(task.pattern), None
+    regex, match = compiled(task.pattern, "metrics.task.pattern"), None
     try:
-        for match in compiled.finditer(text, timeout=PATTERN_SECONDS):  # noqa: B007  the last one
+        for match in regex.finditer(text, timeout=PATTERN_SECONDS):  # noqa: B007  the last one
             pass
     except TimeoutError:
         raise SettingsError(
@@ -79,7 +79,7 @@ def answer_in(task: TaskSettings, text: str, place: str) -> str | None:
             f"{PATTERN_SECONDS:g} s",
             "Write it so that no part can match the same in several ways: a+, not (a|aa)+",
         ) from None
-    return match[compiled.groups] if match else None
+    return match[regex.groups] if match else None
 
 
 def answer_wanted(task: TaskSettings, target: str, place: str) -> str:
@@ -90,9 +90,9 @@ def answer_wanted(task: TaskSettings, target: str, place: str) -> str:
 
 
 @functools.cache
-def _compiled(pattern: str) -> Any:
-    """Return a pattern by regex, since re cannot be stopped. Raises MissingExtraError without it,
-    and SettingsError for what only re takes."""
+def compiled(pattern: str, where: str) -> Any:
+    """Return the pattern in a setting by regex, since re cannot be stopped. Raises
+    MissingExtraError without it, and SettingsError for what only re takes."""
     try:
         import regex
     except ModuleNotFoundError:
@@ -100,5 +100,5 @@ def _compiled(pattern: str) -> Any:
     try:
         return regex.compile(pattern)
     except regex.error as error:
-        told = f"metrics.task.pattern = {pattern} is no regular expression: {error}"
+        told = f"{where}: {pattern} is no regular expression: {error}"
         raise SettingsError(told, "Correct it") from None

@@ -20,6 +20,7 @@ from assay.metrics import (
     TaskSettings,
     Unscored,
     check,
+    json_schema,
 )
 from assay.metrics import task as task_settings
 from assay.settings import build
@@ -237,6 +238,26 @@ def test_the_fields_that_are_right_count(output: str, target: str, wanted: float
 )
 def test_json_conforms_to_the_schema(output: str, wanted: float | str) -> None:
     assert value("json-schema", output, "", schema=SCHEMA) == wanted
+
+
+@pytest.mark.parametrize("pattern", ["^(a|aa)+$", r"^(\w|\w\w)*$"])
+def test_a_pattern_in_the_schema_that_would_never_end_is_refused_with_the_sample(
+    pattern: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_schema, "PATTERN_SECONDS", 0.2)
+    schema = {"properties": {"name": {"type": "string", "pattern": pattern}}}
+    with pytest.raises(SettingsError, match=r"schema: a pattern in it looks at the output of id="):
+        value("json-schema", json.dumps({"name": "a" * 80 + "!"}), "", schema=schema)
+    assert value("json-schema", '{"name": "aaa"}', "", schema=schema) == 100
+
+
+@pytest.mark.parametrize("draft", ["draft-04/schema#", "draft-07/schema#", "2020-12/schema"])
+def test_a_pattern_in_the_schema_is_searched_for_in_texts_alone(draft: str) -> None:
+    host = "http" if "draft-0" in draft else "https"
+    folder = "" if "draft-0" in draft else "draft/"
+    schema = {"$schema": f"{host}://json-schema.org/{folder}{draft}", "pattern": "[0-9]"}
+    for output, wanted in (('"a1"', 100), ('"a"', 0), ("7", 100), ("[]", 100)):
+        assert value("json-schema", output, "", schema=schema) == wanted
 
 
 def call(name: str = "f", **arguments: object) -> dict[str, object]:
