@@ -15,6 +15,8 @@ from assay.text import whole
 
 T = TypeVar("T")
 
+_PARTIAL = ".partial"
+
 
 def read_json(path: Path) -> Any:
     """Return the JSON value in `path`. Raises InputError where it is missing or not JSON."""
@@ -46,7 +48,7 @@ def write_json(path: Path, value: Any) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a neighbour of `path` that takes its place when the block ends without an error."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}")
     with disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -55,6 +57,12 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def partials(folder: Path) -> Iterator[Path]:
+    """Yield what processes write that are to take the place of files in `folder`; of one that was
+    killed it stays."""
+    return folder.glob(f".*.[0-9]*{_PARTIAL}")
 
 
 def unreadable(path: Path, error: OSError) -> InputError:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from assay.errors import InUseError
 from assay.store.encoding import to_json
-from assay.store.files import disk, write_text
+from assay.store.files import disk, partials, write_text
 
 LOCK = ".assay.lock"
 OWNER = "ASSAY_OWNER"
@@ -109,7 +109,8 @@ _open: set[int] = set()
 @contextmanager
 def held(folder: Path, called: str = "", *, again: bool = True) -> Iterator[None]:
     """Keep everybody else out of `folder`, which is made, while the block runs; the thread that has
-    it may enter `again`. `called` is what a message calls it. Raises InUseError, StoreError."""
+    it may enter `again`. `called` is what a message calls it. What a killed process has written
+    half in it is removed. Raises InUseError, StoreError."""
     place = folder.resolve()
     if again and _holders.get(place) == threading.get_ident():
         yield
@@ -121,6 +122,7 @@ def held(folder: Path, called: str = "", *, again: bool = True) -> Iterator[None
         lock = _take(place / LOCK, called or str(folder))
         _holders[place] = threading.get_ident()
         try:
+            _remove_partials(place)
             yield
         finally:
             del _holders[place]
@@ -164,6 +166,18 @@ def _lock(lock: int) -> None:
         if error.errno not in _NO_LOCKS:
             raise
         _say_unguarded()
+
+
+def _remove_partials(place: Path) -> None:
+    """Remove the partial files of a folder that this process alone has, and of those in it that
+    nobody has; without locks nobody knows whose they are."""
+    if _say_unguarded.cache_info().currsize:
+        return
+    with disk(place):
+        for folder in (place, *filter(Path.is_dir, place.iterdir())):
+            if folder == place or not (folder / LOCK).exists():
+                for partial in partials(folder):
+                    partial.unlink(missing_ok=True)
 
 
 @cache

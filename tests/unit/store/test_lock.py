@@ -142,3 +142,33 @@ def test_a_folder_that_cannot_be_locked_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(StoreError, match="cannot be written"), store.held(tmp_path / "file"):
         pass
+
+
+WRITE = """
+import sys
+from pathlib import Path
+from assay import store
+with store.replacing(Path(sys.argv[1]) / "scores.jsonl") as file:
+    file.write(b"half")
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_process_wrote_half_goes_with_who_comes_next(tmp_path: Path) -> None:
+    run, other = tmp_path / "run", tmp_path / "run" / "another-run"
+    for folder in (run, run / "candidate", other):
+        command = [sys.executable, "-c", WRITE, str(folder)]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout
+            assert process.stdout.readline() == "writing\n"
+            process.kill()
+    (run / ".mine.partial").write_text("the user's")
+    assert len(left := set(run.rglob(".*.partial"))) == 4
+    with holder(other), store.held(run):
+        assert {path for path in left if path.exists()} == {
+            run / ".mine.partial",
+            *other.glob(".scores*"),  # somebody works there
+        }
