@@ -10,12 +10,11 @@ from urllib.parse import urlsplit
 
 from assay.judge import contract
 from assay.judge.anchors import Anchor, Shift, drift
-from assay.judge.cost import Budget, Paid, Price
-from assay.judge.dialect import Dialect, described
+from assay.judge.cost import Paid
+from assay.judge.dialect import described
 from assay.judge.flips import Flips, compare
 from assay.judge.health import Health, examine, headline
-from assay.judge.rubric import Rubric
-from assay.judge.settings import JudgeSettings
+from assay.judge.hearing import Hearing
 from assay.records import Agreement, Direction, Verdict
 
 FAR = 2.0
@@ -69,42 +68,53 @@ class JudgeSummary:
     max_cost: float = 0.0
     waited_s: float = 0.0
 
+    @property
+    def judged(self) -> int:
+        """How many verdicts there are."""
+        return self.verdicts
 
-def summarise(
-    settings: JudgeSettings,
-    rubric: Rubric,
-    identity: str,
-    dialect: Dialect | None,
-    price: Price | None,
-    rows: Iterable[tuple[Verdict, int]],
-    tested: Mapping[str, Verdict],
-    anchors: Sequence[Anchor] = (),
-    anchored: Mapping[str, Verdict] | None = None,
-    second: Mapping[str, Verdict] | None = None,
-    calibration: Mapping[str, Agreement] | None = None,
-    budget: Budget | None = None,
-    waited_s: float = 0.0,
-) -> JudgeSummary:
-    """Return the summary of the verdicts that count (each with its answer's length), of those on
-    the self-test and on the anchors, and of the `second` ones on answers that were judged twice,
-    with the `calibration` of an earlier run, and of the `budget` of this one and the seconds that
-    the judge was waited for."""
-    anchored, second = anchored or {}, second or {}
-    given, paid, causes, count = dict[str, Verdict](), Paid(), Counter[str](), 0
 
-    def counted() -> Iterator[tuple[Verdict, int]]:
-        nonlocal count
+@dataclass(frozen=True, kw_only=True)
+class Beside:
+    """What is judged beside a run's answers: the self-test as it was `tested`, the `anchors` and
+    the verdicts on them now; and the `calibration` of an earlier run."""
+
+    tested: Mapping[str, Verdict]
+    anchors: Sequence[Anchor] = ()
+    anchored: Mapping[str, Verdict] = field(default_factory=dict)
+    calibration: Mapping[str, Agreement] = field(default_factory=dict)
+
+
+class _Tally:
+    """Counts verdicts that pass by, and keeps those that were also given a `second` time."""
+
+    def __init__(self, second: Mapping[str, Verdict]) -> None:
+        self._second = second
+        self.count, self.paid, self.causes = 0, Paid(), Counter[str]()
+        self.again: dict[str, Verdict] = {}
+
+    def passing(self, rows: Iterable[tuple[Verdict, int]]) -> Iterator[tuple[Verdict, int]]:
         for verdict, length in rows:
-            count += 1
-            paid.add(verdict)
-            causes.update(list(verdict.unscored.values())[:1])
-            if verdict.id in second:
-                given[verdict.id] = verdict
+            self.count += 1
+            self.paid.add(verdict)
+            self.causes.update(list(verdict.unscored.values())[:1])
+            if verdict.id in self._second:
+                self.again[verdict.id] = verdict
             yield verdict, length
 
-    health = examine(rubric, tested, counted())
-    for verdict in (*tested.values(), *anchored.values(), *second.values()):
-        paid.add(verdict)
+
+def summarise(
+    hearing: Hearing,
+    rows: Iterable[tuple[Verdict, int]],
+    second: Mapping[str, Verdict],
+    beside: Beside,
+) -> JudgeSummary:
+    """Return the summary of the verdicts that count, each with its answer's length, of the `second`
+    ones on answers that were judged twice, and of what was judged `beside`."""
+    settings, rubric, tally = hearing.settings, hearing.rubric, _Tally(second)
+    health = examine(rubric, beside.tested, tally.passing(rows))
+    for verdict in (*beside.tested.values(), *beside.anchored.values(), *second.values()):
+        tally.paid.add(verdict)
     return JudgeSummary(
         model=settings.model,
         host=urlsplit(settings.endpoint).netloc,
@@ -112,25 +122,25 @@ def summarise(
         rubric_version=rubric.version,
         rubric_digest=rubric.digest,
         parser=contract.VERSION,
-        identity=identity,
+        identity=hearing.identity,
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
-        asked_with=described(dialect) if dialect else {},
-        verdicts=count,
-        unscored=dict(sorted(causes.items())),
-        requests=paid.requests,
-        prompt_tokens=paid.prompt,
-        output_tokens=paid.output,
-        cost=paid.cost(price),
+        asked_with=described(hearing.asked) if hearing.asked else {},
+        verdicts=tally.count,
+        unscored=dict(sorted(tally.causes.items())),
+        requests=tally.paid.requests,
+        prompt_tokens=tally.paid.prompt,
+        output_tokens=tally.paid.output,
+        cost=tally.paid.cost(hearing.price),
         health=health,
-        anchors=len(anchors),
-        drift=drift(anchors, anchored),
+        anchors=len(beside.anchors),
+        drift=drift(beside.anchors, beside.anchored),
         scale=(rubric.low, rubric.high),
         directions=rubric.directions,
-        calibration=calibration or {},
-        waited_s=round(waited_s, 1),
-        flips=compare(given, second, headline, reach=rubric.high - rubric.low, far=FAR),
-        estimated=paid.estimated,
-        spent=budget.spent if budget and price else None,
+        calibration=beside.calibration,
+        waited_s=round(hearing.waited_s, 1),
+        flips=compare(tally.again, second, headline, reach=rubric.high - rubric.low, far=FAR),
+        estimated=tally.paid.estimated,
+        spent=hearing.budget.spent if hearing.price else None,
         max_cost=settings.max_cost,
     )

@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 
 from assay import cases, progress, store
 from assay.folder import PAIRING, PAIRS, SECOND_PAIRS, TRIALS
 from assay.judge import conversation
-from assay.judge.cost import Budget, Paid, Price
-from assay.judge.flips import Flips, compare, judge_again
+from assay.judge.cost import Budget, Paid
+from assay.judge.flips import Flips, compare
 from assay.judge.hearing import Hearing, Keyed
 from assay.judge.ledger import budget_beside
-from assay.judge.log import alone, bring, key_to, not_judged, pending, verdicts
+from assay.judge.log import alone, key_to, not_judged
 from assay.judge.mode import Calls, JudgeJob, JudgeMode, priced
+from assay.judge.modes.whole_log import LogFiles, Verdicts, first, judge_all
 from assay.judge.pair_contract import ask_for
 from assay.judge.pair_verdict import LOSS, WIN, WIN_RATE, Preference, give, preference_of
 from assay.judge.purse import Expected
 from assay.judge.session import Session, prompt_tokens
 from assay.judge.settings import JudgeSettings
-from assay.judge.unscored import check_share
 from assay.progress import Listener
 from assay.records import SIDES, Case, Prediction, Verdict
 
@@ -57,6 +56,11 @@ class PairSummary:
     spent: float | None = None
     max_cost: float = 0.0
 
+    @property
+    def judged(self) -> int:
+        """How many pairs there are."""
+        return self.pairs
+
 
 @alone
 def judge_pairs(
@@ -84,9 +88,6 @@ def judge_pairs(
         rows = conversation.read(samples, candidate)
         return hearing.keyed(case for case in rows if case[0].id in others)
 
-    def first() -> Iterator[Keyed]:
-        return islice(keyed(), settings.max_samples or None)
-
     async def ask(session: Session, case: Case, key: str) -> Verdict:
         other = others[case[0].id]
         if other.unanswered:
@@ -111,40 +112,23 @@ def judge_pairs(
         names=(WIN_RATE,),
     )
     hearing.learn(samples.with_name(TRIALS))
-    hearing.recall(out, keyed)
-    todo = pending(out, keyed(), hearing.names, most=settings.max_samples, only_failed=only_failed)
-    bring(out, todo, out.with_name(PAIRING))
-    total = todo.done + todo.left
-    with progress.track(
-        listen,
-        "judge",
-        total=total,
-        unit="pairs",
+
+    def summary(given: Verdicts, second: Verdicts, _beside: None) -> PairSummary:
+        rows = (given[case[0].id] for _, case in first(hearing, keyed()) if case[0].id in given)
+        return _summarise(hearing, rows, second)
+
+    files = LogFiles(log=out, second=out.with_name(SECOND_PAIRS), summary=out.with_name(PAIRING))
+    judge_all(
+        hearing,
+        files,
+        keyed,
+        lambda: None,
+        summary,
         side="pairs",
-        done=todo.done,
-        note=hearing.note(),
-    ) as tracker:
-        hearing.tell_to(tracker)
-        hearing.fill(out, todo, keyed(), tracker)
-        logged = verdicts(out)
-        second = judge_again(
-            hearing,
-            out.with_name(SECOND_PAIRS),
-            first,
-            logged,
-            only_failed=only_failed,
-        )
-        summary = _summarise(
-            settings,
-            (logged[case[0].id] for _, case in first() if case[0].id in logged),
-            second,
-            hearing.price,
-            hearing.budget,
-            hearing.waited_s,
-        )
-        store.write_json(out.with_name(PAIRING), summary)
-        tracker.advance(0, note=hearing.note())
-        check_share(summary.unscored, summary.pairs, settings, out, hearing.budget)
+        unit="pairs",
+        only_failed=only_failed,
+        listen=listen,
+    )
 
 
 def _key(identity: str, case: Case, other: Prediction) -> str:
@@ -155,14 +139,7 @@ def _key(identity: str, case: Case, other: Prediction) -> str:
     return key_to(identity, shown, f"pairs {VERSION} ")
 
 
-def _summarise(
-    settings: JudgeSettings,
-    given: Iterable[Verdict],
-    second: Mapping[str, Verdict],
-    price: Price | None,
-    budget: Budget,
-    waited_s: float,
-) -> PairSummary:
+def _summarise(hearing: Hearing, given: Iterable[Verdict], second: Verdicts) -> PairSummary:
     preferences, causes = Counter[Preference | None](), Counter[str]()
     paid, again = Paid(), dict[str, Verdict]()
     for row in given:
@@ -174,7 +151,7 @@ def _summarise(
     for row in second.values():
         paid.add(row)
     return PairSummary(
-        model=settings.model,
+        model=hearing.settings.model,
         pairs=preferences.total(),
         wins=preferences["candidate"],
         ties=preferences["tie"] + preferences["inconsistent"],
@@ -184,13 +161,13 @@ def _summarise(
         requests=paid.requests,
         prompt_tokens=paid.prompt,
         output_tokens=paid.output,
-        cost=paid.cost(price),
-        repeats=settings.repeats,
-        waited_s=round(waited_s, 1),
+        cost=paid.cost(hearing.price),
+        repeats=hearing.settings.repeats,
+        waited_s=round(hearing.waited_s, 1),
         flips=compare(again, second, itemgetter(WIN_RATE), reach=WIN - LOSS, far=WIN - LOSS),
         estimated=paid.estimated,
-        spent=budget.spent if price else None,
-        max_cost=budget.most,
+        spent=hearing.budget.spent if hearing.price else None,
+        max_cost=hearing.budget.most,
     )
 
 

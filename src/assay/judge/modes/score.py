@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 
 from assay import cases, progress, store
 from assay.folder import ANCHORS, JUDGE, SECOND_VERDICTS, SELF_TEST, TRIALS, VERDICTS
-from assay.judge import anchors, conversation, flips, health, labelled, rubric
+from assay.judge import anchors, conversation, health, labelled, rubric
 from assay.judge.access import check_access
 from assay.judge.cost import Budget
 from assay.judge.earlier import identities
 from assay.judge.hearing import Hearing, Keyed
 from assay.judge.ledger import budget_beside
-from assay.judge.log import alone, bring, carry_over, identity, pending, verdicts
+from assay.judge.log import alone, carry_over, identity
 from assay.judge.mode import Calls, JudgeJob, JudgeMode, priced
+from assay.judge.modes.whole_log import LogFiles, Verdicts, first, judge_all
 from assay.judge.settings import JudgeSettings
-from assay.judge.summary import JudgeSummary, summarise
-from assay.judge.unscored import check_share
+from assay.judge.summary import Beside, JudgeSummary, summarise
 from assay.progress import Listener
 from assay.records import SIDES, Case, Side, Verdict
 
@@ -57,51 +56,29 @@ def judge(
     def keyed() -> Iterator[Keyed]:
         return hearing.keyed(conversation.read(samples, predictions))
 
-    hearing.recall(out, keyed)
-    todo = pending(out, keyed(), hearing.names, most=settings.max_samples, only_failed=only_failed)
-    bring(out, todo, out.with_name(JUDGE))
-    with progress.track(
-        listen,
-        "judge",
-        total=todo.done + todo.left,
-        unit="verdicts",
-        side=side,
-        done=todo.done,
-        note=hearing.note(),
-    ) as tracker:
-        hearing.tell_to(tracker)
+    def beside() -> Beside:
         probes = health.probes() if settings.self_test else []
         tested = hearing.beside(out.with_name(SELF_TEST), list(hearing.keyed(probes)))
-        frozen_cases = list(hearing.keyed(anchors.cases(frozen)))
-        anchored = hearing.beside(out.with_name(ANCHORS), frozen_cases)
-        hearing.fill(out, todo, keyed(), tracker)
-        given = verdicts(out)
-        second = flips.judge_again(
-            hearing,
-            out.with_name(SECOND_VERDICTS),
-            lambda: islice(keyed(), settings.max_samples or None),
-            given,
-            only_failed=only_failed,
-        )
-        joined = islice(cases.read(samples, predictions), settings.max_samples or None)
-        summary = summarise(
-            settings,
-            hearing.rubric,
-            hearing.identity,
-            hearing.asked,
-            hearing.price,
-            _with_lengths(given, joined),
-            tested,
-            frozen,
-            anchored,
-            second,
-            calibration,
-            hearing.budget,
-            hearing.waited_s,
-        )
-        store.write_json(out.with_name(JUDGE), summary)
-        tracker.advance(0, note=hearing.note())
-        check_share(summary.unscored, summary.verdicts, settings, out, hearing.budget)
+        shown = list(hearing.keyed(anchors.cases(frozen)))
+        anchored = hearing.beside(out.with_name(ANCHORS), shown)
+        return Beside(tested=tested, anchors=frozen, anchored=anchored, calibration=calibration)
+
+    def summary(given: Verdicts, second: Verdicts, others: Beside) -> JudgeSummary:
+        joined = first(hearing, cases.read(samples, predictions))
+        return summarise(hearing, _with_lengths(given, joined), second, others)
+
+    files = LogFiles(log=out, second=out.with_name(SECOND_VERDICTS), summary=out.with_name(JUDGE))
+    judge_all(
+        hearing,
+        files,
+        keyed,
+        beside,
+        summary,
+        side=side,
+        unit="verdicts",
+        only_failed=only_failed,
+        listen=listen,
+    )
 
 
 def _with_lengths(
