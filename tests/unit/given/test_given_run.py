@@ -55,6 +55,13 @@ def test_two_files_are_compared_and_the_report_says_what_is_not_proven(tmp_path:
     assert rows["exact-match"]["baseline"]["value"] == 50
     assert rows["eval_loss"]["candidate"]["unscored"] == {"no_weights": 12}
     assert rows["truncated"]["candidate"]["unscored"] == {"end_unknown": 12}
+    assert [(side["cut"], side["prompts_truncated"]) for side in report["sides"]] == [
+        (None, None)
+    ] * 2
+    assert (
+        "| Answers cut at max\\_new\\_tokens | not known | not known |"
+        in (out / "report.md").read_text()
+    )
     assert report["counts"]["unscored"] == 0  # what no sample can have is said once
     assert report["gate"]["decision"] in ("GO", "INCONCLUSIVE")
     assert "none: Assay did not generate them" in (out / "report.md").read_text()

@@ -195,6 +195,20 @@ def test_sides_with_different_judges_are_not_compared(run: Path) -> None:
     assert "different judges or rubrics" in written.cautions[0].text
 
 
+@pytest.mark.parametrize("judged", [0, 5])
+def test_a_judge_that_was_stopped_before_its_end_is_told(judged: int, run: Path) -> None:
+    told = "The judge has not finished"
+    assert not [caution for caution in report(run).cautions if told in caution.text]
+    (run / "candidate" / "judge.json").unlink()
+    log = run / "candidate" / "verdicts.jsonl"
+    rows = log.read_text().splitlines(keepends=True)
+    log.write_text("".join(rows[:judged]))
+    (caution,) = [caution for caution in report(run).cautions if told in caution.text]
+    samples = len((run / "dataset.jsonl").read_text().splitlines())
+    assert f"has judged {judged} of {samples} answers of the candidate." in caution.text
+    assert "finished: it has judged" in (run / "report.md").read_text()
+
+
 def test_an_old_run_without_judge_json_has_a_report(run: Path) -> None:
     for side in ("baseline", "candidate"):
         (run / side / "judge.json").unlink()
