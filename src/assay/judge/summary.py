@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from assay.judge import contract
 from assay.judge.anchors import Anchor, Shift, drift
 from assay.judge.cost import Budget, Paid, Price
-from assay.judge.dialect import Dialect, described
 from assay.judge.flips import Flips, compare
 from assay.judge.health import Health, examine, headline
 from assay.judge.rubric import Rubric
@@ -27,16 +26,17 @@ class JudgeSummary:
 
     `scale` is the rubric's, its lowest and its highest score, and `directions` what it says of
     each dimension.
-    `host` is the endpoint's without path and key. `asked_with` says what the endpoint accepted in
-    this run ({} where nothing was asked): json_schema, temperature, the name of the limit on output
-    tokens; and where they are not the usual ones, the form of the reply, the system turn, thinking
-    and streaming. `unscored` counts verdicts by cause. Tokens, requests and `cost` (None without a
-    price) are those of the verdicts that count, whenever they were paid for. `drift` is how far the
-    judge has moved on its `anchors` since they were frozen; `flips` how often an answer that was
-    judged twice got another headline score, None where none was. `calibration` is what people's
-    labels said of this judge in an earlier run. Of `estimated` verdicts the endpoint counted no
-    tokens, which are taken from their text. `spent` is what the whole run had cost when this was
-    written, all judges, sides and tries together (None without a price), of `max_cost` (0: no cap).
+    `host` is the endpoint's without path and key. `asked_with` says what the endpoint accepted when
+    it was asked last ({} where nothing says): json_schema, temperature, the name of the limit on
+    output tokens; and where they are not the usual ones, the form of the reply, the system turn,
+    thinking and streaming. `unscored` counts verdicts by cause. Tokens, requests and `cost` (None
+    without a price) are those of the verdicts that count, whenever they were paid for. `drift` is
+    how far the judge has moved on its `anchors` since they were frozen; `flips` how often an answer
+    that was judged twice got another headline score, None where none was. `calibration` is what
+    people's labels said of this judge in an earlier run. Of `estimated` verdicts the endpoint
+    counted no tokens, which are taken from their text. `spent` is what the whole run had cost when
+    this was written, all judges, sides and tries together (None without a price), of `max_cost` (0:
+    no cap).
     `waited_s` is how many seconds of this run all requests waited for an endpoint that was away or
     at its limit.
     """
@@ -74,7 +74,7 @@ def summarise(
     settings: JudgeSettings,
     rubric: Rubric,
     identity: str,
-    dialect: Dialect | None,
+    asked_with: Mapping[str, object],
     price: Price | None,
     rows: Iterable[tuple[Verdict, int]],
     tested: Mapping[str, Verdict],
@@ -115,7 +115,7 @@ def summarise(
         identity=identity,
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
-        asked_with=described(dialect) if dialect else {},
+        asked_with=asked_with,
         verdicts=count,
         unscored=dict(sorted(causes.items())),
         requests=paid.requests,

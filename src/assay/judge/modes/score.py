@@ -11,6 +11,7 @@ from assay.folder import ANCHORS, JUDGE, SECOND_VERDICTS, SELF_TEST, TRIALS, VER
 from assay.judge import anchors, conversation, flips, health, labelled, rubric
 from assay.judge.access import check_access
 from assay.judge.cost import Budget
+from assay.judge.dialect import described
 from assay.judge.earlier import identities
 from assay.judge.hearing import Hearing, Keyed
 from assay.judge.ledger import budget_beside
@@ -58,6 +59,7 @@ def judge(
         return hearing.keyed(conversation.read(samples, predictions))
 
     hearing.recall(out, keyed)
+    before = _asked_before(out.with_name(JUDGE), hearing.identity)
     todo = pending(out, keyed(), hearing.names, most=settings.max_samples, only_failed=only_failed)
     bring(out, todo, out.with_name(JUDGE))
     with progress.track(
@@ -88,7 +90,7 @@ def judge(
             settings,
             hearing.rubric,
             hearing.identity,
-            hearing.asked,
+            described(hearing.asked) if hearing.asked else before,
             hearing.price,
             _with_lengths(given, joined),
             tested,
@@ -102,6 +104,15 @@ def judge(
         store.write_json(out.with_name(JUDGE), summary)
         tracker.advance(0, note=hearing.note())
         check_share(summary.unscored, summary.verdicts, settings, out, hearing.budget)
+
+
+def _asked_before(path: Path, identity: str) -> Mapping[str, object]:
+    """Return how an earlier try asked the same judge: of verdicts that are all there nothing is
+    asked again, and how they came about stays known."""
+    if not path.is_file():
+        return {}
+    before = store.read_json(path)
+    return before.get("asked_with", {}) if before.get("identity") == identity else {}
 
 
 def _with_lengths(
