@@ -311,6 +311,8 @@ REFUSED: list[dict[str, Any]] = [  # as preflight refuses them
         ({"rules": {"overall": {"max_drop": 0.3}}, "min_pairs": 20}, 0, "GO: 1 of 1 rule holds"),
         ({"rules": {"overall": {"max_drop": -8}}, "min_pairs": 20}, 1, "NO-GO: 1 of 1 rule broken"),
         ({"rules": {"overall": {"max_drop": 1}}}, 3, "INCONCLUSIVE: 1 of 1 rule not proven"),
+        ({"mode": "both", "gate": {"rules": {"overall": {"max_drop": 1}}}}, 3, "INCONCLUSIVE: 1"),
+        ({"gate": None}, 2, ""),
         ({"rules": {"empty": {"max": 2}}, "min_pairs": 20}, 3, "INCONCLUSIVE"),
         *((refused, 2, "") for refused in REFUSED),
         ({"rules": {"overall": {"max_dorp": 1}}}, 2, ""),
