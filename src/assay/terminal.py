@@ -71,9 +71,10 @@ def print_summary(folder: Path) -> None:
     sides = [side for side in SIDES if any(side in of for of in values.values())]
     compared_by = ("difference", "95% interval", "n") if len(sides) == 2 else ()
     title = " against ".join(sides).capitalize()
-    table = Table("metric", title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("metric", overflow="fold")  # two names that are cut may look the same
     for column in (*sides, *compared_by):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", overflow="fold")
     for metric, of in values.items():
         told = _compared(differences.get(metric)) if compared_by else ()
         table.add_row(flat(metric), *(of.get(side, "-") for side in sides), *told)

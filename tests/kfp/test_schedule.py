@@ -15,6 +15,7 @@ from assay.kubeflow import client, recurring, schedule
 from assay.kubeflow.client import Kfp
 from assay.kubeflow.connection import Connection
 from tests.kfp.kfp_server import KfpServer
+from tests.loopback import free_address
 
 SCHEDULE = {"name": "nightly-eval", "cron": "30 3 * * 1-5", "config": "nightly.yaml"}
 
@@ -152,6 +153,17 @@ def test_pause_resume_and_a_paused_one_that_is_changed_stays_paused(
     assert only(server)["status"] == "ENABLED"
     assert "05:00:00 UTC" in capsys.readouterr().out
     assert not schedule.get(kfp, "nightly-eval").cron.startswith("0 0")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"cron": "61 * * * *"}, "out of range"), ({"time_zone": "Mars/Olympus"}, "no time zone")],
+)
+def test_what_the_file_alone_shows_needs_no_connection(
+    write: Any, capsys: pytest.CaptureFixture[str], change: dict[str, Any], message: str
+) -> None:
+    assert main(["schedule", "apply", write(**change), "--endpoint", free_address()]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_recurring_runs_of_others_are_left_alone(server: KfpServer, write: Any) -> None:

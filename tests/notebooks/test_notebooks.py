@@ -63,6 +63,16 @@ def test_one_evaluates_on_this_machine(runs: Path) -> None:
     assert {"bleu-4", "exact-match"} <= {row["name"] for row in metrics}
 
 
+def test_one_goes_on_with_a_run_that_was_interrupted(tmp_path: Path) -> None:
+    answers = [{"prompt": f"Say {n}.", "output": f"{n}", "label": f"{n}"} for n in range(12)]
+    (tmp_path / "answers.json").write_text(json.dumps(answers))
+    files = dict.fromkeys(("candidate", "baseline"), "answers.json")
+    setup = {"mode": "auto", "predictions": files, "metrics": {"metrics": ["exact-match"]}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(setup))
+    (tmp_path / "runs" / "first").mkdir(parents=True)
+    assert "report.html" in execute(1, tmp_path)
+
+
 def test_two_submits_and_follows(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     with serve() as server:

@@ -176,3 +176,17 @@ def test_another_pipe_that_breaks_is_not_hidden(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("assay.cli.main._reader_is_gone", lambda: False)
     with pytest.raises(BrokenPipeError, match="of something else"):
         main(["--version"])
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_what_a_terminal_cannot_show_ends_no_command(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "日本.json").write_text(json.dumps([{"instruction": "Say Hi.", "output": "Hi"}]))
+    ended = subprocess.run(
+        [sys.executable, "-m", "assay", "dataset", "check", "日本.json"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout.startswith("日本.json: alpaca".encode(encoding, "backslashreplace"))

@@ -64,6 +64,10 @@ def test_an_override_reaches_its_section_and_the_difference_has_a_name(tmp_path:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (
+            {"nosuch": 1},
+            "is not a setting. Known: base_model, baseline, cluster, dataset, finetune,",
+        ),
         ({"datset": {}}, r"config\.datset is not a setting. Did you mean dataset\?"),
         ({"mode": "fast"}, r"config\.mode = 'fast'"),
         ({"mode": "both"}, "mode is both and judge is missing"),

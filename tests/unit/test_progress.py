@@ -47,6 +47,16 @@ def test_the_rate_starts_when_the_first_unit_does() -> None:
     assert pace.describe(done) == "generate: 100/100 samples, 2/s, done in 1:50"
 
 
+def test_a_high_rate_is_a_number_that_people_read_and_a_line_that_is_read_back() -> None:
+    pace = Pace()
+    pace.describe(event(0, 0))
+    line = pace.describe(event(100, 0.001, state="done"))
+    assert line == "generate: 100/100 samples, 100,000/s, done in 0:00"
+    back = progress.read_line(line)
+    assert back is not None
+    assert (back.done, back.state) == (100, "done")
+
+
 def test_a_stage_that_begins_again_has_a_new_clock() -> None:
     pace = Pace()
     for begin in (0.0, 100.0):

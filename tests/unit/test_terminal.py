@@ -46,3 +46,27 @@ def test_a_run_has_a_column_for_each_side_that_it_has(
     printed = capsys.readouterr().out
     assert [text for text in shown if text not in printed] == []
     assert [text for text in hidden if text in printed] == []
+
+
+NAMES = ["instruction_following", "language-mismatch", "corpus-bleu", "corpus-bleu-zh"]
+
+
+@pytest.mark.parametrize("columns", [80, 60, 40])
+def test_no_name_and_no_number_is_cut_however_narrow_the_terminal_is(
+    columns: int,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    sides = [{**side, "name": name} for name in NAMES for side in (BASELINE, CANDIDATE)]
+    compared = [{**COMPARED, "low": -29.15, "high": 56.21, "name": name} for name in NAMES]
+    store.write_json(tmp_path / METRICS, {"metrics": sides, "comparisons": compared})
+    terminal.print_summary(tmp_path)
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= columns
+    assert printed.isascii()  # as a terminal of another encoding than UTF-8 can show it
+    first = "".join(line.split(" ")[0] for line in printed.splitlines()[1:])
+    assert first == "".join(["metric", *NAMES])
+    if columns == 80:
+        assert printed.count("-29.15 to +56.21") == len(NAMES)

@@ -130,8 +130,12 @@ def read_labels(
 
 
 def _table(text: str) -> csv.DictReader[str]:
+    """Read a table whose columns are parted by commas, or by semicolons, as spreadsheets write it
+    where the comma stands in numbers."""
     csv.field_size_limit(max(len(text), csv.field_size_limit()))  # an answer may be of any length
-    return csv.DictReader(io.StringIO(text, newline=""))
+    first = text.partition("\n")[0]
+    delimiter = ";" if ";" in first and "," not in first else ","
+    return csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
 
 
 def _rows(source: str, rubric: Rubric) -> list[dict[str, str]]:

@@ -12,6 +12,8 @@ from assay.folder import METRICS
 from assay.gate import EXIT_CODES, Gate, GatePolicy, describe
 from assay.gate import read_policy as policy_in
 
+GATE = "gate"
+
 
 def add_parsers(commands: Any) -> None:
     """Add the command `gate`."""
@@ -22,7 +24,10 @@ def add_parsers(commands: Any) -> None:
     )
     gate.add_argument("folder", metavar="RUN", help="run folder or URI")
     gate.add_argument(
-        "--policy", type=Path, metavar="FILE.yaml", help="the rules (section gate of RUN's config)"
+        "--policy",
+        type=Path,
+        metavar="FILE.yaml",
+        help="the rules, or a configuration with them (RUN's own)",
     )
     gate.set_defaults(command=run)
 
@@ -55,5 +60,9 @@ def say(folder: Path) -> int:
 
 
 def read_policy(path: Path) -> GatePolicy:
-    """Return the policy in a YAML file. Raises InputError."""
-    return policy_in(config.read_yaml(path), str(path))
+    """Return the policy in a YAML file, or that of the configuration in it. Raises InputError."""
+    values = config.read_yaml(path)
+    if GATE not in values:
+        return policy_in(values, str(path))
+    where = f"{path}: {GATE}"
+    return policy_in(settings.check_mapping(values[GATE], where), where)

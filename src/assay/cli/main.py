@@ -7,6 +7,7 @@ import os
 import select
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import TextIO
 
 from assay import __version__, exits
@@ -19,6 +20,7 @@ GROUPS = (run, gate, accept, calibrate, dataset, kubeflow, schedule)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code, which assay.exits explains."""
+    _escape_what_cannot_be_shown()
     try:
         try:
             return _run(argv)
@@ -45,6 +47,14 @@ def _run(argv: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         print("assay: interrupted; run the same command again to resume", file=sys.stderr)
         return exits.INTERRUPTED
+
+
+def _escape_what_cannot_be_shown() -> None:
+    """Have a character that the terminal's encoding lacks written as its number: what a dataset or
+    a path holds ends no command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _reader_is_gone() -> bool:

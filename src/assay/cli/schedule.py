@@ -38,10 +38,11 @@ def add_parsers(commands: Any) -> None:
 
 
 def _apply(arguments: argparse.Namespace) -> None:
-    from assay.kubeflow import cron, parameters, pipelines, schedule
+    from assay.kubeflow import cron, parameters, pipelines, schedule, zones
 
     wanted, config = schedule.load(arguments.file)
     cron.parse(wanted.cron)  # this and the next before any connection
+    zones.zone(wanted.time_zone, "time_zone")
     spec = pipelines.spec(pipelines.compiled(parameters.pipeline_of(config)))
     parameters.to_parameters(config, spec, wanted.parameters)
     applied, change = schedule.apply(connected(arguments), wanted, config)

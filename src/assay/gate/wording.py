@@ -25,13 +25,20 @@ def headline(gate: Gate) -> str:
         "INCONCLUSIVE": f"{counts['INCONCLUSIVE'] + counts[IGNORED]} {of_all} not proven",
     }[gate.decision]
     ignored = f", {counts[IGNORED]} ignored" if counts[IGNORED] else ""
-    return f"{gate.decision.replace('_', '-')}: {tally}{ignored}{''.join(_beside(gate))}"
+    return f"{called(gate.decision)}: {tally}{ignored}{''.join(_beside(gate))}"
 
 
 def describe(gate: Gate) -> str:
     """Return a decision as text: one line, one for each rule, and what to know of all of them."""
-    rules = [f"  {ruling.decision:12} {ruling.rule}: {ruling.reason}" for ruling in gate.rulings]
+    rules = [
+        f"  {called(ruling.decision):12} {ruling.rule}: {ruling.reason}" for ruling in gate.rulings
+    ]
     return "\n".join(map(flat, [headline(gate), *rules, *filter(None, [remark(gate)])]))
+
+
+def called(decision: str) -> str:
+    """Return what a decision is called: NO_GO is its name in files, NO-GO what people read."""
+    return decision.replace("_", "-")
 
 
 def remark(gate: Gate) -> str:

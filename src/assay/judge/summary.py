@@ -26,16 +26,17 @@ class JudgeSummary:
 
     `scale` is the rubric's, its lowest and its highest score, and `directions` what it says of
     each dimension.
-    `host` is the endpoint's without path and key. `asked_with` says what the endpoint accepted in
-    this run ({} where nothing was asked): json_schema, temperature, the name of the limit on output
-    tokens; and where they are not the usual ones, the form of the reply, the system turn, thinking
-    and streaming. `unscored` counts verdicts by cause. Tokens, requests and `cost` (None without a
-    price) are those of the verdicts that count, whenever they were paid for. `drift` is how far the
-    judge has moved on its `anchors` since they were frozen; `flips` how often an answer that was
-    judged twice got another headline score, None where none was. `calibration` is what people's
-    labels said of this judge in an earlier run. Of `estimated` verdicts the endpoint counted no
-    tokens, which are taken from their text. `spent` is what the whole run had cost when this was
-    written, all judges, sides and tries together (None without a price), of `max_cost` (0: no cap).
+    `host` is the endpoint's without path and key. `asked_with` says what the endpoint accepted when
+    it was asked last ({} where nothing says): json_schema, temperature, the name of the limit on
+    output tokens; and where they are not the usual ones, the form of the reply, the system turn,
+    thinking and streaming. `unscored` counts verdicts by cause. Tokens, requests and `cost` (None
+    without a price) are those of the verdicts that count, whenever they were paid for. `drift` is
+    how far the judge has moved on its `anchors` since they were frozen; `flips` how often an answer
+    that was judged twice got another headline score, None where none was. `calibration` is what
+    people's labels said of this judge in an earlier run. Of `estimated` verdicts the endpoint
+    counted no tokens, which are taken from their text. `spent` is what the whole run had cost when
+    this was written, all judges, sides and tries together (None without a price), of `max_cost` (0:
+    no cap).
     `waited_s` is how many seconds of this run all requests waited for an endpoint that was away or
     at its limit.
     """
@@ -77,12 +78,14 @@ class JudgeSummary:
 @dataclass(frozen=True, kw_only=True)
 class Beside:
     """What is judged beside a run's answers: the self-test as it was `tested`, the `anchors` and
-    the verdicts on them now; and the `calibration` of an earlier run."""
+    the verdicts on them now; the `calibration` of an earlier run; and how an earlier try of this
+    one `asked_before`, which holds where nothing is asked any more."""
 
     tested: Mapping[str, Verdict]
     anchors: Sequence[Anchor] = ()
     anchored: Mapping[str, Verdict] = field(default_factory=dict)
     calibration: Mapping[str, Agreement] = field(default_factory=dict)
+    asked_before: Mapping[str, object] = field(default_factory=dict)
 
 
 class _Tally:
@@ -125,7 +128,7 @@ def summarise(
         identity=hearing.identity,
         temperature=settings.temperature,
         max_tokens=settings.max_tokens,
-        asked_with=described(hearing.asked) if hearing.asked else {},
+        asked_with=described(hearing.asked) if hearing.asked else beside.asked_before,
         verdicts=tally.count,
         unscored=dict(sorted(tally.causes.items())),
         requests=tally.paid.requests,

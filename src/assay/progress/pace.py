@@ -51,7 +51,7 @@ class Pace:
         parts = [f"{name(event)}: {counted}"] if counted else [name(event)]
         if event.waiting:
             return ", ".join([*parts, event.waiting])
-        parts += [f"{speed:.3g}/s"] if speed else []
+        parts += [f"{speed:.3g}/s" if speed < 1000 else f"{speed:,.0f}/s"] if speed else []
         if event.state != "running":
             parts.append(f"{event.state} in {clock(seconds)}")
         elif speed:
@@ -83,7 +83,7 @@ class Pace:
 
 _LINE = re.compile(
     r"(?P<stage>[a-z][\w -]*?)(?: \((?P<side>\w+)\))?: (?P<done>\d+)/(?P<total>\d+) (?P<unit>\w+)"
-    r"(?:, [\d.e+-]+/s)?(?:, (?:[\d:]+ left|(?P<state>done|failed) in [\d:]+))?(?:, (?P<note>.*))?"
+    r"(?:, [\d.,e+-]+/s)?(?:, (?:[\d:]+ left|(?P<state>done|failed) in [\d:]+))?(?:, (?P<note>.*))?"
 )
 
 

@@ -167,7 +167,7 @@ def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:
         lacking = side.samples - side.predictions
         if lacking and not (side.served or side.given):
             yield Caution(severe=False, text=f"The {side.side} has no answer to {lacking} samples.")
-        if side.cut > _CUT * side.predictions:
+        if side.cut and side.cut > _CUT * side.predictions:
             yield Caution(
                 severe=False,
                 text=f"{side.cut} of {side.predictions} answers of the {side.side} were cut at "

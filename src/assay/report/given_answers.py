@@ -9,8 +9,6 @@ from assay.report.contents import Caution
 from assay.report.places import last
 from assay.report.run import EvaluatedRun
 
-_MATCHED = {"id": "by id", "order": "by their order"}
-
 
 def cautions(run: EvaluatedRun) -> Iterator[Caution]:
     """Yield what must be known of each such side."""
@@ -35,10 +33,10 @@ def cautions(run: EvaluatedRun) -> Iterator[Caution]:
 
 
 def _rows(side: Side, file: AnswersFile, samples: int) -> Iterator[Caution]:
-    if file.matched in _MATCHED:
+    if file.matched == "order":  # by id is no doubt
         yield _told(
-            f"The {file.rows:,} rows of the {side}'s file were matched with the samples "
-            f"{_MATCHED[file.matched]}."
+            f"The {file.rows:,} rows of the {side}'s file were matched with the samples by their "
+            "order."
         )
     if file.lacking:
         yield _told(

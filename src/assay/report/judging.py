@@ -22,6 +22,7 @@ _UNITS = {"m": 1e6, "b": 1e9}
 def doubts(run: EvaluatedRun) -> Iterator[Caution]:
     """Yield what must be known of the judge before its scores are trusted."""
     yield from self_test.doubts(run)
+    yield from _unfinished(run)
     yield from _unscored(run)
     for side in run.sides:
         yield from _clumped(side.verdicts.values.get("overall"), side.side)
@@ -30,6 +31,20 @@ def doubts(run: EvaluatedRun) -> Iterator[Caution]:
     yield from _unlike(run)
     yield from _moved(run)
     yield from _fickle(run)
+
+
+def _unfinished(run: EvaluatedRun) -> Iterator[Caution]:
+    """That the judge was stopped before its end: what it says of a side is written last."""
+    if not any(side.judge or side.judging.attempts for side in run.sides):
+        return
+    for side in run.sides:
+        judged, answers = len(side.judging.commented), len(run.positions)
+        if side.judge is None and judged < answers:
+            yield Caution(
+                severe=False,
+                text=f"The judge has not finished: it has judged {judged:,} of {answers:,} answers "
+                f"of the {side.side}. The same command again goes on with what is missing.",
+            )
 
 
 def _unscored(run: EvaluatedRun) -> Iterator[Caution]:

@@ -44,7 +44,9 @@ def _add(suite: Element, section: Section, ruling: Ruling) -> None:
     case = SubElement(suite, "testcase", classname=f"assay.{section.name}", name=name)
     called = _called(ruling)
     if called:
-        SubElement(case, called, message=_text(f"{ruling.decision}: {ruling.reason}"))
+        SubElement(
+            case, called, message=_text(f"{ruling.decision.replace('_', '-')}: {ruling.reason}")
+        )
 
 
 def _called(ruling: Ruling) -> str:

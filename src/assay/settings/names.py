@@ -12,7 +12,7 @@ from assay.settings.secrets import is_secret, shown
 
 def check_names(values: Mapping[str, Any], names: Iterable[str], where: str) -> None:
     """Raise SettingsError for the first name in `values` not among `names`, and for secrets."""
-    names = sorted(names)
+    names = sorted(set(names))
     for name in values:
         if name in names:
             continue

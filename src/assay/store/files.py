@@ -3,6 +3,7 @@ neighbour, then renamed."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from assay.text import whole
 T = TypeVar("T")
 
 _PARTIAL = ".partial"
+_NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)
+_IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR)
 
 
 def read_json(path: Path) -> Any:
@@ -81,5 +84,9 @@ def disk(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StoreError(
             f"{path} cannot be written: {error.strerror}",
-            "Make room or choose another folder, then run the same command again: it resumes",
+            "Choose another folder, or get the right to write there"
+            if error.errno in _NO_RIGHT
+            else "Choose another folder: a file stands in the place of this one"
+            if error.errno in _IN_THE_WAY
+            else "Make room or choose another folder, then run the same command again: it resumes",
         ) from error

@@ -49,6 +49,18 @@ def fill(path: Path, rows: list[dict[str, str]]) -> Path:
     return path
 
 
+def test_labels_that_a_spreadsheet_parted_by_semicolons_are_the_same(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{**row, "overall": str(5 + n % 3), "clarity": ""} for n, row in enumerate(export(run))]
+    path = fill(run / "labels.csv", rows)
+    assert main(["calibrate", "import", str(run), str(path)]) == 0
+    agreed = (run / "calibration.json").read_bytes()
+    path.write_text(path.read_text().replace(",", ";"))
+    assert main(["calibrate", "import", str(run), str(path)]) == 0
+    assert (run / "calibration.json").read_bytes() == agreed
+
+
 def test_what_people_get_is_blind(run: Path) -> None:
     rows = export(run)
     assert len(rows) == len({row["item"] for row in rows}) == 20

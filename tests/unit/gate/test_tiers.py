@@ -101,6 +101,7 @@ def test_what_does_not_decide_is_told_all_the_same(
     assert headline(gate) == expected
     marked = "" if tier == "critical" else f" ({tier})"
     assert f"overall: max_drop 0.3{marked}: difference" in describe(gate)
+    assert "NO_GO" not in describe(gate)  # which is what files call it
 
 
 @pytest.mark.parametrize(

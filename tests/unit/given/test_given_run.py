@@ -27,6 +27,9 @@ from tests.unit.given.conftest import METRICS, asked, data, theirs, written
 SCORED = {"metrics": ["exact-match", "empty", "truncated"], "processes": 1}
 
 
+PAIR = {"candidate": "a.jsonl", "baseline": "b.jsonl"}
+
+
 def yaml_at(folder: Path, **values: Any) -> str:
     path = folder / "run.yaml"
     path.write_text(yaml.safe_dump({"mode": "auto", "metrics": SCORED, **values}))
@@ -37,8 +40,7 @@ def test_two_files_are_compared_and_the_report_says_what_is_not_proven(tmp_path:
     written(tmp_path / "a.jsonl", theirs(12, right=12))
     written(tmp_path / "b.jsonl", theirs(12, right=6))
     gate = {"rules": {"exact-match": {"max_drop": 1}}, "min_pairs": 10}
-    files = {"candidate": "a.jsonl", "baseline": "b.jsonl"}
-    path, out = yaml_at(tmp_path, predictions=files, gate=gate), tmp_path / "out"
+    path, out = yaml_at(tmp_path, predictions=PAIR, gate=gate), tmp_path / "out"
     assert main(["run", path, "--out", str(out)]) in (0, 3)
     made = (out / "candidate" / "generation.json").read_bytes()
     assert main(["run", path, "--out", str(out)]) in (0, 3)
@@ -55,6 +57,13 @@ def test_two_files_are_compared_and_the_report_says_what_is_not_proven(tmp_path:
     assert rows["exact-match"]["baseline"]["value"] == 50
     assert rows["eval_loss"]["candidate"]["unscored"] == {"no_weights": 12}
     assert rows["truncated"]["candidate"]["unscored"] == {"end_unknown": 12}
+    assert [(side["cut"], side["prompts_truncated"]) for side in report["sides"]] == [
+        (None, None)
+    ] * 2
+    assert (
+        "| Answers cut at max\\_new\\_tokens | not known | not known |"
+        in (out / "report.md").read_text()
+    )
     assert report["counts"]["unscored"] == 0  # what no sample can have is said once
     assert report["gate"]["decision"] in ("GO", "INCONCLUSIVE")
     assert "none: Assay did not generate them" in (out / "report.md").read_text()
@@ -84,6 +93,17 @@ def test_files_in_a_store_are_judged_too(
     assert rows["exact-match"]["candidate"]["value"] == 100
     assert rows["overall"]["candidate"]["n"] == rows["overall"]["baseline"]["n"] == 12
     assert report["title"] == "Elsewhere"
+
+
+def test_rows_that_were_matched_by_id_are_no_doubt(tmp_path: Path) -> None:
+    rows = [{**row, "id": f"q{number}"} for number, row in enumerate(theirs())]
+    written(tmp_path / "a.jsonl", rows)
+    written(tmp_path / "b.jsonl", rows[::-1])
+    path, out = yaml_at(tmp_path, predictions=PAIR), tmp_path / "out"
+    assert main(["run", path, "--out", str(out)]) == 0
+    given = json.loads((out / "baseline" / "generation.json").read_text())["given"]
+    assert given["matched"] == "id"
+    assert "were matched" not in (out / "report.md").read_text()
 
 
 def test_a_file_that_changes_under_a_run_is_refused(tmp_path: Path) -> None:

@@ -165,6 +165,8 @@ def test_the_summary_says_how_the_judge_was_asked(files: Make, tmp_path: Path) -
     assert summary.asked_with == {"json_schema": True, "temperature": False, "limit": "max_tokens"}
     assert (summary.model, summary.rubric) == ("fake", "default-en")
     assert "/v1" not in summary.host
+    again, requests = summary_of(picky, files, tmp_path, self_test=False, flip_sample=0)
+    assert (requests, again.asked_with) == (0, summary.asked_with)
 
 
 def test_tokens_and_cost(files: Make, tmp_path: Path) -> None:

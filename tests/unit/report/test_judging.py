@@ -195,6 +195,20 @@ def test_sides_with_different_judges_are_not_compared(run: Path) -> None:
     assert "different judges or rubrics" in written.cautions[0].text
 
 
+@pytest.mark.parametrize("judged", [0, 5])
+def test_a_judge_that_was_stopped_before_its_end_is_told(judged: int, run: Path) -> None:
+    told = "The judge has not finished"
+    assert not [caution for caution in report(run).cautions if told in caution.text]
+    (run / "candidate" / "judge.json").unlink()
+    log = run / "candidate" / "verdicts.jsonl"
+    rows = log.read_text().splitlines(keepends=True)
+    log.write_text("".join(rows[:judged]))
+    (caution,) = [caution for caution in report(run).cautions if told in caution.text]
+    samples = len((run / "dataset.jsonl").read_text().splitlines())
+    assert f"has judged {judged} of {samples} answers of the candidate." in caution.text
+    assert "finished: it has judged" in (run / "report.md").read_text()
+
+
 def test_an_old_run_without_judge_json_has_a_report(run: Path) -> None:
     for side in ("baseline", "candidate"):
         (run / side / "judge.json").unlink()
@@ -297,6 +311,8 @@ REFUSED: list[dict[str, Any]] = [  # as preflight refuses them
         ({"rules": {"overall": {"max_drop": 0.3}}, "min_pairs": 20}, 0, "GO: 1 of 1 rule holds"),
         ({"rules": {"overall": {"max_drop": -8}}, "min_pairs": 20}, 1, "NO-GO: 1 of 1 rule broken"),
         ({"rules": {"overall": {"max_drop": 1}}}, 3, "INCONCLUSIVE: 1 of 1 rule not proven"),
+        ({"mode": "both", "gate": {"rules": {"overall": {"max_drop": 1}}}}, 3, "INCONCLUSIVE: 1"),
+        ({"gate": None}, 2, ""),
         ({"rules": {"empty": {"max": 2}}, "min_pairs": 20}, 3, "INCONCLUSIVE"),
         *((refused, 2, "") for refused in REFUSED),
         ({"rules": {"overall": {"max_dorp": 1}}}, 2, ""),

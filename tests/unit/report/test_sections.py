@@ -72,6 +72,7 @@ def test_a_new_section_is_one_line_and_reaches_every_format(
     (case,) = ElementTree.parse(run / "report.junit.xml").getroot()  # noqa: S314  our own file
     assert (case.get("classname"), case.get("name")) == ("assay.toxic", "Toxic | <b>")
     assert [child.tag for child in case] == ["failure"]
+    assert (case[0].get("message") or "").startswith("NO-GO: ")
 
 
 def test_what_a_table_says_is_in_both_pages(run: Path) -> None:

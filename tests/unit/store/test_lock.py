@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from assay import store
 from assay.errors import InUseError, StoreError
 from assay.store import lock
+from assay.store.files import disk
 from assay.store.lock import LOCK
 
 HOLD = """
@@ -140,8 +142,22 @@ def test_whatever_a_lock_holds_is_an_owner(content: bytes) -> None:
 
 def test_a_folder_that_cannot_be_locked_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(StoreError, match="cannot be written"), store.held(tmp_path / "file"):
+    told = "cannot be written: File exists. Choose another folder: a file stands in the place"
+    with pytest.raises(StoreError, match=told), store.held(tmp_path / "file"):
         pass
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "Make room or choose another folder"),
+        (errno.EROFS, "get the right to write there"),
+        (errno.EACCES, "get the right to write there"),
+    ],
+)
+def test_the_remedy_is_of_the_cause(number: int, remedy: str) -> None:
+    with pytest.raises(StoreError, match=remedy), disk(Path("run")):
+        raise OSError(number, os.strerror(number))
 
 
 WRITE = """

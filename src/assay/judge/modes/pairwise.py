@@ -112,6 +112,7 @@ def judge_pairs(
         names=(WIN_RATE,),
     )
     hearing.learn(samples.with_name(TRIALS))
+    hearing.recall(out, keyed)
 
     def summary(given: Verdicts, second: Verdicts, _beside: None) -> PairSummary:
         rows = (given[case[0].id] for _, case in first(hearing, keyed()) if case[0].id in given)

@@ -56,12 +56,21 @@ def judge(
     def keyed() -> Iterator[Keyed]:
         return hearing.keyed(conversation.read(samples, predictions))
 
+    hearing.recall(out, keyed)
+    before = _asked_before(out.with_name(JUDGE), hearing.identity)
+
     def beside() -> Beside:
         probes = health.probes() if settings.self_test else []
         tested = hearing.beside(out.with_name(SELF_TEST), list(hearing.keyed(probes)))
         shown = list(hearing.keyed(anchors.cases(frozen)))
         anchored = hearing.beside(out.with_name(ANCHORS), shown)
-        return Beside(tested=tested, anchors=frozen, anchored=anchored, calibration=calibration)
+        return Beside(
+            tested=tested,
+            anchors=frozen,
+            anchored=anchored,
+            calibration=calibration,
+            asked_before=before,
+        )
 
     def summary(given: Verdicts, second: Verdicts, others: Beside) -> JudgeSummary:
         joined = first(hearing, cases.read(samples, predictions))
@@ -79,6 +88,15 @@ def judge(
         only_failed=only_failed,
         listen=listen,
     )
+
+
+def _asked_before(path: Path, identity: str) -> Mapping[str, object]:
+    """Return how an earlier try asked the same judge: of verdicts that are all there nothing is
+    asked again, and how they came about stays known."""
+    if not path.is_file():
+        return {}
+    before = store.read_json(path)
+    return before.get("asked_with", {}) if before.get("identity") == identity else {}
 
 
 def _with_lengths(

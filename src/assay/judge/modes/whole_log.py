@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from assay import progress, store
 from assay.judge.flips import judge_again
 from assay.judge.hearing import Hearing, Keyed
-from assay.judge.log import Pending, bring, pending, verdicts
+from assay.judge.log import bring, pending, verdicts
 from assay.judge.unscored import check_share
 from assay.progress import Listener
 from assay.records import Verdict
@@ -59,9 +59,11 @@ def judge_all(
     listen: Listener,
 ) -> None:
     """Append a verdict to the log for each of the `keyed` that has none, judge a few of them again
-    and, before them, what stands `beside`; then write what `summarise` makes of all three. Raises
-    as `judge`."""
-    todo = _pending(hearing, files, keyed, only_failed=only_failed)
+    and, before them, what stands `beside`; then write what `summarise` makes of all three. The
+    `hearing` has recalled the log. Raises as `judge`."""
+    most = hearing.settings.max_samples
+    todo = pending(files.log, keyed(), hearing.names, most=most, only_failed=only_failed)
+    bring(files.log, todo, files.summary)
     with progress.track(
         listen,
         "judge",
@@ -87,16 +89,3 @@ def judge_all(
 def first(hearing: Hearing, rows: Iterator[T]) -> Iterator[T]:
     """Return those of the rows that are to be judged at all."""
     return islice(rows, hearing.settings.max_samples or None)
-
-
-def _pending(
-    hearing: Hearing,
-    files: LogFiles,
-    keyed: Callable[[], Iterator[Keyed]],
-    *,
-    only_failed: bool,
-) -> Pending:
-    hearing.recall(files.log, keyed)
-    most = hearing.settings.max_samples
-    todo = pending(files.log, keyed(), hearing.names, most=most, only_failed=only_failed)
-    return bring(files.log, todo, files.summary)

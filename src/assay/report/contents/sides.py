@@ -15,7 +15,8 @@ class SideSummary:
     `name` is what to call the model, `proof` says what the digest of its weights proves, `engine`
     who answered with them, and in which precision, "" where Assay loaded none; `origin` is where
     the answers come from that an earlier run gave; `served` is how an endpoint answered, and
-    `given` the file that they were in; both None where Assay loaded the weights. Of the
+    `given` the file that they were in; both None where Assay loaded the weights. `cut`
+    answers and `prompts_truncated` are None where a file had them, which does not say. Of the
     `output_tokens` the thoughts have `thought_tokens`, and answers `with_thought` have one in them
     that is scored with them.
 
@@ -33,8 +34,8 @@ class SideSummary:
     samples: int
     predictions: int
     empty: int
-    cut: int
-    prompts_truncated: int
+    cut: int | None
+    prompts_truncated: int | None
     output_tokens: int
     thought_tokens: int
     with_thought: int

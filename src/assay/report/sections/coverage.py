@@ -18,7 +18,7 @@ def section(report: Report) -> Section:
     """Return how many samples have what, side by side."""
     sides = [side.side for side in report.sides]
     rows = [
-        titled(title, [f"{getattr(side, field):,}" for side in report.sides])
+        titled(title, [_count(getattr(side, field)) for side in report.sides])
         for title, field in _COUNTS.items()
     ]
     lengths = [f"{side.mean_length:,.0f}" for side in report.sides]
@@ -32,6 +32,10 @@ def section(report: Report) -> Section:
         button="Coverage",
         blocks=(counts, _unscored(report)),
     )
+
+
+def _count(count: int | None) -> str:
+    return "not known" if count is None else f"{count:,}"
 
 
 def _unscored(report: Report) -> Block:
