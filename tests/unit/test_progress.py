@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 
@@ -45,6 +46,15 @@ def test_the_rate_starts_when_the_first_unit_does() -> None:
     assert pace.describe(event(20, 70)) == "generate: 20/100 samples, 2/s, 0:40 left"
     done = event(100, 110, state="done")
     assert pace.describe(done) == "generate: 100/100 samples, 2/s, done in 1:50"
+
+
+def test_lines_go_where_they_were_asked_for_whatever_is_redirected_later(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    listen, log = progress.to_lines(), io.StringIO()
+    with contextlib.redirect_stdout(log):
+        listen(event(0, 0))
+    assert (capsys.readouterr().out, log.getvalue()) == ("generate: 0/100 samples\n", "")
 
 
 def test_a_high_rate_is_a_number_that_people_read_and_a_line_that_is_read_back() -> None:

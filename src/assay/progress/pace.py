@@ -15,8 +15,9 @@ WAITING_EVERY = 30.0
 def to_lines(stream: TextIO | None = None, every: float = 5.0) -> Listener:
     """Return a listener that prints plain lines, for logs: at most one in `every` seconds a
     stage, of one that waits in half a minute, and always the first, the last, and those with which
-    a wait begins and ends."""
-    pace = Pace()
+    a wait begins and ends. Without a `stream` it is what is the standard output now: a pipeline on
+    this machine has its own in a file while it runs."""
+    pace, out = Pace(), stream or sys.stdout
     printed: dict[tuple[str, str], Progress] = {}
 
     def listen(event: Progress) -> None:
@@ -27,7 +28,7 @@ def to_lines(stream: TextIO | None = None, every: float = 5.0) -> Listener:
         if goes_on and last and event.time - last.time < pause:
             return
         printed[event.stage, event.side] = event
-        print(line, file=stream or sys.stdout, flush=True)
+        print(line, file=out, flush=True)
 
     return listen
 

@@ -36,18 +36,20 @@ def collect(
     """Return the scores in `rows` as arrays; `positions` is sample id -> position, and `clusters`
     the number of each position's cluster, None where each is its own.
 
-    Where an id has several rows the last one counts. A value that is not finite is unscored.
+    Where an id has several rows the last one counts: a name that only earlier ones have, such as
+    a dimension of another rubric, is not among the scores. A value that is not finite is unscored.
     Raises KeyError for an id that has no position.
     """
     import numpy as np
 
     values: dict[str, Floats] = {}
     causes: dict[str, dict[int, str]] = {}
-    seen = bytearray(len(positions))
+    seen, again = bytearray(len(positions)), False
     for row in rows:
         at = positions[row.id]
         if seen[at]:
             _forget(at, values, causes)
+            again = True
         seen[at] = 1
         for name, value in row.values.items():
             if name not in values:
@@ -60,6 +62,9 @@ def collect(
             causes.setdefault(name, {})[at] = cause
     for name in causes:
         values.setdefault(name, np.full(len(positions), np.nan))
+    if again:
+        values = {name: array for name, array in values.items() if _given(name, array, causes)}
+        causes = {name: by_position for name, by_position in causes.items() if name in values}
     return SideScores(samples=len(positions), values=values, causes=causes, clusters=clusters)
 
 
@@ -102,6 +107,13 @@ def _split_causes(
             if number[at] >= 0:
                 causes[number[at]][name][place[at]] = cause
     return causes
+
+
+def _given(name: str, array: Floats, causes: Mapping[str, Mapping[int, str]]) -> bool:
+    """Return whether a row that counts has this name: with a number, or with a cause."""
+    import numpy as np
+
+    return bool(causes.get(name)) or not np.isnan(array).all()
 
 
 def _forget(at: int, values: dict[str, Floats], causes: dict[str, dict[int, str]]) -> None:

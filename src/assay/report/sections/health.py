@@ -51,7 +51,7 @@ def _probes(judging: Mapping[str, JudgeSummary]) -> Iterator[Phrase]:
 def _asked(summary: JudgeSummary) -> str:
     accepted = summary.asked_with
     if not accepted:
-        return "nothing asked in this run"
+        return "not known: its verdicts were there before"
     form = "json_schema" if accepted.get("json_schema") else "by prompt alone, parsed strictly"
     if accepted.get("form") == "json_object":
         form = "json_object, parsed strictly"
