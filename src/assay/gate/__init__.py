@@ -35,7 +35,7 @@ from assay.gate.policy import (
 from assay.gate.ruling import rulings
 from assay.gate.size import stopped, together
 from assay.gate.subset import subsets
-from assay.gate.wording import describe, headline, remark
+from assay.gate.wording import called, describe, headline, remark
 
 __all__ = [
     "ACCEPTED",
@@ -50,6 +50,7 @@ __all__ = [
     "Ruling",
     "Tier",
     "both",
+    "called",
     "check_baseline",
     "check_coverage",
     "check_pairs",

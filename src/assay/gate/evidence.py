@@ -58,8 +58,10 @@ class Gate:
     """The gate's decision: NO_GO where a binding rule is broken, else INCONCLUSIVE where one is not
     proven or is ignored, else GO. `stopped` is how often a candidate that is just as good as what
     it is compared with would get no GO from such a run: if the critical rules move together, and
-    if they are independent; None where nothing says."""
+    if they are independent; None where nothing says. `foreign` are rules that are not those of the
+    run's own configuration."""
 
     decision: Decision
     rulings: tuple[Ruling, ...]
     stopped: tuple[float, float] | None = None
+    foreign: bool = False

@@ -25,7 +25,8 @@ def headline(gate: Gate) -> str:
         "INCONCLUSIVE": f"{counts['INCONCLUSIVE'] + counts[IGNORED]} {of_all} not proven",
     }[gate.decision]
     ignored = f", {counts[IGNORED]} ignored" if counts[IGNORED] else ""
-    return f"{called(gate.decision)}: {tally}{ignored}{''.join(_beside(gate))}"
+    foreign = ", by other rules than the run's own" if gate.foreign else ""
+    return f"{called(gate.decision)}: {tally}{ignored}{''.join(_beside(gate))}{foreign}"
 
 
 def describe(gate: Gate) -> str:

@@ -3,6 +3,7 @@ out."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from assay import settings, store
@@ -68,8 +69,10 @@ def _write(
     run, aggregates, differences = contents.folder, metrics(contents), comparisons(contents)
     if policy:
         check_decidable(policy, contents, aggregates)
-    policy = policy or _policy(contents)
-    assembled = assemble(contents, title, aggregates, differences, policy)
+    own = _policy(contents)
+    assembled = assemble(contents, title, aggregates, differences, policy or own)
+    if assembled.gate and policy and own and policy != own:
+        assembled = replace(assembled, gate=replace(assembled.gate, foreign=True))
     assembled = with_trend(assembled, contents)
     assembled = assembled if paths else without_places(assembled)
     document, told = plain(assembled), build_sections(assembled)

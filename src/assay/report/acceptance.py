@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from assay import store
 from assay.errors import InputError, SettingsError
 from assay.folder import CONFIG, REPORT_JSON
+from assay.gate import called
 from assay.report import objects
 from assay.report.contents import Acceptance, Record
 from assay.report.files import read_config
@@ -26,13 +27,15 @@ def accept(run: str, *, by: str, why: str, anyway: bool = False) -> tuple[Accept
     return that, and whether it is new: the last accepted one is not accepted again.
 
     Raises InputError for a run that was not finished, is in no history, or whose gate did not say
-    GO, unless `anyway`; and for a history whose last acceptance cannot be read.
+    GO by the run's own rules, unless `anyway`; and for a history whose last acceptance cannot be
+    read.
     """
     by, why = _line(by, "--by"), _line(why, "--why")
     history, report = _history_of(run), _report_of(run)
     names = objects.names(history)
     record = _record(run, history, names, str(report["id"]))
-    decision = str((report["gate"] or {}).get("decision", ""))
+    gate = report["gate"] or {}
+    decision = str(gate.get("decision", ""))
     acceptance = Acceptance(
         run=record.id,
         name=record.name,
@@ -41,7 +44,7 @@ def accept(run: str, *, by: str, why: str, anyway: bool = False) -> tuple[Accept
         by=by,
         why=why,
         gate=decision,
-        anyway=_is_against(run, decision, anyway),
+        anyway=_is_against(run, decision, foreign=bool(gate.get("foreign")), anyway=anyway),
     )
     if names.acceptances:
         last = objects.read_acceptance(history, names.acceptances[-1])
@@ -98,13 +101,15 @@ def _record(run: str, history: str, names: Names, id_: str) -> Record:
     return objects.read_record(history, records[0])
 
 
-def _is_against(run: str, decision: str, anyway: bool) -> bool:
-    """Return whether the run is accepted against what its gate decided."""
-    if decision in ("", "GO"):
+def _is_against(run: str, decision: str, *, foreign: bool, anyway: bool) -> bool:
+    """Return whether the run is accepted against what its gate decided, or by other rules than its
+    own."""
+    if decision == "" or (decision == "GO" and not foreign):
         return False
     if not anyway:
+        told = called(decision) + (", by other rules than the run's own" if foreign else "")
         raise InputError(
-            f"the gate of {run} says {decision.replace('_', '-')}",
+            f"the gate of {run} says {told}",
             "See its report, or accept it all the same with --anyway, which is recorded",
         )
     return True

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from assay.gate import Ruling
+from assay.gate import Ruling, called
 from assay.report.plain import plain, visible
 from assay.report.section import Checks, Section
 
@@ -21,9 +21,9 @@ def to_junit(sections: Sequence[Section], title: str) -> str:
     cases = list(_cases(sections))
     if not cases:
         return ""
-    called = Counter(_called(ruling) for _, ruling in cases)
-    counts = {"tests": len(cases), "failures": called["failure"], "errors": called["error"]}
-    counts |= {"skipped": called[_BESIDE]}
+    outcomes = Counter(_called(ruling) for _, ruling in cases)
+    counts = {"tests": len(cases), "failures": outcomes["failure"], "errors": outcomes["error"]}
+    counts |= {"skipped": outcomes[_BESIDE]}
     head = {name: str(count) for name, count in counts.items()}
     suite = Element("testsuite", {"name": _text(title), **head})
     for section, ruling in cases:
@@ -42,11 +42,10 @@ def _cases(sections: Sequence[Section]) -> Iterator[tuple[Section, Ruling]]:
 def _add(suite: Element, section: Section, ruling: Ruling) -> None:
     name = _text(ruling.rule)
     case = SubElement(suite, "testcase", classname=f"assay.{section.name}", name=name)
-    called = _called(ruling)
-    if called:
-        SubElement(
-            case, called, message=_text(f"{ruling.decision.replace('_', '-')}: {ruling.reason}")
-        )
+    outcome = _called(ruling)
+    if outcome:
+        told = f"{called(ruling.decision)}: {ruling.reason}"
+        SubElement(case, outcome, message=_text(told))
 
 
 def _called(ruling: Ruling) -> str:

@@ -421,3 +421,25 @@ def test_a_run_of_a_pipeline_is_accepted_where_its_artifact_lies(
         "rouge-l",
         "rouge-l vs accepted",
     ]
+
+
+def test_a_go_by_other_rules_than_the_runs_own_is_no_go_of_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history = tmp_path / "history"
+    run = a_run(tmp_path / "run", str(history), min_pairs=1000)
+    told(run, str(history))
+    looser = tmp_path / "looser.yaml"
+    looser.write_text("rules: {bleu-4: {max_drop: 90}}\nmin_pairs: 10\n")
+    assert main(["gate", str(run), "--policy", str(looser)]) == 0
+    assert capsys.readouterr().out.startswith(
+        "GO: 1 of 1 rule holds, by other rules than the run's own"
+    )
+    command = ["accept", str(run), "--why", "fit", "--by", "Ada"]
+    assert main(command) == 2
+    refused = f"the gate of {run} says GO, by other rules than the run's own. See its report"
+    assert refused in capsys.readouterr().err
+    assert main(["gate", str(run), "--policy", str(run / "config.yaml")]) == 3
+    assert capsys.readouterr().out.startswith("INCONCLUSIVE: 1 of 1 rule not proven\n")
+    assert main(["gate", str(run), "--policy", str(looser)]) == 0
+    assert main([*command, "--anyway"]) == 0
