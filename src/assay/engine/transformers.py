@@ -17,6 +17,7 @@ from assay.engine.loading import load
 from assay.engine.places import apart, within
 from assay.llamafactory import generation_config
 from assay.llamafactory.job import GenerateJob
+from assay.llamafactory.memory import full_alike
 from assay.llamafactory.prompts import Coder, Prompt, Written
 from assay.records import Failure
 
@@ -91,7 +92,8 @@ def _in_parts(
     """Yield the batch, in parts where it is too large for the memory, and those halved that still
     are."""
     width = max(len(prompt.tokens) for prompt in batch)
-    waiting = list(capacity.parts(room, batch, width + options["max_new_tokens"]))
+    most = 0 if greedy.serves(model, options) else capacity.read_at_once(model, width)
+    waiting = list(capacity.parts(room, batch, width + options["max_new_tokens"], most))
     while waiting:
         part = waiting.pop(0)
         answers = _decode(model, part, options, context)
@@ -121,7 +123,7 @@ def _decode(
     options = {**options, "max_new_tokens": max(room)}
     write = greedy.answers if greedy.serves(model, options) else _loop
     try:
-        with unplanned(model):
+        with unplanned(model), full_alike():
             rows = _padded(model, prompts, width, options["pad_token_id"])
             written = write(model, *rows, options, room)
     except torch.OutOfMemoryError:
