@@ -13,6 +13,7 @@ from tests.unit.test_greedy import NAN_WORD, PAD, WORDS
 CONTEXT, NEW = 48, 20
 LENGTHS = (60, 48, 47, 46, 40, 40, 31, 28, 27, 20, 16)
 END = 5
+LONG = {"type": "longrope", "short_factor": [1.0] * 4, "long_factor": [4.0] * 4}
 OPTIONS: dict[str, Any] = {
     "do_sample": False,
     "num_beams": 1,
@@ -35,6 +36,7 @@ def random_model(kind: str, **more: Any) -> Any:
         num_hidden_layers=2,
         num_attention_heads=8,
         max_position_embeddings=CONTEXT,
+        pad_token_id=PAD,
         **more,
     )
     head = "LMHeadModel" if kind == "GPT2" else "ForCausalLM"
@@ -73,6 +75,7 @@ def alone(made: Any, prompt: Prompt) -> Any:
         ("Mistral", {"sliding_window": 12}, False),
         ("Gemma2", {"sliding_window": 12, "head_dim": 8, "num_key_value_heads": 4}, False),
         ("GPT2", {"attn_implementation": "eager"}, False),
+        ("Phi3", {"original_max_position_embeddings": 27, "rope_scaling": LONG}, False),
         ("GPTNeo", {"attention_types": [[["global", "local"], 1]], "num_layers": 2}, False),
     ],
 )

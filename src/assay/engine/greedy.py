@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from assay.engine.grouped import attending
+from assay.engine.places import turn
 from assay.engine.rows import Rows, live, of_prompts, step
 
 SPAN, LOOK = 128, 16
@@ -45,6 +46,7 @@ def is_plain(model: Any) -> bool:
         and len(set((getattr(model, "hf_device_map", None) or {"": 0}).values())) == 1
         and not getattr(model, "is_quantized", False)
         and "logits_to_keep" in inspect.signature(model.forward).parameters
+        and not turn(model)
         and _remembers_all(model.config.get_text_config(decoder=True))
     )
 

@@ -15,16 +15,33 @@ from assay.llamafactory.prompts import Prompt
 
 
 def apart(model: Any, batch: Sequence[Prompt], new: int, context: int) -> Iterator[list[Prompt]]:
-    """Yield the batch whole; of a model whose mask has places for its `context` alone, padding
-    included, as GPT-Neo's has, what leaves less than `new` tokens by its length."""
+    """Yield the batch, the longest first, whole, but for what padding would have `model` answer
+    otherwise: what passes `turn` while it is answered, each length by itself, and what is beyond
+    it; and, where its mask has places for the `context` alone, as GPT-Neo's has, each length that
+    leaves less than `new` tokens."""
     import torch
 
+    after = turn(model)
     masks = (buffer for buffer in model.buffers() if buffer.dtype == torch.bool)
-    if any(mask.shape[-1:] == (context,) for mask in masks):
-        by_length = groupby(batch, lambda prompt: max(len(prompt.tokens), context - new))
-        yield from (list(group) for _, group in by_length)
-    else:
-        yield list(batch)
+    most = context if any(mask.shape[-1:] == (context,) for mask in masks) else 0
+
+    def kind(prompt: Prompt) -> tuple[bool, int]:
+        length = len(prompt.tokens)
+        passes = length <= after < length + new or (most and length + new > most)
+        return bool(after) and length > after, length if passes else 0
+
+    yield from (list(group) for _, group in groupby(batch, kind))
+
+
+def turn(model: Any) -> int:
+    """Return how many tokens have the places of all change (LongRoPE, which Phi has), 0 for none:
+    of a batch the longest has them change for all."""
+    config = model.config.get_text_config(decoder=True)
+    rope = getattr(config, "rope_parameters", None) or {}
+    if rope.get("rope_type") != "longrope":
+        return 0
+    named = "original_max_position_embeddings"
+    return int(rope.get(named) or getattr(config, named, 0) or config.max_position_embeddings)
 
 
 @contextmanager

@@ -132,8 +132,8 @@ def _decode(
         if accelerator := torch.accelerator.current_accelerator(check_available=True):
             torch.get_device_module(accelerator).empty_cache()
         return None
-    rows = zip(*written, room, strict=True)
-    return ["not_finite" if bad else ids[:most] for ids, bad, most in rows]
+    answers = zip(*written, room, strict=True)
+    return ["not_finite" if bad else ids[:most] for ids, bad, most in answers]
 
 
 def _room(prompt: Prompt, new: int, context: int) -> int:

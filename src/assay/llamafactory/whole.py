@@ -15,17 +15,19 @@ _OF_AN_ADAPTER = ("lora_", "modules_to_save")
 @contextmanager
 def whole() -> Iterator[None]:
     """Raise ModelError where a model or an adapter that the body loads has not all its weights."""
-    from peft import PeftModel
-    from transformers import PreTrainedModel
+    import peft
+    import transformers
 
-    read, adapt = PreTrainedModel.__dict__["from_pretrained"], PeftModel.load_adapter
-    PreTrainedModel.from_pretrained = classmethod(_of_model(read.__func__))
-    PeftModel.load_adapter = _of_adapter(adapt)
+    models: Any = transformers.PreTrainedModel
+    adapters: Any = peft.PeftModel
+    read, adapt = models.__dict__["from_pretrained"], adapters.load_adapter
+    models.from_pretrained = classmethod(_of_model(read.__func__))
+    adapters.load_adapter = _of_adapter(adapt)
     try:
         yield
     finally:
-        PreTrainedModel.from_pretrained = read
-        PeftModel.load_adapter = adapt
+        models.from_pretrained = read
+        adapters.load_adapter = adapt
 
 
 def _of_model(read: Callable[..., Any]) -> Callable[..., Any]:
