@@ -51,9 +51,11 @@ def renamed(held: dict[str, Any]) -> dict[str, Any]:
     return {name.replace("layers.1", "layers.7"): kept for name, kept in held.items()}
 
 
-def answer(model: Path, samples: Path, out: Path, *, loss: bool) -> None:
+def answer(
+    model: Path, samples: Path, out: Path, *, loss: bool, engine: str = "transformers"
+) -> None:
     settings = GenerateSettings(
-        template=TEMPLATE, max_new_tokens=2, engine="transformers", evaluate_loss=loss
+        template=TEMPLATE, max_new_tokens=2, engine=engine, evaluate_loss=loss
     )
     generate(str(model), samples, out, settings)
 
@@ -72,6 +74,13 @@ def test_a_model_without_some_weights_answers_nothing(
     broken = changed(tiny, tmp_path / "broken", change)
     with pytest.raises(InputError, match=told):
         answer(broken, samples, tmp_path / "out", loss=loss)
+
+
+@pytest.mark.usefixtures("vllm")
+def test_vllm_answers_nothing_either(tiny: Path, samples: Path, tmp_path: Path) -> None:
+    broken = changed(tiny, tmp_path / "broken", without("layers.0.mlp.up_proj"))
+    with pytest.raises(InputError, match=r"lacks model\.layers\.0\.mlp\.up_proj\.weight"):
+        answer(broken, samples, tmp_path / "out", loss=False, engine="vllm")
 
 
 def test_an_adapter_that_fits_in_part_answers_nothing(

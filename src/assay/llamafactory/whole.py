@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from assay.errors import ModelError
@@ -28,6 +29,22 @@ def whole() -> Iterator[None]:
     finally:
         models.from_pretrained = read
         adapters.load_adapter = adapt
+
+
+def check_whole(arguments: Any) -> None:
+    """Raise ModelError where the folder that LLaMA-Factory's `arguments` name lacks weights, none
+    of which is read: for who loads them without a word. A hub id passes, what is quantised, and
+    what has code of its own."""
+    from llamafactory.model import load_config
+    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
+
+    config = load_config(arguments)
+    kinds = (AutoModelForImageTextToText, AutoModelForCausalLM)  # in LLaMA-Factory's order
+    kind = next((kind for kind in kinds if type(config) in kind._model_mapping), None)
+    name = arguments.model_name_or_path
+    if kind and Path(name).is_dir() and not hasattr(config, "quantization_config"):
+        with whole():
+            kind.from_pretrained(name, config=config, device_map="meta")
 
 
 def _of_model(read: Callable[..., Any]) -> Callable[..., Any]:
