@@ -55,7 +55,7 @@ def answered(
         template=TEMPLATE,
         max_new_tokens=24,
         cutoff_len=128,
-        batch_size=2,
+        batch_size=1,  # so that there are batches left for whoever goes on
         devices=devices,
         engine="transformers",
     )

@@ -80,8 +80,9 @@ def test_the_answers_are_those_of_the_loop(
     made = model(kind, shared=shared)
     options = {**OPTIONS, "pad_token_id": PAD, "max_new_tokens": new}
     tokens, mask = padded(made, lengths)
-    theirs, _ = transformers._loop(made, tokens, mask, options)
-    ours, broken = greedy.answers(made, tokens, mask, options)
+    room = [new] * len(lengths)
+    theirs, _ = transformers._loop(made, tokens, mask, options, room)
+    ours, broken = greedy.answers(made, tokens, mask, options, room)
     assert [to_end(ids) for ids in ours] == [to_end(ids) for ids in theirs]
     assert not any(broken)
     assert made.config._attn_implementation == "sdpa"  # as it was
@@ -90,14 +91,14 @@ def test_the_answers_are_those_of_the_loop(
 def test_answers_that_end_early_leave_the_others_as_they_were(llamafactory: None) -> None:
     made = model()
     tokens, mask = padded(made, [9] * 12)
-    options = {**OPTIONS, "pad_token_id": PAD, "max_new_tokens": 60}
-    free, _ = greedy.answers(made, tokens, mask, {**options, "eos_token_id": [WORDS]})
+    options, room = {**OPTIONS, "pad_token_id": PAD, "max_new_tokens": 60}, [60] * 12
+    free, _ = greedy.answers(made, tokens, mask, {**options, "eos_token_id": [WORDS]}, room)
     ends = sorted({ids[10] for ids in free[:6]})  # so that half of them end there or before
     expected = [
         ids[: next((at + 1 for at, id_ in enumerate(ids) if id_ in ends), None)] for ids in free
     ]
     assert len({len(ids) for ids in expected}) > 1
-    ours, _ = greedy.answers(made, tokens, mask, {**options, "eos_token_id": ends})
+    ours, _ = greedy.answers(made, tokens, mask, {**options, "eos_token_id": ends}, room)
     assert [ids[: len(want)] for ids, want in zip(ours, expected, strict=True)] == expected
     assert all(set(ids[len(want) :]) <= {PAD} for ids, want in zip(ours, expected, strict=True))
 
@@ -112,7 +113,7 @@ def test_a_row_of_nan_is_told_and_no_other(llamafactory: None) -> None:
     tokens, mask = padded(made, (9, 8, 5))
     tokens[1, -2] = NAN_WORD
     options = {**OPTIONS, "pad_token_id": PAD, "max_new_tokens": 30}
-    assert greedy.answers(made, tokens, mask, options)[1] == [False, True, False]
+    assert greedy.answers(made, tokens, mask, options, [30] * 3)[1] == [False, True, False]
 
 
 @pytest.mark.parametrize(

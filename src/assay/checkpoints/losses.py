@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from assay.llamafactory.loss import IGNORED, likelihood, measure_target
+from assay.llamafactory.memory import full_alike
 from assay.llamafactory.prompts import Coder, pair
 from assay.records import Likelihood, Sample
 
@@ -32,7 +33,8 @@ def likelihoods(
     while len(found) < len(rows):
         batch = longest_first[len(found) : len(found) + size]
         try:
-            found |= {row.id: row for row in _measured(coder, batch)}
+            with full_alike():
+                found |= {row.id: row for row in _measured(coder, batch)}
         except torch.OutOfMemoryError:
             if size == 1:
                 raise

@@ -18,6 +18,7 @@ TIMES, TIMES_ON_CPU = 16, 4
 reaches its full rate."""
 _FOR_ANSWERS = 0.8  # of an accelerator's free memory; the rest is for the step itself
 _FOR_ANSWERS_ON_CPU = 0.4  # other processes have theirs there
+_READ_ON_CPU = 16_384  # tokens
 
 
 def at_once(batch_size: int) -> int:
@@ -65,10 +66,16 @@ def _left() -> int:
     return max(0, int(left))
 
 
-def parts(room: RoomFor, batch: Sequence[T], tokens: int) -> Iterator[Sequence[T]]:
+def read_at_once(model: Any, width: int) -> int:
+    """Return how many prompts of so many tokens transformers' loop may read at once, 0 for any
+    number: on a CPU nothing says that what a model holds meanwhile is too much."""
+    return max(1, _READ_ON_CPU // width) if model.device.type == "cpu" else 0
+
+
+def parts(room: RoomFor, batch: Sequence[T], tokens: int, most: int = 0) -> Iterator[Sequence[T]]:
     """Yield the batch, each of which takes so many `tokens` with its answer, in as few parts of one
-    size as there is room for."""
-    most = room(tokens) or len(batch)
+    size as there is room for, none of more than `most` (0: any number)."""
+    most = min(room(tokens) or len(batch), most or len(batch))
     count = -(-len(batch) // most)
     size = -(-len(batch) // count)
     yield from (batch[first : first + size] for first in range(0, len(batch), size))

@@ -25,6 +25,7 @@ from assay.folder import PREDICTIONS
 from assay.llamafactory.evaluate import evaluate
 from assay.llamafactory.job import DEVICE, ERROR, SECONDS, TRANSFORMERS
 from assay.llamafactory.prompts import Coder, coder
+from assay.llamafactory.whole import check_whole
 from assay.records import Sample
 
 
@@ -59,6 +60,8 @@ def _do(asked: Assignment) -> None:
 def _here(asked: Assignment) -> None:
     """Evaluate and answer in this process."""
     coding = replace(coder(asked.job), folder=asked.work)
+    if asked.job.engine != TRANSFORMERS:  # vLLM would answer with what is left
+        check_whole(coding.model)
     if asking.wants_loss(asked):
         coding = _evaluated(asked, coding)
         asking.wants_loss(asked)  # gathers it

@@ -10,11 +10,12 @@ anew as the answers grow, so that hardly any memory is read that holds no token 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from assay.engine.grouped import attending
+from assay.engine.places import turn
 from assay.engine.rows import Rows, live, of_prompts, step
 
 SPAN, LOOK = 128, 16
@@ -45,19 +46,21 @@ def is_plain(model: Any) -> bool:
         and len(set((getattr(model, "hf_device_map", None) or {"": 0}).values())) == 1
         and not getattr(model, "is_quantized", False)
         and "logits_to_keep" in inspect.signature(model.forward).parameters
+        and not turn(model)
         and _remembers_all(model.config.get_text_config(decoder=True))
     )
 
 
 def answers(
-    model: Any, tokens: Any, mask: Any, options: Mapping[str, Any]
+    model: Any, tokens: Any, mask: Any, options: Mapping[str, Any], room: Sequence[int]
 ) -> tuple[list[list[int]], list[bool]]:
     """Return the ids that `model` writes after each row of `tokens`, left-padded as the `mask`
-    says, and of which rows it has said NaN. Raises torch.OutOfMemoryError."""
+    says, at most as many as the row has `room` for, and of which rows it has said NaN. Raises
+    torch.OutOfMemoryError."""
     import torch
 
     with torch.inference_mode():
-        rows = of_prompts(model, tokens, mask, options)
+        rows = of_prompts(model, tokens, mask, options, room)
         with attending(model):
             left = options["max_new_tokens"] - 1
             while left and len(rows := live(rows)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from assay import hub
@@ -11,10 +11,11 @@ from assay.engine import canary, precision
 from assay.errors import StageError
 from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Coder
+from assay.llamafactory.whole import whole
 
 
 def load(job: GenerateJob, coder: Coder) -> Any:
-    """Return the model of a job. Raises StageError as `proven`."""
+    """Return the model of a job. Raises StageError and ModelError as `proven`."""
     from llamafactory.model import load_model
     from transformers import set_seed
 
@@ -28,7 +29,8 @@ def load(job: GenerateJob, coder: Coder) -> Any:
 def proven(job: GenerateJob, coder: Coder, *, asked: bool = True) -> Iterator[None]:
     """Look at the model that LLaMA-Factory loads in the body, while it has the base without the
     adapter, which it merges. Raises StageError where the base is of another commit or precision
-    than was asked for, or, unless it is not to be `asked`, the adapter does not act."""
+    than was asked for, or, unless it is not to be `asked`, the adapter does not act; ModelError
+    where it or the adapter lacks weights."""
     from llamafactory.model import loader
 
     apply = loader.init_adapter
@@ -45,7 +47,8 @@ def proven(job: GenerateJob, coder: Coder, *, asked: bool = True) -> Iterator[No
 
     loader.init_adapter = init_adapter
     try:
-        with precision.obeyed():
+        # of a model in parts transformers does not say it
+        with precision.obeyed(), whole() if asked else nullcontext():
             yield
     finally:
         loader.init_adapter = apply

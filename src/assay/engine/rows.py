@@ -3,7 +3,7 @@ one place: a step changes them, and always does the same."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,9 +20,10 @@ Layers = list[tuple[Any, Any]]
 class Rows:
     """`layers` is what the model remembers; `mask` what of it a token
     sees, `last` and `position` the token that is read next, and `place` where it goes. Of
-    all the rows there were `written` is what they wrote, `at` where the next goes, and whether
-    they have `ended`, or are `broken`; those that are left are at `places` of them. Ids that end an
-    answer are `ends`, and `pad` stands after them. `width` tokens are of the prompts."""
+    all the rows there were `written` is what they wrote, at most `room` tokens each, `at` where the
+    next goes, and whether they have `ended`, or are `broken`; those that are left are at `places`
+    of them. Ids that end an answer are `ends`, and `pad` stands after them. `width` tokens are of
+    the prompts."""
 
     layers: Layers
     mask: Any
@@ -30,6 +31,7 @@ class Rows:
     position: Any
     place: Any
     written: Any
+    room: Any
     at: Any
     ended: Any
     broken: Any
@@ -60,8 +62,14 @@ class Recall:
         kept_values.index_copy_(2, self.rows.place, values)
         return kept_keys[:, :, : self.seen], kept_values[:, :, : self.seen]
 
+    def get_seq_length(self, *_more: Any) -> int:
+        """Return how many places stand before the token; some models ask, though it has its own."""
+        return int(self.rows.place)
 
-def of_prompts(model: Any, tokens: Any, mask: Any, options: Mapping[str, Any]) -> Rows:
+
+def of_prompts(
+    model: Any, tokens: Any, mask: Any, options: Mapping[str, Any], room: Sequence[int]
+) -> Rows:
     """Have `model` read the prompts, and write the first token after each."""
     import torch
 
@@ -77,6 +85,7 @@ def of_prompts(model: Any, tokens: Any, mask: Any, options: Mapping[str, Any]) -
         position=mask.sum(1, keepdim=True) - 1,
         place=torch.tensor([width], device=device),
         written=torch.full((count, new), pad, device=device),
+        room=torch.tensor(room, device=device),
         at=torch.tensor([0], device=device),
         ended=torch.zeros(count, dtype=torch.bool, device=device),
         broken=torch.zeros(count, dtype=torch.bool, device=device),
@@ -110,11 +119,12 @@ def choose(rows: Rows, logits: Any) -> None:
     broken = logits.isnan().any(dim=-1) & ~ended
     chosen = logits.float().argmax(dim=-1).masked_fill(ended, rows.pad)
     ended = ended | (chosen[:, None] == rows.ends).any(dim=-1)
+    ended = ended | (rows.at + 1 >= rows.room[rows.places])
     rows.broken.index_put_((rows.places,), rows.broken[rows.places] | broken)
     rows.ended.index_put_((rows.places,), ended)
     rows.written.index_put_((rows.places, rows.at), chosen)
     rows.last.copy_(chosen[:, None])
-    rows.position.add_(1)
+    rows.position.add_(~ended[:, None])  # one that has ended may have no place after it
     rows.at.add_(1)
 
 

@@ -14,8 +14,10 @@ from assay.engine.batches import in_windows
 from assay.engine.finite import watch_numbers
 from assay.engine.kernels import unplanned
 from assay.engine.loading import load
+from assay.engine.places import apart, within
 from assay.llamafactory import generation_config
 from assay.llamafactory.job import GenerateJob
+from assay.llamafactory.memory import full_alike
 from assay.llamafactory.prompts import Coder, Prompt, Written
 from assay.records import Failure
 
@@ -76,7 +78,8 @@ def _answered(
     if misfits:
         yield [(prompt, misfits[prompt.id]) for prompt in batch if prompt.id in misfits]
     if fits := [prompt for prompt in batch if prompt.id not in misfits]:
-        yield from _in_parts(model, fits, options, context, room)
+        for group in apart(model, fits, options["max_new_tokens"], context):
+            yield from _in_parts(model, group, options, context, room)
 
 
 def _in_parts(
@@ -89,7 +92,8 @@ def _in_parts(
     """Yield the batch, in parts where it is too large for the memory, and those halved that still
     are."""
     width = max(len(prompt.tokens) for prompt in batch)
-    waiting = list(capacity.parts(room, batch, width + options["max_new_tokens"]))
+    most = 0 if greedy.serves(model, options) else capacity.read_at_once(model, width)
+    waiting = list(capacity.parts(room, batch, width + options["max_new_tokens"], most))
     while waiting:
         part = waiting.pop(0)
         answers = _decode(model, part, options, context)
@@ -115,20 +119,26 @@ def _decode(
     import torch
 
     width = max(len(prompt.tokens) for prompt in prompts)
-    room = context - width if context else options["max_new_tokens"]
-    options = {**options, "max_new_tokens": min(room, options["max_new_tokens"])}
+    room = [_room(prompt, options["max_new_tokens"], context) for prompt in prompts]
+    options = {**options, "max_new_tokens": max(room)}
     write = greedy.answers if greedy.serves(model, options) else _loop
     try:
-        with unplanned(model):
+        with unplanned(model), full_alike():
             rows = _padded(model, prompts, width, options["pad_token_id"])
-            written = write(model, *rows, options)
+            written = write(model, *rows, options, room)
     except torch.OutOfMemoryError:
         written = None
     if written is None:  # what was held for it is free once the exception is forgotten
         if accelerator := torch.accelerator.current_accelerator(check_available=True):
             torch.get_device_module(accelerator).empty_cache()
         return None
-    return ["not_finite" if bad else ids for ids, bad in zip(*written, strict=True)]
+    answers = zip(*written, room, strict=True)
+    return ["not_finite" if bad else ids[:most] for ids, bad, most in answers]
+
+
+def _room(prompt: Prompt, new: int, context: int) -> int:
+    """Return how many tokens, at most `new`, a prompt leaves its answer in the context."""
+    return min(new, context - len(prompt.tokens)) if context else new
 
 
 def _padded(model: Any, prompts: Sequence[Prompt], width: int, pad: int) -> tuple[Any, Any]:
@@ -143,11 +153,14 @@ def _padded(model: Any, prompts: Sequence[Prompt], width: int, pad: int) -> tupl
 
 
 def _loop(
-    model: Any, tokens: Any, mask: Any, options: Mapping[str, Any]
+    model: Any, tokens: Any, mask: Any, options: Mapping[str, Any], room: Sequence[int]
 ) -> tuple[list[list[int]], list[bool]]:
     """Return the ids that transformers' own loop writes, and of which rows the model said NaN."""
     import torch
 
-    with watch_numbers(model) as broken, torch.inference_mode():
-        answers = model.generate(input_ids=tokens, attention_mask=mask, **options)
+    ending = within(model, mask, room)
+    with watch_numbers(model) as broken, torch.inference_mode(), ending as ends:
+        answers = model.generate(
+            input_ids=tokens, attention_mask=mask, stopping_criteria=ends, **options
+        )
     return answers[:, tokens.shape[1] :].tolist(), broken(len(tokens))

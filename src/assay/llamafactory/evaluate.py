@@ -20,6 +20,7 @@ from assay.errors import StageError
 from assay.folder import LIKELIHOOD, RESULTS
 from assay.llamafactory.job import GenerateJob, loading
 from assay.llamafactory.loss import MEASURED, Measured, likelihood, token_loss, watch_targets
+from assay.llamafactory.memory import full_alike
 from assay.llamafactory.order import StoredSamples
 from assay.llamafactory.prompts import Coder, pair
 from assay.llamafactory.spreading import keep_buffers
@@ -67,7 +68,8 @@ def evaluate(
             target = pair(row, coder.reading)[1]
             store.append(file, likelihood(row, target, found))
 
-        model = _measure(job, len(rows), work, side, listen, batch_size, spread or {}, keep)
+        with full_alike():
+            model = _measure(job, len(rows), work, side, listen, batch_size, spread or {}, keep)
     return replace(coder, loaded=model)
 
 

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 from assay import process
+from assay.errors import ModelError
+from assay.llamafactory.whole import whole
 
 
 def main(config: Path) -> None:
@@ -19,7 +21,11 @@ def main(config: Path) -> None:
     sys.argv = ["llamafactory-cli", "train", str(config)]
     from llamafactory.cli import main as llamafactory_cli
 
-    llamafactory_cli()
+    try:
+        with whole():
+            llamafactory_cli()
+    except ModelError as error:
+        sys.exit(f"assay: {error}")
 
 
 if __name__ == "__main__":

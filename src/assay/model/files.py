@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from assay import store
 from assay.errors import InputError, ModelError, raise_all
-from assay.model import headers, pickled
+from assay.model import complete, headers, pickled
 from assay.model.place import CONFIG, is_folder, local
 
 # as transformers and PEFT look for them, the first that is there
@@ -53,14 +54,22 @@ def check(name: str, *, adapter: bool = False) -> None:
 def weights(folder: Folder, *, adapter: bool = False) -> tuple[str, ...]:
     """Return the names of the files that hold the weights, those that an index names included.
     Raises InputError for an index that cannot be read."""
-    known = _ADAPTER_WEIGHTS if adapter else _WEIGHTS
-    first = next((name for name in known if name in folder.files), "")
+    first = _first(folder, _ADAPTER_WEIGHTS if adapter else _WEIGHTS)
     if not first.endswith(".json"):
         return (first,) if first else ()
-    parts = _object(folder, first).get("weight_map")
+    return tuple(sorted(set(_index(folder, first).values())))
+
+
+def _first(folder: Folder, known: Iterable[str]) -> str:
+    return next((name for name in known if name in folder.files), "")
+
+
+def _index(folder: Folder, name: str) -> dict[str, str]:
+    """Return which file has each tensor, by the index of this name."""
+    parts = _object(folder, name).get("weight_map")
     if not isinstance(parts, dict) or not all(isinstance(part, str) for part in parts.values()):
-        raise ModelError(f"{folder.name}: {first} names no files", "Copy the file there again")
-    return tuple(sorted(set(parts.values())))
+        raise ModelError(f"{folder.name}: {name} names no files", "Copy the file there again")
+    return parts
 
 
 def pickles(name: str, *, adapter: bool = False) -> tuple[str, ...]:
@@ -86,7 +95,11 @@ def quantization(name: str) -> str:
 def _adapter_problems(folder: Folder) -> Iterator[InputError]:
     if not set(_ADAPTER_WEIGHTS) & folder.files:
         yield _no_weights(folder, _ADAPTER_WEIGHTS[:1])
-    yield from _broken(folder, weights(folder, adapter=True))
+    broken = list(_broken(folder, weights(folder, adapter=True)))
+    yield from broken
+    path = folder.here / _ADAPTER_WEIGHTS[0]
+    if not broken and path.is_file():
+        yield from _told(partial(complete.check_pairs, folder.name, path))
 
 
 def _model_problems(folder: Folder) -> Iterator[InputError]:
@@ -106,7 +119,19 @@ def _model_problems(folder: Folder) -> Iterator[InputError]:
             "that its index names",
             "Copy what is missing there",
         )
-    yield from _broken(folder, names)
+    broken = list(_broken(folder, names))
+    yield from broken
+    first = _first(folder, _WEIGHTS)
+    if not broken and first == f"{_WEIGHTS[0]}.index.json":
+        index = _index(folder, first)
+        yield from _told(partial(complete.check_index, folder.name, folder.here, index))
+
+
+def _told(check: Callable[[], None]) -> Iterator[InputError]:
+    try:
+        check()
+    except InputError as error:
+        yield error
 
 
 def _foreign_code(name: str, config: dict[str, Any]) -> Iterator[InputError]:

@@ -55,6 +55,19 @@ def sharded(*present: int) -> Change:
     return change
 
 
+def lying(folder: Path) -> None:
+    """Have an index that names tensors which its files lack."""
+    sharded(1, 2, 3)(folder)
+    names = {f"tensor.{number}": SHARD.format(1 + number % 3) for number in (1, 2, 3)}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
+
+
+def unpaired(factor: str) -> Change:
+    """Leave one of an adapter's two factors out."""
+    held = {name: shape for name, shape in LORA.items() if factor not in name}
+    return write("adapter_model.safetensors", safetensors(held))
+
+
 def unpacked(*folders: str) -> Change:
     """Leave a checkpoint whose weights are in pieces."""
 
@@ -99,6 +112,8 @@ def dangling(name: str) -> Change:
         (unpacked("global_step10"), r"checkpoint of DeepSpeed's ZeRO.*zero_to_fp32\.py"),
         (unpacked("pytorch_model_fsdp_0"), "checkpoint of FSDP.*accelerate merge-weights"),
         (sharded(1, 3), rf"lacks {SHARD.format(2)}, of the 3 files"),
+        (sharded(1, 2, 3), ""),
+        (lying, r"base lacks weights: tensor\.1, tensor\.2, tensor\.3\. Copy its files"),
         (sharded(), rf"lacks {SHARD.format(1)}, .*{SHARD.format(3)}, of the 3 files"),
         (write("model.safetensors.index.json", b"{}"), ""),
         (cut("model.safetensors", 4), r"model\.safetensors is no safetensors file, or cut off"),
@@ -144,6 +159,8 @@ def test_a_model_that_is_not_whole(change: Change, told: str, tmp_path: Path) ->
         (cut("adapter_model.safetensors", 30), r"adapter_model\.safetensors is no safetensors"),
         (cut("adapter_model.safetensors", -2), r"adapter_model\.safetensors is cut off: 2 of"),
         (write("adapter_model.safetensors", POINTER), "pointer of Git LFS"),
+        (unpaired("lora_A"), r"adapter lacks weights: \S+\.lora_A\.weight"),
+        (unpaired("lora_B"), r"adapter lacks weights: \S+\.lora_B\.weight"),
         (lambda _: None, ""),
     ],
 )
