@@ -9,30 +9,30 @@ from assay.metrics.contract import Unscored
 from assay.metrics.json_text import Leaf, leaves, overlap, parse
 from assay.metrics.reading import compared, rate, task_metric
 from assay.metrics.task import TaskSettings
+from assay.metrics.written_calls import calls_in
 
 CallList = tuple[tuple[str, Any], ...]
 """The names of calls, each with its arguments."""
 
 
 def read_calls(text: str) -> CallList:
-    """Return the calls that a text is, the JSON of one or a list of them: a `name` and `arguments`,
-    which may be JSON in a text again. Raises Unscored("no_call")."""
+    """Return the calls that a text is, as a template or an API writes them: each a `name` and
+    `arguments`, which may be JSON in a text again. Raises Unscored("no_call")."""
     try:
-        value = parse(text)
-        held = value if isinstance(value, list) and value else [value]
-        return tuple(_call(each) for each in held)
+        return tuple(map(_call, calls_in(text)))
     except (ValueError, RecursionError):
         raise Unscored("no_call") from None
 
 
 def _call(value: Any) -> tuple[str, Any]:
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+    held = value.get("function", value) if isinstance(value, dict) else value
+    if not isinstance(held, dict) or not isinstance(held.get("name"), str):
         raise ValueError("it has no name")
-    arguments = value.get("arguments", {})
+    arguments = held.get("arguments", held.get("parameters", {}))
     arguments = parse(arguments) if isinstance(arguments, str) else arguments
     if not isinstance(arguments, dict):
         raise ValueError("its arguments are no mapping")
-    return value["name"], arguments
+    return held["name"], arguments
 
 
 def _same_names(task: TaskSettings, given: CallList, wanted: CallList) -> float:

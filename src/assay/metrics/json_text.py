@@ -17,7 +17,8 @@ from assay.records import Prediction, Sample
 Leaf = tuple[object, ...]
 """Where a value stands, and the value with its kind: true is not 1, and 1.0 is."""
 
-_FENCED = re.compile(r"```[\w-]*[ \t]*\r?\n(.*?)```", re.DOTALL)
+FENCED = re.compile(r"```[\w-]*[ \t]*\r?\n(.*?)```", re.DOTALL)
+_SPACE = re.compile(r"\s*")
 _MOST_STARTS = 100
 _NOT_JSON = (ValueError, RecursionError)
 
@@ -37,15 +38,33 @@ def parse(text: str) -> Any:
     return json.loads(text, **_EXACT)
 
 
+def parse_several(text: str) -> list[Any]:
+    """Return the objects or lists that a text is made of, with white space alone between them;
+    none where it has anything else."""
+    decoder, found, at = json.JSONDecoder(**_EXACT), [], _behind_space(text, 0)
+    while at < len(text):
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except _NOT_JSON:
+            return []
+        if not isinstance(value, dict | list):
+            return []
+        found.append(value)
+        at = _behind_space(text, at)
+    return found
+
+
 def read_json(text: str) -> Any:
     """Return the JSON in a text: the whole, else the only fenced block, else the first object or
-    list that stands in it. Raises Unscored("no_json")."""
-    blocks = _FENCED.findall(text)
+    list that stands in it. Of objects or lists one after the other, as in JSON lines, it is the
+    list. Raises Unscored("no_json")."""
+    blocks = FENCED.findall(text)
     for part in (text, *(blocks if len(blocks) == 1 else ())):
         try:
             return parse(part)
         except _NOT_JSON:
-            continue
+            if several := parse_several(part):
+                return several
     return _first_within(text)
 
 
@@ -67,6 +86,11 @@ def overlap(given: Counter[Leaf], wanted: Counter[Leaf]) -> float:
     """Return the F1 of what two collections share, 1 where both are empty."""
     total = given.total() + wanted.total()
     return float(2 * (given & wanted).total() / total) if total else 1.0
+
+
+def _behind_space(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
 
 
 def _first_within(text: str) -> Any:

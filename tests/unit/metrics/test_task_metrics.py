@@ -51,7 +51,44 @@ def value(name: str, output: str, target: str, **task: Any) -> float | str:
         ("x = \u22123", "-3", 100.0),
         ("5-3", "3", 100.0),
         ("The answer is 1,234.50.", "#### 1234.5", 100.0),
-        ("1,23", "23", 100.0),
+        ("1,23", "23", 0.0),  # a decimal comma
+        ("2,14", "3,14", 0.0),
+        ("1,23", "1.23", 100.0),
+        ("0,125", "0.125", 100.0),
+        ("1,2,3", "3", 100.0),
+        ("(1, 2)", "2", 100.0),
+        ("1.234,50 €", "1234.5", 100.0),
+        ("9.999,50", "1.234,50", 0.0),
+        ("1.234.567", "1234567", 100.0),
+        ("1\u202f234,5", "1234.5", 100.0),
+        ("1 234,50", "1234.5", 100.0),
+        ("100 200 300", "300", 100.0),
+        ("1'234.50", "1234.5", 100.0),
+        ("12,34,567", "1234567", 100.0),
+        ("1_000_000", "1000000", 100.0),
+        ("$1{,}234$", "1234", 100.0),
+        ("2.5 × 10^3", "1.5 × 10^3", 0.0),
+        ("2.5 \\times 10^{-3}", "0.0025", 100.0),
+        ("1,5·10³", "1500", 100.0),
+        ("2^10", "1024", 100.0),
+        ("0^-1", "0", 100.0),
+        ("30 cm^2", "25 cm^2", 0.0),
+        ("5 m s^{-1}", "5", 100.0),
+        ("x^2", "2", "no_number"),
+        ("3/2", "1/2", 0.0),
+        ("\\frac{1}{2}", "0.5", 100.0),
+        ("-\\frac{1}{2}", "0.5", 0.0),
+        ("2 1/2", "2.5", 100.0),
+        ("2½", "2.5", 100.0),
+        ("2/6", "1/3", 100.0),
+        ("on 2024/05/01", "1", 100.0),
+        ("10/0", "0", 100.0),
+        ("٤٢", "42", 100.0),
+        ("４２", "42", 100.0),
+        ("٣٫١٤", "3.14", 100.0),
+        ("–5", "-5", 100.0),
+        ("-$5", "5", 0.0),
+        ("2–3", "3", 100.0),
         ("3 apples and 4 pears: 7.", "7", 100.0),
         ("$5", "5", 100.0),
         ("答案是42。", "42", 100.0),
@@ -110,6 +147,31 @@ def test_numbers_are_near_within_the_tolerance(
         ("A cat is an animal", "A", "no_choice"),
         ("The answer: a dog", "A", "no_choice"),
         ("A or B", "A", "several_choices"),
+        ("The correct answer is B. Option A is wrong.", "A", 0.0),
+        ("Option B is correct because option A is wrong.", "B", 100.0),
+        ("B is correct.", "B", 100.0),
+        ("A is incorrect; B is correct", "B", 100.0),
+        ("The answer is not A", "A", "no_choice"),
+        ("The answer is not A but B.", "B", 100.0),
+        ("It isn't A. The answer is B.", "B", 100.0),
+        ("不是A，答案是C", "C", 100.0),
+        ("Answer: A and C", "A", "several_choices"),
+        ("Answer: A, C", "A", "several_choices"),
+        ("The answer is A/B", "A", "several_choices"),
+        ("The answer is B, A is wrong", "B", 100.0),
+        ("<answer>B</answer>", "B", 100.0),
+        ('{"answer": "B"}', "B", 100.0),
+        ("\\boxed{\\text{B}} as option A fails", "B", 100.0),
+        ("**Answer**: B\n\nBecause A is small", "B", 100.0),
+        ("A. London - no\nB. Paris - yes\n\nSo B", "A", "several_choices"),
+        ("A. London\nB. Paris\nAnswer: B", "B", 100.0),
+        ("(A) is wrong, so (B)", "A", "several_choices"),
+        ("Answer: b", "B", 100.0),
+        ("The answer to question 3 is C, since A is not", "C", 100.0),
+        ("I'd go with option C over option A", "C", 100.0),
+        ("Option A: x\nOption B: y", "B", "several_choices"),
+        ("答案：Ｂ", "B", 100.0),
+        ("The answer is Vitamin C", "C", 100.0),
         ("Either (A) or (B)", "A", "several_choices"),
         ("I", "A", "no_choice"),
         ("A", "Paris", "target_no_choice"),
@@ -217,6 +279,11 @@ def test_json_is_valid_as_a_whole(output: str, wanted: float) -> None:
         ("{}", "{}", 100.0),
         ('Sure:\n```json\n{"a": 1}\n```', '{"a": 1}', 100.0),
         ('It is {"a": 1}, I think', '{"a": 1}', 100.0),
+        ('{"a": 1}\n{"a": 3}', '{"a": 1}\n{"a": 2}', 50.0),
+        ('```jsonl\n{"a": 1}\n{"a": 2}\n```', '{"a": 1}\n{"a": 2}\n', 100.0),
+        ('{"a": 1}', '{"a": 1}\n{"a": 2}', 0.0),
+        ('{"a": 1}\nI hope it helps', '{"a": 1}', 100.0),
+        ("1 2", "[1, 2]", "no_json"),
         ("no", '{"a": 1}', "no_json"),
         ("{}", "no", "target_no_json"),
     ],
@@ -295,6 +362,43 @@ def test_calls_are_compared_by_name_arguments_and_order(
     assert value("call-name", given, wanted) == names
     assert value("call-arguments", given, wanted) == pytest.approx(arguments)
     assert value("call-match", given, wanted) == match
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>',
+        'I look.\n<tool_call>{"name": "f", "arguments": "{\\"x\\": 1}"}</tool_call>',
+        '<tool_calls>\n{"name": "f", "arguments": {"x": 1}}\n</tool_calls>',
+        "<tool_call>\n<function=f>\n<parameter=x>\n1\n</parameter>\n</function>\n</tool_call>",
+        'Thought: I look.\nAction: f\nAction Input: {"x": 1}',
+        'f\n{"x": 1}',
+        '<|python_tag|>{"name": "f", "parameters": {"x": 1}}',
+        '[TOOL_CALLS] [{"name": "f", "arguments": {"x": 1}}]',
+        '[{"type": "function", "function": {"name": "f", "arguments": "{\\"x\\": 1}"}}]',
+        '{"tool_calls": [{"function": {"name": "f", "arguments": {"x": 1}}}]}',
+        '```json\n{"name": "f", "arguments": {"x": 1}}\n```',
+    ],
+)
+def test_a_call_is_read_as_templates_and_interfaces_write_it(written: str) -> None:
+    assert value("call-match", written, json.dumps(call(x=1))) == 100.0
+    assert value("call-match", json.dumps(call(x=1)), written) == 100.0
+    assert value("call-match", written, json.dumps(call(x=2))) == 0.0
+    assert value("call-match", written, json.dumps(call("g", x=1))) == 0.0
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '<tool_call>\n{"name": "f", "arguments": {"x": 1}}\n</tool_call>\n'
+        '<tool_call>\n{"name": "g"}\n</tool_call>',
+        '{"name": "f", "arguments": {"x": 1}}\n{"name": "g"}',
+        'Action: f\nAction Input: {"x": 1}\nAction: g\nAction Input: {}',
+    ],
+)
+def test_several_calls_are_read_in_their_order(written: str) -> None:
+    assert value("call-match", written, json.dumps([call(x=1), call("g")])) == 100.0
+    assert value("call-match", written, json.dumps([call("g"), call(x=1)])) == 0.0
 
 
 def test_the_order_of_calls_may_not_count() -> None:
