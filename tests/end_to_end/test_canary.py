@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from assay import process, store
 from assay.demo.base_model import TEMPLATE
 from assay.engine import canary, loading
 from assay.engine.vllm import merge
-from assay.errors import StageError
+from assay.errors import ModelError, StageError
 from assay.generate import GenerateSettings
 from assay.llamafactory.job import JOB, GenerateJob
 from assay.llamafactory.prompts import Coder, coder
@@ -67,9 +68,13 @@ def test_one_that_acts_is_loaded(tiny: Path, tmp_path: Path, more: dict[str, Any
 def test_one_that_is_ignored_stops_the_run(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As PEFT ignores one whose layers have other names than the model's."""
+    """As PEFT ignores one whose layers have other names than the model's, where nobody looks at
+    the names."""
     asked = lora(tiny, tmp_path / "adapter", 0.01)
     rename(tmp_path / "adapter")
+    with pytest.raises(ModelError, match=r"it lacks base_model.* and \d+ more"):
+        loading.load(asked, coder(asked))
+    monkeypatch.setattr(loading, "whole", nullcontext)
     ignored = r"adapter changes nothing: on 4 prompts its logits .*its base, though its own weights"
     with pytest.raises(StageError, match=ignored):
         loading.load(asked, coder(asked))
