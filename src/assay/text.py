@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 # What a terminal obeys instead of showing it, and what changes the order of the text around it.
 _HIDDEN = re.compile(
@@ -49,6 +50,12 @@ def indented(text: str) -> str:
 def one_line(text: str) -> str:
     """Return `text` as `flat` does, with single spaces."""
     return plain(" ".join(text.split()))
+
+
+def some(names: Sequence[str], most: int = 3) -> str:
+    """Return the first names of many as a list, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def clock(seconds: float) -> str:

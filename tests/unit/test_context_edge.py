@@ -8,7 +8,7 @@ import pytest
 
 from assay.engine import greedy, transformers
 from assay.llamafactory.prompts import Prompt
-from tests.unit.test_greedy import NAN_WORD, PAD, WORDS
+from tests.unit.test_greedy import PAD, WORDS, drawn
 
 CONTEXT, NEW = 48, 20
 LENGTHS = (60, 48, 47, 46, 40, 40, 31, 28, 27, 20, 16)
@@ -82,21 +82,9 @@ def alone(made: Any, prompt: Prompt) -> Any:
 def test_a_prompt_at_the_edge_cuts_no_other_answer(
     llamafactory: None, kind: str, more: dict[str, Any], ours: bool
 ) -> None:
-    import torch
-
     made = random_model(kind, **more)
     assert greedy.serves(made, OPTIONS) is ours
-    draw = torch.Generator().manual_seed(1)
-    batch = [
-        Prompt(
-            id=str(length),
-            tokens=torch.randint(10, NAN_WORD, (length,), generator=draw).tolist(),
-            truncated=False,
-            calls=False,
-            wanted=None,
-        )
-        for length in LENGTHS
-    ]
+    batch = drawn(LENGTHS)
     answered = [
         (prompt, to_end(written))
         for part in transformers._answered(made, batch, OPTIONS, CONTEXT, lambda _tokens: 0)

@@ -49,11 +49,12 @@ def model(kind: str = "Llama", *, shared: int = 2, **more: Any) -> Any:
     return getattr(library, f"{kind}ForCausalLM")(config).eval()
 
 
-def padded(made: Any, lengths: Sequence[int]) -> tuple[Any, Any]:
+def drawn(lengths: Sequence[int]) -> list[Prompt]:
+    """Return prompts of these lengths, each known by its own place, of words at random."""
     import torch
 
     draw = torch.Generator().manual_seed(1)
-    prompts = [
+    return [
         Prompt(
             id=str(at),
             tokens=torch.randint(10, NAN_WORD, (length,), generator=draw).tolist(),
@@ -63,7 +64,10 @@ def padded(made: Any, lengths: Sequence[int]) -> tuple[Any, Any]:
         )
         for at, length in enumerate(lengths)
     ]
-    return transformers._padded(made, prompts, max(lengths), PAD)
+
+
+def padded(made: Any, lengths: Sequence[int]) -> tuple[Any, Any]:
+    return transformers._padded(made, drawn(lengths), max(lengths), PAD)
 
 
 def to_end(ids: Sequence[int]) -> list[int]:

@@ -7,7 +7,7 @@ from assay.dataset.clusters import Clusters
 from assay.dataset.findings import Finding, Spread
 from assay.dataset.overlap import Overlap
 from assay.dataset.prepare import DatasetSummary, Used
-from assay.text import flat
+from assay.text import flat, some
 
 _NAMED = 10
 
@@ -73,10 +73,9 @@ def unused_columns(summary: DatasetSummary) -> str:
     columns = summary.eval.unused
     if not columns:
         return ""
-    more = f" and {len(columns) - _NAMED} more" if len(columns) > _NAMED else ""
     return (
         f"Nothing is taken from the column{'s' * (len(columns) > 1)} "
-        f"{', '.join(columns[:_NAMED])}{more} of the evaluation data: name in dataset.tags those "
+        f"{some(columns, _NAMED)} of the evaluation data: name in dataset.tags those "
         "that tell samples apart"
     )
 

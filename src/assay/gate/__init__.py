@@ -35,12 +35,13 @@ from assay.gate.policy import (
 from assay.gate.ruling import rulings
 from assay.gate.size import stopped, together
 from assay.gate.subset import subsets
-from assay.gate.wording import called, describe, headline, remark
+from assay.gate.wording import FOREIGN, called, describe, headline, remark
 
 __all__ = [
     "ACCEPTED",
     "BASELINE",
     "EXIT_CODES",
+    "FOREIGN",
     "IGNORED",
     "Bound",
     "Decision",

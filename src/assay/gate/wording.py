@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from assay.gate.evidence import IGNORED, Gate, Ruling
 from assay.text import flat
 
+FOREIGN = ", by other rules than the run's own"
 _STATES = {
     "NO_GO": "broken",
     "INCONCLUSIVE": "not proven",
@@ -25,7 +26,7 @@ def headline(gate: Gate) -> str:
         "INCONCLUSIVE": f"{counts['INCONCLUSIVE'] + counts[IGNORED]} {of_all} not proven",
     }[gate.decision]
     ignored = f", {counts[IGNORED]} ignored" if counts[IGNORED] else ""
-    foreign = ", by other rules than the run's own" if gate.foreign else ""
+    foreign = FOREIGN if gate.foreign else ""
     return f"{called(gate.decision)}: {tally}{ignored}{''.join(_beside(gate))}{foreign}"
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from assay.errors import ModelError
+from assay.text import some
 
-_SHOWN = 3
 _OF_AN_ADAPTER = ("lora_", "modules_to_save")
 
 
@@ -72,9 +72,8 @@ def _of_adapter(adapt: Callable[..., Any]) -> Callable[..., Any]:
 
 def _check(name: Any, what: str, keys: Collection[str]) -> None:
     if keys:
-        more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
         raise ModelError(
             f"the weights of {name} are not those of its configuration: it {what} "
-            f"{', '.join(sorted(keys)[:_SHOWN])}{more}",
+            f"{some(sorted(keys))}",
             "Copy the model there again, whole: with part of its weights it is another model",
         )

@@ -11,7 +11,7 @@ from assay.errors import MissingExtraError, SettingsError
 from assay.metrics.contract import MetricFunction, TaskFunction, Unscored
 from assay.metrics.json_text import read_json
 from assay.metrics.reading import scored, task_metric
-from assay.metrics.task import PATTERN_SECONDS, TaskSettings, compiled
+from assay.metrics.task import PATTERN_SECONDS, TaskSettings, compiled, endless
 from assay.records import Prediction, Sample
 from assay.settings import shown
 
@@ -37,11 +37,7 @@ def _bind(task: TaskSettings) -> MetricFunction:
         try:
             return scored(task, lambda: read(prediction.output), float)
         except TimeoutError:
-            raise SettingsError(
-                f"{_WHERE}: a pattern in it looks at the output of id={sample.id} for longer than "
-                f"{PATTERN_SECONDS:g} s",
-                "Write it so that no part can match the same in several ways: a+, not (a|aa)+",
-            ) from None
+            raise endless(f"{_WHERE}: a pattern in it", f"the output of id={sample.id}") from None
 
     return function
 

@@ -74,11 +74,7 @@ def answer_in(task: TaskSettings, text: str, place: str) -> str | None:
         for match in regex.finditer(text, timeout=PATTERN_SECONDS):  # noqa: B007  the last one
             pass
     except TimeoutError:
-        raise SettingsError(
-            f"metrics.task.pattern = {task.pattern} looks at {place} for longer than "
-            f"{PATTERN_SECONDS:g} s",
-            "Write it so that no part can match the same in several ways: a+, not (a|aa)+",
-        ) from None
+        raise endless(f"metrics.task.pattern = {task.pattern}", place) from None
     return match[regex.groups] if match else None
 
 
@@ -87,6 +83,14 @@ def answer_wanted(task: TaskSettings, target: str, place: str) -> str:
     finds none."""
     part = answer_in(task, target, place)
     return target if part is None else part
+
+
+def endless(pattern: str, place: str) -> SettingsError:
+    """Return what to say of a pattern that may look at the text at a `place` for ever."""
+    return SettingsError(
+        f"{pattern} looks at {place} for longer than {PATTERN_SECONDS:g} s",
+        "Write it so that no part can match the same in several ways: a+, not (a|aa)+",
+    )
 
 
 @functools.cache

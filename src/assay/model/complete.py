@@ -10,8 +10,8 @@ from pathlib import Path
 
 from assay.errors import ModelError
 from assay.model import headers
+from assay.text import some
 
-_SHOWN = 3
 _PAIR = (".lora_A.", ".lora_B.")
 
 
@@ -33,8 +33,7 @@ def check_pairs(name: str, path: Path) -> None:
 def _refuse(name: str, missing: Iterable[str]) -> None:
     found = sorted(missing)
     if found:
-        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise ModelError(
-            f"{name} lacks weights: {', '.join(found[:_SHOWN])}{more}",
+            f"{name} lacks weights: {some(found)}",
             "Copy its files there again, whole: with part of its weights it is another model",
         )

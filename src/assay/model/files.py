@@ -12,6 +12,7 @@ from assay import store
 from assay.errors import InputError, ModelError, raise_all
 from assay.model import complete, headers, pickled
 from assay.model.place import CONFIG, is_folder, local
+from assay.text import some
 
 # as transformers and PEFT look for them, the first that is there
 _WEIGHTS = (
@@ -22,7 +23,6 @@ _WEIGHTS = (
 )
 _ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 _POINTER = b"version https://git-lfs"
-_SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +99,7 @@ def _adapter_problems(folder: Folder) -> Iterator[InputError]:
     yield from broken
     path = folder.here / _ADAPTER_WEIGHTS[0]
     if not broken and path.is_file():
-        yield from _told(partial(complete.check_pairs, folder.name, path))
+        yield from _problem_of(partial(complete.check_pairs, folder.name, path))
 
 
 def _model_problems(folder: Folder) -> Iterator[InputError]:
@@ -113,10 +113,8 @@ def _model_problems(folder: Folder) -> Iterator[InputError]:
     names = weights(folder)
     missing = [name for name in names if name not in folder.files]
     if missing:
-        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         yield ModelError(
-            f"{folder.name} lacks {', '.join(missing[:_SHOWN])}{more}, of the {len(names)} files "
-            "that its index names",
+            f"{folder.name} lacks {some(missing)}, of the {len(names)} files that its index names",
             "Copy what is missing there",
         )
     broken = list(_broken(folder, names))
@@ -124,10 +122,10 @@ def _model_problems(folder: Folder) -> Iterator[InputError]:
     first = _first(folder, _WEIGHTS)
     if not broken and first == f"{_WEIGHTS[0]}.index.json":
         index = _index(folder, first)
-        yield from _told(partial(complete.check_index, folder.name, folder.here, index))
+        yield from _problem_of(partial(complete.check_index, folder.name, folder.here, index))
 
 
-def _told(check: Callable[[], None]) -> Iterator[InputError]:
+def _problem_of(check: Callable[[], None]) -> Iterator[InputError]:
     try:
         check()
     except InputError as error:
@@ -177,11 +175,8 @@ def _no_weights(folder: Folder, wanted: tuple[str, ...]) -> ModelError:
 def _broken(folder: Folder, names: Iterable[str]) -> Iterator[InputError]:
     """Yield what is wrong with those of the files that are here."""
     for path in (folder.here / name for name in sorted(names)):
-        try:
-            if path.is_file():
-                _check_file(path)
-        except InputError as error:
-            yield error
+        if path.is_file():
+            yield from _problem_of(partial(_check_file, path))
 
 
 def _check_file(path: Path) -> None:

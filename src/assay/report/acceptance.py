@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from assay import store
 from assay.errors import InputError, SettingsError
 from assay.folder import CONFIG, REPORT_JSON
-from assay.gate import called
+from assay.gate import FOREIGN, called
 from assay.report import objects
 from assay.report.contents import Acceptance, Record
 from assay.report.files import read_config
@@ -107,7 +107,7 @@ def _is_against(run: str, decision: str, *, foreign: bool, anyway: bool) -> bool
     if decision == "" or (decision == "GO" and not foreign):
         return False
     if not anyway:
-        told = called(decision) + (", by other rules than the run's own" if foreign else "")
+        told = called(decision) + (FOREIGN if foreign else "")
         raise InputError(
             f"the gate of {run} says {told}",
             "See its report, or accept it all the same with --anyway, which is recorded",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from assay.gate import called
 from assay.records import Metric
 from assay.report.absence import why, why_no_difference
 from assay.report.contents import MetricRow
@@ -36,7 +37,7 @@ def _note(block: Note) -> Iterator[str]:
 
 def _checks(block: Checks) -> Iterator[str]:
     rows = [
-        (inline(ruling.rule), ruling.decision.replace("_", "-"), inline(ruling.reason))
+        (inline(ruling.rule), called(ruling.decision), inline(ruling.reason))
         for ruling in block.rulings
     ]
     yield from table(("Rule", "Decision", "Why"), (":--",) * 3, rows)

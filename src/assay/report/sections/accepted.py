@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from assay.gate import FOREIGN, called
 from assay.report.contents import Acceptance, Accepted, Movement, Report
 from assay.report.plain import label, minute, number
 from assay.report.section import Block, Cell, Column, Phrase, Section, Table, note
@@ -32,7 +33,8 @@ def _notes(accepted: Accepted) -> Iterator[str]:
 
 def _who(acceptance: Acceptance) -> str:
     digest = acceptance.digest[:12] or "no digest"
-    gate = acceptance.gate.replace("_", "-")
+    # a GO is accepted against nothing but where it was by other rules
+    gate = called(acceptance.gate) + (FOREIGN if acceptance.gate == "GO" else "")
     anyway = f", although its gate said {gate}" if acceptance.anyway else ""
     return (
         f"{acceptance.name} ({digest}), accepted by {acceptance.by} on {minute(acceptance.time)} "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from assay.gate import called
 from assay.report.contents import Reading, Record, Report, Trend
 from assay.report.plain import label, number
 from assay.report.section import Block, Cell, Column, Drawn, Phrase, Section, Table, note, titled
@@ -80,7 +81,7 @@ def _run(trend: Trend, run: Record) -> Phrase:
     if run.dataset_hash != trend.runs[-1].dataset_hash:
         values = f"Not comparable, another dataset ({run.dataset_hash[:12]}). {values}"
     digest = run.digests.get("candidate", "")[:12] or "no digest"
-    gate = run.gate.replace("_", "-") or "–"
+    gate = called(run.gate) or "–"
     return titled(when(run), [f"{run.name} ({digest})", gate, values])
 
 
