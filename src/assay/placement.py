@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from decimal import ROUND_UP, Context, Decimal
+from decimal import Decimal
 from typing import Annotated
 
-from annotated_types import Ge
+from annotated_types import Ge, Le, Lt
 
 from assay.errors import SettingsError
-from assay.settings import check_names
+from assay.kubernetes import MOST, is_extended, is_image, is_name, quantity
 
 RUNNER = "ASSAY_RUNNER"
 GPU = "nvidia.com/gpu"
-_EXTENDED = re.compile(
-    r"(?!(?:.*\.)?kubernetes\.io/)[a-z0-9.-]+\.[a-z0-9.-]+/[A-Za-z0-9][A-Za-z0-9_.-]{0,62}"
-)
 # How the makers' device plugins call what a model computes on; others offer network cards and such.
 _COMPUTES = re.compile(
     r"/.*(gpu|mig-|npu|ascend|tpu|gaudi|neuron|xpu|mlu|dcu|gcu|i915|vacc)", re.IGNORECASE
@@ -25,18 +22,8 @@ _COMPUTES = re.compile(
 AUTO, INLINE = "auto", "inline"
 # A queue system by its name -> the module whose `find` returns it: see assay.queues.
 QUEUES = {"volcano": "assay.volcano.queue"}
-_QUANTITY = re.compile(
-    r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(?:([eE][+-]?[0-9]{1,9})|([numkMGTPE]|[KMGTPE]i))?"
-)
-_LONGEST = 1000
-_EXACT = Context(prec=2 * _LONGEST)
-# Kubernetes takes what is more for the one, and rounds up to the other.
-_MOST, _LEAST = Decimal(2**63 - 1), Decimal("1e-9")
-_UNITS = {
-    **{unit: Decimal(1000) ** -power for power, unit in enumerate("mun", 1)},
-    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", 1)},
-    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)},
-}
+# What is less, or more, than any worker has: a unit was forgotten, or is that of the other one.
+_LEAST_MEMORY, _MOST_CPU = Decimal(2**24), Decimal(10_000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,15 +48,15 @@ class ClusterSettings:
     runner: str = AUTO
     queue: str = "default"
     priority_class: str = ""
-    nodes: Annotated[int, Ge(1)] = 1
-    replicas: Annotated[int, Ge(1)] = 1
-    gpus: Annotated[int, Ge(0)] = 1
+    nodes: Annotated[int, Ge(1), Le(MOST)] = 1
+    replicas: Annotated[int, Ge(1), Le(MOST)] = 1
+    gpus: Annotated[int, Ge(0), Le(MOST)] = 1
     accelerator: str = GPU
     cpu: str = ""
     memory: str = ""
-    retries: Annotated[int, Ge(0)] = 0
+    retries: Annotated[int, Ge(0), Lt(MOST)] = 0
     timeout_s: Annotated[float, Ge(0)] = 0.0
-    ttl_seconds: Annotated[int, Ge(0)] = 3600
+    ttl_seconds: Annotated[int, Ge(0), Le(MOST)] = 3600
     image: str = ""
     autoscaled: bool = False
     lease_s: Annotated[float, Ge(0)] = 600.0
@@ -78,26 +65,69 @@ class ClusterSettings:
 
 
 def check(settings: ClusterSettings) -> None:
-    """Raise SettingsError for settings that contradict each other, and for wrong quantities."""
-    check_names({settings.runner: None}, (AUTO, INLINE, *QUEUES), "cluster.runner")
+    """Raise SettingsError for settings that contradict each other, and for what Kubernetes would
+    refuse wherever it runs."""
+    _check_runner(settings)
+    for name in ("queue", "priority_class", "store_secret"):
+        _check_name(name, getattr(settings, name))
+    if settings.image and not is_image(settings.image):
+        raise SettingsError(
+            f"cluster.image = {settings.image!r} is no name of an image",
+            "Write it as registry.example/team/assay-gpu:0.1.0, in lower case and without https://",
+        )
+    if not is_extended(settings.accelerator):
+        raise SettingsError(
+            f"cluster.accelerator = {settings.accelerator!r} is no extended resource of Kubernetes",
+            "Write it as the nodes offer it (kubectl describe node), such as nvidia.com/gpu, "
+            "nvidia.com/mig-1g.10gb, amd.com/gpu or huawei.com/Ascend910",
+        )
+    _check_amounts(settings)
+
+
+def _check_runner(settings: ClusterSettings) -> None:
+    runners = (AUTO, INLINE, *QUEUES)
+    if settings.runner not in runners:
+        raise SettingsError(
+            f"cluster.runner = {settings.runner!r} is none that there is",
+            f"Set it to {' or '.join(runners)}",
+        )
     for name, pods in (("nodes", settings.nodes), ("replicas", settings.replicas)):
         if settings.runner == INLINE and pods > 1:
             raise SettingsError(
                 f"cluster.{name} is {pods} and cluster.runner is inline, which is one pod",
                 f"Set cluster.runner to auto, or cluster.{name} to 1",
             )
-    if not _EXTENDED.fullmatch(settings.accelerator):
+
+
+def _check_name(name: str, value: str) -> None:
+    """Empty stands for none, where there may be none: a queue and a Secret have a usual one."""
+    usual = getattr(ClusterSettings, name)
+    if not is_name(value) and (value or usual):
         raise SettingsError(
-            f"cluster.accelerator = {settings.accelerator!r} is no extended resource of Kubernetes",
-            "Write it as the nodes offer it (kubectl describe node), such as nvidia.com/gpu, "
-            "nvidia.com/mig-1g.10gb, amd.com/gpu or huawei.com/Ascend910",
+            f"cluster.{name} = {value!r} is no name of an object of Kubernetes",
+            "Write it as the cluster has it: lower case letters, digits, - and ."
+            + (f"; {usual} is the usual one" if usual else ""),
         )
+
+
+def _check_amounts(settings: ClusterSettings) -> None:
     for name, amount in (("cpu", settings.cpu), ("memory", settings.memory)):
         if amount and not _is_amount(amount):
             raise SettingsError(
                 f"cluster.{name} = {amount!r} is no quantity of Kubernetes",
                 "Write it as 16 or 500m, and memory as 200Gi",
             )
+    if settings.cpu and quantity(settings.cpu) > _MOST_CPU:
+        raise SettingsError(
+            f"cluster.cpu = {settings.cpu!r} is more cores than any node has",
+            "Write it in cores, as 16, or in thousandths of one, as 500m",
+        )
+    if settings.memory and 0 < quantity(settings.memory) < _LEAST_MEMORY:
+        raise SettingsError(
+            f"cluster.memory = {settings.memory!r} is too little for any program to start: without "
+            "a unit it is bytes, and m is thousandths of one",
+            "Write it with its unit, as 200Gi",
+        )
 
 
 def is_accelerator(resource: str) -> bool:
@@ -111,22 +141,6 @@ def _is_amount(text: str) -> bool:
         return quantity(text) >= 0
     except ValueError:
         return False
-
-
-def quantity(amount: object) -> Decimal:
-    """Return the number that a quantity of Kubernetes stands for, as Kubernetes holds it: in
-    billionths, rounded away from zero, and at most 2^63 - 1. It is text, or the number that a
-    custom resource such as a queue may have instead. Raises ValueError for anything else."""
-    number = isinstance(amount, (int, float)) and not isinstance(amount, bool)
-    text = str(amount) if number else amount
-    match = _QUANTITY.fullmatch(text) if isinstance(text, str) and len(text) < _LONGEST else None
-    if not match:
-        raise ValueError(f"{text!r} is no quantity of Kubernetes")
-    digits, exponent, unit = match.groups()
-    value = Decimal(digits + (exponent or ""))
-    if unit:
-        value = _EXACT.multiply(value, _UNITS[unit])
-    return max(-_MOST, min(_MOST, value)).quantize(_LEAST, ROUND_UP, _EXACT)
 
 
 def runner() -> str:

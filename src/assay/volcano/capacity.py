@@ -10,7 +10,8 @@ from typing import Any
 
 from assay import store
 from assay.errors import InputError, check_all
-from assay.placement import GPU, ClusterSettings, is_accelerator, quantity
+from assay.kubernetes import quantity
+from assay.placement import GPU, ClusterSettings, is_accelerator
 from assay.queues import Stage, TaskConfig, check_place
 from assay.text import flat
 from assay.volcano import job

@@ -36,6 +36,73 @@ def test_a_cluster_setting_that_is_wrong_is_named() -> None:
         placement.check(ClusterSettings(cpu="-1"))
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("runner", "Volcano", "auto or inline or volcano"),
+        ("queue", "", "default is the usual one"),
+        ("queue", "a b", "lower case letters"),
+        ("queue", "../default", "lower case letters"),
+        ("queue", "Ä", "lower case letters"),
+        ("queue", "x" * 254, "lower case letters"),
+        ("priority_class", "High", "lower case letters"),
+        ("store_secret", "", "assay-store is the usual one"),
+        ("store_secret", "my_store", "lower case letters"),
+        ("image", "a b", "without https://"),
+        ("image", "https://r.example/x:1", "without https://"),
+        ("image", "Team/x:1", "in lower case"),
+        ("image", "x:", "Write it as"),
+        ("accelerator", "gpu", "kubectl describe node"),
+        ("accelerator", "kubernetes.io/gpu", "kubectl describe node"),
+        ("accelerator", "requests.nvidia.com/gpu", "kubectl describe node"),
+        ("accelerator", "a..b/c", "kubectl describe node"),
+        ("accelerator", "nvidia.com/gpu-", "kubectl describe node"),
+        ("cpu", "4Gi", "in cores, as 16, or in thousandths of one, as 500m"),
+        ("cpu", "500 m", "Write it as 16 or 500m"),
+        ("memory", "64", "with its unit, as 200Gi"),
+        ("memory", "500m", "with its unit, as 200Gi"),
+        ("memory", "200Gb", "memory as 200Gi"),
+    ],
+)
+def test_what_kubernetes_would_refuse_is_refused_before(name: str, value: str, remedy: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        placement.check(ClusterSettings(**{name: value}))
+    assert f"cluster.{name} = {value!r} is " in refused.value.what
+    assert remedy in refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("queue", "root.team-a"),
+        ("priority_class", ""),
+        ("image", "assay-gpu:0.1.0"),
+        ("image", "localhost:5000/team/assay_gpu:1"),
+        ("image", "Registry.Example:443/a/b/c__d:V1_2@sha256:" + "0" * 64),
+        ("image", "[::1]:5000/x"),
+        ("accelerator", "nvidia.com/gpu.shared"),
+        ("accelerator", "nvidia.com/mig-1g.10gb"),
+        ("accelerator", "huawei.com/Ascend910"),
+        ("accelerator", "volcano.sh/vgpu-number"),
+        ("accelerator", "gpu.intel.com/i915"),
+        ("cpu", "0"),
+        ("cpu", "500m"),
+        ("memory", "0"),
+        ("memory", "4G"),
+        ("memory", "17179869184"),
+    ],
+)
+def test_what_kubernetes_takes_is_taken(name: str, value: str) -> None:
+    placement.check(ClusterSettings(**{name: value}))
+
+
+@pytest.mark.parametrize("name", ["nodes", "replicas", "gpus", "retries", "ttl_seconds"])
+@pytest.mark.parametrize("value", [-1, 2**31, 10**30])
+def test_a_number_that_kubernetes_cannot_count_is_refused(name: str, value: int) -> None:
+    with pytest.raises(SettingsError, match=rf"cluster\.{name} = {value}: input should be"):
+        dispatch.place({name: value}, NOTHING)
+
+
 def test_several_pods_are_torchruns_nodes() -> None:
     environment = {"WORLD_SIZE": "3", "RANK": "2", "MASTER_ADDR": "m", "NPROC_PER_NODE": "8"}
     assert worker._torchrun(environment) == 2

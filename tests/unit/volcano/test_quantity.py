@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.placement import quantity
+from assay.kubernetes import quantity
 from tests.needs import need
 
 MOST, LEAST = Decimal(2**63 - 1), Decimal("1e-9")
