@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from assay import durable, progress, queues, store, task
 from assay import finetune as finetuning
 from assay import generate as generating
+from assay.folder import SAMPLES
 from assay.placement import ClusterSettings
 from assay.queues import Queue, TaskConfig, Work
 from assay.settings import build
@@ -119,7 +120,17 @@ def generate(
         taken = task.take(**asked, **here, accelerated=_accelerated(place))
         if taken:
             return task.predictions_metadata(taken)
-    return place.queue.run(work, place.settings, place.task)
+    return place.queue.run(work, _with_samples(place.settings, Path(samples.path)), place.task)
+
+
+def _with_samples(settings: ClusterSettings, folder: Path) -> ClusterSettings:
+    """Return the settings without the pods that would have no sample to answer."""
+    if settings.replicas == 1:
+        return settings
+    most = max(1, store.count_rows(folder / SAMPLES))
+    if settings.replicas > most:
+        print(f"generate: {most} pods, as there are no more samples than that", flush=True)
+    return replace(settings, replicas=min(settings.replicas, most))
 
 
 @contextmanager

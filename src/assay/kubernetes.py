@@ -9,10 +9,9 @@ from decimal import ROUND_UP, Context, Decimal
 MOST = 2**31 - 1  # of what Kubernetes counts: pods, restarts, seconds
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
-_EXTENDED = re.compile(
-    rf"(?!(?:.*\.)?kubernetes\.io/|requests\.){_LABEL}(?:\.{_LABEL})+"
-    r"/[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
-)
+_PART = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+_LABELLED = re.compile(rf"(?:(?=.{{1,253}}/){_LABEL}(?:\.{_LABEL})*/)?{_PART}")
+_EXTENDED = re.compile(rf"(?!(?:.*\.)?kubernetes\.io/|requests\.){_LABEL}(?:\.{_LABEL})+/{_PART}")
 _IMAGE = re.compile(
     r"(?:(?=localhost/|[^/]*[.:])(?:\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(?::[0-9]+)?/)?"
     r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*"
@@ -40,6 +39,16 @@ def is_name(text: str) -> bool:
 def is_extended(text: str) -> bool:
     """Return whether an extended resource, such as nvidia.com/gpu, may be called so."""
     return bool(_EXTENDED.fullmatch(text))
+
+
+def is_label(text: str) -> bool:
+    """Return whether a label, or a taint, may be called so."""
+    return bool(_LABELLED.fullmatch(text))
+
+
+def is_label_value(text: str) -> bool:
+    """Return whether a label, or a taint, may have that value."""
+    return not text or bool(re.fullmatch(_PART, text))
 
 
 def is_image(text: str) -> bool:

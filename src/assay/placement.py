@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, Lt
 
 from assay.errors import SettingsError
-from assay.kubernetes import MOST, is_extended, is_image, is_name, quantity
+from assay.kubernetes import (
+    MOST,
+    is_extended,
+    is_image,
+    is_label,
+    is_label_value,
+    is_name,
+    quantity,
+)
 
 RUNNER = "ASSAY_RUNNER"
 GPU = "nvidia.com/gpu"
@@ -27,6 +36,19 @@ _LEAST_MEMORY, _MOST_CPU = Decimal(2**24), Decimal(10_000)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Toleration:
+    """A taint of nodes that a worker may run on all the same, in Kubernetes' own words; empty is
+    any key, any value, any effect."""
+
+    key: str = ""
+    operator: Literal["Equal", "Exists"] = "Equal"
+    value: str = ""
+    effect: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] = ""
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012  a misspelt setting is refused
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClusterSettings:
     """How the GPU stages, fine-tuning and generation, run on a cluster.
 
@@ -35,8 +57,10 @@ class ClusterSettings:
     together, or `replicas` pods of a generation, each of which loads the model and answers its
     share of the samples, of `gpus` GPUs, `cpu` and `memory` (Kubernetes quantities) each, in
     `queue`, with `priority_class`. A GPU is one of `accelerator`, an extended resource of
-    Kubernetes by its name. `retries` counts restarts of the whole Job after a pod failed or was
-    evicted, or, of several `replicas`, of those that failed alone;
+    Kubernetes by its name. `node_selector` has the labels that a node must have, `tolerations` its
+    taints that do not matter, each beside what is set on the task. `retries` counts restarts of the
+    whole Job after a pod failed or was evicted, or, of several `replicas`, of those that failed
+    alone;
     `timeout_s` bounds waiting and running together, and `ttl_seconds` how long a finished Job is
     kept; 0 is no limit for the first. `image` is the workers', empty: the task's own. `autoscaled`
     says that nodes are added when they are needed, so that a Job may ask for more than there is.
@@ -52,6 +76,8 @@ class ClusterSettings:
     replicas: Annotated[int, Ge(1), Le(MOST)] = 1
     gpus: Annotated[int, Ge(0), Le(MOST)] = 1
     accelerator: str = GPU
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] = ()
     cpu: str = ""
     memory: str = ""
     retries: Annotated[int, Ge(0), Lt(MOST)] = 0
@@ -82,6 +108,7 @@ def check(settings: ClusterSettings) -> None:
             "nvidia.com/mig-1g.10gb, amd.com/gpu or huawei.com/Ascend910",
         )
     _check_amounts(settings)
+    _check_nodes(settings)
 
 
 def _check_runner(settings: ClusterSettings) -> None:
@@ -128,6 +155,33 @@ def _check_amounts(settings: ClusterSettings) -> None:
             "a unit it is bytes, and m is thousandths of one",
             "Write it with its unit, as 200Gi",
         )
+
+
+def _check_nodes(settings: ClusterSettings) -> None:
+    for key, value in settings.node_selector.items():
+        if not (is_label(key) and is_label_value(value)):
+            raise SettingsError(
+                f"cluster.node_selector: {key}: {value} is no label of Kubernetes",
+                "Write it as the nodes have it (kubectl get nodes --show-labels)",
+            )
+    for toleration in settings.tolerations:
+        key, value = toleration.key, toleration.value
+        if toleration.operator == "Exists" and value:
+            raise SettingsError(
+                f"cluster.tolerations: {key} has operator Exists and value {value}",
+                "Take out one of them: Exists is any value",
+            )
+        if (key and not is_label(key)) or (toleration.operator == "Equal" and not key):
+            raise SettingsError(
+                f"cluster.tolerations: {key!r} is no key of a taint of Kubernetes",
+                "Write it as the nodes have it (kubectl describe node), or no key and operator: "
+                "Exists for any taint",
+            )
+        if not is_label_value(value):
+            raise SettingsError(
+                f"cluster.tolerations: {value!r} is no value of a taint of Kubernetes",
+                "Write it as the nodes have it (kubectl describe node)",
+            )
 
 
 def is_accelerator(resource: str) -> bool:

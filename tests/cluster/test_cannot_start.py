@@ -2,17 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
+import pytest
+
+from tests.cluster import image, kube
 from tests.cluster.kube import Space
-from tests.cluster.launchers import Start, eventually, fails, work
+from tests.cluster.launchers import DONE, Launcher, Start, eventually, fails, work
+from tests.cluster.node import machine
+from tests.loopback import Quiet, serving
 
 
-def test_an_image_that_is_missing(space: Space, start: Start) -> None:
-    launcher = start(work(), image="127.0.0.1:1/none:1")
+class Registry(Quiet):
+    """Has no image."""
+
+    def do_GET(self) -> None:  # noqa: N802
+        self.reply(b"{}", 404)
+
+    do_HEAD = do_GET  # noqa: N815
+
+
+@pytest.fixture(name="registry")
+def empty_registry() -> Iterator[str]:
+    with serving(Registry) as address:
+        yield address.removeprefix("http://")
+
+
+def test_an_image_that_is_missing(space: Space, start: Start, registry: str) -> None:
+    launcher = start(work(), image=f"{registry}/none:1")
     error = fails(launcher, space, 2)
-    assert "127.0.0.1:1/none:1" in error
+    assert f"{registry}/none:1: not found" in error
     assert "Check cluster.image" in error
+
+
+def test_a_registry_that_is_away_is_waited_for(space: Space, start: Start) -> None:
+    launcher = start(work(), image="127.0.0.1:1/none:1", timeout_s=45)
+    error = fails(launcher, space, 1)
+    assert "was not done within 45 s: pod " in error
+    assert "connection refused" in error
+
+
+@pytest.mark.parametrize(
+    ("user", "task", "told", "remedy"),
+    [
+        ("0", {}, "image will run as root", "Give the image a USER by its number"),
+        ("assay", {}, "non-numeric user (assay)", "Give the image a USER by its number"),
+        # without this machine's programs in it
+        ("65532", {"volumes": [], "volume_mounts": []}, '"python": exec', "set cluster.image"),
+    ],
+)
+def test_an_image_that_is_none_of_assays(
+    space: Space,
+    start: Start,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    user: str,
+    task: dict[str, Any],
+    told: str,
+    remedy: str,
+) -> None:
+    name = f"another-{user}:1"
+    monkeypatch.setattr(image, "USER", user)
+    image.write_archive(name, tmp_path / "image.tar", {}, ["/bin/sh"])
+    machine.import_image(tmp_path / "image.tar")
+    error = fails(start(work(), image=name, task=task), space, 2)
+    assert told in error
+    assert remedy in error
+
+
+def started_with(start: Start, volume: dict[str, Any]) -> Launcher:
+    """Start a launcher on whose task a volume was set."""
+    mounted = kube.mounted()
+    mount = {"name": "own", "mountPath": "/own"}
+    task = {
+        "volumes": [*mounted["volumes"], {"name": "own", **volume}],
+        "volume_mounts": [*mounted["volume_mounts"], mount],
+    }
+    return start(work(), script=DONE, task=task)
+
+
+@pytest.mark.parametrize(
+    ("volume", "told"),
+    [
+        ({"secret": {"secretName": "none"}}, 'secret "none" not found'),
+        ({"configMap": {"name": "none"}}, 'configmap "none" not found'),
+        (
+            {"secret": {"secretName": kube.SECRET, "items": [{"key": "none", "path": "p"}]}},
+            "references non-existent secret key: none",
+        ),
+        ({"persistentVolumeClaim": {"claimName": "none"}}, 'claim "none" not found'),
+    ],
+)
+def test_a_volume_that_is_missing(
+    space: Space, start: Start, volume: dict[str, Any], told: str
+) -> None:
+    error = fails(started_with(start, volume), space, 2)
+    assert told in error
+    assert "Check the Secrets, ConfigMaps and volumes that the task names" in error
 
 
 def test_a_secret_that_is_missing(space: Space, start: Start) -> None:

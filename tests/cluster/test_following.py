@@ -77,13 +77,16 @@ def test_watches_expire_and_the_server_is_busy(space: Space, start: Start, proxy
 
 
 def test_following_asks_little(space: Space, start: Start, proxy: Proxy) -> None:
-    launcher = start(work(), script=steps(120, 0.25), api=through(proxy, space))
+    """However fast the worker is that it follows."""
+    launcher = start(work(), script=steps(1000, 0.25), api=through(proxy, space))
     launcher.until("step 1\n")
     before, began = len(proxy.requests), time.monotonic()
-    launcher.until("step 100\n", 120)
+    time.sleep(25)
     asked, seconds = len(proxy.requests) - before, time.monotonic() - began
     assert asked <= seconds, proxy.requests[before:]
-    assert launcher.wait() == 0, launcher.output
+    launcher.until("step 10\n")
+    launcher.process.terminate()
+    launcher.wait()
 
 
 def test_a_log_of_100_megabytes(space: Space, start: Start) -> None:

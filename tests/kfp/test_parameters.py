@@ -212,7 +212,8 @@ judge: {endpoint: "https://judge.example/v1", model: big, api_key_env: "", tempe
   prices: {big: {input: 1, output: 2}}, max_cost: 3, max_unscored: 0.25,
     batch: true, batch_hours: 3, batch_requests: 9, batch_megabytes: 2, max_wait_s: 5, outage_s: 6}
 cluster: {runner: volcano, queue: research, priority_class: batch, nodes: 2, replicas: 3, gpus: 8,
-  cpu: "4", accelerator: amd.com/gpu,
+  cpu: "4", accelerator: amd.com/gpu, node_selector: {pool: gpu},
+  tolerations: [{key: gpu, operator: Exists, effect: NoSchedule}],
   memory: 9Gi, retries: 1, timeout_s: 60, ttl_seconds: 5, image: "team/mine:1", store_secret: mine,
   autoscaled: true, lease_s: 61, closed_s: 62}
 store: {wait_s: 60}

@@ -41,6 +41,7 @@ class Queue:
 
     before: bool = False
     works: list[Work] = field(default_factory=list)
+    pods: list[int] = field(default_factory=list)
 
     def check(self, stage: Stage, settings: ClusterSettings, artifacts: str) -> None:
         """Refuse nothing."""
@@ -48,8 +49,9 @@ class Queue:
     def begun(self, _work: Work) -> bool:
         return self.before
 
-    def run(self, work: Work, _settings: ClusterSettings, _task: TaskConfig) -> Mapping[str, Any]:
+    def run(self, work: Work, settings: ClusterSettings, _task: TaskConfig) -> Mapping[str, Any]:
         self.works.append(work)
+        self.pods.append(settings.replicas)
         return JOB_ANSWER
 
 
@@ -132,6 +134,21 @@ def test_a_device_that_the_task_asks_for_counts(
 ) -> None:
     limits = {"resources": {"limits": {"huawei.com/Ascend910": "1"}}}
     assert "made" in launch(bucket, tmp_path, kept("Ascend910"), Queue(), gpus=0, task=limits)
+
+
+@pytest.mark.parametrize(("replicas", "pods"), [(1, 1), (2, 2), (1000, len(ROWS))])
+def test_no_pod_is_asked_for_that_would_have_no_sample(
+    bucket: str,
+    tmp_path: Path,
+    kept: Callable[..., str],
+    capsys: pytest.CaptureFixture[str],
+    replicas: int,
+    pods: int,
+) -> None:
+    queue = Queue()
+    launch(bucket, tmp_path, kept("cpu"), queue, replicas=replicas)
+    assert queue.pods == [pods]
+    assert (f"generate: {pods} pods, as" in capsys.readouterr().out) == (replicas > pods)
 
 
 @pytest.mark.parametrize("settings", [{"cache": "none"}, {"max_new_tokens": 9}])

@@ -16,6 +16,7 @@ from assay.queues import Stage, TaskConfig, check_place
 from assay.text import flat
 from assay.volcano import job
 from assay.volcano.api import Api, ApiError, nodes, patiently, priority_class, queue, request
+from assay.volcano.nodes import selected, taints
 
 PATIENCE_SECONDS = 20.0
 LESS = "Ask for less (cluster.nodes, gpus, cpu, memory)"
@@ -82,12 +83,22 @@ def _check_priority(api: Api, name: str) -> None:
 def _check_nodes(api: Api, settings: ClusterSettings, workers: int, each: Amounts) -> None:
     """Count how many workers empty nodes would hold. Where nodes are added when they are needed,
     those that there are say nothing."""
-    if settings.autoscaled or not each:
+    if settings.autoscaled or not (each or settings.node_selector):
         return
     # from the server's cache, which is enough and costs it little
     if (listed := _look(api, nodes(), {"resourceVersion": "0"})) is None:
         return
-    rooms = [_room(node, each) for node in listed["items"]]
+    items = selected(listed["items"], settings.node_selector)
+    if listed["items"] and not items:
+        labels = ", ".join(f"{key}={value}" for key, value in settings.node_selector.items())
+        raise InputError(
+            f"no node of the cluster has the labels {labels}",
+            "Correct cluster.node_selector, or set cluster.autoscaled if nodes are added when they "
+            "are needed",
+        )
+    if not each:
+        return
+    rooms = [_room(node, each) for node in items]
     room = sum(_holds(node_room, each) for node_room in rooms)
     if room < workers:
         most = {
@@ -97,8 +108,19 @@ def _check_nodes(api: Api, settings: ClusterSettings, workers: int, each: Amount
         raise InputError(
             f"the Job would have {workers} x ({_said(each)}), and the cluster's nodes hold {room}; "
             f"the most that one has is {_said(most)}",
-            f"{_offer(listed['items'], each)}{LESS}, or set cluster.autoscaled if nodes are added "
+            f"{_offer(items, each)}{LESS}, or set cluster.autoscaled if nodes are added "
             "when they are needed",
+        )
+    kept_off = [taints(node, settings.tolerations) for node in items]
+    free = sum(_holds(one, each) for one, why in zip(rooms, kept_off, strict=True) if not why)
+    if free < workers:
+        said = ", ".join(sorted({taint for why in kept_off for taint in why}))
+        print(
+            flat(
+                f"preflight: the nodes without a taint hold {free} of {workers} workers: name "
+                f"{said} in cluster.tolerations, unless the pipeline or the cluster does so"
+            ),
+            flush=True,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from assay import exits
 from assay.errors import AssayError, InputError, StageError
+from assay.volcano import waiting
 from assay.volcano.pods import condition, ended
 from assay.volcano.work import Ending, read_ending
 
@@ -17,6 +18,7 @@ LOST_SECONDS = 30.0
 GONE = "gone"  # in the place of the time by which a pod has to be gone
 PREEMPTED = "PreemptionByScheduler"
 _AGAIN = "Run it again, or set cluster.retries: it goes on from what is kept"
+_FULL = "Run it again when others have ended, or have the quota raised"
 _MEMORY = "Raise the memory (cluster.memory), or lower batch_size or cutoff_len"
 _SIGNALS = {
     132: ("SIGILL", "Use an image that was built for the processors of its nodes"),
@@ -30,6 +32,11 @@ _SIGNALS = {
     139: ("SIGSEGV", "Check that the image's CUDA fits the driver of its nodes"),
     143: ("SIGTERM", _AGAIN),
 }
+_NOT_STARTED = ("StartError", "ContainerCannotRun")
+_STARTING = (
+    "Where it has no python, set cluster.image to one of Assay's; where its memory is too little, "
+    "raise cluster.memory"
+)
 # Why Kubernetes took a pod away, by the reason that it gives, and what to do about it.
 _DISRUPTIONS = {
     "DeletionByTaintManager": ("its node was lost or given up", _AGAIN),
@@ -60,19 +67,34 @@ class TakenAwayError(StageError):
     of it, and may be made again."""
 
 
+class FewerPodsError(TakenAwayError):
+    """The namespace lets only so many `pods` of a Job be made, which do not need the others."""
+
+    def __init__(self, what: str, pods: int) -> None:
+        super().__init__(what)
+        self.pods = pods
+
+
 def refused(message: str, status: int) -> AssayError:
     """Return the error of a request that the API server refused or did not answer."""
     reason = message.removeprefix('admission webhook "validatejob.volcano.sh" denied the request: ')
+    reason = reason.rstrip(". ")
     if status == 403 and "cannot" in reason:
         return InputError(
             reason, "Apply manifests/: its Role has every right that a launcher needs"
         )
+    if "exceeded quota" in reason:
+        passing = InputError(f"the cluster refuses the Job: {reason}", _FULL)
+        return waiting.over_quota(reason) or passing
     if "queue" in reason:
         return InputError(f"Volcano refuses the Job: {reason}", "Correct cluster.queue, or open it")
     if "priorityclass" in reason.lower():
         return InputError(f"Volcano refuses the Job: {reason}", "Correct cluster.priority_class")
     if status in (400, 403, 422):
-        return InputError(f"the cluster refuses the Job: {reason}", "Correct the cluster section")
+        return InputError(
+            f"the cluster refuses the Job: {reason}",
+            "Correct the cluster section, or what the pipeline sets on the task",
+        )
     return StageError(reason, "Try again: a Job that still runs is taken up")
 
 
@@ -96,12 +118,13 @@ def failed(
     if left and left.exit_code == exits.CANCELED:
         return TakenAwayError(f"{left.what} ({where})")
     if left and left.what and end.get("reason") != "OOMKilled":
-        kind = InputError if left.exit_code == InputError.exit_code else StageError
-        return kind(f"{left.what} ({where})", left.remedy)
+        mended = left.exit_code == InputError.exit_code
+        return (InputError if mended else StageError)(f"{left.what} ({where})", left.remedy)
     cause, remedy = _cause(guilty, end)
     lines = "".join(f"\n  {line}" for line in last_lines.get(name, ()))
     log = f"; the end of its log:{lines}" if lines else ""
-    return StageError(f"{stage}: {cause} ({where}){log}", remedy)
+    kind = InputError if end.get("reason") in _NOT_STARTED else StageError
+    return kind(f"{stage}: {cause} ({where}){log}", remedy)
 
 
 def first_failed(pods: Iterable[Object]) -> Object | None:
@@ -156,6 +179,9 @@ def _when(pod: Object) -> str:
 def _cause(pod: Object, end: Object) -> tuple[str, str]:
     """Return why a pod failed, and what to do about it."""
     status, node = pod["status"], pod["spec"].get("nodeName", "")
+    if end.get("reason") in _NOT_STARTED:
+        said = end.get("message") or end["reason"]
+        return f"the worker could not be started on {node}: {said}", _STARTING
     if end.get("reason") == "OOMKilled":
         limit = pod["spec"]["containers"][0].get("resources", {}).get("limits", {}).get("memory")
         return (

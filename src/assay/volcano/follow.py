@@ -8,28 +8,18 @@ import time
 
 from assay.errors import InputError, StageError
 from assay.placement import ClusterSettings
-from assay.volcano import explain, waiting
-from assay.volcano.api import (
-    PATIENCE_SECONDS,
-    Api,
-    ApiError,
-    events,
-    patiently,
-    pods,
-    request,
-)
-from assay.volcano.api import queue as queue_path
+from assay.volcano import explain
+from assay.volcano.api import PATIENCE_SECONDS, Api, patiently, pods, request
+from assay.volcano.around import given_up, look_around
 from assay.volcano.observe import Changes, Object, observe
 from assay.volcano.state import JobState, check_relays, last_lines, take, take_pod, tell
 from assay.volcano.work import Ending
 
-OVER = {"Completed", "Failed", "Terminated", "Aborted"}
-STUCK_SECONDS = 30.0
+ENDED = "Terminated"
+OVER = {"Completed", "Failed", ENDED, "Aborted"}
 FORGOTTEN_SECONDS = 60.0
 EVENTS_SECONDS = 10.0
 DRAIN_SECONDS = 300.0
-NOT_FOUND = 404
-OPEN = "Open"
 
 
 def follow(api: Api, job: Object, stage: str, settings: ClusterSettings, begun: float) -> Ending:
@@ -52,7 +42,7 @@ def follow(api: Api, job: Object, stage: str, settings: ClusterSettings, begun: 
 
 def _until_over(state: JobState, changes: Changes, settings: ClusterSettings, begun: float) -> None:
     heard = time.monotonic()
-    looked, stuck = heard - EVENTS_SECONDS + 2, 0.0
+    looked = heard - EVENTS_SECONDS + 2
     while state.phase not in OVER:
         now = time.monotonic()
         try:
@@ -60,20 +50,22 @@ def _until_over(state: JobState, changes: Changes, settings: ClusterSettings, be
             heard = now
         except queue.Empty:
             _check_silence(state, now - heard)
-        if state.waits and now - looked > EVENTS_SECONDS:
+        if (state.waits or state.made < state.count) and now - looked > EVENTS_SECONDS:
             looked = now
-            _look_around(state, now)
-        if error := waiting.cannot_start(state.pods.values()):
-            stuck = stuck or now
-            if now - stuck > STUCK_SECONDS:
-                raise error
-        else:
-            stuck = 0.0
+            look_around(state, now)
+        check_starting(state, now)
         check_relays(state)
         tell(state, now)
         check_restart(state, now)
         check_lost(state)
         _check_time(state, settings, begun, now)
+
+
+def check_starting(state: JobState, now: float) -> None:
+    """Raise InputError where a pod cannot be started as it is, unless others go on without it."""
+    hopeless = state.starting.hopeless(state.pods.values(), now)
+    if hopeless and not (state.has_shards and state.runs):
+        raise hopeless
 
 
 def check_lost(state: JobState) -> None:
@@ -121,50 +113,11 @@ def _check_silence(state: JobState, seconds: float) -> None:
 
 
 def _too_late(state: JobState, timeout: float) -> StageError:
-    why = f": {state.why}" if state.waits and state.why else ""
+    why = f": {state.why.rstrip('.')}" if state.waits and state.why else ""
     return StageError(
         f"{state.stage}: the Job was not done within {timeout:.0f} s{why}",
         "Raise cluster.timeout_s, or ask for less",
     )
-
-
-def _look_around(state: JobState, now: float) -> None:
-    """Look at what no watch tells, of a Job that waits."""
-    if not state.pods:
-        _look_at_events(state)
-    before = state.closed
-    state.closed = _closed(state)
-    if state.closed and not before:
-        state.closed_since = now
-
-
-def _closed(state: JobState) -> str:
-    """Return that the Job's queue is not open, "" where it is, and what was known of it where that
-    cannot be seen."""
-    name = state.job["spec"]["queue"]
-    try:
-        found = request(state.api, "GET", queue_path(name))
-    except ApiError as error:
-        return f"the queue {name} is gone" if error.status == NOT_FOUND else state.closed
-    standing = found.get("status", {}).get("state") or OPEN
-    return "" if standing == OPEN else f"the queue {name} is {standing}"
-
-
-def _look_at_events(state: JobState) -> None:
-    """Read what Volcano says of a Job that has no pods. Raises InputError for a hopeless one."""
-    group = f"{state.name}-{state.job['metadata']['uid']}"
-    listed = []
-    try:
-        for name in (state.name, group):
-            query = {"fieldSelector": f"involvedObject.name={name}"}
-            listed += request(state.api, "GET", events(state.api), query=query)["items"]
-    except ApiError as error:
-        if error.passing:
-            return
-        raise
-    state.events = waiting.said_by(listed)
-    if hopeless := waiting.hopeless(state.events):
-        raise hopeless
 
 
 def _ending(state: JobState) -> Ending:
@@ -185,4 +138,6 @@ def _ending(state: JobState) -> Ending:
         return complete[-1]
     if state.phase == "Completed":
         return Ending()
+    if state.phase == ENDED and (why := given_up(state)):
+        raise explain.TakenAwayError(why)
     raise explain.failed(state.stage, state.job, state.pods.values(), last_lines(state))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict
 from typing import Any
 
 from assay import exits
@@ -10,7 +11,7 @@ from assay.errors import SettingsError
 from assay.placement import RUNNER, ClusterSettings, is_accelerator
 from assay.queues import Stage, TaskConfig, Work
 from assay.volcano.lease import LEASE
-from assay.volcano.work import MESSAGE, SHARDS, TAKEN_AWAY, WORK, to_text
+from assay.volcano.work import MESSAGE, PODS, SHARDS, TAKEN_AWAY, WORK, to_text
 
 API_VERSION = "batch.volcano.sh/v1alpha1"
 MASTER, WORKER, SHARD = "master", "worker", "shard"
@@ -35,11 +36,14 @@ def make(
     task: TaskConfig,
     launcher: Object | None,
     lease_s: float = 0.0,
+    pods: int = 0,
 ) -> Object:
     """Return the Job of `work`, owned by the run of the `launcher`'s pod, whose image and service
     account its pods share; `lease_s` is how long it works without a launcher, in seconds, 0 for no
-    limit. Raises SettingsError where no image is known."""
-    template = _template(work, settings, task, launcher, lease_s)
+    limit, and `pods` how many it has, 0 for what the settings say. Raises SettingsError where no
+    image is known."""
+    count = pods or workers(work.stage, settings)
+    template = _template(work, settings, task, launcher, lease_s, count)
     spec = {
         "schedulerName": "volcano",
         "queue": settings.queue,
@@ -47,7 +51,7 @@ def make(
         # 1 means no restart; Volcano's webhook would make 3 of 0
         "maxRetry": settings.retries + 1,
         "ttlSecondsAfterFinished": settings.ttl_seconds,
-        **_pods(work.stage, settings, template),
+        **_pods(work.stage, settings, template, count),
     }
     if settings.priority_class:
         spec["priorityClassName"] = settings.priority_class
@@ -85,10 +89,9 @@ def _labels(work: Work, launcher: Object | None) -> dict[str, str]:
     return {**labels, **{name: own[name] for name in (RUN_LABEL, ASKS_THE_JUDGE) if own.get(name)}}
 
 
-def _pods(stage: Stage, settings: ClusterSettings, template: Object) -> Object:
+def _pods(stage: Stage, settings: ClusterSettings, template: Object, count: int) -> Object:
     """Return the Job's pods, what makes them know of each other, and what is done when one ends."""
-    count = workers(stage, settings)
-    if stage == "generate" and count > 1:
+    if stage == "generate" and settings.replicas > 1:
         return _shards(count, settings, template)
     tasks = [{"name": MASTER, "replicas": 1, "template": template}]
     if count > 1:
@@ -141,6 +144,7 @@ def _template(
     task: TaskConfig,
     launcher: Object | None,
     lease_s: float,
+    count: int,
 ) -> Object:
     own = (launcher or {}).get("spec", {})
     spec: Object = {
@@ -148,11 +152,11 @@ def _template(
         "automountServiceAccountToken": False,
         "serviceAccountName": own.get("serviceAccountName"),
         "imagePullSecrets": own.get("imagePullSecrets"),
-        "nodeSelector": task.node_selector,
-        "tolerations": task.tolerations,
+        "nodeSelector": {**settings.node_selector, **(task.node_selector or {})} or None,
+        "tolerations": tolerations(settings, task) or None,
         "affinity": task.affinity,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [_container(work, settings, task, own, lease_s)],
+        "containers": [_container(work, settings, task, own, lease_s, count)],
         "volumes": [
             *(task.volumes or ()),
             {"name": "assay-scratch", "emptyDir": {}},
@@ -171,7 +175,12 @@ def _template(
 
 
 def _container(
-    work: Work, settings: ClusterSettings, task: TaskConfig, launcher: Object, lease_s: float
+    work: Work,
+    settings: ClusterSettings,
+    task: TaskConfig,
+    launcher: Object,
+    lease_s: float,
+    count: int,
 ) -> Object:
     image, policy = _image(settings, launcher)
     return {
@@ -183,9 +192,10 @@ def _container(
         "env": [
             *(task.env or ()),
             {"name": WORK, "value": to_text(work)},
-            {"name": RUNNER, "value": runner(work, settings)},
+            {"name": RUNNER, "value": runner(work, settings, count)},
             {"name": LEASE, "value": str(lease_s)},
             {"name": SHARDS, "value": str(workers("generate", settings))},
+            {"name": PODS, "value": str(count)},
             {"name": "XDG_CACHE_HOME", "value": f"{SCRATCH}/cache"},
             {"name": "ASSAY_CACHE", "value": f"{SCRATCH}/cache/assay"},
             {"name": "TMPDIR", "value": SCRATCH},
@@ -230,9 +240,14 @@ def resources(settings: ClusterSettings, task: TaskConfig) -> Object:
     return {k: v for k, v in (("limits", limits), ("requests", requests)) if v}
 
 
-def runner(work: Work, settings: ClusterSettings) -> str:
+def tolerations(settings: ClusterSettings, task: TaskConfig) -> list[Object]:
+    """Return a worker's tolerations: the task's, and the settings'."""
+    own = [{k: v for k, v in asdict(each).items() if v} for each in settings.tolerations]
+    return [*(task.tolerations or ()), *own]
+
+
+def runner(work: Work, settings: ClusterSettings, count: int) -> str:
     """Return what the report says of where the stage ran."""
-    count = workers(work.stage, settings)
     pods = f"{count} pods" if count > 1 else "1 pod"
     return f"Volcano Job {name_of(work)} ({pods}, queue {settings.queue})"
 

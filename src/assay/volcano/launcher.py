@@ -10,9 +10,10 @@ lease (assay.volcano.lease) allows.
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from assay import store
@@ -57,10 +58,10 @@ def begun(api: Api, work: Work) -> bool:
 def _launch(api: Api, work: Work, settings: ClusterSettings, task: TaskConfig) -> Mapping[str, Any]:
     pod = own_pod(api)
     with lease.renewed(work, settings.lease_s) as lease_s:
-        wanted = job.make(work, settings, task, pod, lease_s)
-        name = wanted["metadata"]["name"]
+        name = job.name_of(work)
+        make = functools.partial(job.make, work, settings, task, pod, lease_s)
         try:
-            return _done(api, work, settings, wanted)
+            return _done(api, work, settings, make)
         except (ApiError, AssayError):
             end(api, name)
             raise
@@ -72,13 +73,22 @@ def _launch(api: Api, work: Work, settings: ClusterSettings, task: TaskConfig) -
             raise
 
 
-def _done(api: Api, work: Work, settings: ClusterSettings, wanted: Object) -> Mapping[str, Any]:
-    """Return the metadata of the artifact, having made as many Jobs as it takes."""
-    name, begun = wanted["metadata"]["name"], time.monotonic()
+def _done(
+    api: Api, work: Work, settings: ClusterSettings, make: Callable[..., Object]
+) -> Mapping[str, Any]:
+    """Return the metadata of the artifact, having made as many Jobs as it takes; `make` returns
+    one, of so many pods."""
+    wanted, begun = make(), time.monotonic()
+    name = wanted["metadata"]["name"]
     while (metadata := _published(work)) is None:
         live, adopted = _settle(api, wanted)
         try:
             ending = follow(api, live, work.stage, settings, begun)
+        except explain.FewerPodsError as error:
+            print(flat(f"{work.stage}: {error.what}"), flush=True)
+            wanted = make(pods=error.pods)
+            _replace(api, name)
+            continue
         except explain.TakenAwayError as error:
             print(flat(f"{work.stage}: {error.what}; the Job waits in its queue again"), flush=True)
             _replace(api, name)

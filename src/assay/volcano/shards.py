@@ -7,7 +7,7 @@ when it is done. So a pod that is made anew goes on with its own, and disturbs n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,28 @@ from assay.queues import Work
 from assay.records import Generation
 from assay.share import Share, all_of
 from assay.volcano import published
-from assay.volcano.work import SHARDS
+from assay.volcano.work import PODS, SHARDS
 
 INDEX = "VC_TASK_INDEX"
 
 
-def own(work: Work, environment: Mapping[str, str]) -> Share:
-    """Return the share of the pod that this process is in."""
+def own(work: Work, environment: Mapping[str, str]) -> list[Share]:
+    """Return the shares of the pod that this process is in: one, where there are as many pods."""
     count = int(environment.get(SHARDS, "1")) if work.stage == "generate" else 1
-    return Share(index=int(environment.get(INDEX, "0")) if count > 1 else 0, of=count)
+    first = int(environment.get(INDEX, "0")) if count > 1 else 0
+    return all_of(count)[first :: int(environment.get(PODS) or count)]
+
+
+def answer_all(
+    work: Work, shares: Sequence[Share], folder: Path, listen: progress.Listener
+) -> dict[str, Any]:
+    """Answer one share after the other, as `answer` does, until the whole is there."""
+    for number, share in enumerate(shares):
+        if number and (before := published.found(work)) is not None:
+            return dict(before)
+        if whole := answer(work, share, folder, listen):
+            return whole
+    return {}
 
 
 def answer(work: Work, share: Share, folder: Path, listen: progress.Listener) -> dict[str, Any]:

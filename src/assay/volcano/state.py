@@ -14,7 +14,9 @@ from assay.volcano.api import Api
 from assay.volcano.observe import Notice, Object
 from assay.volcano.pods import containers
 from assay.volcano.relay import Relay, write
+from assay.volcano.starting import Starting, to_begin
 from assay.volcano.summed import Summed
+from assay.volcano.work import SHARDS
 
 WAITING = ("", "Pending", "Restarting")
 SETTLED_SECONDS = 10.0
@@ -31,6 +33,8 @@ class JobState:
     group: Object | None = None
     events: list[str] = field(default_factory=list)
     relays: dict[str, tuple[Relay, threading.Thread]] = field(default_factory=dict)
+    starting: Starting = field(default_factory=Starting)
+    lacking_since: float = 0.0  # since when a quota keeps a shard's pod from being made
     closed: str = ""  # that its queue is not open, and since when (monotonic, seconds)
     closed_since: float = 0.0
     forgotten_since: float = 0.0  # since when it restarts and has no pod (monotonic, seconds)
@@ -54,7 +58,7 @@ class JobState:
     @property
     def waits(self) -> bool:
         """Whether none of its pods runs, and some still have to."""
-        return self.phase in WAITING and not self.runs
+        return not self.runs and (self.phase in WAITING or any(to_begin(self.pods.values())))
 
     @property
     def runs(self) -> bool:
@@ -67,9 +71,27 @@ class JobState:
         return sum(int(task["replicas"]) for task in self.job["spec"]["tasks"])
 
     @property
+    def together(self) -> int:
+        """Return how many of them there has to be room for at once."""
+        return int(self.job["spec"]["minAvailable"])
+
+    @property
+    def made(self) -> int:
+        """Return how many of them there are."""
+        there = (pod["metadata"] for pod in self.pods.values())
+        return len({meta["name"] for meta in there if "deletionTimestamp" not in meta})
+
+    @property
+    def shards(self) -> int:
+        """Return into how many shards the work is cut that its pods do."""
+        first = self.job["spec"]["tasks"][0]["template"]["spec"]["containers"][0]
+        told = {entry["name"]: entry.get("value") for entry in first["env"]}
+        return int(told.get(SHARDS) or self.count)
+
+    @property
     def has_shards(self) -> bool:
         """Whether its pods answer a share each, and need no other to."""
-        return self.count > 1 and self.job["spec"]["minAvailable"] == 1
+        return self.count > 1 and self.together == 1
 
 
 def take(state: JobState, notice: Notice) -> None:
@@ -142,7 +164,7 @@ def _relay(state: JobState, uid: str, name: str) -> None:
     short = _short(state, name)
     prefix = f"[{short}] ".encode() if state.count > 1 else b""
     if state.has_shards and state.summed is None:
-        state.summed = Summed(pods=state.count)
+        state.summed = Summed(shards=state.shards)
 
     def over() -> bool:
         pod = state.pods[uid]
@@ -170,8 +192,7 @@ def tell(state: JobState, now: float) -> None:
     if not state.waits:
         state.told = frozenset()
         return
-    there = [pod for pod in state.pods.values() if "deletionTimestamp" not in pod["metadata"]]
-    parts = [state.closed] if state.closed else waiting.reasons(state.group, there, state.events)
+    parts = [state.closed] if state.closed else _reasons(state)
     if frozenset(parts) != state.reasons:
         state.reasons, state.reasons_since = frozenset(parts), now
     settled = now - state.reasons_since > SETTLED_SECONDS
@@ -179,6 +200,12 @@ def tell(state: JobState, now: float) -> None:
     if news or (parts and settled and state.reasons != state.told):
         state.told, state.why = state.reasons, "; ".join(parts)
         _say(flat(f"{state.stage}: waiting: {state.why}"))
+
+
+def _reasons(state: JobState) -> list[str]:
+    there = [pod for pod in state.pods.values() if "deletionTimestamp" not in pod["metadata"]]
+    start = next(filter(None, map(state.starting.why, there)), "")
+    return waiting.reasons(state.group, there, state.events, start)
 
 
 def _runs(pod: Object) -> bool:

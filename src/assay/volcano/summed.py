@@ -1,4 +1,4 @@
-"""How far the pods of a generation are together: what each reports, added up as one."""
+"""How far the shards of a generation are together: what is reported of each, added up as one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _OF_SHARES = ("generate", "eval_loss")
 
 @dataclass(kw_only=True)
 class Summed:
-    """What each of so many `pods` has last reported, by its name: one that is made anew goes on
-    with what it had. `listen` is told of all."""
+    """What was last reported of so many `shards`, by the pod and how many it had done before: one
+    that is made anew goes on with what it had. `listen` is told of all."""
 
-    pods: int
+    shards: int
     listen: progress.Listener = field(default_factory=progress.to_lines)
     latest: dict[tuple[str, str], dict[str, Progress]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -30,13 +30,16 @@ class Summed:
             return False
         with self.lock:
             reported = self.latest.setdefault((event.stage, event.side), {})
+            last = reported.get(pod)
+            if last and last.state == "done" != event.state:  # it has begun its next one
+                reported[f"{pod}, {len(reported)}"] = last
             reported[pod] = event
             self.listen(self._sum(event, list(reported.values())))
         return True
 
     def _sum(self, event: Progress, reported: list[Progress]) -> Progress:
-        over = len(reported) == self.pods and all(each.state == "done" for each in reported)
-        begun = f"{len(reported)} of {self.pods} pods have begun"
+        over = len(reported) == self.shards and all(each.state == "done" for each in reported)
+        begun = f"{len(reported)} of {self.shards} shards have begun"
         return Progress(
             stage=event.stage,
             side=event.side,
@@ -44,6 +47,6 @@ class Summed:
             done=sum(each.done for each in reported),
             total=sum(each.total for each in reported),
             unit=event.unit,
-            note=event.note or (begun if len(reported) < self.pods else ""),
+            note=event.note or (begun if len(reported) < self.shards else ""),
             time=time.time(),
         )

@@ -6,38 +6,36 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from assay.errors import InputError
-from assay.placement import quantity
-from assay.volcano.pods import condition, containers
+from assay.kubernetes import quantity
+from assay.volcano.pods import Object, condition
 
-Object = dict[str, Any]
-
-# What the kubelet says of a container that it cannot start, and what to do about it.
-_CANNOT_START = {
-    "ErrImagePull": "Check cluster.image, the registry and its pull secret",
-    "ImagePullBackOff": "Check cluster.image, the registry and its pull secret",
-    "ErrImageNeverPull": "Load the image on the node, or correct cluster.image",
-    "InvalidImageName": "Correct cluster.image",
-    "CreateContainerConfigError": "Check the Secrets and ConfigMaps that the task names",
-    "CreateContainerError": "Check the image and the task's volumes",
-    "RunContainerError": "Check the image and the task's volumes",
-}
 _TELLING = {"FailedCreate", "Unschedulable", "FailedScheduling"}
+_SETTINGS = {
+    "untolerated taint": "cluster.tolerations",
+    "node affinity/selector": "cluster.node_selector",
+}
 _NEVER = datetime.fromtimestamp(0, UTC)
 _FRESH = timedelta(seconds=60)
 # what a LimitRange refuses
 _BOUND = re.compile(r'pods "[^"]*" is forbidden: (.*(?:usage|ratio) per (?:Container|Pod) is .*)')
+_UNSAID = re.compile(r"failed quota: ([^:]+): must specify (.*?)(?: for: .*)?$")
+# what an admission policy or the API server refuses; a quota's refusal may pass
+_REFUSED = re.compile(
+    r'(?:pods "[^"]*" is forbidden: violates PodSecurity .*|Pod "[^"]*" is invalid: .*'
+    r"|admission webhook .* denied the request.*|ValidatingAdmissionPolicy .* denied request.*)"
+)
 _QUOTA = re.compile(r"exceeded quota: ([^,]+), requested: (.*?), used: .*?, limited: (.*)")
 
 
-def reasons(group: Object | None, pods: Iterable[Object], events: Sequence[str]) -> list[str]:
-    """Return why the Job's pods do not run yet, [] where that is not known, none of them twice."""
-    pods = list(pods)
-    starting = [why for pod in pods if (why := _starting(pod))]
-    if starting:
-        return starting[:1]
+def reasons(
+    group: Object | None, pods: Iterable[Object], events: Sequence[str], start: str = ""
+) -> list[str]:
+    """Return why the Job's pods do not run yet, [] where that is not known, none of them twice;
+    `start` is why one that has its node does not."""
+    if start:
+        return [start]
     unschedulable = _unschedulable(group or {})
     parts = [str(unschedulable.get("message", ""))] if unschedulable else []
     parts += [str(unscheduled["message"]) for pod in pods if (unscheduled := _unscheduled(pod))][:1]
@@ -46,7 +44,13 @@ def reasons(group: Object | None, pods: Iterable[Object], events: Sequence[str])
     for part in parts:
         if part and not any(part in other for other in told):
             told.append(part)
-    return told
+    return [*map(_with_setting, told)]
+
+
+def _with_setting(reason: str) -> str:
+    """Return a reason with the setting that it is about."""
+    named = next((setting for words, setting in _SETTINGS.items() if words in reason), "")
+    return f"{reason.rstrip('.')} (see {named})" if named else reason
 
 
 def _unschedulable(group: Object) -> Object | None:
@@ -88,20 +92,9 @@ def _last_seen(event: Object) -> datetime:
     return _NEVER
 
 
-def cannot_start(pods: Iterable[Object]) -> InputError | None:
-    """Return the error of the first pod whose container cannot be started as it is."""
-    for pod in pods:
-        for container in containers(pod):
-            state = container.get("state", {}).get("waiting") or {}
-            if remedy := _CANNOT_START.get(state.get("reason", "")):
-                why = state.get("message", "") or container["image"]
-                name = pod["metadata"]["name"]
-                return InputError(f"pod {name} cannot start: {state['reason']}: {why}", remedy)
-    return None
-
-
-def hopeless(events: Iterable[str]) -> InputError | None:
-    """Return the error of pods that the namespace will never let be made, from the events."""
+def hopeless(events: Iterable[str], together: int = 1) -> InputError | None:
+    """Return the error of pods that the namespace will never let be made, so many of them
+    `together`, from the events."""
     for event in events:
         if match := re.search(r"no PriorityClass with name (\S+) was found", event):
             name = match[1]
@@ -113,24 +106,39 @@ def hopeless(events: Iterable[str]) -> InputError | None:
                 f"the namespace's limits refuse a worker: {match[1]}",
                 "Set cluster.cpu and cluster.memory within them, or have them changed",
             )
-        if match := _QUOTA.search(event):
-            quota, wanted, limits = match.groups()
-            if _never(wanted, limits):
-                return InputError(
-                    f"the namespace's quota {quota} allows {limits}, and a worker asks for "
-                    f"{wanted}",
-                    "Ask for less (cluster.gpus, cpu, memory), or have the quota raised",
-                )
+        if match := _UNSAID.search(event):
+            return InputError(
+                f"the namespace's quota {match[1]} takes no worker without {match[2]}",
+                "Set cluster.cpu and cluster.memory, or have a LimitRange give what is not set",
+            )
+        if error := over_quota(event, together):
+            return error
+        if match := _REFUSED.search(event):
+            return InputError(
+                f"the cluster refuses a worker: {match[0]}",
+                "Change what it names, in the cluster section or on the task, or have its rule "
+                "changed",
+            )
     return None
 
 
-def _starting(pod: Object) -> str:
-    for container in containers(pod):
-        state = container.get("state", {}).get("waiting") or {}
-        if state.get("reason"):
-            why = f": {state['message']}" if state.get("message") else ""
-            return f"pod {pod['metadata']['name']}: {state['reason']}{why}"
-    return ""
+def over_quota(said: str, together: int = 1) -> InputError | None:
+    """Return the error of what a quota never allows, so many pods of it `together`."""
+    match = _QUOTA.search(said)
+    if not match or not _never(match[2], match[3], together):
+        return None
+    quota, wanted, limits = match.groups()
+    whose = f"{together} workers ask for {together} x" if together > 1 else "a worker asks for"
+    return InputError(
+        f"the namespace's quota {quota} allows {limits}, and {whose} {wanted}",
+        "Ask for less (cluster.nodes, gpus, cpu, memory), or have the quota raised",
+    )
+
+
+def quota_in(events: Iterable[str]) -> str:
+    """Return the quota that keeps pods from being made, "" for none."""
+    found = filter(None, map(_QUOTA.search, events))
+    return next((match[1] for match in found), "")
 
 
 def _unscheduled(pod: Object) -> Object | None:
@@ -138,9 +146,9 @@ def _unscheduled(pod: Object) -> Object | None:
     return scheduled if scheduled and scheduled.get("message") else None
 
 
-def _never(requested: str, limited: str) -> bool:
+def _never(requested: str, limited: str, together: int) -> bool:
     asked, limits = _amounts(requested), _amounts(limited)
-    return any(asked[name] > limits.get(name, asked[name]) for name in asked)
+    return any(together * asked[name] > limits.get(name, together * asked[name]) for name in asked)
 
 
 def _amounts(text: str) -> dict[str, Decimal]:

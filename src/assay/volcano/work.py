@@ -18,7 +18,8 @@ from assay import store
 from assay.errors import AssayError
 from assay.queues import Work
 
-WORK, SHARDS = "ASSAY_WORK", "ASSAY_SHARDS"  # what is done, and by how many pods a generation
+WORK = "ASSAY_WORK"
+SHARDS, PODS = "ASSAY_SHARDS", "ASSAY_PODS"  # into how many a generation is cut, and who does them
 MESSAGE = Path("/dev/termination-log")
 MESSAGE_BYTES = 4_096  # Kubernetes cuts it there
 TAKEN_AWAY = 128 + signal.SIGTERM

@@ -52,9 +52,9 @@ def _done(work: Work, node: int, listen: progress.Listener) -> dict[str, Any]:
         durable.forget(work.key)
         return dict(before)
     folder = Path(tempfile.gettempdir()) / "work"
-    share = shards.own(work, os.environ)
-    if not share.is_whole:
-        return shards.answer(work, share, folder, listen)
+    shares = shards.own(work, os.environ)
+    if not shares[0].is_whole:
+        return shards.answer_all(work, shares, folder, listen)
     samples = store.fetch(work.samples, folder / "samples")
     made = {name: folder / name for name in work.outputs}
     run, partial, unfinished = {

@@ -94,6 +94,57 @@ def test_what_may_fit_is_let_through(
     check(cluster, answers)
 
 
+def labelled(taints: list[dict[str, str]], **labels: str) -> dict[str, Any]:
+    found = nodes(NODE)
+    found["items"][0]["metadata"]["labels"] = labels
+    found["items"][0]["spec"] = {"taints": taints}
+    return found
+
+
+GPU_TAINT = {"key": "gpu", "value": "yes", "effect": "NoSchedule"}
+
+
+@pytest.mark.parametrize(
+    ("cluster", "taints", "told"),
+    [
+        ({}, [], ""),
+        ({}, [GPU_TAINT], "hold 0 of 1 workers: name gpu=yes:NoSchedule in cluster.tolerations"),
+        ({"tolerations": [{"key": "gpu", "value": "yes"}]}, [GPU_TAINT], ""),
+        ({"tolerations": [{"key": "gpu", "operator": "Exists"}]}, [GPU_TAINT], ""),
+        ({"tolerations": [{"operator": "Exists"}]}, [GPU_TAINT], ""),
+        ({"tolerations": [{"key": "gpu", "value": "no"}]}, [GPU_TAINT], "name gpu=yes:NoSchedule"),
+        (
+            {"tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoExecute"}]},
+            [GPU_TAINT],
+            "name gpu=yes:NoSchedule",
+        ),
+        ({}, [{"key": "gpu", "effect": "PreferNoSchedule"}], ""),
+        ({}, [{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}], ""),
+    ],
+)
+def test_a_taint_that_nobody_tolerates_here_is_told(
+    check: Check,
+    capsys: pytest.CaptureFixture[str],
+    cluster: dict[str, Any],
+    taints: list[dict[str, str]],
+    told: str,
+) -> None:
+    """And refused by nobody: what the pipeline sets on the task is not known here."""
+    check(cluster, {NODES: labelled(taints)})
+    said = capsys.readouterr().out
+    assert told in said
+    assert bool(told) == bool(said)
+
+
+@pytest.mark.parametrize("gpus", [0, 1])
+def test_labels_that_no_node_has(check: Check, gpus: int) -> None:
+    there = {NODES: labelled([], pool="gpu", zone="a")}
+    check({"gpus": gpus, "node_selector": {"pool": "gpu"}}, there)
+    with pytest.raises(InputError, match=r"no node .* labels pool=gpu, zone=b\. Correct cluster\."):
+        check({"gpus": gpus, "node_selector": {"pool": "gpu", "zone": "b"}}, there)
+    check({"gpus": gpus, "node_selector": {"pool": "cpu"}, "autoscaled": True}, there)
+
+
 @pytest.mark.parametrize(
     ("cluster", "answers", "message"),
     [

@@ -208,6 +208,87 @@ def test_only_a_quota_that_never_suffices_is_hopeless(used: str, limited: str, n
     assert bool(waiting.hopeless([QUOTA.format(used, limited)])) == never
 
 
+@pytest.mark.parametrize(("together", "never"), [(1, False), (2, False), (3, True)])
+def test_a_gang_has_to_fit_into_a_quota_together(together: int, never: bool) -> None:
+    error = waiting.hopeless([QUOTA.format("2Gi", "4Gi")], together)
+    assert bool(error) == never
+    assert error is None or "3 workers ask for 3 x requests.memory=2Gi" in error.what
+
+
+@pytest.mark.parametrize(
+    ("said", "what", "remedy"),
+    [
+        (
+            'pods "p" is forbidden: failed quota: small: must specify limits.memory for: stage',
+            "quota small takes no worker without limits.memory",
+            "Set cluster.cpu and cluster.memory",
+        ),
+        (
+            'pods "p" is forbidden: failed quota: small: must specify limits.cpu for: stage; '
+            "requests.cpu for: stage",
+            "quota small takes no worker without limits.cpu",
+            "Set cluster.cpu and cluster.memory",
+        ),
+        (
+            'pods "p" is forbidden: violates PodSecurity "restricted:latest": restricted volume '
+            'types (volumes "data" use restricted volume type "hostPath")',
+            'violates PodSecurity "restricted:latest": restricted volume types (volumes "data"',
+            "on the task",
+        ),
+        (
+            'Pod "p" is invalid: spec.containers[0].resources.requests: Invalid value: "500m": '
+            "must be less than or equal to cpu limit of 100m",
+            "must be less than or equal to cpu limit of 100m",
+            "in the cluster section or on the task",
+        ),
+        (
+            'admission webhook "validate.kyverno.svc-fail" denied the request: no label team',
+            "denied the request: no label team",
+            "have its rule changed",
+        ),
+    ],
+)
+def test_what_a_namespace_takes_no_pod_without_is_hopeless(
+    said: str, what: str, remedy: str
+) -> None:
+    error = waiting.hopeless([said])
+    assert error is not None
+    assert what in error.what
+    assert remedy in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("limited", "what", "remedy"),
+    [
+        ("0", "allows count/jobs.batch.volcano.sh=0, and", "have the quota raised"),
+        ("2", "exceeded quota: small", "Run it again when others have ended"),
+    ],
+)
+def test_a_quota_of_jobs_is_said_by_its_name(limited: str, what: str, remedy: str) -> None:
+    """Whatever the namespace is called, it is not the queue's fault."""
+    counted = "count/jobs.batch.volcano.sh"
+    error = explain.refused(
+        f'jobs.batch.volcano.sh "queue-7" is forbidden: exceeded quota: small, requested: '
+        f"{counted}=1, used: {counted}={limited}, limited: {counted}={limited}",
+        403,
+    )
+    assert type(error) is InputError
+    assert what in error.what
+    assert remedy in error.remedy
+
+
+@pytest.mark.parametrize(
+    "said", ['exec: "python": executable file not found in $PATH', "memory limit too low"]
+)
+def test_a_container_that_cannot_be_started_is_told_with_what_the_runtime_says(said: str) -> None:
+    found = pod(ended={"exitCode": 128, "reason": "StartError", "message": said})
+    error = explain.failed("finetune", JOB, [found], {})
+    assert type(error) is InputError
+    assert f"could not be started on n1: {said} (pod job-master-0, exit code 128)" in error.what
+    assert "cluster.image" in error.remedy
+    assert "cluster.memory" in error.remedy
+
+
 @pytest.mark.parametrize(
     "bound",
     [

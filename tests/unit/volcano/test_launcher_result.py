@@ -25,7 +25,9 @@ def done(monkeypatch: pytest.MonkeyPatch, ending: Ending, *published: dict[str, 
     monkeypatch.setattr(launcher, "_settle", lambda *_: ({}, False))
     monkeypatch.setattr(launcher, "follow", lambda *_: ending)
     wanted = {"metadata": {"name": "job"}}
-    return launcher._done(Api(host="", port=0, account=Path()), WORK, ClusterSettings(), wanted)
+    return launcher._done(
+        Api(host="", port=0, account=Path()), WORK, ClusterSettings(), lambda: wanted
+    )
 
 
 def test_a_pod_says_it(monkeypatch: pytest.MonkeyPatch) -> None:

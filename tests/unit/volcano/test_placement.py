@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from assay import dispatch, placement
 from assay.errors import InputError, SettingsError
 from assay.placement import ClusterSettings
+from assay.settings import build
 from assay.volcano import worker
 from assay.volcano.relay import Position
 
@@ -94,6 +95,39 @@ def test_what_kubernetes_would_refuse_is_refused_before(name: str, value: str, r
 )
 def test_what_kubernetes_takes_is_taken(name: str, value: str) -> None:
     placement.check(ClusterSettings(**{name: value}))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "told"),
+    [
+        ({"node_selector": {"a b": "c"}}, "cluster.node_selector: a b: c is no label"),
+        ({"node_selector": {"a": "c d"}}, "cluster.node_selector: a: c d is no label"),
+        ({"node_selector": {"pool": 1}}, "cluster.node_selector.pool = 1: input should be a"),
+        ({"tolerations": [{"key": "a b"}]}, "cluster.tolerations: 'a b' is no key of a taint"),
+        ({"tolerations": [{}]}, "operator: Exists for any taint"),
+        ({"tolerations": [{"key": "a", "value": "b c"}]}, "'b c' is no value of a taint"),
+        (
+            {"tolerations": [{"key": "a", "operator": "Exists", "value": "b"}]},
+            "a has operator Exists and value b",
+        ),
+        ({"tolerations": [{"key": "a", "efect": "NoSchedule"}]}, "efect is not a setting"),
+        ({"tolerations": [{"key": "a", "effect": "NoSchedul"}]}, "Did you mean NoSchedule"),
+    ],
+)
+def test_a_label_or_a_taint_that_there_cannot_be_is_refused(
+    nodes: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        placement.check(build(ClusterSettings, nodes, "cluster"))
+    assert told in str(refused.value)
+
+
+def test_labels_and_taints_as_clusters_have_them_are_taken() -> None:
+    given = {
+        "node_selector": {"cloud.google.com/gke-accelerator": "nvidia-l4", "spot": ""},
+        "tolerations": [{"operator": "Exists"}, {"key": "nvidia.com/gpu", "value": "present"}],
+    }
+    placement.check(build(ClusterSettings, given, "cluster"))
 
 
 @pytest.mark.parametrize("name", ["nodes", "replicas", "gpus", "retries", "ttl_seconds"])

@@ -186,6 +186,23 @@ def test_a_share_of_another_number_of_pods_counts_for_nothing(
     assert left(work) == []
 
 
+def test_two_pods_do_the_shares_of_three(
+    work: Work, answered: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where a quota lets no third one be made; what one has done before stays done."""
+    told = {"ASSAY_SHARDS": "3", "ASSAY_PODS": "2"}
+    own = [shards.own(work, {**told, "VC_TASK_INDEX": f"{at}"}) for at in range(2)]
+    assert shards.answer_all(work, own[1], tmp_path / "b", progress.ignore) == {}
+    before = list(answered)
+    assert shards.answer_all(work, own[1], tmp_path / "c", progress.ignore) == {}
+    assert answered == before
+    done = shards.answer_all(work, own[0], tmp_path / "a", progress.ignore)
+    assert done["samples"] == len(ROWS)
+    assert sorted(answered) == sorted(row.id for row in ROWS)
+    assert ids(work, tmp_path / "found") == [row.id for row in ROWS]
+    assert left(work) == []
+
+
 def test_what_an_earlier_run_answered_is_taken_whole(
     pod: Pod, work: Work, answered: list[str], tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from assay.volcano.summed import Summed
 
 def told(*lines: tuple[str, str]) -> tuple[list[Progress], list[bool]]:
     events: list[Progress] = []
-    summed = Summed(pods=2, listen=events.append)
+    summed = Summed(shards=2, listen=events.append)
     taken = [summed.take(pod, line) for pod, line in lines]
     return events, taken
 
@@ -32,7 +32,23 @@ def test_the_samples_of_all_pods_add_up_and_a_pod_made_anew_goes_on() -> None:
         (19, 19),
     ]
     assert [event.state for event in events] == ["running"] * 4 + ["done"]
-    assert [event.note for event in events] == ["1 of 2 pods have begun", "", "", "", ""]
+    assert [event.note for event in events] == ["1 of 2 shards have begun", "", "", "", ""]
+
+
+def test_a_pod_that_does_several_shards_has_done_those_before() -> None:
+    events, _ = told(
+        ("shard-0", "generate (candidate): 10/10 samples, done in 0:09"),
+        ("shard-0", "generate (candidate): 0/9 samples"),
+        ("shard-0", "generate (candidate): 4/9 samples"),
+        ("shard-0", "generate (candidate): 9/9 samples, done in 0:09"),
+    )
+    assert [(event.done, event.total) for event in events] == [
+        (10, 10),
+        (10, 19),
+        (14, 19),
+        (19, 19),
+    ]
+    assert [event.state for event in events] == ["running"] * 3 + ["done"]
 
 
 def test_stages_and_sides_are_told_apart() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from assay import placement
 from assay.errors import SettingsError
-from assay.placement import ClusterSettings
+from assay.placement import ClusterSettings, Toleration
 from assay.queues import TaskConfig, Work
 from assay.share import WHOLE, Share
 from assay.volcano import job, shards
@@ -64,6 +64,20 @@ def test_what_is_set_on_the_task_is_the_pods() -> None:
     limits, requests = container["resources"]["limits"], container["resources"]["requests"]
     assert limits == {"nvidia.com/gpu": "4", "memory": "8Gi"}
     assert requests == {"nvidia.com/gpu": "4", "memory": "4Gi"}
+
+
+def test_nodes_are_chosen_by_the_task_and_by_the_settings() -> None:
+    settings = ClusterSettings(
+        node_selector={"pool": "cpu", "zone": "a"},
+        tolerations=(Toleration(key="spot", operator="Exists", effect="NoSchedule"),),
+    )
+    pod = pod_of(job.make(work(), settings, TASK, LAUNCHER))
+    own = {"key": "spot", "operator": "Exists", "effect": "NoSchedule"}
+    assert pod["nodeSelector"] == {"pool": "gpu", "zone": "a"}
+    assert pod["tolerations"] == [{"key": "gpu", "operator": "Exists"}, own]
+    pod = pod_of(job.make(work(), settings, TaskConfig(), LAUNCHER))
+    assert (pod["nodeSelector"], pod["tolerations"]) == (settings.node_selector, [own])
+    assert {"nodeSelector", "tolerations"} & pod_of(made(task=TaskConfig())).keys() == set()
 
 
 def test_the_settings_add_what_the_task_does_not_say() -> None:
@@ -177,7 +191,20 @@ def test_each_pod_knows_its_share(
     stage: str, index: str, settings: dict[str, Any], share: Share
 ) -> None:
     told = {**variables(made(stage, **settings)), "VC_TASK_INDEX": index}
-    assert shards.own(from_text(told["ASSAY_WORK"]), told) == share
+    assert shards.own(from_text(told["ASSAY_WORK"]), told) == [share]
+
+
+def test_fewer_pods_do_the_same_shards() -> None:
+    """As many as a quota lets be made; each share is done once, whoever does it."""
+    settings = ClusterSettings(replicas=5)
+    manifest = job.make(work("generate"), settings, TASK, LAUNCHER, pods=2)
+    spec = manifest["spec"]
+    assert (spec["tasks"][0]["replicas"], spec["minSuccess"], spec["minAvailable"]) == (2, 2, 1)
+    told = variables(manifest)
+    assert "(2 pods, " in told["ASSAY_RUNNER"]
+    of = [shards.own(work("generate"), {**told, "VC_TASK_INDEX": f"{at}"}) for at in range(2)]
+    assert [[share.index for share in own] for own in of] == [[0, 2, 4], [1, 3]]
+    assert {share.of for own in of for share in own} == {5}
 
 
 def test_one_pod_is_what_it_was() -> None:
