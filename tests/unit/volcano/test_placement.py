@@ -67,7 +67,7 @@ def test_a_cluster_setting_that_is_wrong_is_named() -> None:
 )
 def test_what_kubernetes_would_refuse_is_refused_before(name: str, value: str, remedy: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        placement.check(ClusterSettings(**{name: value}))
+        placement.check(build(ClusterSettings, {name: value}, "cluster"))
     assert f"cluster.{name} = {value!r} is " in refused.value.what
     assert remedy in refused.value.remedy
 
@@ -94,7 +94,7 @@ def test_what_kubernetes_would_refuse_is_refused_before(name: str, value: str, r
     ],
 )
 def test_what_kubernetes_takes_is_taken(name: str, value: str) -> None:
-    placement.check(ClusterSettings(**{name: value}))
+    placement.check(build(ClusterSettings, {name: value}, "cluster"))
 
 
 @pytest.mark.parametrize(
