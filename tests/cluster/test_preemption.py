@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.tasks import Tasks
+from tests.cluster import kube
 from tests.cluster.kube import Object, Space
 from tests.cluster.launchers import DONE, Start, eventually, last_line, work
 from tests.cluster.node import places
 from tests.cluster.shares import PODS, assert_goes_on, assert_whole, by_pod, steps
-
-LONG_ENOUGH_S = 75
 
 
 @pytest.fixture(name="priorities")
@@ -50,14 +48,15 @@ def scheduler_that_preempts() -> Iterator[None]:
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("preempting")
 def test_a_preempted_job_waits_and_goes_on(
-    space: Space, start: Start, priorities: tuple[str, str]
+    space: Space, start: Start, priorities: tuple[str, str], tmp_path: Path
 ) -> None:
     cpu = f"{allocatable(space) * 600}m"
     low, high = priorities
-    # until then it works on, so that whoever is slow can still preempt it; afterwards it is short
-    until = f"[ $(date +%s) -ge {time.time() + LONG_ENOUGH_S:.0f} ]"
-    script = f"trap 'exit 143' TERM; echo begin; until {until}; do sleep 0.5; done; {DONE}"
-    first = start(work("low"), script=script, cpu=cpu, priority_class=low)
+    # its first try works until it is ended, however slow who preempts it is; the next one is short
+    task = with_folder(tmp_path)
+    again = f"mkdir {tmp_path}/seen/first || {{ {DONE}; exit 0; }}"
+    script = f"{again}; trap 'exit 143' TERM; echo begin; while :; do sleep 0.5; done"
+    first = start(work("low"), script=script, cpu=cpu, priority_class=low, task=task)
     first.until("begin")
     second = start(work("high"), script=DONE, cpu=cpu, priority_class=high)
     assert second.wait() == 0, second.output
@@ -91,6 +90,20 @@ def test_a_preempted_share_waits_alone_and_goes_on(
     assert sorted(begun.values()) == [1, 1, 1, 2]
     for acts in by_pod(tasks).values():
         assert_goes_on(acts)
+
+
+def with_folder(here: Path) -> Object:
+    """Return what a user sets on a task so that its pods may write to a folder of the node."""
+    for folder in (here, *here.parents[:2]):
+        folder.chmod(0o755)  # the pod's user has to get there
+    (here / "seen").mkdir()
+    (here / "seen").chmod(0o777)
+    mounted, name = kube.mounted(), "seen"
+    volume = {"name": name, "hostPath": {"path": f"{here}/seen", "type": "Directory"}}
+    return {
+        "volumes": [*mounted["volumes"], volume],
+        "volume_mounts": [*mounted["volume_mounts"], {"name": name, "mountPath": f"{here}/seen"}],
+    }
 
 
 def allocatable(space: Space) -> int:
