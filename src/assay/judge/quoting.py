@@ -42,8 +42,8 @@ def hider(secrets: tuple[str, ...]) -> Callable[[bytes], bytes]:
 
 
 def _forms(secret: str) -> Iterator[bytes]:
-    """Yield a secret as it is, and as URLs, JSON, HTML, base64 (also behind "user:") and hexadecimal
-    digits have it."""
+    """Yield a secret as it is, and as URLs, JSON, HTML, base64 (also behind "user:") and
+    hexadecimal digits have it."""
     yield secret.encode()
     inner = json.dumps(secret)[1:-1]
     marks = re.sub(r"[^A-Za-z0-9]", lambda mark: f"\\u{ord(mark[0]):04x}", secret)

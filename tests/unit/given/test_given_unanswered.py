@@ -1,4 +1,4 @@
-"""A question without an answer counts as one: a file of the best half of all answers wins nothing."""
+"""A question without an answer counts as one: who answers the easy half alone wins nothing."""
 
 from __future__ import annotations
 
