@@ -40,7 +40,7 @@ def to_read(suffix: str) -> str:
     return _TO_READ.get(suffix, "Use")
 
 
-def check_text(file: Path, content: IO[bytes]) -> None:
+def check_content(file: Path, content: IO[bytes]) -> None:
     """Raise DatasetError for a content that is no UTF-8 text: by how it begins, or anywhere."""
     beginning = content.read(_BEGINNING)
     for mark, (told, remedy) in _MARKS.items():

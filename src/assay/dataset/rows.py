@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from assay.dataset import tables
-from assay.dataset.content import check_text, to_read
+from assay.dataset.content import check_content, to_read
 from assay.dataset.json_array import NoArrayError, first_character, values
 from assay.dataset.naming import shown
 from assay.errors import DatasetError
@@ -159,7 +159,7 @@ def _text(file: Path, newline: str = "\n") -> TextIO:
     what is no UTF-8 anywhere in it."""
     try:
         with file.open("rb") as content:
-            check_text(file, content)
+            check_content(file, content)
         return file.open(encoding="utf-8-sig", newline=newline)
     except OSError as error:
         told = f"{file} cannot be read: {error.strerror}"
