@@ -16,6 +16,8 @@ PIECE = 12
 _LONG = 16
 _SEED = 6
 _STEP = PIECE - _SEED + 1  # of any piece, a seed begins at one of the steps
+_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\((?:u[0-9a-fA-F]{0,3})?)\Z")
+_BEFORE = 16
 _ALIGNED = (0, 2, 3)  # where what follows 0, 1 or 2 bytes begins in base64
 
 
@@ -24,7 +26,8 @@ def hider(secrets: tuple[str, ...]) -> Callable[[bytes], bytes]:
     """Return what takes the `secrets` out of a content, with *** in their place: in the forms that
     others quote them in and, of those that are long and nobody would write by chance, pieces too,
     in any case."""
-    whole = sorted({form for each in secrets for form in _forms(each)}, key=len, reverse=True)
+    others = [form for each in secrets if not _is_random(each) for form in _forms(each)]
+    whole = sorted(set(others), key=len, reverse=True)
     random = [form.lower() for each in secrets if _is_random(each) for form in _forms(each)]
     pieces = frozenset(gram for form in random for gram in _grams(form, PIECE))
     seeds = frozenset(tuple(gram) for form in random for gram in _grams(form, _SEED))
@@ -72,10 +75,20 @@ def _grams(text: bytes, size: int) -> Iterator[bytes]:
 
 
 def _without(content: bytes, starts: list[int]) -> bytes:
-    """Return a content without the pieces that begin at the `starts`."""
+    """Return a content without the pieces that begin at the `starts`. An escape of JSON that such a
+    piece seems to begin in stays whole."""
     parts, end = [], 0
     for start in starts:
         if start > end or not parts:
-            parts += [content[end:start], HIDDEN]
+            parts += [content[end : start + _left(content, start)], HIDDEN]
         end = start + PIECE
     return b"".join([*parts, content[end:]])
+
+
+def _left(content: bytes, at: int) -> int:
+    """Return how many bytes are left at a place of the escape that it is in."""
+    begun = _ESCAPE.search(content[max(0, at - _BEFORE) : at])
+    if begun is None:
+        return 0
+    unicode = begun[1] or content[at : at + 1] == b"u"
+    return (6 if unicode else 2) - len(begun[1]) - 1

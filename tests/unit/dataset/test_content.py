@@ -21,7 +21,7 @@ TABLE = "instruction,output\n" + "".join(f"Say {n},It is {n}\n" for n in range(3
 QUOTED = '"instruction";"output"\n"a; b";"c, d"\n'
 
 CONTENTS = [
-    ("a.jsonl", gzip.compress(LINES.encode()), "is packed with gzip", "Unpack"),
+    ("a.jsonl", gzip.compress(LINES.encode(), mtime=0), "is packed with gzip", "Unpack"),
     ("a.json", bz2.compress(LINES.encode()), "is packed with bzip2", "Unpack"),
     ("a.csv", lzma.compress(TABLE.encode()), "is packed with xz", "Unpack"),
     ("a.jsonl", b"\x28\xb5\x2f\xfd....", "is packed with zstd", "Unpack"),
@@ -47,9 +47,10 @@ CONTENTS = [
     ("a.xlsx", b"x", "of no known format", "Save the sheet as one of .json"),
     ("a.ndjson", LINES.encode(), "of no known format", ".jsonl"),
 ]
+NAMES = [f"{name} {what}" for name, _, what, _ in CONTENTS]
 
 
-@pytest.mark.parametrize(("name", "content", "what", "remedy"), CONTENTS)
+@pytest.mark.parametrize(("name", "content", "what", "remedy"), CONTENTS, ids=NAMES)
 def test_what_a_file_is_is_named(
     name: str, content: bytes, what: str, remedy: str, tmp_path: Path
 ) -> None:
@@ -62,7 +63,7 @@ def test_what_a_file_is_is_named(
     assert main(["dataset", "check", str(file)]) == 2
 
 
-@pytest.mark.parametrize(("name", "content", "what", "remedy"), CONTENTS)
+@pytest.mark.parametrize(("name", "content", "what", "remedy"), CONTENTS, ids=NAMES)
 def test_so_it_is_of_a_file_of_answers(
     name: str, content: bytes, what: str, remedy: str, tmp_path: Path
 ) -> None:

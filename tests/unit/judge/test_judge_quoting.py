@@ -104,6 +104,17 @@ def test_whatever_a_text_has_of_a_secret_is_less_than_a_piece(
         assert not [gram for gram in grams if gram in shown]
 
 
+@pytest.mark.parametrize("start", ["\\u0034", "\\n", "\\u0076\\u0034", "\\\\n", "\\\\", ""])
+@pytest.mark.parametrize(
+    "secret", ["n4lue-0f-the-header", "4lue-0f-the-header", "u0f-the-header-01"]
+)
+def test_an_escape_before_a_piece_stays_whole(start: str, secret: str) -> None:
+    body = f'{{"error": "x{start}{secret[1:]} x{start}{secret}"}}'
+    shown = hider((secret,))(body.encode()).decode()
+    assert secret[2:] not in shown
+    assert json.loads(shown)["error"].startswith(json.loads(f'"x{start}"')[:2])
+
+
 @given(st.binary(max_size=200))
 def test_what_is_no_secret_stays_as_it_is(content: bytes) -> None:
     assert hider((KEY,))(content) == content
