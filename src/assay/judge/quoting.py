@@ -77,7 +77,8 @@ def _grams(text: bytes, size: int) -> Iterator[bytes]:
 def _without(content: bytes, starts: list[int]) -> bytes:
     """Return a content without the pieces that begin at the `starts`. An escape of JSON that such a
     piece seems to begin in stays whole."""
-    parts, end = [], 0
+    parts: list[bytes] = []
+    end = 0
     for start in starts:
         if start > end or not parts:
             parts += [content[end : start + _left(content, start)], HIDDEN]
