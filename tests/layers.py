@@ -12,7 +12,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "assay"
 LAYERS = (
-    {"text", "script", "exits", "unset", "kubernetes"},
+    {"text", "thoughts", "script", "exits", "unset", "kubernetes"},
     {"errors"},
     {"numeric"},
     {"hub"},

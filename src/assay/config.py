@@ -199,9 +199,7 @@ def _with_more(values: dict[str, Any], given: object) -> dict[str, Any]:
 
 def save(config: Config, path: Path) -> None:
     """Write the configuration, complete and without secrets, as YAML."""
-    import yaml
-
-    store.write_text(path, yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True))
+    store.write_text(path, settings.to_yaml(plain(config)))
 
 
 def first_difference(left: Config, right: Config) -> str:

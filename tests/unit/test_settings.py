@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass, field
@@ -8,6 +9,8 @@ from typing import Annotated, Any
 
 import pytest
 from annotated_types import Ge
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assay import config, settings
 from assay.config import read_yaml
@@ -219,3 +222,35 @@ def test_yaml_that_is_too_deep_or_holds_itself_is_refused_wherever_it_is_read(
         rubric.load(str(file))
     with pytest.raises(InputError, match=problem):
         files.read_config(file)
+
+
+@pytest.mark.parametrize(
+    "written", ["1e-4", "5E-5", "+1e3", "-2.5e2", "1.e-3", ".5e1", "1e308", "1e-05", "1.0e-4"]
+)
+def test_a_number_with_an_exponent_is_one(written: str, tmp_path: Path) -> None:
+    assert settings.from_yaml(written) == float(written)
+    assert settings.read_assignments("--set", [f"a={written}"]) == {"a": float(written)}
+    given = read_config({"learning_rate": float(written)}, tmp_path)
+    assert given == {"learning_rate": float(written)}
+
+
+@pytest.mark.parametrize("written", ["e4", "1e", "1e4x", "a1e4", "1e4 5", "'1e4'", "0x1e4h", "1e-"])
+def test_what_only_looks_like_such_a_number_is_text(written: str) -> None:
+    assert settings.from_yaml(written) == written.strip("'")
+
+
+def read_config(values: dict[str, Any], tmp_path: Path) -> Any:
+    """Return what is read of a configuration that a program wrote as JSON."""
+    file = tmp_path / "config.yaml"
+    file.write_text(json.dumps(values))
+    return read_yaml(file)
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.from_regex(
+    r"\A[-+]?[0-9._]{0,4}[eE]?[-+]?[0-9]{0,4}\Z"
+)
+
+
+@given(st.recursive(TEXTS | st.floats(allow_nan=False) | st.integers() | st.booleans(), st.lists))
+def test_what_is_written_as_yaml_is_read_as_it_was(value: Any) -> None:
+    assert settings.from_yaml(settings.to_yaml(value)) == value

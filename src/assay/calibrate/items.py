@@ -24,6 +24,8 @@ SEED = 42
 _MOST_DIGITS = 9  # of a label: more are on no scale
 _SHOWN = 40  # characters of a label that is none
 SHOWN = ("item", "task", "reference", "answer")
+# what a spreadsheet takes for the beginning of a formula, wide as Japanese ones do it, too
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +201,7 @@ def _shown(item: Item) -> tuple[str, str, str, str]:
 
 def _cell(text: str) -> str:
     """Return `text` so that no spreadsheet takes it for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return f"'{text}" if text[:1] in _FORMULA else text
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:

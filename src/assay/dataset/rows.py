@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
 import json
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, TextIO
+from typing import TextIO
 
 from assay.dataset import tables
+from assay.dataset.content import check_content, to_read
 from assay.dataset.json_array import NoArrayError, first_character, values
 from assay.dataset.naming import shown
 from assay.errors import DatasetError
@@ -28,7 +29,7 @@ class SourceRow:
     fault: str = ""
 
 
-_PIECE = 1 << 20  # bytes
+_RETURNED = re.compile(r"\r\s*[{\[]")  # a line that a carriage return alone ends
 Twice = dict[int, tuple[object, str]]
 """The JSON objects that have a name twice, by their id, each with that name."""
 
@@ -37,7 +38,8 @@ def read_file(file: Path) -> Iterator[SourceRow]:
     """Yield the rows of `file`. Raises DatasetError where it cannot be read."""
     reader = READERS.get(file.suffix.lower())
     if reader is None:
-        raise DatasetError(f"{file} is of no known format", f"Use one of {', '.join(READERS)}")
+        told, how = f"{file} is of no known format", to_read(file.suffix.lower())
+        raise DatasetError(told, f"{how} one of {', '.join(READERS)}")
     try:
         size = file.stat().st_size
     except OSError as error:
@@ -95,7 +97,7 @@ def _lines(file: Path, text: TextIO) -> Iterator[SourceRow]:
             value = decoder.decode(line.removesuffix("\n"))
         except (ValueError, RecursionError) as error:
             if number == 1:
-                _refuse_object(file)
+                _refuse_object(file, line)
             yield SourceRow(source=str(file), number=number, fault=f"the line is not JSON: {error}")
         else:
             yield _row(file, number, value, twice)
@@ -123,20 +125,23 @@ def _row(file: Path, number: int, value: object, twice: Twice) -> SourceRow:
     return SourceRow(source=str(file), number=number, value=value)
 
 
-def _refuse_object(file: Path) -> None:
-    """Say so where the first line is no JSON because the whole file is one object."""
+def _refuse_object(file: Path, line: str) -> None:
+    """Say so where the first line is no JSON because of how the whole file is written."""
+    if _RETURNED.search(line):
+        raise DatasetError(f"{file} ends its lines with a carriage return alone", "Use line feeds")
     with _text(file) as text:
         if first_character(text) != "{":
             return
         text.seek(0)
         try:
-            value = json.loads(text.read())
+            held = text.read().strip()
+            value, end = json.JSONDecoder().raw_decode(held)
         except (ValueError, RecursionError):
             return
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and (end == len(held) or "\n" in held[:end]):
+        told = "is one JSON object" if end == len(held) else "has objects of several lines each"
         raise DatasetError(
-            f"{file} is one JSON object, not a list of rows",
-            "Write [row, row, ...], or one row a line",
+            f"{file} {told}, not a list of rows", "Write [row, row, ...], or one row a line"
         )
 
 
@@ -154,33 +159,11 @@ def _text(file: Path, newline: str = "\n") -> TextIO:
     what is no UTF-8 anywhere in it."""
     try:
         with file.open("rb") as content:
-            _check_encoding(file, content)
+            check_content(file, content)
         return file.open(encoding="utf-8-sig", newline=newline)
     except OSError as error:
         told = f"{file} cannot be read: {error.strerror}"
         raise DatasetError(told, "Look at its rights") from None
-
-
-def _check_encoding(file: Path, content: IO[bytes]) -> None:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    if content.read(2) in (b"\xff\xfe", b"\xfe\xff"):
-        raise DatasetError(f"{file} is UTF-16", "Save it as UTF-8")
-    content.seek(0)
-    at, lines = 0, 1
-    while True:
-        piece = content.read(_PIECE)
-        held = decoder.getstate()[0]  # of a character that the piece before has begun
-        try:
-            decoder.decode(piece, final=not piece)
-        except UnicodeDecodeError as error:
-            lines += piece.count(b"\n", 0, max(0, error.start - len(held)))
-            byte, place = error.object[error.start], at - len(held) + error.start
-            raise DatasetError(
-                f"{file}:{lines} is not UTF-8: byte 0x{byte:02x} at {place}", "Save it as UTF-8"
-            ) from None
-        if not piece:
-            return
-        at, lines = at + len(piece), lines + piece.count(b"\n")
 
 
 def _numbered(file: Path, values: Iterator[object]) -> Iterator[SourceRow]:

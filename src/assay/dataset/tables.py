@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from assay.dataset.content import check_separator
 from assay.dataset.validity import MAX_CHARACTERS
 from assay.errors import DatasetError, MissingExtraError
 
@@ -27,6 +28,8 @@ class Invalid:
 def csv_rows(name: str, text: TextIO) -> Iterator[dict[str, str] | Invalid | None]:
     """Yield the rows of a csv file's `text`, None for one without cells. Raises DatasetError."""
     csv.field_size_limit(MAX_CHARACTERS + 1)
+    check_separator(name, text.readline())
+    text.seek(0)
     reader = csv.reader(text, strict=True)
     try:
         header = next(reader)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,12 +68,14 @@ class RawRows:
 
 class GivenRows:
     """The rows of a file, checked: what is wrong with them are `faults`, by number, and the number
-    of each that can be used is in `ids`, where it has one. `some` says that one has. What a chat
-    template wrote around the prompts is left out where there is a `frame`."""
+    of each that can be used is in `ids`, where it has one. `some` says that one has. The `silent`
+    ones of those with a fault lack their answer alone. What a chat template wrote around the
+    prompts is left out where there is a `frame`."""
 
     def __init__(self, raw: RawRows) -> None:
         self.raw, self._shelf = raw, store.Shelf()
         self.faults: dict[int, DatasetError] = {}
+        self.silent: set[int] = set()
         self.ids: dict[str, int] = {}
         self.some = False
         self.frame: Frame | None = None
@@ -89,6 +91,8 @@ class GivenRows:
 
     def add(self, row: GivenRow, fault: DatasetError | None) -> None:
         """Put a row behind the others."""
+        if row.silent:
+            self.silent.add(len(self))
         if fault:
             self.faults[len(self)] = fault
         elif row.id:
@@ -125,6 +129,7 @@ class GivenRows:
             conversation=_conversation(said, self.frame) if said else None,
             begun=begun,
             fault=fault,
+            silent=at in self.silent,
         )
 
 
@@ -153,4 +158,8 @@ class GivenFile:
     @property
     def faults(self) -> Iterator[str]:
         """What is wrong with its rows, a line for each that cannot be used."""
-        return map(self.rows.told, sorted(self.rows.faults))
+        return self.faults_but(())
+
+    def faults_but(self, places: Container[int]) -> Iterator[str]:
+        """What is wrong with its rows, but for those at some `places`."""
+        return (self.rows.told(at) for at in sorted(self.rows.faults) if at not in places)

@@ -43,17 +43,40 @@ def match(
     else:
         drawn = len(file.rows) == len(wanted)
         matched = _by_order(file, wanted if drawn else samples)
-    lacking = [sample.id for sample in wanted if sample.id not in matched.rows]
-    if len(lacking) > most_lacking * len(wanted):
+    check_lacking(file, matched, wanted, most_lacking)
+    _check(matched, (sample for sample in samples if sample), file)
+    return matched
+
+
+def check_lacking(
+    file: GivenFile, matched: Matched, wanted: Iterable[Sample], most_lacking: float
+) -> None:
+    """Raise DatasetError where more than the share `most_lacking` of the `wanted` samples has no
+    row with an answer."""
+    names = [sample.id for sample in wanted]
+    lacking = [name for name in names if name not in matched.rows]
+    if len(lacking) > most_lacking * len(names):
         remedy = "set dataset.skip_invalid to leave them without an answer"
         told = f", and generate.max_unanswered is {most_lacking:g}" if most_lacking else ""
+        lacks = "answer to" if matched.by == "own" else "row for"
         raise DatasetError(
-            f"{file.source} has no row for {len(lacking):,} of {len(wanted):,} samples, such as "
+            f"{file.source} has no {lacks} {len(lacking):,} of {len(names):,} samples, such as "
             f"id={lacking[0]}{told}",
             f"Add them, or {'raise generate.max_unanswered' if most_lacking else remedy}",
         )
-    _check(matched, (sample for sample in samples if sample), file)
-    return matched
+
+
+def check_covered(file: GivenFile, matched: Matched, own: GivenFile) -> None:
+    """Raise DatasetError for rows of a file that the one that the samples are made of, `own`, has
+    none for: the sides would be compared only where that one answers."""
+    if matched.unused:
+        first = next(name for name in file.rows.ids if name not in own.rows.ids)
+        raise DatasetError(
+            f"{file.source} answers {matched.unused:,} samples that {own.source} has no row for, "
+            f"such as id={first}",
+            "Add them, name the samples as dataset.eval, or set dataset.skip_invalid to leave "
+            "them out",
+        )
 
 
 def _by_id(file: GivenFile, samples: Sequence[Sample | None]) -> Matched:

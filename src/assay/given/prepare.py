@@ -14,7 +14,7 @@ from assay.generate import GenerateSettings
 from assay.given import reading
 from assay.given.answers import file_of, prediction
 from assay.given.file import GivenFile
-from assay.given.matching import Matched, match
+from assay.given.matching import Matched, check_covered, check_lacking, match
 from assay.given.rows import Needs
 from assay.given.samples import OwnSamples, as_data
 from assay.given.settings import GivenAnswers
@@ -117,12 +117,18 @@ def _of_their_own(files: Mapping[Side, GivenFile], fitting: _Fitting, others: bo
         )
     samples = OwnSamples(file)
     pairs = zip(samples.used, samples.rows, strict=True)
-    own = Matched(rows={sample.id: row for sample, row in pairs}, by="own")
-    rest = {other: files[other] for other in files if other != side}
+    answered = {sample.id: row for sample, row in pairs if row not in file.rows.faults}
+    own = Matched(rows=answered, by="own")
+    drawn = dataset.drawn(samples.used, fitting.settings)
+    check_lacking(file, own, drawn, fitting.most_lacking)
+    rest = _matched({other: files[other] for other in files if other != side}, samples, fitting)
+    for other, matched in rest.values():
+        if not fitting.settings.skip_invalid:
+            check_covered(other, matched, file)
     return Taken(
         source=file.source,
         data=as_data(file, samples, fitting.settings),
-        files={side: (file, own), **_matched(rest, samples, fitting)},
+        files={side: (file, own), **rest},
     )
 
 

@@ -36,7 +36,8 @@ class Needs:
 class GivenRow:
     """One row at `place`: what was asked and is wanted as a `conversation`, None where the file has
     no prompts, the `reference` ("" for none) and the `output`; or its `fault`, and the `name` that
-    it has all the same. `begun` says that the prompt ends with the mark that opens a thought."""
+    it has all the same. `begun` says that the prompt ends with the mark that opens a thought, and
+    `silent` that the fault is to have no answer: all else is there."""
 
     place: str
     name: str = ""
@@ -46,6 +47,7 @@ class GivenRow:
     conversation: Conversation | None = None
     begun: bool = False
     fault: DatasetError | None = None
+    silent: bool = False
 
     @property
     def told(self) -> str:
@@ -68,8 +70,7 @@ def row_of(row: SourceRow, place: str, columns: Columns, needs: Needs) -> GivenR
 
 def _parsed(value: Mapping[str, Any], place: str, columns: Columns, needs: Needs) -> GivenRow:
     name = _id(value.get(columns.id)) if columns.id else ""
-    if value.get(columns.output) is None:
-        raise DatasetError(f"it has no answer: {columns.output} is missing", "Write the answer")
+    silent = value.get(columns.output) is None
     output = _text(value, columns.output)
     reference = _text(value, columns.reference) if columns.reference else ""
     if columns.templated:
@@ -85,8 +86,14 @@ def _parsed(value: Mapping[str, Any], place: str, columns: Columns, needs: Needs
         output=output,
         reference=reference,
         conversation=_conversation(value, columns, reference) if columns.prompt else None,
+        fault=_no_answer(columns) if silent else None,
+        silent=silent,
     )
     return replace(row, begun=prompt_of(row).rstrip().endswith(needs.thoughts.opening))
+
+
+def _no_answer(columns: Columns) -> DatasetError:
+    return DatasetError(f"it has no answer: {columns.output} is missing", "Write the answer")
 
 
 def _id(value: object) -> str:

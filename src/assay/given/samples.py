@@ -19,7 +19,8 @@ from assay.records import Message, Sample
 
 class OwnSamples(Computed[Sample | None]):
     """A sample for each row of a file, None for one that cannot be used; those that can are
-    `used`, each of the row of that number in `rows`."""
+    `used`, each of the row of that number in `rows`. One that lacks its answer alone asks all the
+    same, unless another row of its id answers: a question without an answer counts as one."""
 
     def __init__(self, file: GivenFile) -> None:
         super().__init__(len(file.rows), self._at)
@@ -27,7 +28,8 @@ class OwnSamples(Computed[Sample | None]):
 
         def usable() -> Iterator[Sample]:
             for number, row in enumerate(file.rows):
-                sample = _sample(row, seen)
+                again = row.silent and row.id and (row.id in file.rows.ids or seen[row.id])
+                sample = None if again else _sample(row, seen)
                 self._places.append(len(self.rows) if sample else -1)
                 if sample:
                     self.rows.append(number)
@@ -56,7 +58,7 @@ def as_data(file: GivenFile, samples: OwnSamples, settings: DatasetSettings) -> 
     return SourceReading(
         format=file.columns.format,
         rows=len(file.rows),
-        invalid=tuple(file.faults),
+        invalid=tuple(file.faults_but(frozenset(samples.rows))),
         samples=samples.used,
         places=Computed(len(samples.rows), lambda at: raw.place(samples.rows[at])),
         origins=origins,
@@ -64,7 +66,7 @@ def as_data(file: GivenFile, samples: OwnSamples, settings: DatasetSettings) -> 
 
 
 def _sample(row: GivenRow, seen: Counter[str]) -> Sample | None:
-    if row.conversation is None or row.fault:
+    if row.conversation is None or (row.fault and not row.silent):
         return None
     name = row.id or content_id(row.conversation)
     seen[name] += 1

@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from assay.generate import GenerateSettings
-from assay.llamafactory.thought import USUAL, without_template
-
-
-class Apart(NamedTuple):
-    """A thought and the answer behind it; `unended` says that the thought has no end."""
-
-    thought: str
-    answer: str
-    unended: bool
+from assay.llamafactory.thought import without_template
+from assay.thoughts import USUAL, Apart, apart
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thoughts:
-    """The marks that thoughts stand between in a file; `scored` says that they are a part of what
-    is compared."""
+    """The marks that thoughts stand between in a file, which may be others that are known where
+    none were `named`; `scored` says that they are a part of what is compared."""
 
     opening: str = USUAL[0]
     closing: str = USUAL[1]
+    named: bool = False
     scored: bool = False
 
     def apart(self, text: str, *, begun: bool = False) -> Apart:
         """Return the thought before an answer and the answer; `begun` says that the prompt ended
         with the opening mark. Without one a closing mark ends a thought where a line ends with it
         or begins with it: an answer may speak of a mark."""
+        if not self.named and (known := apart(text)):
+            return known
         begun = begun or self._is_begun(text)
         if not (begun or text.lstrip().startswith(self.opening)):
             return Apart("", text, False)
@@ -56,4 +51,6 @@ class Thoughts:
 def thoughts(settings: GenerateSettings) -> Thoughts:
     """Return how thoughts are written in a file, and whether they count, by `settings`."""
     opening, closing = without_template(settings.thought_marks)
-    return Thoughts(opening=opening, closing=closing, scored=settings.score_thoughts)
+    named = bool(settings.thought_marks)
+    scored = settings.score_thoughts
+    return Thoughts(opening=opening, closing=closing, named=named, scored=scored)

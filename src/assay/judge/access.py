@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from assay import settings as checks
 from assay.errors import JudgeError
+from assay.judge.quoting import hider
 from assay.judge.settings import JudgeSettings, Seat
 
 SHORTEST_SECRET = 6
@@ -72,15 +73,11 @@ class Access:
 
     def without(self, content: bytes) -> bytes:
         """Return what the endpoint said without the secrets, which some endpoints quote."""
-        for secret in self.secrets:
-            content = content.replace(secret.encode(), b"***")
-        return content
+        return hider(self.secrets)(content)
 
     def bare(self, text: str) -> str:
         """Return a text without the secrets: a body may hold them in pieces, or escaped."""
-        for secret in self.secrets:
-            text = text.replace(secret, "***")
-        return text
+        return self.without(text.encode(errors="surrogatepass")).decode(errors="surrogatepass")
 
     def hide(self, text: str) -> str:
         """Return what an error says without the secrets, and without what looks like one."""

@@ -21,6 +21,7 @@ from assay.judge.frames import FRAMES
 from assay.judge.rubric import COMMENTARY, Rubric
 from assay.records import Prediction, Sample
 from assay.text import one_line
+from assay.thoughts import END, begins
 
 VERSION = 1
 COMMENTARY_LENGTH = 200
@@ -29,8 +30,8 @@ _FENCED = re.compile(
 )
 # to the end of a thought; an endpoint's chat template may have opened it already
 _THOUGHT = re.compile(
-    r".*?(?:</(?:seed:)?(?:think(?:ing)?|thought|reasoning|analysis|scratchpad)>|\[/THINK\]|◁/think▷|"
-    r"<\|END_THINKING\|>|<\|channel\|>\s*final[^<{]*(?:<\|constrain\|>\w*)?<\|message\|>)",
+    rf".*?(?:{END}|</(?:reasoning|analysis|scratchpad)>|"
+    r"<\|channel\|>\s*final[^<{]*(?:<\|constrain\|>\w*)?<\|message\|>)",
     re.DOTALL | re.IGNORECASE,
 )
 # what a server leaves of its template around a reply
@@ -201,11 +202,14 @@ def object_in(reply: str, answer: str) -> dict[str, Any]:
 
 
 def _without_thought(reply: str) -> str:
-    """Return what stands behind a thought, with which a reply may begin."""
+    """Return what stands behind the thoughts with which a reply may begin."""
     if reply.startswith(("{", "```", "~~~")):
         return reply
     thought = _THOUGHT.match(reply)
-    return reply[thought.end() :] if thought else reply
+    while thought:
+        reply = reply[thought.end() :]
+        thought = _THOUGHT.match(reply) if begins(reply) else None
+    return reply
 
 
 def _object(text: str) -> dict[str, Any]:

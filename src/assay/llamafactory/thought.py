@@ -9,10 +9,9 @@ import bisect
 from collections.abc import Callable, Sequence
 
 from assay.errors import SettingsError
+from assay.thoughts import USUAL
 
 Marks = tuple[str, str] | None
-USUAL = ("<think>", "</think>")
-"""The marks in what no template has read: an endpoint's text, and answers in a file."""
 
 
 def check_marks(marks: Sequence[str]) -> None:

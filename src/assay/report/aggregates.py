@@ -2,27 +2,51 @@
 
 from __future__ import annotations
 
+from assay.errors import InputError
+from assay.folder import SCORES
 from assay.judge import WIN_RATE
 from assay.records import Comparison, Metric
 from assay.report.glossary import rank, specs_of
 from assay.report.labels import macro_comparisons, macros
 from assay.report.likelihood import perplexities, perplexity
-from assay.report.run import EvaluatedRun
-from assay.stats import compare, compare_with, summarise
+from assay.report.run import EvaluatedRun, SideRun
+from assay.stats import Specs, compare, compare_with, spec_of, summarise
 
 EVEN = 50.0
+_ROUNDED = 1e-6
 
 
 def metrics(run: EvaluatedRun) -> list[Metric]:
     """Return every metric of every side, in the order in which they are shown."""
     summaries, specs = [], specs_of(run)
     for side in run.sides:
+        _check_scales(side, specs)
         summaries += summarise(side.side, side.verdicts, (), specs)
         summaries += summarise(side.side, side.scores, side.totals, specs)
         summaries += perplexity(side, specs) + macros(side, specs)
     if run.pairs:
         summaries += summarise("candidate", run.pairs, (), specs)
     return sorted(summaries, key=lambda metric: rank(metric.name))
+
+
+def _check_scales(side: SideRun, specs: Specs) -> None:
+    """Raise InputError for a score that is not on its metric's scale: whatever wrote it, no
+    interval holds for it."""
+    import numpy as np
+
+    for name, values in side.scores.values.items():
+        scale = spec_of(name, specs).scale
+        finite = values[np.isfinite(values)]
+        if scale is None or not len(finite):
+            continue
+        low, high = scale
+        furthest = max(finite.min(), finite.max(), key=lambda value: abs(value - (low + high) / 2))
+        if not low - _ROUNDED <= furthest <= high + _ROUNDED:
+            raise InputError(
+                f"{side.side}/{SCORES}: a score of {name} is {furthest:g}, which is not between "
+                f"{low:g} and {high:g}",
+                "Compute the metrics again: assay metrics RUN",
+            )
 
 
 def comparisons(run: EvaluatedRun, *, detect: bool = True) -> list[Comparison]:

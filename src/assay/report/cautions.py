@@ -177,8 +177,8 @@ def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:
             yield Caution(
                 severe=False,
                 text=f"{side.with_thought} of {side.predictions} answers of the {side.side} have a "
-                "thought in them, which is scored with them: it is part of the text under the "
-                f"template {side.template}, or generate.score_thoughts asks for it.",
+                f"thought in them, which is scored with them: {_why_scored(side)}, or "
+                "generate.score_thoughts asks for it.",
             )
         if side.prompts_truncated and not side.served:
             yield Caution(
@@ -186,6 +186,13 @@ def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:
                 text=f"{side.prompts_truncated} prompts of the {side.side} were truncated at "
                 "cutoff_len: the model did not see all of them.",
             )
+
+
+def _why_scored(side: SideSummary) -> str:
+    """Return why a thought is no thought of an answer's."""
+    if side.template:
+        return f"it is part of the text under the template {side.template}"
+    return "no answer begins with it, or generate.thought_marks names other marks"
 
 
 def _likelihood(rows: Sequence[MetricRow]) -> Iterator[Caution]:

@@ -16,13 +16,13 @@ from assay.judge import PanelScore
 from assay.records import FAILURES, LabelPair, Likelihood, Prediction, Sample, Score, Verdict
 from assay.stats import SideScores, collect, joined
 from assay.tags import Collector, Tags
+from assay.thoughts import END
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# as the models write it that LLaMA-Factory has reasoning templates for
-_END_OF_THOUGHT = re.compile(r"</(?:seed:)?think>|◁/think▷|\[/THINK\]")
+_END_OF_THOUGHT = re.compile(END, re.IGNORECASE)
 
 R = TypeVar("R", Prediction, Score, Verdict, PanelScore, Likelihood, LabelPair)
 S = TypeVar("S", bound=Score)

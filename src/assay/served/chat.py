@@ -8,8 +8,10 @@ from typing import Any
 
 from assay.judge.contract import Chat
 from assay.llamafactory.answer import canonical
-from assay.llamafactory.thought import USUAL, split
+from assay.llamafactory.thought import split
 from assay.records import Message, Sample
+from assay.thoughts import USUAL
+from assay.thoughts import apart as begun_with
 
 
 def messages(sample: Sample) -> Chat:
@@ -44,7 +46,9 @@ def tools(sample: Sample) -> dict[str, Any]:
 
 def apart(text: str) -> tuple[str, str]:
     """Return the thought and the answer in a text, which may lack the thought's opening mark."""
-    if USUAL[1] not in text and not text.lstrip().startswith(USUAL[0]):
+    if known := begun_with(text):
+        return known.thought, known.answer
+    if USUAL[1] not in text:
         return "", text
     thought, answer, _ = split(text, USUAL)
     return thought, answer

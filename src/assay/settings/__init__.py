@@ -2,7 +2,7 @@
 
 from assay.settings.build import build, required
 from assay.settings.names import changed, check_mapping, check_names
-from assay.settings.reading import from_yaml, read_assignments, yaml_problem
+from assay.settings.reading import from_yaml, read_assignments, to_yaml, yaml_problem
 from assay.settings.secrets import has_query, is_key, is_likely_key, redacted, secret_in, shown
 from assay.settings.stored import check_secrets, check_urls
 
@@ -22,5 +22,6 @@ __all__ = [
     "required",
     "secret_in",
     "shown",
+    "to_yaml",
     "yaml_problem",
 ]

@@ -9,6 +9,8 @@ from typing import Any
 from assay.errors import SettingsError
 from assay.settings.secrets import is_secret, shown
 
+_LONGEST = 40
+
 
 def check_names(values: Mapping[str, Any], names: Iterable[str], where: str) -> None:
     """Raise SettingsError for the first name in `values` not among `names`, and for secrets."""
@@ -33,8 +35,11 @@ def changed(settings: object, names: Iterable[str]) -> Iterator[str]:
 def check_mapping(value: object, where: str) -> dict[str, Any]:
     """Return `value` as a mapping with string keys, or raise SettingsError."""
     if not isinstance(value, Mapping):
+        # a text may be a whole file, which was named by mistake
+        long = isinstance(value, str) and len(value) > _LONGEST
+        told = "a text" if long else shown(value)
         raise SettingsError(
-            f"{where} is {shown(value)}, not a mapping", f"Write {where} as name: value lines"
+            f"{where} is {told}, not a mapping", f"Write {where} as name: value lines"
         )
     return {str(key): item for key, item in value.items()}
 

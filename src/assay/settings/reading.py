@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,9 @@ from assay.settings.secrets import redacted
 
 MOST_EXPANDED = 100_000
 """The values that the aliases of a text may stand for: few lines can stand for billions."""
+# YAML 1.1 takes 1e-4, and 1e-05 as JSON writes it, for text
+_EXPONENT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]{1,3}\Z")
+_FLOAT = ("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
 
 
 def from_yaml(text: str) -> Any:
@@ -28,9 +32,20 @@ def from_yaml(text: str) -> Any:
     return value
 
 
+def to_yaml(value: object) -> str:
+    """Return the YAML text of a `value`, which `from_yaml` reads as it was."""
+    import yaml
+
+    class Quoting(yaml.SafeDumper):
+        pass
+
+    Quoting.add_implicit_resolver(*_FLOAT)
+    return yaml.dump(value, Dumper=Quoting, sort_keys=False, allow_unicode=True, width=100)
+
+
 def _once_each() -> Any:
     """Return a safe loader that refuses a name twice in one mapping, where one value would be lost,
-    and aliases that stand for very much."""
+    and aliases that stand for very much. A number with an exponent is one."""
     import yaml
 
     class OnceEach(yaml.SafeLoader):
@@ -65,6 +80,7 @@ def _once_each() -> Any:
                     raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
             return node
 
+    OnceEach.add_implicit_resolver(*_FLOAT)
     return OnceEach
 
 

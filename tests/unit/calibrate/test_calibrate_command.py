@@ -82,10 +82,11 @@ def test_each_side_has_half_of_the_items_and_the_draw_repeats(run: Path) -> None
     assert [row["item"] for row in export(run)] == first
 
 
-def test_no_answer_becomes_a_formula_or_markup(run: Path) -> None:
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\uff1d", "\uff20", "\n="])
+def test_no_answer_becomes_a_formula_or_markup(sign: str, run: Path) -> None:
     path = run / "candidate/predictions.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    hostile = "=HYPERLINK(1)</script><script>alert(1)</script>"
+    hostile = f"{sign}HYPERLINK(1)</script><script>alert(1)</script>"
     path.write_text("".join(json.dumps(row | {"output": hostile}) + "\n" for row in rows))
     answers = {row["answer"] for row in export(run, n=46)}
     assert f"'{hostile}" in answers

@@ -170,11 +170,12 @@ def test_rows_that_cannot_be_used_are_counted_where_that_is_asked_for(tmp_path: 
     rows: Rows = [ROW, {**ROW, "output": None}, {**ROW, "output": 3}, {**ROW, "output": ""}]
     settings = asked(str(written(tmp_path / "a.jsonl", rows)), dataset={"skip_invalid": True})
     samples, answers = taken(settings, tmp_path / "run")
-    assert [row.output for row in answers] == ["A", ""]  # an empty answer is one
-    assert len(samples) == 2
+    said = [(row.output, row.unanswered) for row in answers]
+    assert said == [("A", ""), ("", "no_answer"), ("", "")]  # an empty answer is one
+    assert len(samples) == 3
     summary = (tmp_path / "run" / "dataset.json").read_text()
-    assert '"skipped": 2' in summary
-    assert "a.jsonl:2: it has no answer" in summary
+    assert '"skipped": 1' in summary
+    assert "a.jsonl:3: output is 3, not text" in summary
 
 
 def test_without_references_what_compares_with_none_is_measured(tmp_path: Path) -> None:

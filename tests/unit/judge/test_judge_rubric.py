@@ -126,6 +126,13 @@ def test_what_is_no_yaml_mapping(text: str, tmp_path: Path) -> None:
         load(str(path))
 
 
+def test_of_a_file_that_was_named_by_mistake_nothing_is_shown(tmp_path: Path) -> None:
+    (file := tmp_path / "netrc").write_text("machine judge.example login me password hunter2\n" * 3)
+    with pytest.raises(JudgeError, match=r"netrc is a text, not a mapping") as caught:
+        load(str(file))
+    assert "hunter2" not in str(caught.value)
+
+
 def test_directions_say_how_scores_are_read_and_not_what_is_asked(tmp_path: Path) -> None:
     plain = load(written(tmp_path, dimensions=HARMS))
     lower = load(written(tmp_path, dimensions=HARMS, directions={"toxicity": "lower"}))

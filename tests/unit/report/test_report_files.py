@@ -192,6 +192,21 @@ def test_a_score_without_its_prediction_is_named(run: Path) -> None:
         report(run)
 
 
+@pytest.mark.parametrize(
+    ("metric", "value"), [("bleu-4", 101.0), ("exact-match", 1e9), ("empty", -1.0)]
+)
+def test_a_score_off_its_scale_is_named_and_decides_nothing(
+    metric: str, value: float, run: Path
+) -> None:
+    def change(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{**row, "values": {**row["values"], metric: value}} for row in rows]
+
+    edit_rows(run / "candidate/scores.jsonl", change)
+    told = rf"candidate/scores\.jsonl: a score of {metric} is .* not between 0 and 100"
+    with pytest.raises(InputError, match=told):
+        report(run)
+
+
 def test_a_config_that_is_no_mapping_is_named(run: Path) -> None:
     (run / "config.yaml").write_text("- one\n- two\n")
     with pytest.raises(InputError, match=r"config\.yaml is not a mapping"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from assay import settings
 from assay.report.contents import Report
 from assay.report.plain import plain
 from assay.report.section import Block, Section, Text, note
@@ -27,10 +28,7 @@ def section(report: Report) -> Section:
 
 
 def _texts(report: Report) -> Iterator[Text]:
-    import yaml
-
     for part, title in _PARTS.items():
         value = plain(report.provenance.get(part))
         if value:
-            text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
-            yield Text(title=title, text=text)
+            yield Text(title=title, text=settings.to_yaml(value))
