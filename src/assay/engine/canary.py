@@ -19,6 +19,12 @@ from assay.model.adapter import is_blank
 _TEXTS = ("Who are you?", "1, 2, 3,", "The capital of France is", "def main():")
 
 
+def texts(coder: Coder) -> list[list[int]]:
+    """Return the token ids of a few texts of different lengths."""
+    encode = coder.reading.tokenizer.encode
+    return [list(encode(text, add_special_tokens=False)) for text in _TEXTS]
+
+
 def logits(model: Any, coder: Coder) -> list[Any]:
     """Return what a model says after each of a few texts: a number for each word it knows."""
     import torch
@@ -26,8 +32,7 @@ def logits(model: Any, coder: Coder) -> list[Any]:
     found = []
     model.eval()
     with torch.inference_mode():
-        for text in _TEXTS:
-            ids = coder.reading.tokenizer.encode(text, add_special_tokens=False)
+        for ids in texts(coder):
             said = model(input_ids=torch.tensor([ids], device=model.device)).logits
             found.append(said[0, -1].float().cpu())
     return found
