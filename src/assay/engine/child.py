@@ -33,17 +33,15 @@ def main(samples: Path, work: Path, side: str) -> None:
     process.end_with_parent()
     started = time.monotonic()
     with ending.left(work / ERROR):
-        asked = asking.read(samples, work, side)
-        if asking.wants_loss(asked) or asking.wants_answers(asked):
-            _do(asked)
-        else:  # an earlier try had come to its last answer
-            with asking.answering(asked):
-                pass
+        _do(asking.read(samples, work, side))
     store.write_json(work / DEVICE, device.name())
     store.write_json(work / SECONDS, time.monotonic() - started)
 
 
 def _do(asked: Assignment) -> None:
+    if not asking.wants_loss(asked) and not asking.wants_answers(asked):
+        with asking.answering(asked):  # tells that an earlier try has come to its last answer
+            return
     weights.check(asked.job)
     weights.learn(asked.work)
     weights.prove(asked.job)

@@ -24,6 +24,8 @@ def matters(model: Any, coder: Coder, pad: int) -> bool:
     import torch
 
     rows = canary.texts(coder)
+    if not rows:
+        return False
     width = max(map(len, rows))
     tokens = torch.tensor([[pad] * (width - len(row)) + row for row in rows])
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])

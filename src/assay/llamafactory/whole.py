@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,11 @@ def whole() -> Iterator[None]:
         adapters.load_adapter = adapt
 
 
-def check_whole(arguments: Any) -> None:
+def check_whole(arguments: Any) -> Mapping[str, str]:
     """Raise ModelError where the folders that LLaMA-Factory's `arguments` name, of a base and of
     adapters of it, lack weights or have others, none of which is computed with: for who loads them
-    without a word. A hub id passes, what is quantised, and what has code of its own."""
+    without a word. A hub id passes, what is quantised, and what has code of its own. Return which
+    weights the base's configuration ties to which."""
     from llamafactory.model import load_config
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
@@ -49,14 +50,16 @@ def check_whole(arguments: Any) -> None:
     kinds = (AutoModelForImageTextToText, AutoModelForCausalLM)  # in LLaMA-Factory's order
     kind = next((kind for kind in kinds if type(config) in kind._model_mapping), None)
     name = arguments.model_name_or_path
-    if kind and Path(name).is_dir() and not hasattr(config, "quantization_config"):
-        with whole(), tied.uncompared():
-            model = kind.from_pretrained(name, config=config, device_map="meta")
-            tied.check(Path(name), model.all_tied_weights_keys)
-            for adapter in arguments.adapter_name_or_path or ():
-                PeftModel.from_pretrained(
-                    model, adapter, low_cpu_mem_usage=True, torch_device="cpu"
-                ).unload()
+    if not kind or not Path(name).is_dir() or hasattr(config, "quantization_config"):
+        return {}
+    with whole(), tied.uncompared():
+        model = kind.from_pretrained(name, config=config, device_map="meta")
+        pairs = dict(model.all_tied_weights_keys)
+        for adapter in arguments.adapter_name_or_path or ():
+            PeftModel.from_pretrained(
+                model, adapter, low_cpu_mem_usage=True, torch_device="cpu"
+            ).unload()
+    return pairs
 
 
 def _of_model(read: Callable[..., Any]) -> Callable[..., Any]:
@@ -65,9 +68,9 @@ def _of_model(read: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         named = {"ignore_mismatched_sizes": True, **named}  # they are told below
         model, info = read(cls, name, *given, output_loading_info=True, **named)
+        _check(name, "has in another size", map(_resized, info["mismatched_keys"]))
         if not getattr(model, "is_quantized", False):  # whose parts have names of their own
             _check(name, "lacks", info["missing_keys"])
-            _check(name, "has in another size", map(_resized, info["mismatched_keys"]))
             _check_left(name, model, info["unexpected_keys"])
         return (model, info) if output_loading_info else model
 
@@ -106,6 +109,6 @@ def _check(name: Any, what: str, keys: Iterable[str]) -> None:
     if found := sorted(keys):
         raise ModelError(
             f"the weights of {name} are not those of its configuration: it {what} {some(found)}",
-            "Copy the model there again, whole, its config.json with it: with part of its weights it "
-            "is another model",
+            "Copy the model there again, whole, its config.json with it: with part of its weights "
+            "it is another model",
         )

@@ -14,6 +14,7 @@ from typing import Any
 from assay import model, process, store
 from assay.engine import ending
 from assay.engine.weights import prove
+from assay.llamafactory import tied
 from assay.llamafactory.job import ERROR, JOB, GenerateJob
 from assay.llamafactory.prompts import Coder
 from assay.llamafactory.whole import check_whole
@@ -94,7 +95,7 @@ def served(job: GenerateJob, coder: Coder) -> Iterator[tuple[ServedWeights, Path
     if not why_written(job):
         if job.adapter and Path(job.base).is_dir():
             model.check_fits(job.adapter, Path(job.adapter), job.base)
-        check_whole(coder.model)
+        tied.check(Path(job.base), check_whole(coder.model))
     with _folder(coder.folder) as folder:
         if why_written(job):
             yield ServedWeights(base=_write(job, folder)), folder
