@@ -19,7 +19,7 @@ def uncompared() -> Iterator[None]:
     equal = torch.equal
 
     def same(one: Any, other: Any) -> bool:
-        return one.is_meta or equal(one, other)
+        return bool(one.is_meta or equal(one, other))
 
     torch.equal = same
     try:
