@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from assay.engine import padding, transformers
-from tests.unit.test_context_edge import CONTEXT, OPTIONS, PAD, alone, random_model
-from tests.unit.test_greedy import WORDS, drawn
+from tests.unit.test_context_edge import CONTEXT, OPTIONS, alone, random_model
+from tests.unit.test_greedy import PAD, WORDS, drawn
 
 LENGTHS = (17, 17, 9, 9, 9, 4)
 DOGE = {"num_key_value_heads": 4}
