@@ -45,7 +45,7 @@ LAYERS = (
     {"cli"},
     {"__main__"},
 )
-WITHIN_A_LAYER = {("dataset", "llamafactory")}
+WITHIN_A_LAYER = {("dataset", "llamafactory"), ("llamafactory", "model")}
 
 
 def modules() -> dict[str, Path]:

@@ -12,6 +12,7 @@ from assay.checkpoints.asked import CheckpointJobs
 from assay.engine import canary
 from assay.engine.loading import load
 from assay.llamafactory.prompts import Coder, coder
+from assay.llamafactory.whole import whole
 
 # how an adapter can begin without taking a part out of the base's own weights
 _ADDED = ("true", "false", "none", "gaussian", "eva", "orthogonal")
@@ -43,7 +44,8 @@ def _on_one_base(asked: CheckpointJobs, names: list[str]) -> Iterator[tuple[str,
     before = canary.logits(base, coding)
     for name in names:
         adapter = asked.jobs[name].adapter
-        adapted = PeftModel.from_pretrained(base, adapter).eval()
+        with whole():
+            adapted = PeftModel.from_pretrained(base, adapter).eval()
         canary.check([adapter], before, canary.logits(adapted, coding))
         yield name, replace(coding, loaded=adapted)
         base = adapted.unload()  # nothing was merged: the weights are the base's, bit by bit

@@ -19,6 +19,14 @@ from assay.model.adapter import is_blank
 _TEXTS = ("Who are you?", "1, 2, 3,", "The capital of France is", "def main():")
 
 
+def texts(coder: Coder) -> list[list[int]]:
+    """Return the token ids of a few texts of different lengths, without those that the vocabulary
+    has no word of."""
+    encode = coder.reading.tokenizer.encode
+    found = (list(encode(text, add_special_tokens=False)) for text in _TEXTS)
+    return [ids for ids in found if ids]
+
+
 def logits(model: Any, coder: Coder) -> list[Any]:
     """Return what a model says after each of a few texts: a number for each word it knows."""
     import torch
@@ -26,8 +34,7 @@ def logits(model: Any, coder: Coder) -> list[Any]:
     found = []
     model.eval()
     with torch.inference_mode():
-        for text in _TEXTS:
-            ids = coder.reading.tokenizer.encode(text, add_special_tokens=False)
+        for ids in texts(coder):
             said = model(input_ids=torch.tensor([ids], device=model.device)).logits
             found.append(said[0, -1].float().cpu())
     return found
@@ -35,7 +42,7 @@ def logits(model: Any, coder: Coder) -> list[Any]:
 
 def check(adapters: Sequence[str], base: Sequence[Any], tuned: Sequence[Any]) -> None:
     """Raise StageError, as `ignored`, where the logits with the adapters are those without them."""
-    if all(before.equal(after) for before, after in zip(base, tuned, strict=True)):
+    if base and all(before.equal(after) for before, after in zip(base, tuned, strict=True)):
         ignored(adapters, f"on {len(base)} prompts its logits are the very ones of its base")
 
 

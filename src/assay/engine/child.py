@@ -25,7 +25,6 @@ from assay.folder import PREDICTIONS
 from assay.llamafactory.evaluate import evaluate
 from assay.llamafactory.job import DEVICE, ERROR, SECONDS, TRANSFORMERS
 from assay.llamafactory.prompts import Coder, coder
-from assay.llamafactory.whole import check_whole
 from assay.records import Sample
 
 
@@ -34,14 +33,15 @@ def main(samples: Path, work: Path, side: str) -> None:
     process.end_with_parent()
     started = time.monotonic()
     with ending.left(work / ERROR):
-        asked = asking.read(samples, work, side)
-        if asking.wants_loss(asked) or asking.wants_answers(asked):
-            _do(asked)
+        _do(asking.read(samples, work, side))
     store.write_json(work / DEVICE, device.name())
     store.write_json(work / SECONDS, time.monotonic() - started)
 
 
 def _do(asked: Assignment) -> None:
+    if not asking.wants_loss(asked) and not asking.wants_answers(asked):
+        with asking.answering(asked):  # tells that an earlier try has come to its last answer
+            return
     weights.check(asked.job)
     weights.learn(asked.work)
     weights.prove(asked.job)
@@ -60,8 +60,6 @@ def _do(asked: Assignment) -> None:
 def _here(asked: Assignment) -> None:
     """Evaluate and answer in this process."""
     coding = replace(coder(asked.job), folder=asked.work)
-    if asked.job.engine != TRANSFORMERS:  # vLLM would answer with what is left
-        check_whole(coding.model)
     if asking.wants_loss(asked):
         coding = _evaluated(asked, coding)
         asking.wants_loss(asked)  # gathers it

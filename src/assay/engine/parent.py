@@ -36,8 +36,14 @@ def predict(samples: Path, work: Path, side: str, listen: progress.Listener) -> 
         )
     except StageError as error:
         ended = ending.read(work / ERROR) or error
-        listen(replace(latest, state="failed", note=str(ended)))
+        _tell(latest, ended, listen)
         raise ended from None
     except BaseException as error:
-        listen(replace(latest, state="failed", note=str(error) or type(error).__name__))
+        _tell(latest, error, listen)
         raise
+
+
+def _tell(latest: progress.Progress, error: BaseException, listen: progress.Listener) -> None:
+    """Report a failure that the child itself has not: it may have been killed, or end by it."""
+    if latest.state != "failed":
+        listen(replace(latest, state="failed", note=str(error) or type(error).__name__))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any
 
-from assay.engine import capacity, greedy
+from assay.engine import capacity, greedy, padding
 from assay.engine.batches import in_windows
 from assay.engine.finite import watch_numbers
 from assay.engine.kernels import unplanned
@@ -43,6 +43,7 @@ class Transformers:
 
         model, options = coder.loaded, generation_config.options(coder)
         room: capacity.RoomFor | None = None
+        apart = False
         settings = self.job.settings
         size = capacity.at_once(settings["batch_size"])
         plan = in_windows(prompts, size, settings["max_new_tokens"])
@@ -50,10 +51,13 @@ class Transformers:
             todo = [prompt for prompt in batch if prompt.id not in self.done]
             if todo and self.claim(number):
                 model = model or load(self.job, coder)
-                generation_config.disobey(model)
-                room = room or capacity.room(model)
+                if room is None:
+                    generation_config.disobey(model)
+                    room = capacity.room(model)
+                    apart = padding.matters(model, coder, options["pad_token_id"])
                 torch.manual_seed(settings["seed"] + number)
-                yield from _answered(model, todo, options, _context(model), room)
+                for group in padding.by_length(todo) if apart else (todo,):
+                    yield from _answered(model, group, options, _context(model), room)
 
 
 def find(job: GenerateJob) -> Transformers:
@@ -68,7 +72,7 @@ def _context(model: Any) -> int:
 
 def _answered(
     model: Any,
-    batch: list[Prompt],
+    batch: Sequence[Prompt],
     options: Mapping[str, Any],
     context: int,
     room: capacity.RoomFor,

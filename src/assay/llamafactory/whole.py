@@ -1,21 +1,27 @@
-"""Weights that a model's files lack: transformers and PEFT draw them at random, and only warn."""
+"""Weights that a model's files lack, or that nothing in it takes up: transformers and PEFT draw the
+first at random, drop the others, and only warn."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import re
+import sys
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from assay.errors import ModelError
+from assay.llamafactory import leftover, tied
 from assay.text import some
 
 _OF_AN_ADAPTER = ("lora_", "modules_to_save")
+_MISMATCH = re.compile(r"size mismatch for ([^:\s]+)")
 
 
 @contextmanager
 def whole() -> Iterator[None]:
-    """Raise ModelError where a model or an adapter that the body loads has not all its weights."""
+    """Raise ModelError where a model or an adapter that the body loads has not all its weights, or
+    more layers than its configuration."""
     import peft
     import transformers
 
@@ -31,37 +37,58 @@ def whole() -> Iterator[None]:
         adapters.load_adapter = adapt
 
 
-def check_whole(arguments: Any) -> None:
-    """Raise ModelError where the folder that LLaMA-Factory's `arguments` name lacks weights, none
-    of which is read: for who loads them without a word. A hub id passes, what is quantised, and
-    what has code of its own."""
+def check_whole(arguments: Any) -> Mapping[str, str]:
+    """Raise ModelError where the folders that LLaMA-Factory's `arguments` name, of a base and of
+    adapters of it, lack weights or have others, none of which is computed with: for who loads them
+    without a word. A hub id passes, what is quantised, and what has code of its own. Return which
+    weights the base's configuration ties to which."""
     from llamafactory.model import load_config
+    from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
     config = load_config(arguments)
     kinds = (AutoModelForImageTextToText, AutoModelForCausalLM)  # in LLaMA-Factory's order
     kind = next((kind for kind in kinds if type(config) in kind._model_mapping), None)
     name = arguments.model_name_or_path
-    if kind and Path(name).is_dir() and not hasattr(config, "quantization_config"):
-        with whole():
-            kind.from_pretrained(name, config=config, device_map="meta")
+    if not kind or not Path(name).is_dir() or hasattr(config, "quantization_config"):
+        return {}
+    with whole(), tied.uncompared():
+        model = kind.from_pretrained(name, config=config, device_map="meta")
+        pairs = dict(model.all_tied_weights_keys)
+        for adapter in arguments.adapter_name_or_path or ():
+            PeftModel.from_pretrained(
+                model, adapter, low_cpu_mem_usage=True, torch_device="cpu"
+            ).unload()
+    return pairs
 
 
 def _of_model(read: Callable[..., Any]) -> Callable[..., Any]:
     def from_pretrained(
         cls: Any, name: Any, *given: Any, output_loading_info: bool = False, **named: Any
     ) -> Any:
+        named = {"ignore_mismatched_sizes": True, **named}  # they are told below
         model, info = read(cls, name, *given, output_loading_info=True, **named)
+        _check(name, "has in another size", map(_resized, info["mismatched_keys"]))
         if not getattr(model, "is_quantized", False):  # whose parts have names of their own
             _check(name, "lacks", info["missing_keys"])
+            _check_left(name, model, info["unexpected_keys"])
         return (model, info) if output_loading_info else model
 
     return from_pretrained
 
 
+def _resized(found: tuple[str, Sequence[int], Sequence[int]]) -> str:
+    name, held, wanted = found
+    return f"{name} ({' x '.join(map(str, held))}, not {' x '.join(map(str, wanted))})"
+
+
 def _of_adapter(adapt: Callable[..., Any]) -> Callable[..., Any]:
     def load_adapter(model: Any, name: Any, *given: Any, **named: Any) -> Any:
-        found = adapt(model, name, *given, **named)
+        try:
+            found = adapt(model, name, *given, **named)
+        except RuntimeError as error:
+            _check(name, "has in another size", _MISMATCH.findall(str(error)))
+            raise
         _check(name, "lacks", found.missing_keys)
         strange = {key for key in found.unexpected_keys if any(a in key for a in _OF_AN_ADAPTER)}
         _check(name, "has what no layer of its base takes:", strange)
@@ -70,10 +97,18 @@ def _of_adapter(adapt: Callable[..., Any]) -> Callable[..., Any]:
     return load_adapter
 
 
-def _check(name: Any, what: str, keys: Collection[str]) -> None:
-    if keys:
+def _check_left(name: Any, model: Any, left: Collection[str]) -> None:
+    own, others = leftover.apart(model, left)
+    _check(name, "has no place for", own)
+    if others:
+        told = f"{name} holds weights of parts that answer nothing: {some(others)}"
+        print(f"assay: {told}", file=sys.stderr, flush=True)
+
+
+def _check(name: Any, what: str, keys: Iterable[str]) -> None:
+    if found := sorted(keys):
         raise ModelError(
-            f"the weights of {name} are not those of its configuration: it {what} "
-            f"{some(sorted(keys))}",
-            "Copy the model there again, whole: with part of its weights it is another model",
+            f"the weights of {name} are not those of its configuration: it {what} {some(found)}",
+            "Copy the model there again, whole, its config.json with it: with part of its weights "
+            "it is another model",
         )

@@ -123,6 +123,19 @@ def _model_problems(folder: Folder) -> Iterator[InputError]:
     if not broken and first == f"{_WEIGHTS[0]}.index.json":
         index = _index(folder, first)
         yield from _problem_of(partial(complete.check_index, folder.name, folder.here, index))
+    if not broken:
+        yield from _problem_of(
+            partial(complete.check_depth, folder.name, config, _held(folder, first))
+        )
+
+
+def _held(folder: Folder, first: str) -> Iterable[str]:
+    """Return the names of the weights that are in a file, or by an index in several; none where
+    that cannot be told without reading them."""
+    if first.endswith(".json"):
+        return _index(folder, first)
+    path = folder.here / first
+    return headers.tensors(path) if path.suffix == ".safetensors" and path.is_file() else ()
 
 
 def _problem_of(check: Callable[[], None]) -> Iterator[InputError]:

@@ -55,6 +55,21 @@ def sharded(*present: int) -> Change:
     return change
 
 
+def deep(count: int, *, indexed: bool = False, prefix: str = "model.", **config: Any) -> Change:
+    """Have weights of so many layers, in one file or by an index, and this configuration."""
+
+    def change(folder: Path) -> None:
+        names = [f"{prefix}layers.{at}.mlp.up_proj.weight" for at in range(count)]
+        (folder / "config.json").write_text(json.dumps({"model_type": "llama"} | config))
+        (folder / "model.safetensors").write_bytes(safetensors(dict.fromkeys(names, (2, 2))))
+        if indexed:
+            (folder / "model.safetensors").rename(folder / SHARD.format(1))
+            index = json.dumps({"weight_map": dict.fromkeys(names, SHARD.format(1))})
+            (folder / "model.safetensors.index.json").write_text(index)
+
+    return change
+
+
 def lying(folder: Path) -> None:
     """Have an index that names tensors which its files lack."""
     sharded(1, 2, 3)(folder)
@@ -138,6 +153,18 @@ def dangling(name: str) -> Change:
             write("config.json", b'{"model_type": "llama", "attn_implementation": "who/kernel"}'),
             r"names code of a hub to run \(attn_implementation: who/kernel\)",
         ),
+        (deep(3, num_hidden_layers=2), "has weights of 3 layers, and num_hidden_layers .* is 2"),
+        (deep(3, num_hidden_layers=2, indexed=True), "has weights of 3 layers"),
+        (
+            deep(3, prefix="model.language_model.", text_config={"num_hidden_layers": 1}),
+            "has weights of 3 layers, and num_hidden_layers .* is 1",
+        ),
+        (deep(4, num_hidden_layers=2, num_nextn_predict_layers=1), "has weights of 4 layers"),
+        (deep(3, num_hidden_layers=2, num_nextn_predict_layers=1), ""),
+        (deep(2, num_hidden_layers=2), ""),
+        (deep(3, num_hidden_layers="2"), ""),
+        (deep(3), ""),
+        (deep(3, prefix="visual.", num_hidden_layers=2), ""),
         (lambda _: None, ""),
     ],
 )

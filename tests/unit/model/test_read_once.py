@@ -17,6 +17,7 @@ from assay.errors import StageError
 from assay.folder import SAMPLES
 from assay.generate import GenerateSettings, job_for
 from assay.llamafactory.job import JOB, MEANS, Means
+from assay.records import Message, Sample
 from assay.store import digests
 from tests.models import LORA, safetensors, write_adapter, write_model
 
@@ -36,7 +37,8 @@ def asked_of_a_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """What a stage asks of its child, to whom it has told what it has read, and which has begun."""
     adapter = write_adapter(tmp_path / "adapter", write_model(tmp_path / "base"))
     work = tmp_path / "work"
-    store.write_rows(tmp_path / SAMPLES, [])
+    turns = (Message(role="user", content="Hi."),)
+    store.write_rows(tmp_path / SAMPLES, [Sample(id="a", messages=turns, target="One.")])
     settings = GenerateSettings(template="qwen3", evaluate_loss=False)
     store.write_json(work / JOB, job_for(model.resolve(str(adapter)), [], settings))
     store.write_json(work / MEANS, Means())

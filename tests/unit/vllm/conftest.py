@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from assay.engine import vllm
-from assay.engine.vllm import environment
+from assay.engine.vllm import environment, weights
 from assay.engine.vllm.architecture import Architecture
 
 FAKE = Path(__file__).parent / "fake"
@@ -42,6 +42,7 @@ def make_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lines:
     monkeypatch.setenv("PYTHONPATH", str(FAKE))
     monkeypatch.setenv("FAKE_VLLM_LOG", str(log))
     monkeypatch.setattr(vllm, "architecture", lambda _base, _coder: OF)
+    monkeypatch.setattr(weights, "check_whole", lambda _arguments: {})
 
     def noted(kind: str) -> list[Any]:
         rows = map(json.loads, log.read_text().splitlines()) if log.is_file() else ()

@@ -14,8 +14,10 @@ from typing import Any
 from assay import model, process, store
 from assay.engine import ending
 from assay.engine.weights import prove
+from assay.llamafactory import tied
 from assay.llamafactory.job import ERROR, JOB, GenerateJob
 from assay.llamafactory.prompts import Coder
+from assay.llamafactory.whole import check_whole
 
 BASE, TUNED = "base", "tuned"
 FOLDER = "vllm"
@@ -87,11 +89,13 @@ def why_written(job: GenerateJob) -> str:
 def served(job: GenerateJob, coder: Coder) -> Iterator[tuple[ServedWeights, Path]]:
     """Yield what the server loads, and a folder to work in; what was written is gone afterwards.
 
-    Raises StageError where the weights are not those that were looked at, and ModelError for an
-    adapter of layers of another size, of which vLLM would take what there is."""
+    Raises StageError where the weights are not those that were looked at, and ModelError for a base
+    or an adapter that is not whole, or of layers of another size: vLLM would take what there is."""
     prove(job)
-    if job.adapter and not why_written(job) and Path(job.base).is_dir():
-        model.check_fits(job.adapter, Path(job.adapter), job.base)
+    if not why_written(job):
+        if job.adapter and Path(job.base).is_dir():
+            model.check_fits(job.adapter, Path(job.adapter), job.base)
+        tied.check(Path(job.base), check_whole(coder.model))
     with _folder(coder.folder) as folder:
         if why_written(job):
             yield ServedWeights(base=_write(job, folder)), folder
