@@ -75,7 +75,7 @@ def test_an_engine_is_taken_unasked_where_so_many_samples_are_worth_it(
 
 
 def test_an_engine_that_is_not_here_is_refused_before_anything_is_trained() -> None:
-    with pytest.raises(SettingsError, match="engine = vllm cannot answer here: .*no vLLM"):
+    with pytest.raises(SettingsError, match=r"engine = vllm cannot answer here: .*no vLLM"):
         engine.check_here("vllm")
     for name in ("auto", "transformers"):
         engine.check_here(name)
