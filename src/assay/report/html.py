@@ -61,6 +61,7 @@ def _template() -> Any:
         "label": plain.label,
         "visible": plain.visible,
         "minute": plain.minute,
+        "longest": lambda text: max(map(len, text.replace("-", " ").split()), default=0),
         "why": absence.why,
         "why_no_difference": absence.why_no_difference,
         "count": lambda value: f"{value:,}",
