@@ -192,7 +192,9 @@ def test_words_stay_whole_and_nothing_covers_anything(run: Path, show: Open, wid
     report(run)
     opened = show(run / "report.html")
     opened.page.set_viewport_size({"width": width, "height": 844})
-    opened.frame.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    opened.frame.evaluate(
+        "document.querySelectorAll('details').forEach(one => { one.open = true })"
+    )
     expect(opened.frame.locator("#list .sample .body")).to_have_count(20)
     assert opened.frame.evaluate(BROKEN) == []
     assert opened.frame.evaluate(COVERED) == []
