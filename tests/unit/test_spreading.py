@@ -131,6 +131,8 @@ def test_the_first_answers_count_for_no_rate(batches: tuple[int, ...], tmp_path:
         listen=events.append,
     )
     prediction = Prediction(id="", output="x", finish="stop", prompt_tokens=1, output_tokens=1)
+    asked.listen(progress.Progress(stage="generate", note="loading the model"))
+    time.sleep(0.1)
     with answering(asked) as told:
         for count in batches:
             told([prediction] * count)
