@@ -39,5 +39,5 @@ def predict(samples: Path, work: Path, side: str, listen: progress.Listener) -> 
         listen(replace(latest, state="failed", note=str(ended)))
         raise ended from None
     except BaseException as error:
-        listen(replace(latest, state="failed", note=str(error) or type(error).__name__))
+        listen(replace(latest, state="failed", note=progress.ended_by(error)))
         raise
