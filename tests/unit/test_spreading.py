@@ -125,7 +125,7 @@ def test_the_first_answers_count_for_no_rate(batches: tuple[int, ...], tmp_path:
         means=Means(),
         samples=tmp_path,
         count=4,
-        evaluated=None,
+        evaluated=StoredSamples(path=tmp_path, starts=(0,)),
         work=tmp_path,
         side="",
         listen=events.append,
