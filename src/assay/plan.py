@@ -167,7 +167,7 @@ def draft(config: Config) -> Plan:
         candidate=config.model,
         base_model=config.base_model,
         baseline="",
-        generate=config.generate,
+        generate=_generation(config, None),
         scoring={scorer.name: config.scoring[scorer.name] for scorer in config.wanted},
         cluster=config.cluster,
         gate=config.gate,

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import expect
 
 from assay.report import examples, report
+from tests.chosen import choose_in
 from tests.needs import need
 
 Open = Callable[..., Any]
@@ -155,3 +156,46 @@ def test_every_header_cell_has_a_name(run: Path, show: Open) -> None:
     names = frame.locator("th").evaluate_all("all => all.map(one => one.textContent.trim())")
     assert len(names) > 50
     assert all(names)
+
+
+# every word of a table that is shown on more than one line, and what lies over what in its row
+BROKEN = """() => {
+  const broken = [];
+  for (const cell of document.querySelectorAll(".plain :is(td, th), .marks :is(td, th)")) {
+    const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      for (const word of walker.currentNode.data.matchAll(/[^\\s-]+/g)) {
+        const range = document.createRange();
+        range.setStart(walker.currentNode, word.index);
+        range.setEnd(walker.currentNode, word.index + word[0].length);
+        const lines = new Set([...range.getClientRects()].map(line => Math.round(line.top)));
+        if (word[0].length <= 9 && lines.size > 1) broken.push(word[0]);
+      }
+    }
+  }
+  return broken;
+}"""
+COVERED = """() => [...document.querySelectorAll(".summary tr")].flatMap(row => {
+  const shown = [...row.querySelectorAll(".chip, .tri, .value, .range, .n")]
+    .map(part => [part.className, part.getBoundingClientRect()])
+    .filter(([, box]) => box.width && box.height);
+  return shown.flatMap(([name, one], at) => shown.slice(at + 1)
+    .filter(([, other]) => one.left < other.right - 1 && other.left < one.right - 1 &&
+      one.top < other.bottom - 1 && other.top < one.bottom - 1)
+    .map(([other]) => `${row.innerText.slice(0, 30)}: ${name} over ${other}`));
+})"""
+
+
+@pytest.mark.parametrize("width", [360, 390, 720, 1280])
+def test_words_stay_whole_and_nothing_covers_anything(run: Path, show: Open, width: int) -> None:
+    choose_in(run)
+    report(run)
+    opened = show(run / "report.html")
+    opened.page.set_viewport_size({"width": width, "height": 844})
+    opened.frame.evaluate(
+        "document.querySelectorAll('details').forEach(one => { one.open = true })"
+    )
+    expect(opened.frame.locator("#list .sample .body")).to_have_count(20)
+    assert opened.frame.evaluate(BROKEN) == []
+    assert opened.frame.evaluate(COVERED) == []
+    opened.check_layout()

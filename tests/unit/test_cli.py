@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 import yaml
 
 from assay import __version__
-from assay.cli.main import main
+from assay.cli.main import main, parser
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -33,6 +35,27 @@ def setup(tmp_path: Path) -> dict[str, Any]:
         "dataset": {"train": "data.json", "eval": "data.json"},
         "finetune": {"base_model": "base", "template": "qwen3"},
     }
+
+
+def commands(
+    of: argparse.ArgumentParser,
+) -> Iterator[tuple[argparse.ArgumentParser, list[argparse.Action]]]:
+    """Yield each command below `of`, with what it takes."""
+    for action in of._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for found in action.choices.values():
+                yield found, found._actions
+                yield from commands(found)
+
+
+def test_every_commands_own_help_says_what_it_does_and_what_each_argument_is() -> None:
+    found = list(commands(parser()))
+    assert {"assay run", "assay schedule apply"} <= {command.prog for command, _ in found}
+    for command, arguments in found:
+        assert command.description, command.prog
+        for argument in arguments:
+            if not isinstance(argument, argparse._SubParsersAction):
+                assert argument.help, f"{command.prog}: {argument.dest}"
 
 
 def run(folder: Path, values: dict[str, Any], *more: str) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from assay import engine
-from assay.engine import Choice, transformers
+from assay.engine import Choice, transformers, vllm
 from assay.engine.transformers import Transformers
 from assay.errors import SettingsError
 from assay.llamafactory.prompts import Prompt
@@ -36,14 +36,13 @@ def test_transformers_answers_whatever_else_there_is_not() -> None:
     assert engine.find(JOB) == Transformers(job=JOB)
 
 
-NO_VLLM = "not vllm, it is not installed: make setup-vllm"
 WITH_ADAPTER = replace(JOB, adapter="adapter")
 
 
 @pytest.mark.usefixtures("own")
 def test_the_first_engine_that_can_do_the_job_answers() -> None:
-    refused = engine.choose("auto", JOB, 9)
-    assert refused == Choice(name="transformers", why=f"not own, it has no adapter; {NO_VLLM}")
+    refused, missing = engine.choose("auto", JOB, 9), f"not vllm, {vllm.missing()}"
+    assert refused == Choice(name="transformers", why=f"not own, it has no adapter; {missing}")
     assert engine.choose("auto", WITH_ADAPTER, 9).name == "own"
     assert engine.find(replace(WITH_ADAPTER, engine="own")) == ["own"]  # type: ignore[comparison-overlap]
 
@@ -66,7 +65,7 @@ def test_an_engine_is_taken_unasked_where_so_many_samples_are_worth_it(
     versions = "\ndef versions():\n    return {'own': '1'}\n"
     (tmp_path / "own_engine_of_adapters.py").write_text(OWN + few + versions)
     sys.modules.pop("own_engine_of_adapters", None)
-    assert engine.choose("auto", WITH_ADAPTER, 9).why == f"not own, too few; {NO_VLLM}"
+    assert engine.choose("auto", WITH_ADAPTER, 9).why.startswith("not own, too few; not vllm, ")
     assert [engine.choose("auto", WITH_ADAPTER, 10).name, engine.versions("own")] == [
         "own",
         {"own": "1"},
@@ -76,7 +75,7 @@ def test_an_engine_is_taken_unasked_where_so_many_samples_are_worth_it(
 
 
 def test_an_engine_that_is_not_here_is_refused_before_anything_is_trained() -> None:
-    with pytest.raises(SettingsError, match="engine = vllm cannot answer here: it is not install"):
+    with pytest.raises(SettingsError, match=r"engine = vllm cannot answer here: .*no vLLM"):
         engine.check_here("vllm")
     for name in ("auto", "transformers"):
         engine.check_here(name)

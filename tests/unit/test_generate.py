@@ -14,7 +14,7 @@ import pytest
 
 from assay import engine, hub, llamafactory, progress, store
 from assay import generate as generating
-from assay.engine import parent
+from assay.engine import parent, vllm
 from assay.engine.vllm.weights import FOLDER
 from assay.errors import MissingExtraError, SettingsError
 from assay.folder import GENERATE_LOG, LIKELIHOOD, PREDICTIONS, RESULTS, SAMPLES
@@ -238,9 +238,7 @@ def test_who_answers_is_said_and_recorded(
     assert other.versions == {**VERSIONS, "another": "7"}
     assert usual.settings == other.settings, "who answers is no part of what is asked"
     first, second = capsys.readouterr().err.splitlines()
-    assert first == (
-        "baseline: transformers answers (not vllm, it is not installed: make setup-vllm)"
-    )
+    assert first == f"baseline: transformers answers (not vllm, {vllm.missing()})"
     assert second == "baseline: another answers (generate.engine asks for it)"
     assert len(asked) == 2, "an engine's answers are not another's, in the cache either"
     assert answer(base, "third", engine="another").origin

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 from pathlib import Path
@@ -17,6 +18,25 @@ def test_a_stage_is_reported_from_its_first_event_to_done() -> None:
         step.advance(note="almost")
     assert [event.state for event in (events[0], events[-1])] == ["running", "done"]
     assert (events[0].done, events[-1].done, events[-1].note) == (0, 2, "almost")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (asyncio.CancelledError(), "interrupted"),
+        (KeyboardInterrupt(), "interrupted"),
+        (KeyboardInterrupt("stopped by SIGTERM"), "stopped by SIGTERM"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_a_stage_that_was_broken_off_says_so(error: BaseException, told: str) -> None:
+    events: list[Progress] = []
+    with (
+        contextlib.suppress(type(error)),
+        progress.track(events.append, "judge", total=3, unit="verdicts"),
+    ):
+        raise error
+    assert (events[-1].state, events[-1].note) == ("failed", told)
 
 
 def test_a_failed_stage_says_why() -> None:

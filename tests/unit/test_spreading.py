@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,13 @@ import pytest
 
 from assay import progress
 from assay.engine import several, shards
-from assay.engine.asked import Assignment
+from assay.engine.asked import Assignment, answering
 from assay.errors import InputError, SettingsError
 from assay.llamafactory import spreading
 from assay.llamafactory.job import Means
 from assay.llamafactory.order import StoredSamples
+from assay.progress.pace import Pace
+from assay.records import Prediction
 from tests.jobs import JOB
 
 # as a training is given them: by hand, for its own batches, with its optimizer
@@ -111,6 +114,33 @@ def test_who_only_evaluates_reports_no_answering(
     )
     several._run(asked, [{}], phases, 1)
     assert [event.state for event in events if event.state == "done"] == told
+
+
+@pytest.mark.parametrize("batches", [(4,), (2, 2)])
+def test_the_first_answers_count_for_no_rate(batches: tuple[int, ...], tmp_path: Path) -> None:
+    """They are known when they are all there: 4 samples in no time would be thousands a second."""
+    events: list[progress.Progress] = []
+    asked = Assignment(
+        job=JOB,
+        means=Means(),
+        samples=tmp_path,
+        count=4,
+        evaluated=StoredSamples(path=tmp_path, starts=(0,)),
+        work=tmp_path,
+        side="",
+        listen=events.append,
+    )
+    prediction = Prediction(id="", output="x", finish="stop", prompt_tokens=1, output_tokens=1)
+    asked.listen(progress.Progress(stage="generate", note="loading the model"))
+    time.sleep(0.1)
+    with answering(asked) as told:
+        for count in batches:
+            told([prediction] * count)
+            time.sleep(0.3)
+    pace = Pace()
+    found = [pace.rate(event) for event in events]
+    assert all(rate is None or rate < 10 for rate in found), found
+    assert any(found) == (len(batches) > 1)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

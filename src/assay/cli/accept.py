@@ -6,16 +6,18 @@ import argparse
 import getpass
 from typing import Any
 
+from assay.cli import command
 from assay.errors import SettingsError
 from assay.text import flat
 
 
 def add_parsers(commands: Any) -> None:
     """Add the command `accept`."""
-    accept = commands.add_parser(
+    accept = command.add(
+        commands,
         "accept",
-        help="record that a run's candidate is accepted: later runs are compared with it",
-        description="Writes into the run's history, not into the run.",
+        "record that a run's candidate is accepted: later runs are compared with it",
+        "Writes into the run's history, not into the run.",
     )
     accept.add_argument("folder", metavar="RUN", help="run folder or URI, with its report.json")
     accept.add_argument("--why", required=True, metavar="TEXT", help="the reason, one line")

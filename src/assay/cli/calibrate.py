@@ -24,6 +24,7 @@ from assay.calibrate.items import (
     write_items,
 )
 from assay.calibrate.together import Together
+from assay.cli import command
 from assay.errors import InputError, SettingsError
 from assay.folder import CALIBRATION, CONFIG, JUDGE
 from assay.judge import JudgeSummary
@@ -39,7 +40,7 @@ ITEMS, FORM = "items.csv", "form.html"
 
 def add_parsers(commands: Any) -> None:
     """Add the commands `calibrate export` and `calibrate import`."""
-    calibrate = commands.add_parser("calibrate", help="compare the judge with people")
+    calibrate = command.add(commands, "calibrate", "compare the judge with people")
     both = calibrate.add_subparsers(required=True, metavar="COMMAND")
     export = _add(both, "export", "draw judged answers for people to label, blind")
     export.add_argument("--n", type=int, default=50, help="how many (50)")
@@ -66,10 +67,10 @@ def add_parsers(commands: Any) -> None:
 
 
 def _add(both: Any, name: str, help_text: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = both.add_parser(name, help=help_text)
-    command.add_argument("folder", metavar="RUN", help="run folder or URI")
-    command.add_argument("--rubric", metavar="FILE", help="what was judged on (judge.rubric)")
-    return command
+    parser = command.add(both, name, help_text)
+    parser.add_argument("folder", metavar="RUN", help="run folder or URI")
+    parser.add_argument("--rubric", metavar="FILE", help="what was judged on (judge.rubric)")
+    return parser
 
 
 def _export(arguments: argparse.Namespace) -> None:

@@ -5,21 +5,29 @@ from __future__ import annotations
 import argparse
 from typing import Any, get_args
 
+from assay.cli import command
 from assay.dataset.settings import Format
 
 
 def add_parsers(subparsers: Any) -> None:
     """Add the command `dataset check` to the command line; its `command` returns the exit code."""
-    parser = subparsers.add_parser("dataset", help="look at data before it is used")
+    parser = command.add(subparsers, "dataset", "look at data before it is used")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    check = commands.add_parser(
+    check = command.add(
+        commands,
         "check",
-        help="rows, lengths, invalid and doubtful rows, and overlap with training data",
-        description="Say what a dataset holds. Exit code 2 where rows cannot be used.",
+        "say what a dataset holds: rows, lengths, invalid and doubtful rows, and overlap with "
+        "training data",
+        ends="exit code: 0 usable, 2 some rows cannot be used",
     )
     check.add_argument("data", metavar="DATA", help="file, folder, folder#name, s3://, hf://")
     check.add_argument("--against", default="", metavar="TRAIN", help="training data to compare")
-    check.add_argument("--format", default="auto", choices=get_args(Format))
+    check.add_argument(
+        "--format",
+        default="auto",
+        choices=get_args(Format),
+        help="of its rows; auto: seen from them",
+    )
     check.add_argument("--model", default="", metavar="DIR", help="count tokens with its tokenizer")
     check.add_argument("--template", default="", help="LLaMA-Factory's template (the model's own)")
     check.add_argument("--cutoff-len", default=2048, type=int, metavar="N", help="in tokens (2048)")

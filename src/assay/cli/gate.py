@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import config, settings, store
+from assay.cli import command
 from assay.errors import SettingsError
 from assay.folder import METRICS
 from assay.gate import EXIT_CODES, Gate, GatePolicy, describe
@@ -17,10 +18,11 @@ GATE = "gate"
 
 def add_parsers(commands: Any) -> None:
     """Add the command `gate`."""
-    gate = commands.add_parser(
+    gate = command.add(
+        commands,
         "gate",
-        help="say whether a run's candidate may replace the baseline",
-        description="Exit code 0 for GO, 1 for NO-GO, 3 for INCONCLUSIVE.",
+        "say whether a run's candidate may replace the baseline",
+        ends="exit code: 0 GO, 1 NO-GO, 2 refused, 3 INCONCLUSIVE",
     )
     gate.add_argument("folder", metavar="RUN", help="run folder or URI")
     gate.add_argument(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay import exits
+from assay.cli import command
 from assay.text import flat, indented, one_line
 
 if TYPE_CHECKING:
@@ -25,10 +26,13 @@ Command = Callable[[argparse.Namespace], int | None]
 
 def add_parsers(commands: Any) -> None:
     """Add the commands for a cluster to the command line."""
-    submit = commands.add_parser(
-        "submit", help="run a configuration on Kubeflow Pipelines", epilog=ENDS
+    submit = command.add(
+        commands,
+        "submit",
+        "run a configuration on Kubeflow Pipelines",
+        ends=f"With --watch, {ENDS}. Without, 0 submitted, 2 refused",
     )
-    submit.add_argument("config", type=Path, metavar="CONFIG.yaml")
+    submit.add_argument("config", type=Path, metavar="CONFIG.yaml", help="what is asked for")
     submit.add_argument("--name", default="", metavar="NAME", help="the run's name (<CONFIG>)")
     submit.add_argument("--watch", action="store_true", help="and follow it until it ends")
     submit.add_argument(
@@ -40,18 +44,18 @@ def add_parsers(commands: Any) -> None:
     add_setting(submit, "--parameter", "NAME=VALUE", "a pipeline parameter, such as judge_secret")
     add_connection(submit)
     submit.set_defaults(command=_submit)
-    for name, command, text in (
-        ("status", _status, "show a run on the cluster and its tasks"),
-        ("watch", _watch, "follow a run on the cluster until it ends"),
-        ("logs", _logs, "print what the tasks of a run on the cluster wrote"),
-        ("cancel", _cancel, "end a run on the cluster"),
+    for name, does, text, ends in (
+        ("status", _status, "show a run on the cluster and its tasks", ENDS),
+        ("watch", _watch, "follow a run on the cluster until it ends", ENDS),
+        ("logs", _logs, "print what the tasks of a run on the cluster wrote", ""),
+        ("cancel", _cancel, "end a run on the cluster", ""),
     ):
-        parser = commands.add_parser(name, help=text, epilog=ENDS)
+        parser = command.add(commands, name, text, ends=ends)
         parser.add_argument("run", metavar="RUN", help="a run's id or name")
         if name == "logs":
             parser.add_argument("--task", default="", help="of this task only, such as Judge")
         add_connection(parser)
-        parser.set_defaults(command=command)
+        parser.set_defaults(command=does)
     _add_pipeline(commands)
 
 
@@ -177,15 +181,23 @@ def took(started: Any, finished: Any) -> str:
 
 
 def _add_pipeline(commands: Any) -> None:
-    parser = commands.add_parser("pipeline", help="the compiled pipelines")
+    parser = command.add(commands, "pipeline", "compile the pipelines, or make them known")
     choices = parser.add_subparsers(required=True, metavar="COMMAND")
-    compiling = choices.add_parser("compile", help="write their YAML")
-    compiling.add_argument("--out", type=Path, default=Path("pipelines"), metavar="FOLDER")
+    compiling = command.add(choices, "compile", "write the pipelines' YAML")
+    compiling.add_argument(
+        "--out",
+        type=Path,
+        default=Path("pipelines"),
+        metavar="FOLDER",
+        help="where to (pipelines)",
+    )
     compiling.add_argument(
         "--registry", default="", metavar="PREFIX/", help="where their images are"
     )
     compiling.set_defaults(command=_compile)
-    uploading = choices.add_parser("upload", help="make them known to Kubeflow Pipelines, once")
+    uploading = command.add(
+        choices, "upload", "make the pipelines known to Kubeflow Pipelines, once"
+    )
     add_connection(uploading)
     uploading.set_defaults(command=_upload)
 

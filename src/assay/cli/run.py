@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.cli import gate
+from assay.cli import command, gate
 from assay.engine import AUTO, ENGINES
+from assay.engine.endpoint import NAME as ENDPOINT
 from assay.folder import CONFIG, REPORT_HTML
 from assay.scoring import SCORERS, Scorer
 
@@ -19,10 +20,22 @@ if TYPE_CHECKING:
     from assay.store import Mirror
 
 
+ENDS = (
+    "exit code: 0 done, and GO where there is a gate, 1 a stage failed, or NO-GO, 2 refused, "
+    "3 INCONCLUSIVE, 130 interrupted: the same command takes it up again"
+)
+
+
 def add_parsers(commands: Any) -> None:
     """Add the commands to the command line."""
-    whole = commands.add_parser("run", help="fine-tune and evaluate as a configuration says")
-    whole.add_argument("config", type=Path, metavar="CONFIG.yaml")
+    whole = command.add(
+        commands,
+        "run",
+        "fine-tune and evaluate as a configuration says",
+        "A run folder that has begun is taken up where it was interrupted.",
+        ENDS,
+    )
+    whole.add_argument("config", type=Path, metavar="CONFIG.yaml", help="what is asked for")
     whole.add_argument("--out", metavar="RUN", help="run folder or URI (runs/<CONFIG>)")
     _add_set(whole)
     whole.set_defaults(command=_run)
@@ -39,7 +52,7 @@ def add_parsers(commands: Any) -> None:
         for name, (value, help_text) in scorer.shortcuts.items():
             stage.add_argument(_option(name), metavar=value, help=help_text)
         stage.set_defaults(command=_score, scorer=scorer)
-    report = commands.add_parser("report", help="write a run folder's report")
+    report = command.add(commands, "report", "write a run folder's report")
     report.add_argument("folder", metavar="RUN", help="run folder or URI")
     report.add_argument("--title", default="", help="the report's heading")
     report.add_argument(
@@ -50,19 +63,26 @@ def add_parsers(commands: Any) -> None:
 
 
 def _add_demo(commands: Any) -> None:
-    demo = commands.add_parser("demo", help="fine-tune and evaluate a 135M model on this machine")
-    demo.add_argument("--out", type=Path, default=Path("demo-run"), metavar="FOLDER")
+    demo = command.add(commands, "demo", "fine-tune and evaluate a 135M model on this machine")
+    demo.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo-run"),
+        metavar="FOLDER",
+        help="what it writes to (demo-run)",
+    )
     demo.add_argument(
         "--store", default="", help="keep the artifacts in a store: a URI, or minio to start one"
     )
+    engines = [name for name in ENGINES if name != ENDPOINT]  # its models have weights
     demo.add_argument(
-        "--engine", default=AUTO, choices=(AUTO, *ENGINES), help="who answers; auto: chosen"
+        "--engine", default=AUTO, choices=(AUTO, *engines), help="who answers; auto: chosen"
     )
     demo.set_defaults(command=_demo)
 
 
 def _add_stage(commands: Any, name: str, help_text: str) -> argparse.ArgumentParser:
-    stage: argparse.ArgumentParser = commands.add_parser(name, help=f"{help_text}, in a run folder")
+    stage = command.add(commands, name, f"{help_text}, in a run folder")
     stage.add_argument("folder", metavar="RUN", help="run folder or URI")
     stage.add_argument("--config", type=Path, metavar="CONFIG.yaml", help="begin RUN with it")
     _add_set(stage)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assay.cli import command
 from assay.cli.kubeflow import add_connection, connected
 from assay.text import flat
 
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
 
 def add_parsers(commands: Any) -> None:
     """Add `assay schedule` to the command line."""
-    parser = commands.add_parser("schedule", help="evaluate regularly, on a cluster")
+    parser = command.add(commands, "schedule", "evaluate regularly, on a cluster")
     choices = parser.add_subparsers(required=True, metavar="COMMAND")
-    applying = choices.add_parser("apply", help="make the cluster have this schedule, once")
-    applying.add_argument("file", type=Path, metavar="SCHEDULE.yaml")
+    applying = command.add(choices, "apply", "make the cluster have this schedule, once")
+    applying.add_argument("file", type=Path, metavar="SCHEDULE.yaml", help="what to run, and when")
     add_connection(applying)
     applying.set_defaults(command=_apply)
-    listing = choices.add_parser("list", help="the schedules, their last runs and next firings")
+    listing = command.add(choices, "list", "list the schedules, their last runs and next firings")
     add_connection(listing)
     listing.set_defaults(command=_list)
     for name, text in (
@@ -31,8 +32,8 @@ def add_parsers(commands: Any) -> None:
         ("delete", "remove it; its runs go on"),
         ("trigger", "start a run of it now"),
     ):
-        choice = choices.add_parser(name, help=text)
-        choice.add_argument("name", metavar="NAME")
+        choice = command.add(choices, name, text)
+        choice.add_argument("name", metavar="NAME", help="the schedule's")
         add_connection(choice)
         choice.set_defaults(command=_change, change=name)
 

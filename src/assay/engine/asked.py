@@ -82,18 +82,20 @@ def answering(asked: Assignment) -> Iterator[Told]:
         trackers: list[progress.Tracker] = []
 
         def told(rows: Sequence[Prediction]) -> None:
-            if not trackers:
+            new = len(rows)
+            if not trackers:  # how long the first rows took is not known: they count for no rate
                 tracking = progress.track(
                     asked.listen,
                     "generate",
                     side=asked.side,
                     total=total,
                     unit="samples",
-                    done=before,
+                    done=before + new,
                 )
                 trackers.append(stack.enter_context(tracking))
+                new = 0
             outcome.count(rows)
-            trackers[0].advance(len(rows), outcome.note())
+            trackers[0].advance(new, outcome.note())
 
         yield told
         told(())

@@ -46,4 +46,4 @@ def predict(samples: Path, work: Path, side: str, listen: progress.Listener) -> 
 def _tell(latest: progress.Progress, error: BaseException, listen: progress.Listener) -> None:
     """Report a failure that the child itself has not: it may have been killed, or end by it."""
     if latest.state != "failed":
-        listen(replace(latest, state="failed", note=str(error) or type(error).__name__))
+        listen(replace(latest, state="failed", note=progress.ended_by(error)))

@@ -5,7 +5,7 @@ partial file, so a killed stage resumes where it was; predictions.jsonl appears 
 of the samples, and generation.json after it says how it came to be.
 """
 
-from assay.generate.job import NO_QUESTION, asked, job_for, versioned
+from assay.generate.job import NO_QUESTION, asked, job_for, templated, versioned
 from assay.generate.settings import (
     GenerateSettings,
     check,
@@ -31,6 +31,7 @@ __all__ = [
     "inherit_from",
     "job_for",
     "take",
+    "templated",
     "versioned",
     "withheld",
     "work_folder",

@@ -30,15 +30,22 @@ def asked(
 ) -> tuple[Model, GenerateJob]:
     """Return the model, and what it is asked for. Raises InputError."""
     resolved = model.resolve(model_name, base_model, weights=weights)
-    if resolved.manifest:
-        settings = inherit_from(settings, resolved.manifest)
+    settings = templated(settings, resolved)
     resolved = model.pinned(resolved, settings.llamafactory)
+    return resolved, job_for(resolved, store.read_rows(samples, Sample), settings)
+
+
+def templated(settings: GenerateSettings, of: Model) -> GenerateSettings:
+    """Return `settings` with what the model's own folder says besides. Raises SettingsError where
+    nobody says which template it answers by."""
+    if of.manifest:
+        settings = inherit_from(settings, of.manifest)
     if not settings.template:
         raise SettingsError(
-            f"generate.template is missing and {model_name} does not say which it was tuned with",
+            f"generate.template is missing and {of.name} does not say which it was tuned with",
             "Set generate.template to a LLaMA-Factory template",
         )
-    return resolved, job_for(resolved, store.read_rows(samples, Sample), settings)
+    return settings
 
 
 def job_for(resolved: Model, rows: Iterable[Sample], settings: GenerateSettings) -> GenerateJob:

@@ -68,7 +68,6 @@ def check_one(
     quick = replace(
         settings,
         retries=min(settings.retries, 2),
-        timeout_s=min(settings.timeout_s, LONGEST_S),
         max_wait_s=min(settings.max_wait_s, LONGEST_S),
         outage_s=0.0,  # now it may also be the address that is wrong
     )

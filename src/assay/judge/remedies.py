@@ -27,7 +27,7 @@ _REMEDIES = {
     "truncated": "Raise judge.max_tokens (now {max_tokens})",
     "context_overflow": "Use a judge with a longer context, or a shorter rubric",
     "content_filter": "Look at the sample, or use a judge whose filter lets it pass",
-    "timeout": "Check that the endpoint is up, or raise judge.timeout_s",
+    "timeout": "Check that the endpoint is up, or raise judge.timeout_s (now {timeout_s:g})",
     "server_error": "Check that judge.endpoint is the base URL of an OpenAI-compatible server",
     "certificate": "Name the PEM file of the authority that signed its certificate in "
     "judge.ca_file, or in the environment variable SSL_CERT_FILE",
@@ -74,7 +74,8 @@ def remedy(settings: JudgeSettings, cause: str, detail: str, models: Sequence[st
     variables = [settings.api_key_env] if settings.api_key_env else [*settings.headers.values()]
     key = ", ".join(map(_named, variables))
     extra = ", ".join(_words_of(settings.extra_body))
-    return chosen.format(key=key, max_tokens=settings.max_tokens, names=names, extra=extra)
+    now = {"max_tokens": settings.max_tokens, "timeout_s": settings.timeout_s}
+    return chosen.format(key=key, names=names, extra=extra, **now)
 
 
 def _named(variable: str) -> str:

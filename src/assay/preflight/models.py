@@ -47,6 +47,7 @@ def check_model(plan: Plan, name: str, base: str) -> None:
     """Refuse a model that could not be loaded, before anything tries."""
     resolved = model.resolve(name, base, weights=False)
     model.check_whole(resolved)
+    generating.templated(plan.generate, resolved)
     check_quantizer(model.quantization(resolved), resolved.base_name)
     model.check_words(resolved, plan.generate.llamafactory, "generate.llamafactory")
     model.check_merge(resolved, plan.generate.llamafactory, "generate.llamafactory")

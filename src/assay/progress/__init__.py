@@ -4,7 +4,7 @@ A stage takes a `Listener` and wraps its loop in `track`; where the events end u
 log, progress.jsonl, a launcher in another pod) is not its business.
 """
 
-from assay.progress.events import Listener, Progress, State, ignore, name, tee
+from assay.progress.events import Listener, Progress, State, ended_by, ignore, name, tee
 from assay.progress.files import following, to_file
 from assay.progress.pace import Pace, read_line, to_lines
 from assay.progress.track import Tracker, megabytes, moved, track
@@ -20,6 +20,7 @@ __all__ = [
     "Tracker",
     "clock",
     "count_waits",
+    "ended_by",
     "following",
     "ignore",
     "megabytes",

@@ -44,6 +44,14 @@ def tee(*listeners: Listener) -> Listener:
     return listen
 
 
+def ended_by(error: BaseException) -> str:
+    """Return what a stage's end says of the error that ended it: of one that only breaks off what
+    runs that it was interrupted, which its own name does not tell a user."""
+    if isinstance(error, Exception):
+        return str(error) or type(error).__name__
+    return str(error) or "interrupted"
+
+
 def name(event: Progress) -> str:
     """Return the stage with its side, as people read it."""
     return f"{event.stage} ({event.side})" if event.side else event.stage

@@ -70,6 +70,8 @@ class Pace:
 
     def rate(self, event: Progress) -> float | None:
         """Return units a second, or None while nothing was done."""
+        if not event.total:  # a stage that loads something before its first unit
+            return None
         key = (event.stage, event.side)
         base = self._base.setdefault(key, event)
         if event.done <= base.done:

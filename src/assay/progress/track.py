@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from assay.progress.events import Listener, Progress
+from assay.progress.events import Listener, Progress, ended_by
 
 
 @dataclass
@@ -72,7 +72,7 @@ def track(
         tracker.event = replace(
             tracker.event,
             state="failed",
-            note=str(error) or type(error).__name__,
+            note=ended_by(error),
             waiting="",
             time=time.time(),
         )

@@ -11,6 +11,7 @@ import base64
 import functools
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
@@ -23,6 +24,7 @@ from assay.report.likelihood import PERPLEXITY
 from assay.report.section import Section, of_kind
 from assay.report.sections import gate
 
+_PART = re.compile(r"(?<=[^\W_][_=/])(?=\w)")
 _TEMPLATES = ("metrics.html", "blocks.html", "page.html")
 
 
@@ -61,12 +63,27 @@ def _template() -> Any:
         "label": plain.label,
         "visible": plain.visible,
         "minute": plain.minute,
+        "longest": _longest,
+        "parted": _parted,
         "why": absence.why,
         "why_no_difference": absence.why_no_difference,
         "count": lambda value: f"{value:,}",
         "kind": lambda block: type(block).__name__,
     }
     return environment.from_string("".join(_asset(name) for name in _TEMPLATES))
+
+
+def _parted(text: str) -> Any:
+    """Return a text that may go on in the next line within a name such as prompt_length=under."""
+    from markupsafe import Markup, escape
+
+    return Markup("<wbr>").join(map(escape, _PART.split(text)))
+
+
+def _longest(text: str) -> int:
+    """Return the characters of the longest part of a text that stays in one line."""
+    parts = (part for word in text.replace("-", " ").split() for part in _PART.split(word))
+    return max(map(len, parts), default=0)
 
 
 def _plotly() -> str:

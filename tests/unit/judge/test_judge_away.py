@@ -120,6 +120,18 @@ def test_preflight_waits_for_no_judge_that_is_away() -> None:
         check(settings_for("http://127.0.0.1:1/v1", outage_s=1800.0))
 
 
+def test_preflight_gives_a_slow_judge_the_time_that_the_settings_give_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("assay.judge.preflight.LONGEST_S", 0.1)
+    with serving(lambda _: chat(scores(), delay=0.4)) as endpoint:
+        check(settings_for(endpoint.url, timeout_s=30.0))
+        assert len(endpoint.requests) == 1
+        with pytest.raises(JudgeError, match="timeout: it did not answer in time") as slow:
+            check(settings_for(endpoint.url, timeout_s=0.05, retries=0))
+    assert "raise judge.timeout_s (now 0.05)" in slow.value.remedy
+
+
 def test_preflight_names_the_time_of_a_long_wait() -> None:
     answer = error(429, "slow down", headers={"Retry-After": "3600"})
     with serving(lambda _: answer) as endpoint, pytest.raises(JudgeError) as limited:

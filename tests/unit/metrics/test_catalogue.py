@@ -40,7 +40,10 @@ def test_a_metric_says_all_about_itself(name: str) -> None:
     assert metric.scale == ((0.0, 100.0) if name != "length-ratio" else None)
     assert re.fullmatch(r"[^.]\S.*\.", metric.meaning)
     assert metric.group in ("task", "similarity", "diagnostic")
-    assert (metric.reference != "") == (metric.group == "similarity")
+    assert (metric.reference != "") == (metric.group == "similarity"), (
+        "a similarity says in `reference` which implementation it equals, against which it is "
+        "tested; one that equals none is of the group task or diagnostic"
+    )
 
 
 def test_what_cannot_be_imported_is_said_by_the_metric(monkeypatch: pytest.MonkeyPatch) -> None:

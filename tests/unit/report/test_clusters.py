@@ -40,7 +40,11 @@ def in_clusters_of(size: int) -> Callable[[Rows], Rows]:
 
 
 def page_of(run: Path) -> str:
-    text = re.sub(r"(?s)<(script|style)\b.*?</\1>|<[^>]*>", " ", (run / "report.html").read_text())
+    text = re.sub(
+        r"(?s)<(script|style)\b.*?</\1>|<[^>]*>",
+        " ",
+        (run / "report.html").read_text().replace("<wbr>", ""),
+    )
     return " ".join(html.unescape(text).split())
 
 

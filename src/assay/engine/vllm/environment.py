@@ -17,9 +17,14 @@ _CACHE_MOST = 16
 _FEW_CORES = 4  # of so few, the one that vLLM keeps free for its scheduler is missed
 
 
+def named() -> str:
+    """Return what ASSAY_VLLM names, "" where it is not set."""
+    return os.environ.get(VARIABLE, "")
+
+
 def folder() -> Path:
     """Return the folder of its environment: ASSAY_VLLM, or .venv-vllm beside this one's."""
-    return Path(os.environ.get(VARIABLE) or Path(sys.prefix).with_name(".venv-vllm"))
+    return Path(named() or Path(sys.prefix).with_name(".venv-vllm"))
 
 
 def python() -> Path | None:

@@ -127,8 +127,8 @@ def _check_value(name: str, value: object) -> None:
 
 def _check_version(given: Mapping[str, Any], own: KnownSettings, whose: str) -> None:
     for name, value in given.items():
-        if reason := own.why_not(name, value):
-            others = [each.version for each in known() if not each.why_not(name, value)]
+        others = [each.version for each in known() if not each.why_not(name, value)]
+        if others and (reason := own.why_not(name, value)):  # what none takes, check refuses
             raise SettingsError(
                 f"{WHERE}.{name} = {shown(value)} is not for vLLM {own.version}, {whose}: {reason}",
                 f"Correct {name}: vLLM {' and '.join(others)} takes it",
