@@ -202,9 +202,9 @@ def save(config: Config, path: Path) -> None:
     store.write_text(path, settings.to_yaml(plain(config)))
 
 
-def first_difference(left: Config, right: Config) -> str:
-    """Return the name of the first setting that differs, or ""."""
-    return _difference(plain(left), plain(right), "")
+def first_difference(left: Config, right: Config) -> settings.Difference | None:
+    """Return the first setting that differs, None where none does."""
+    return settings.first_difference(plain(left), plain(right))
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -283,13 +283,3 @@ def _override(values: dict[str, Any], name: str, value: Any) -> None:
         if not isinstance(values, dict):
             raise SettingsError(f"{name}: {section} is no section", "Correct --set")
     values[last] = value
-
-
-def _difference(left: Any, right: Any, name: str) -> str:
-    if isinstance(left, dict) and isinstance(right, dict):
-        for key in [*left, *(key for key in right if key not in left)]:
-            differing = _difference(left.get(key), right.get(key), f"{name}.{key}" if name else key)
-            if differing:
-                return differing
-        return ""
-    return "" if left == right else name

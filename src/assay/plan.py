@@ -189,9 +189,9 @@ def pinned(config: Config, begun: Path) -> Config:
         config = replace(config, model=meant)
     config = _as_begun(config, earlier)
     # how long its store is waited for is no part of what a run is asked for
-    if name := configuration.first_difference(replace(earlier, store=config.store), config):
+    if differing := configuration.first_difference(replace(earlier, store=config.store), config):
         raise SettingsError(
-            f"{begun.parent} holds a run with another {name}",
+            f"{begun.parent} holds a run with another {differing}",
             "Choose another --out, or remove it",
         )
     return config

@@ -8,6 +8,7 @@ import yaml
 
 from assay import config
 from assay.errors import InputError, SettingsError
+from assay.settings import first_difference
 
 FULL = {
     "mode": "auto",
@@ -50,7 +51,7 @@ def test_what_is_saved_is_read_back_the_same(tmp_path: Path) -> None:
     config.save(loaded, tmp_path / "saved.yaml")
     again = config.load(tmp_path / "saved.yaml")
     assert again == loaded
-    assert config.first_difference(loaded, again) == ""
+    assert config.first_difference(loaded, again) is None
 
 
 def test_an_override_reaches_its_section_and_the_difference_has_a_name(tmp_path: Path) -> None:
@@ -58,7 +59,13 @@ def test_an_override_reaches_its_section_and_the_difference_has_a_name(tmp_path:
     changed = config.load(path, {"finetune.learning_rate": 0.5, "generate.batch_size": 2})
     assert changed.finetune is not None
     assert changed.finetune.learning_rate == 0.5
-    assert config.first_difference(config.load(path), changed) == "finetune.learning_rate"
+    differing = config.first_difference(config.load(path), changed)
+    assert str(differing) == "finetune.learning_rate: 0.0001, not 0.5"
+
+
+def test_a_difference_shows_no_secret_and_names_what_is_not_there() -> None:
+    left = {"judge": {"api_key": "sk-1234567890abcdef"}}
+    assert str(first_difference(left, {"judge": {}})) == "judge.api_key: '***', not none"
 
 
 @pytest.mark.parametrize(

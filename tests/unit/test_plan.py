@@ -64,7 +64,7 @@ def test_another_prefix_is_another_run(values: dict[str, Any], tmp_path: Path) -
     run.begin(config.parse(values), tmp_path / "run")
     write_model(tmp_path / "others" / "first")
     other = config.parse(values | {"model": f"{tmp_path}/others/latest"})
-    with pytest.raises(SettingsError, match="holds a run with another model"):
+    with pytest.raises(SettingsError, match=r"another model: '.*first', not '.*others/latest'"):
         run.begin(other, tmp_path / "run")
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import pytest
 from annotated_types import Ge
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from assay import config, settings
@@ -251,6 +251,8 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"])) | st.from_regex(
 )
 
 
+@example("\x85")
+@example({"a": "\u2028b", "c": ["\ufeff"]})
 @given(st.recursive(TEXTS | st.floats(allow_nan=False) | st.integers() | st.booleans(), st.lists))
 def test_what_is_written_as_yaml_is_read_as_it_was(value: Any) -> None:
     assert settings.from_yaml(settings.to_yaml(value)) == value

@@ -49,7 +49,7 @@ def begun(identity: Path, job: GenerateJob, asked: str) -> str:
         raise SettingsError(
             f"{work.parent} holds {answers} answers of {earlier.engine}, and generate.engine is "
             f"{asked}: answers of two engines would mix",
-            f"Set generate.engine: {earlier.engine}, or remove {work}",
+            f"Set generate.engine: {earlier.engine}, or begin another run",
         )
     return earlier.engine if answers else asked
 

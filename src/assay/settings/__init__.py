@@ -1,18 +1,21 @@
 """Settings: mappings in, validated frozen dataclasses out; what is unknown is refused by name."""
 
 from assay.settings.build import build, required
+from assay.settings.difference import Difference, first_difference
 from assay.settings.names import changed, check_mapping, check_names
 from assay.settings.reading import from_yaml, read_assignments, to_yaml, yaml_problem
 from assay.settings.secrets import has_query, is_key, is_likely_key, redacted, secret_in, shown
 from assay.settings.stored import check_secrets, check_urls
 
 __all__ = [
+    "Difference",
     "build",
     "changed",
     "check_mapping",
     "check_names",
     "check_secrets",
     "check_urls",
+    "first_difference",
     "from_yaml",
     "has_query",
     "is_key",

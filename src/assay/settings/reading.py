@@ -14,6 +14,8 @@ MOST_EXPANDED = 100_000
 """The values that the aliases of a text may stand for: few lines can stand for billions."""
 # YAML 1.1 takes 1e-4, and 1e-05 as JSON writes it, for text
 _EXPONENT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]{1,3}\Z")
+# which YAML would fold into a space, or take for none, where they are not escaped
+_BREAKS = re.compile("[\x85\u2028\u2029\ufeff]")
 _FLOAT = ("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
 
 
@@ -37,8 +39,11 @@ def to_yaml(value: object) -> str:
     import yaml
 
     class Quoting(yaml.SafeDumper):
-        pass
+        def represent_text(self, text: str) -> yaml.ScalarNode:
+            style = '"' if _BREAKS.search(text) else None
+            return self.represent_scalar("tag:yaml.org,2002:str", text, style)
 
+    Quoting.add_representer(str, Quoting.represent_text)
     Quoting.add_implicit_resolver(*_FLOAT)
     return yaml.dump(value, Dumper=Quoting, sort_keys=False, allow_unicode=True, width=100)
 
