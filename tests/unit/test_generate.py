@@ -268,7 +268,7 @@ def test_answers_of_two_engines_do_not_mix(
         SettingsError, match=r"run holds 1 answers of another.* would mix"
     ) as refused:
         answer(base, "run", engine="transformers")
-    assert refused.value.remedy.startswith("Set generate.engine: another, or remove ")
+    assert refused.value.remedy == "Set generate.engine: another, or begin another run"
     assert jobs == ["transformers", "another", "another", "another"]
     # another question begins anew, whoever answers
     with pytest.raises(KeyboardInterrupt):
