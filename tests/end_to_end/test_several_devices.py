@@ -81,7 +81,7 @@ def test_two_processes_come_to_what_one_does_and_one_may_die(tiny: Path, tmp_pat
     first: list[progress.Progress] = []
     two = answered(tiny, tmp_path / "two", 2, first.append)
     begun = next(event for event in first if event.stage == "generate" and event.total)
-    # the other process may have answered more before this one begins to tell
+    # what is told first has the first rows of this try, too
     assert begun.done >= len(before), "only the rest is asked"
     assert not [event for event in first if event.stage == "eval_loss"], "it was evaluated"
     for name in (PREDICTIONS, LIKELIHOOD):
