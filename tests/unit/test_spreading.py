@@ -36,6 +36,13 @@ def by(spread: dict[str, Any], dtype: str = "float32") -> dict[str, Any]:
     return spreading.arguments(replace(JOB, spread=spread), dtype)
 
 
+def assigned(folder: Path, **more: Any) -> Assignment:
+    """Return what a process is to do in `folder`: one sample, of which nobody hears, or `more`."""
+    usual: dict[str, Any] = {"job": JOB, "means": Means(), "count": 1, "listen": progress.ignore}
+    stored = StoredSamples(path=folder, starts=(0,))
+    return Assignment(samples=folder, evaluated=stored, work=folder, side="", **(usual | more))
+
+
 @pytest.mark.parametrize(
     ("zero", "kept"),
     [
@@ -80,16 +87,7 @@ def test_without_settings_that_say_how_nothing_is_begun(
 ) -> None:
     begun: list[str] = []
     monkeypatch.setattr(several, "_evaluate", lambda *given: begun.append(given[-1]))
-    asked = Assignment(
-        job=replace(JOB, spread=spread),
-        means=Means(devices=2),
-        samples=tmp_path,
-        count=1,
-        evaluated=StoredSamples(path=tmp_path, starts=(0,)),
-        work=tmp_path,
-        side="",
-        listen=progress.ignore,
-    )
+    asked = assigned(tmp_path, job=replace(JOB, spread=spread), means=Means(devices=2))
     with nullcontext() if said else pytest.raises(SettingsError, match="nothing says how"):
         several.evaluate_spread(asked)
     assert begun == ["loss+spread"] * said
@@ -102,16 +100,7 @@ def test_who_only_evaluates_reports_no_answering(
     """Another engine answers afterwards: "0/1 samples, done" would be a lie until then."""
     monkeypatch.setattr(shards, "run", lambda *_given, **_more: None)
     events: list[progress.Progress] = []
-    asked = Assignment(
-        job=JOB,
-        means=Means(),
-        samples=tmp_path,
-        count=1,
-        evaluated=StoredSamples(path=tmp_path, starts=(0,)),
-        work=tmp_path,
-        side="",
-        listen=events.append,
-    )
+    asked = assigned(tmp_path, listen=events.append)
     several._run(asked, [{}], phases, 1)
     assert [event.state for event in events if event.state == "done"] == told
 
@@ -120,16 +109,7 @@ def test_who_only_evaluates_reports_no_answering(
 def test_the_first_answers_count_for_no_rate(batches: tuple[int, ...], tmp_path: Path) -> None:
     """They are known when they are all there: 4 samples in no time would be thousands a second."""
     events: list[progress.Progress] = []
-    asked = Assignment(
-        job=JOB,
-        means=Means(),
-        samples=tmp_path,
-        count=4,
-        evaluated=StoredSamples(path=tmp_path, starts=(0,)),
-        work=tmp_path,
-        side="",
-        listen=events.append,
-    )
+    asked = assigned(tmp_path, count=4, listen=events.append)
     prediction = Prediction(id="", output="x", finish="stop", prompt_tokens=1, output_tokens=1)
     asked.listen(progress.Progress(stage="generate", note="loading the model"))
     time.sleep(0.1)

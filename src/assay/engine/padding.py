@@ -36,7 +36,7 @@ def matters(model: Any, coder: Coder, pad: int) -> bool:
         said = model(**{name: value.to(model.device) for name, value in given.items()})
     alone = torch.stack(canary.logits(model, coder)).softmax(-1)
     apart = (said.logits[:, -1].float().cpu().softmax(-1) - alone).abs().sum(-1) / 2
-    found = bool((apart > _MOST.get(model.dtype.itemsize, 0.2)).any())
+    found = bool((apart > _MOST.get(model.dtype.itemsize, _MOST[2])).any())
     if found:
         told = (
             "beside a longer prompt this model answers otherwise: those of one length go together"

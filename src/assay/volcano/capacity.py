@@ -5,7 +5,7 @@ Each question needs a right; where that is missing, a line says so, and the laun
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from assay import store
@@ -88,14 +88,7 @@ def _check_nodes(api: Api, settings: ClusterSettings, workers: int, each: Amount
     # from the server's cache, which is enough and costs it little
     if (listed := _look(api, nodes(), {"resourceVersion": "0"})) is None:
         return
-    items = selected(listed["items"], settings.node_selector)
-    if listed["items"] and not items:
-        labels = ", ".join(f"{key}={value}" for key, value in settings.node_selector.items())
-        raise InputError(
-            f"no node of the cluster has the labels {labels}",
-            "Correct cluster.node_selector, or set cluster.autoscaled if nodes are added when they "
-            "are needed",
-        )
+    items = _selected(listed["items"], settings)
     if not each:
         return
     rooms = [_room(node, each) for node in items]
@@ -113,6 +106,24 @@ def _check_nodes(api: Api, settings: ClusterSettings, workers: int, each: Amount
         )
     kept_off = [taints(node, settings.tolerations) for node in items]
     free = sum(_holds(one, each) for one, why in zip(rooms, kept_off, strict=True) if not why)
+    _tell_taints(free, workers, kept_off)
+
+
+def _selected(items: Sequence[Object], settings: ClusterSettings) -> list[Object]:
+    """Return the nodes that have the labels. Raises InputError where there are nodes, and none."""
+    found = selected(items, settings.node_selector)
+    if items and not found:
+        labels = ", ".join(f"{key}={value}" for key, value in settings.node_selector.items())
+        raise InputError(
+            f"no node of the cluster has the labels {labels}",
+            "Correct cluster.node_selector, or set cluster.autoscaled if nodes are added when they "
+            "are needed",
+        )
+    return found
+
+
+def _tell_taints(free: int, workers: int, kept_off: Iterable[Iterable[str]]) -> None:
+    """Say which taints keep workers off, where the nodes without one hold too few."""
     if free < workers:
         said = ", ".join(sorted({taint for why in kept_off for taint in why}))
         print(

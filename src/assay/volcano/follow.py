@@ -64,13 +64,13 @@ def _until_over(state: JobState, changes: Changes, settings: ClusterSettings, be
 def check_starting(state: JobState, now: float) -> None:
     """Raise InputError where a pod cannot be started as it is, unless others go on without it."""
     hopeless = state.starting.hopeless(state.pods.values(), now)
-    if hopeless and not (state.has_shards and state.runs):
+    if hopeless and not state.goes_on:
         raise hopeless
 
 
 def check_lost(state: JobState) -> None:
     """Raise StageError where a pod is lost with its node, unless others go on without it."""
-    if explain.is_lost(state.pods.values()) and not (state.has_shards and state.runs):
+    if explain.is_lost(state.pods.values()) and not state.goes_on:
         raise explain.failed(state.stage, state.job, state.pods.values(), last_lines(state))
 
 

@@ -24,7 +24,7 @@ from assay.text import flat
 from assay.volcano import explain, job, lease, published
 from assay.volcano.api import Api, ApiError, jobs, own_pod, patiently, pods, request
 from assay.volcano.follow import follow
-from assay.volcano.pods import condition
+from assay.volcano.pods import condition, leaves
 
 DEAD = {"Failed", "Terminated", "Terminating", "Aborted", "Aborting"}
 REPLACE_SECONDS = 300.0
@@ -119,7 +119,7 @@ def _is_taken_away(api: Api, pod: Object) -> bool:
         now = request(api, "GET", f"{pods(api)}/{meta['name']}", seconds=LOOK_SECONDS)
     except ApiError as error:
         return error.status == 404
-    gone = now["metadata"]["uid"] != meta["uid"] or "deletionTimestamp" in now["metadata"]
+    gone = now["metadata"]["uid"] != meta["uid"] or leaves(now)
     return gone or condition(now, "DisruptionTarget") is not None
 
 
@@ -159,7 +159,7 @@ def _settle(api: Api, wanted: Object) -> tuple[Object, bool]:
         if job is None:
             continue
         phase = job.get("status", {}).get("state", {}).get("phase", "new")
-        if phase in DEAD or "deletionTimestamp" in job["metadata"]:
+        if phase in DEAD or leaves(job):
             print(f"{stage}: replacing Job {name} of an earlier try ({phase})", flush=True)
             _replace(api, name)
             continue
@@ -175,7 +175,7 @@ def _replace(api: Api, name: str) -> None:
     """Delete the Job and wait until it and its pods are gone."""
     until = time.monotonic() + REPLACE_SECONDS
     while time.monotonic() < until and (job := _get(api, name)):
-        if "deletionTimestamp" not in job["metadata"]:
+        if not leaves(job):
             patiently(lambda: _delete(api, name))
         time.sleep(0.5)
 

@@ -17,6 +17,11 @@ def condition(owner: Object, kind: str, status: str = "True") -> Object | None:
     return of_kind[-1] if of_kind else None
 
 
+def leaves(subject: Object) -> bool:
+    """Return whether an object is being deleted."""
+    return "deletionTimestamp" in subject["metadata"]
+
+
 def containers(pod: Object) -> list[Object]:
     """Return the states of the pod's containers."""
     return list(pod["status"].get("containerStatuses") or ())

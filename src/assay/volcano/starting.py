@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from assay.errors import InputError
-from assay.volcano.pods import Object, condition, containers
+from assay.volcano.pods import Object, condition, containers, leaves
 
 STUCK_SECONDS = 30.0  # by then somebody who makes what is missing has made it
 PASSING_SECONDS = 300.0  # and what was away for a while is back
@@ -97,8 +97,7 @@ def to_begin(pods: Iterable[Object]) -> Iterator[Object]:
     return (
         pod
         for pod in pods
-        if "deletionTimestamp" not in pod["metadata"]
-        and pod["status"].get("phase", "Pending") == "Pending"
+        if not leaves(pod) and pod["status"].get("phase", "Pending") == "Pending"
     )
 
 

@@ -12,7 +12,7 @@ from assay.text import flat
 from assay.volcano import explain, waiting
 from assay.volcano.api import Api
 from assay.volcano.observe import Notice, Object
-from assay.volcano.pods import containers
+from assay.volcano.pods import containers, leaves
 from assay.volcano.relay import Relay, write
 from assay.volcano.starting import Starting, to_begin
 from assay.volcano.summed import Summed
@@ -76,10 +76,14 @@ class JobState:
         return int(self.job["spec"]["minAvailable"])
 
     @property
+    def there(self) -> list[Object]:
+        """Return its pods that nobody is deleting."""
+        return [pod for pod in self.pods.values() if not leaves(pod)]
+
+    @property
     def made(self) -> int:
         """Return how many of them there are."""
-        there = (pod["metadata"] for pod in self.pods.values())
-        return len({meta["name"] for meta in there if "deletionTimestamp" not in meta})
+        return len({pod["metadata"]["name"] for pod in self.there})
 
     @property
     def shards(self) -> int:
@@ -92,6 +96,11 @@ class JobState:
     def has_shards(self) -> bool:
         """Whether its pods answer a share each, and need no other to."""
         return self.count > 1 and self.together == 1
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it goes on without a pod that is lost or cannot start."""
+        return self.has_shards and self.runs
 
 
 def take(state: JobState, notice: Notice) -> None:
@@ -168,10 +177,7 @@ def _relay(state: JobState, uid: str, name: str) -> None:
 
     def over() -> bool:
         pod = state.pods[uid]
-        return "deletionTimestamp" in pod["metadata"] or pod["status"].get("phase") in (
-            "Succeeded",
-            "Failed",
-        )
+        return leaves(pod) or pod["status"].get("phase") in ("Succeeded", "Failed")
 
     relay = Relay(state.api, name, uid, prefix, over)
     if state.summed:
@@ -203,14 +209,13 @@ def tell(state: JobState, now: float) -> None:
 
 
 def _reasons(state: JobState) -> list[str]:
-    there = [pod for pod in state.pods.values() if "deletionTimestamp" not in pod["metadata"]]
-    start = next(filter(None, map(state.starting.why, there)), "")
-    return waiting.reasons(state.group, there, state.events, start)
+    start = next(filter(None, map(state.starting.why, state.there)), "")
+    return waiting.reasons(state.group, state.there, state.events, start)
 
 
 def _runs(pod: Object) -> bool:
     states = (container.get("state", {}) for container in containers(pod))
-    return "deletionTimestamp" not in pod["metadata"] and any("running" in now for now in states)
+    return not leaves(pod) and any("running" in now for now in states)
 
 
 def _say(line: str) -> None:
