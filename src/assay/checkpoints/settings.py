@@ -23,6 +23,10 @@ from assay.trained import TrainingPlan
 from assay.unset import without_unset
 
 _BY = "finetune.select_by"
+_SAVE_MORE = {
+    True: "Set finetune.llamafactory.save_strategy to steps",
+    False: "Lower finetune.llamafactory.save_steps",
+}
 # LLaMA-Factory's settings that make another number of rows of the samples
 _OTHER_ROWS = ("packing", "neat_packing", "streaming", "val_size", "max_samples")
 
@@ -119,15 +123,14 @@ def check_schedule(
         devices=devices,
     )
     if planned.checkpoints < 2:
-        name = next(
-            (name for name in ("save_steps", "save_strategy") if name in given), "save_steps"
-        )
+        # save_steps counts for nothing where another strategy is set
+        other = given.get("save_strategy", "steps") != "steps"
+        name = "save_strategy" if other else "save_steps"
         set_to = f" = {given[name]}" if name in given else ""
         raise SettingsError(
             f"finetune.checkpoints is {settings.checkpoints}, and finetune.llamafactory.{name}"
             f"{set_to} leaves one checkpoint of a training of {planned.steps:,} steps",
-            "Lower finetune.llamafactory.save_steps, train longer, or set finetune.checkpoints: "
-            "last",
+            f"{_SAVE_MORE[other]}, train longer, or set finetune.checkpoints: last",
         )
     return planned
 
