@@ -42,10 +42,24 @@ def _headline(selected: Selected) -> str:
     if count == 1:
         return f"The training left one checkpoint, of step {selected.chosen:,}: nothing was chosen."
     which = "lowest" if selected.direction == "lower" else "highest"
+    it = "the earliest of those with" if _has_equals(selected) else "it has"
+    of_them = f" that all of them have one of, of the {samples}"
+    rows = (
+        f"{selected.shared:,} samples{of_them}" if selected.shared < selected.samples else samples
+    )
     return (
-        f"Step {selected.chosen:,}, of {count} checkpoints, is the candidate: it has the {which} "
-        f"mean {label(selected.metric)} on {samples} that were held out of training and of the "
+        f"Step {selected.chosen:,}, of {count} checkpoints, is the candidate: {it} the {which} "
+        f"mean {label(selected.metric)} on {rows} that were held out of training and of the "
         "evaluation."
+    )
+
+
+def _has_equals(selected: Selected) -> bool:
+    """Return whether another checkpoint has the mean of the chosen one."""
+    return any(
+        each.difference == 0 and not each.barred
+        for each in selected.scored
+        if each.step != selected.chosen
     )
 
 
@@ -81,8 +95,13 @@ def _against(row: MetricRow) -> str:
 
 def _alike(selected: Selected) -> str:
     tested = "with all pairs of checkpoints tested at once"
+    others = [each for each in selected.scored if each.step != selected.chosen]
+    able = [each for each in others if not each.barred and each.difference is not None]
+    if not able:
+        return "No other checkpoint has the scores to be compared with it."
     if not selected.alike:
-        return f"Each other checkpoint is shown to be worse, {tested}."
+        which = "checkpoint" if able == others else "checkpoint that can be compared"
+        return f"Each other {which} is shown to be worse, {tested}."
     steps = ", ".join(f"{step:,}" for step in selected.alike)
     return f"Not shown to be worse, {tested}: step {steps}."
 
