@@ -104,7 +104,7 @@ def test_of_several_with_the_same_mean_it_is_the_earliest(run: Path) -> None:
 def test_the_samples_that_were_compared_are_counted(run: Path) -> None:
     choose_in(run, replace(selected(), shared=57))
     report(run)
-    assert "on 57 samples that all of them have one of, of the 60 samples that" in section_of(run)
+    assert "evaluation, of which 57 have a score for each that could be chosen." in section_of(run)
 
 
 def test_one_that_cannot_be_compared_is_not_said_to_be_worse(run: Path) -> None:

@@ -43,14 +43,12 @@ def _headline(selected: Selected) -> str:
         return f"The training left one checkpoint, of step {selected.chosen:,}: nothing was chosen."
     which = "lowest" if selected.direction == "lower" else "highest"
     it = "the earliest of those with" if _has_equals(selected) else "it has"
-    of_them = f" that all of them have one of, of the {samples}"
-    rows = (
-        f"{selected.shared:,} samples{of_them}" if selected.shared < selected.samples else samples
-    )
+    some = f", of which {selected.shared:,} have a score for each that could be chosen"
+    compared = some if selected.shared < selected.samples else ""
     return (
         f"Step {selected.chosen:,}, of {count} checkpoints, is the candidate: {it} the {which} "
-        f"mean {label(selected.metric)} on {rows} that were held out of training and of the "
-        "evaluation."
+        f"mean {label(selected.metric)} on {samples} that were held out of training and of the "
+        f"evaluation{compared}."
     )
 
 
