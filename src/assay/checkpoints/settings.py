@@ -23,10 +23,6 @@ from assay.trained import TrainingPlan
 from assay.unset import without_unset
 
 _BY = "finetune.select_by"
-_SAVE_MORE = {
-    True: "Set finetune.llamafactory.save_strategy to steps",
-    False: "Lower finetune.llamafactory.save_steps",
-}
 # LLaMA-Factory's settings that make another number of rows of the samples
 _OTHER_ROWS = ("packing", "neat_packing", "streaming", "val_size", "max_samples")
 
@@ -130,7 +126,8 @@ def check_schedule(
         raise SettingsError(
             f"finetune.checkpoints is {settings.checkpoints}, and finetune.llamafactory.{name}"
             f"{set_to} leaves one checkpoint of a training of {planned.steps:,} steps",
-            f"{_SAVE_MORE[other]}, train longer, or set finetune.checkpoints: last",
+            "Lower finetune.llamafactory.save_steps (with save_strategy: steps), train longer, or "
+            "set finetune.checkpoints: last",
         )
     return planned
 

@@ -60,7 +60,7 @@ def _chosen(selected: Selected, folders: Mapping[int, Path], trained: Path) -> P
         raise StageError(
             f"{trained / CHECKPOINTS} says that the checkpoint of step {selected.chosen:,} was "
             "chosen, and it is gone",
-            f"Restore it, or remove {CHECKPOINTS} to choose among those that are left",
+            "Restore it, or remove the file to choose among those that are left",
         )
     return folders[selected.chosen]
 

@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,7 +110,12 @@ def test_the_samples_that_were_compared_are_counted(run: Path) -> None:
 
 def test_one_that_cannot_be_compared_is_not_said_to_be_worse(run: Path) -> None:
     choice = selected(means={20: 10.0, 40: 90.0, 60: 11.0})
-    nothing = {"difference": None, "difference_low": None, "difference_high": None, "p": None}
+    nothing: dict[str, Any] = {
+        "difference": None,
+        "difference_low": None,
+        "difference_high": None,
+        "p": None,
+    }
     failing = replace(choice.scored[0], barred="scored on 0 samples", **nothing)
     choose_in(run, choice)
     report(run)
