@@ -27,6 +27,7 @@ _SAME = (
     "model",
     "base_model",
     "digest",
+    "base_digest",
     "template",
     "dataset_hash",
     "settings",

@@ -12,7 +12,7 @@ from assay.checkpoints.asked import ASKED, CheckpointJobs
 from assay.checkpoints.child import is_done
 from assay.checkpoints.models import can_share
 from assay.checkpoints.settings import Selecting
-from assay.engine import ending
+from assay.engine import ending, weights
 from assay.engine.answering import answered
 from assay.engine.choice import of_engine
 from assay.finetune import FinetuneSettings
@@ -65,6 +65,7 @@ def answer(
         resume.take_up(work / name / JOB, replace(job, base=job.base_name, adapter=""))
     store.write_json(work / ASKED, asked)
     if not all(is_done(asked, name, rows, work) for name in asked.jobs):
+        weights.tell(work, *asked.jobs.values())
         _run(work, listen)
     for name in asked.jobs if asked.answers else ():
         by_id = answered(work / name)
@@ -98,5 +99,6 @@ def _model(folder: Path, base: str, tuning: FinetuneSettings) -> Model:
         base_name=tuning.base_model,
         adapter=str(folder) if adapter else "",
         digest=store.digest_weights(folder),
+        base_digest=store.digest_weights(Path(base)) if adapter and Path(base).is_dir() else "",
         seed=tuning.seed,
     )

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 from assay import process, progress, store
 from assay.checkpoints.asked import ASKED, CheckpointJobs
 from assay.checkpoints.losses import likelihoods
 from assay.checkpoints.models import models
-from assay.engine import ending
+from assay.engine import ending, weights
 from assay.engine.answering import CLAIMS, answer, answered
+from assay.errors import check_all
 from assay.folder import LIKELIHOOD, PREDICTIONS, PROGRESS
 from assay.llamafactory.job import ERROR, GenerateJob
 from assay.llamafactory.prompts import Coder
@@ -32,6 +34,7 @@ def _do(work: Path) -> None:
     asked = store.read_record(work / ASKED, CheckpointJobs)
     rows = list(store.read_rows(Path(asked.samples), Sample))
     todo = [name for name in asked.jobs if not is_done(asked, name, rows, work)]
+    _prove([asked.jobs[name] for name in todo], work)
     with progress.track(
         progress.to_file(work / PROGRESS),
         "select",
@@ -46,6 +49,15 @@ def _do(work: Path) -> None:
                 _answer(asked.jobs[name], coding, rows, work / name, tracker)
             else:
                 tracker.advance(len(rows))
+
+
+def _prove(jobs: list[GenerateJob], work: Path) -> None:
+    """Raise InputError, a line for each, where a model of the `jobs` is not whole, and StageError
+    where it is not the one that was asked for."""
+    check_all(*(partial(weights.check, job) for job in jobs))
+    weights.learn(work)
+    for job in jobs:
+        weights.prove(job)
 
 
 def is_done(asked: CheckpointJobs, name: str, rows: list[Sample], work: Path) -> bool:

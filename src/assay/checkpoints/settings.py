@@ -119,15 +119,15 @@ def check_schedule(
         devices=devices,
     )
     if planned.checkpoints < 2:
-        name = next(
-            (name for name in ("save_steps", "save_strategy") if name in given), "save_steps"
-        )
+        # save_steps counts for nothing where another strategy is set
+        other = given.get("save_strategy", "steps") != "steps"
+        name = "save_strategy" if other else "save_steps"
         set_to = f" = {given[name]}" if name in given else ""
         raise SettingsError(
             f"finetune.checkpoints is {settings.checkpoints}, and finetune.llamafactory.{name}"
             f"{set_to} leaves one checkpoint of a training of {planned.steps:,} steps",
-            "Lower finetune.llamafactory.save_steps, train longer, or set finetune.checkpoints: "
-            "last",
+            "Lower finetune.llamafactory.save_steps (with save_strategy: steps), train longer, or "
+            "set finetune.checkpoints: last",
         )
     return planned
 

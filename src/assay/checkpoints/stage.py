@@ -38,7 +38,7 @@ def choose(
     """
     folders = _folders(trained)
     if (trained / CHECKPOINTS).is_file():
-        return folders.get(store.read_record(trained / CHECKPOINTS, Selected).chosen, trained)
+        return _chosen(store.read_record(trained / CHECKPOINTS, Selected), folders, trained)
     training.lighten(trained, newest_too=True)
     rows = _samples(samples)
     asked = answers.ask(folders, base, samples, rows, tuning, by)
@@ -52,6 +52,16 @@ def choose(
     selected = _selected(found, spec, rows, trained, work)
     store.write_json(trained / CHECKPOINTS, selected)
     _tell(selected, listen)
+    return folders[selected.chosen]
+
+
+def _chosen(selected: Selected, folders: Mapping[int, Path], trained: Path) -> Path:
+    if selected.chosen not in folders:
+        raise StageError(
+            f"{trained / CHECKPOINTS} says that the checkpoint of step {selected.chosen:,} was "
+            "chosen, and it is gone",
+            "Restore it, or remove the file to choose among those that are left",
+        )
     return folders[selected.chosen]
 
 

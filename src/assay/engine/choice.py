@@ -65,6 +65,7 @@ def finished(out: Path, job: GenerateJob, asked: str) -> Generation | None:
     same = (
         made.digest == job.digest
         and made.base_model == job.base_name
+        and made.base_digest in ("", job.base_digest)  # "" from before it was kept
         and made.dataset_hash == job.dataset_hash
         and dict(made.settings) == json.loads(store.to_json(asked_of.settings))
         and asked in (AUTO, made.engine)

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from assay import process, progress, store
-from assay.engine import ending
+from assay.engine import ending, weights
 from assay.engine.answering import answer
 from assay.engine.loading import proven
 from assay.engine.precision import precision
@@ -34,6 +34,8 @@ def main(samples: Path, work: Path, side: str, phases: str, batch_size: int) -> 
     with ending.left(work / f"error-{rank}.json"):
         job = store.read_record(work / JOB, GenerateJob)
         share = store.read_record(work / MEANS, Means).share
+        weights.learn(work)
+        weights.prove(job)  # this process loads them for itself
         coding = coder(job)
         if LOSS in phases:
             part = of_share(samples, share, job.settings["batch_size"])

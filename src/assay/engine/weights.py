@@ -18,11 +18,15 @@ def check(job: GenerateJob) -> None:
     check_all(*(partial(files.check, name, adapter=own) for name, own in folders.items()))
 
 
-def tell(work: Path) -> None:
-    """Write to `work` which weights of the job in it this process has read to know their digest:
-    its child need not read them again while they are the same files."""
-    job = store.read_record(work / JOB, GenerateJob)
-    store.write_rows(work / READ, store.files_read(map(Path, _proving(job))))
+def tell(work: Path, *jobs: GenerateJob) -> None:
+    """Write to `work` which weights of the `jobs`, or else of the job in it, this process has read
+    to know their digest: its child need not read them again while they are the same files."""
+    folders = {
+        Path(folder)
+        for job in jobs or (store.read_record(work / JOB, GenerateJob),)
+        for folder in (*_proving(job), *_below(job))
+    }
+    store.write_rows(work / READ, store.files_read(folders))
 
 
 def learn(work: Path) -> None:
@@ -32,22 +36,30 @@ def learn(work: Path) -> None:
 
 
 def prove(job: GenerateJob) -> None:
-    """Raise StageError unless the weights that make the model what it is, the adapters' or else the
-    base's, are those that the job's digest is of. Of a hub id that is a commit, which is loaded by
-    it: no folder here may stand in its place."""
-    folders = _proving(job)
-    if hub.commit(job.base_name) and not job.adapter and not Path(job.base).exists():
-        return
-    if job.digest and job.digest != (digest := several.digest(list(map(_digest, folders)))):
+    """Raise StageError unless the weights, the adapters' and their base's, are those that the job's
+    digests are of. Of a hub id that is a commit, which is loaded by it: no folder here may stand in
+    its place."""
+    if not (hub.commit(job.base_name) and not job.adapter and not Path(job.base).exists()):
+        _prove(_proving(job), job.digest)
+    _prove(_below(job), job.base_digest)
+
+
+def _prove(folders: tuple[str, ...], known: str) -> None:
+    if known and known != (digest := several.digest(list(map(_digest, folders)))):
         raise StageError(
             f"{several.joined(folders)}: its weights ({digest[:12] or 'none'}) are no longer those "
-            f"that this run began with ({job.digest[:12]})",
+            f"that this run began with ({known[:12]})",
             "Restore them, or begin the run anew",
         )
 
 
 def _proving(job: GenerateJob) -> tuple[str, ...]:
     return job.adapters or (job.base,)
+
+
+def _below(job: GenerateJob) -> tuple[str, ...]:
+    """Return the folder that the adapters are loaded on, where its digest is known."""
+    return (job.base,) if job.base_digest else ()
 
 
 def _digest(folder: str) -> str:

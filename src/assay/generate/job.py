@@ -62,6 +62,7 @@ def job_for(resolved: Model, rows: Iterable[Sample], settings: GenerateSettings)
         base_name=resolved.base_name,
         adapter=resolved.adapter,
         digest=resolved.digest,
+        base_digest=resolved.base_digest,
         load_seed=settings.seed if resolved.seed is None else resolved.seed,
         dataset_hash=dataset.hash_samples(rows),
         settings=asked,

@@ -143,6 +143,7 @@ def _finish(
         model=resolved.name,
         base_model=resolved.base_name,
         digest=resolved.digest,
+        base_digest=resolved.base_digest,
         template=job.settings["template"],
         dataset_hash=job.dataset_hash,
         samples=count,

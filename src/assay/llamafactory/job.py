@@ -17,7 +17,7 @@ TRANSFORMERS = "transformers"  # the engine that can do whatever LLaMA-Factory t
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateJob:
-    """A model (`base` and `adapter` as in model.Model, `digest` of its weights), the seed that it
+    """A model (`base`, `adapter`, `digest` and `base_digest` as in model.Model), the seed that it
     is loaded with, the samples by their hash, GenerateSettings as plain `settings`, the `versions`
     and the `engine` that answer: all that the answers depend on. `spread` are LLaMA-Factory's
     settings that spread a model over all devices, where it needs several, to be evaluated."""
@@ -32,6 +32,7 @@ class GenerateJob:
     versions: Mapping[str, str] = field(default_factory=dict)
     spread: Mapping[str, Any] = field(default_factory=dict)
     engine: str = TRANSFORMERS
+    base_digest: str = ""
 
     @property
     def adapters(self) -> tuple[str, ...]:

@@ -14,9 +14,10 @@ class Model:
 
     `name` and `base_name` are what the user calls it and its base: directory, URI or hub id, which
     once it is pinned has its commit. `digest` is over the weights that make it this model: the
-    adapter's, else the base's; of a hub id it is that commit, "" where there is none. `seed` is
-    that of its fine-tune, None where it is not known: what loading draws at random has to be what
-    training drew.
+    adapter's, else the base's; of a hub id it is that commit, "" where there is none. `base_digest`
+    is that of the folder that an adapter is loaded on, "" of a hub id and of a whole model. `seed`
+    is that of its fine-tune, None where it is not known: what loading draws at random has to be
+    what training drew.
     Of several adapters on top of each other each is one of `over`, in their order; `name` and
     `adapter` name all of them, with commas between, and `manifest` is that of the last with one.
     """
@@ -26,6 +27,7 @@ class Model:
     base_name: str
     adapter: str = ""
     digest: str = ""
+    base_digest: str = ""
     seed: int | None = None
     manifest: ModelManifest | None = None
     over: tuple[Model, ...] = ()

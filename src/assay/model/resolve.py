@@ -12,7 +12,7 @@ from assay.errors import ModelError
 from assay.folder import MANIFEST
 from assay.model import adapter, base, several
 from assay.model.loadable import Model, on_base
-from assay.model.place import ADAPTER, CONFIG, check_hub_id, left_out, local
+from assay.model.place import ADAPTER, CONFIG, base_digest, check_hub_id, left_out, local
 from assay.model.several import joined, names
 from assay.records import ModelManifest
 
@@ -73,8 +73,15 @@ def _adapter(full: Model, directory: Path, base_model: str, weights: bool) -> Mo
     adapter.check(full.name, directory, full.seed)
     several.check_path(full.name, directory)
     below = base.of_adapter(full.name, directory, full.manifest, base_model, weights)
-    here = below if left_out(below, weights) else local(below)
-    return replace(full, base=here, base_name=below, adapter=str(directory))
+    if left_out(below, weights):
+        return replace(full, base=below, base_name=below, adapter=str(directory))
+    return replace(
+        full,
+        base=local(below),
+        base_name=below,
+        base_digest="" if hub.commit(below) else base_digest(below),
+        adapter=str(directory),
+    )
 
 
 def pinned(model: Model, loading: Mapping[str, Any]) -> Model:

@@ -101,7 +101,8 @@ class Generation:
     computed on, "" where that is not known, and `engine` who gave them; `served` is None unless
     that is an endpoint, and `given` unless they were in a file. `origin` is None unless they were
     taken from an earlier run's; the `seconds` are then those that taking them took.
-    `decoding` is None in a run from before it was kept, and where no weights were loaded."""
+    `decoding` is None in a run from before it was kept, and where no weights were loaded.
+    `base_digest` is that of the folder an adapter was loaded on, "" where there was none."""
 
     model: str
     base_model: str
@@ -121,3 +122,4 @@ class Generation:
     decoding: Decoding | None = None
     served: Served | None = None
     given: AnswersFile | None = None
+    base_digest: str = ""

@@ -77,6 +77,14 @@ def _alike(baseline: Generation, candidate: Generation) -> Iterator[Caution]:
             severe=True,
             text=f"Baseline and candidate have the same weights ({candidate.digest[:12]}).",
         )
+    on = candidate.base_digest
+    if candidate.base_model == baseline.model and on and baseline.digest not in ("", on):
+        yield Caution(
+            severe=True,
+            text=f"{baseline.model} changed between the sides: the baseline's weights "
+            f"({baseline.digest[:12]}) are not those that the candidate's adapter was loaded on "
+            f"({on[:12]}).",
+        )
     if baseline.dataset_hash != candidate.dataset_hash:
         yield Caution(severe=True, text="Baseline and candidate answered different datasets.")
 

@@ -56,6 +56,10 @@ def test_steps_and_checkpoints_are_counted_as_the_trainer_does(
         ({"save_strategy": "no"}, r"save_strategy = no leaves one"),
         ({"save_strategy": "best"}, r"save_strategy = best leaves one"),
         ({"save_strategy": "epoch", "max_steps": 4}, r"save_strategy = epoch leaves one"),
+        (
+            {"save_strategy": "epoch", "save_steps": 1, "max_steps": 4},
+            r"save_strategy = epoch leaves one .* \(with save_strategy: steps\)",
+        ),
         ({"max_steps": 1}, r"save_steps leaves one checkpoint of a training of 1 steps"),
         ({"save_total_limit": 3}, r"save_total_limit = 3 would remove checkpoints"),
         ({"save_steps": "often"}, r"save_steps = 'often' is no number"),

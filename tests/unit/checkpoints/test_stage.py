@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,15 @@ def test_a_choice_that_was_made_stands(trained: Path, answer: list[list[str]]) -
     path, _ = chosen(trained, by_metric("rouge-l"))
     assert chosen(trained, by_metric("rouge-l"))[0] == path
     assert len(answer) == 1
+
+
+def test_a_choice_whose_checkpoint_is_gone_is_no_other_one(
+    trained: Path, answer: list[list[str]]
+) -> None:
+    path, _ = chosen(trained, by_metric("rouge-l"))
+    shutil.rmtree(path)
+    with pytest.raises(StageError, match=r"checkpoint of step 20 was chosen, and it is gone"):
+        chosen(trained, by_metric("rouge-l"))
 
 
 def test_the_end_of_the_training_counts_where_it_is_no_checkpoint(

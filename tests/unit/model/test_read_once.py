@@ -12,7 +12,7 @@ import pytest
 
 from assay import model, process, progress, store
 from assay.engine import asked as asking
-from assay.engine import child, devices, parent, weights
+from assay.engine import child, devices, parent, shard, weights
 from assay.errors import StageError
 from assay.folder import SAMPLES
 from assay.generate import GenerateSettings, job_for
@@ -22,6 +22,7 @@ from assay.store import digests
 from tests.models import LORA, safetensors, write_adapter, write_model
 
 FILE = "adapter_model.safetensors"
+BASE_FILE = "model.safetensors"
 
 
 class ReadAgainError(Exception):
@@ -108,9 +109,29 @@ def test_a_file_that_changed_in_between_is_noticed(
         prove(work, monkeypatch)
 
 
-def test_only_what_the_digest_is_of_is_told(work: Path) -> None:
+def test_a_base_that_changed_in_between_is_noticed(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_its_place(work.parent / "base" / BASE_FILE, safetensors(LORA, b"\7"))
+    with pytest.raises(StageError, match=r"base: its weights .* are no longer those"):
+        prove(work, monkeypatch)
+
+
+def test_each_of_several_processes_proves_what_it_loads(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_another_file(work.parent / "adapter" / FILE, safetensors(LORA, b"\7"))
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr(process, "end_with_parent", lambda: None)
+    monkeypatch.setattr(shard, "coder", unread)
+    with pytest.raises(SystemExit):
+        shard.main(work.parent / SAMPLES, work, "", shard.ANSWERS, 1)
+    assert "are no longer those" in store.read_json(work / "error-1.json")["what"]
+
+
+def test_only_what_the_digests_are_of_is_told(work: Path) -> None:
     told = store.read_rows(work / "read.jsonl", store.ReadFile)
-    assert [Path(file.path).name for file in told] == [FILE]
+    assert {Path(file.path).name for file in told} == {FILE, BASE_FILE}
     assert not list(store.files_read([work.parent / "adapter"]))
     weights.learn(work)
     assert [Path(file.path).name for file in store.files_read([work.parent / "adapter"])] == [FILE]

@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,6 +91,41 @@ def test_one_that_failed_too_often_is_named_with_why(run: Path) -> None:
     choose_in(run, replace(choice, scored=(failing, *choice.scored[1:])))
     report(run)
     assert "| 20, not to be chosen: scored on 40 samples, where" in section_of(run)
+
+
+def test_of_several_with_the_same_mean_it_is_the_earliest(run: Path) -> None:
+    choice = selected()
+    chosen = next(each for each in choice.scored if each.step == choice.chosen)
+    same = replace(chosen, step=100, difference=0.0, difference_low=-1, difference_high=1, p=1.0)
+    choose_in(run, replace(choice, scored=(*choice.scored[:-1], same), alike=(100,)))
+    report(run)
+    assert "is the candidate: the earliest of those with the highest mean" in section_of(run)
+
+
+def test_the_samples_that_were_compared_are_counted(run: Path) -> None:
+    choose_in(run, replace(selected(), shared=57))
+    report(run)
+    assert "evaluation, of which 57 have a score for each that could be chosen." in section_of(run)
+
+
+def test_one_that_cannot_be_compared_is_not_said_to_be_worse(run: Path) -> None:
+    choice = selected(means={20: 10.0, 40: 90.0, 60: 11.0})
+    nothing: dict[str, Any] = {
+        "difference": None,
+        "difference_low": None,
+        "difference_high": None,
+        "p": None,
+    }
+    failing = replace(choice.scored[0], barred="scored on 0 samples", **nothing)
+    choose_in(run, choice)
+    report(run)
+    assert "Each other checkpoint is shown to be worse, with all" in section_of(run)
+    choose_in(run, replace(choice, scored=(failing, *choice.scored[1:])))
+    report(run)
+    assert "Each other checkpoint that can be compared is shown to be worse" in section_of(run)
+    choose_in(run, replace(choice, scored=(failing, choice.scored[1])))
+    report(run)
+    assert "No other checkpoint has the scores to be compared with it." in section_of(run)
 
 
 def test_without_a_choice_the_report_says_nothing_of_checkpoints(run: Path) -> None:

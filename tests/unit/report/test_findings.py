@@ -115,6 +115,20 @@ def test_the_same_weights_void_the_comparison(run: Path) -> None:
     assert f"have the same weights ({digest[:12]})" in said(written, severe=True)
 
 
+def test_a_base_that_changed_between_the_sides_voids_the_comparison(run: Path) -> None:
+    base = json.loads((run / "baseline/generation.json").read_text())
+    edit_json(
+        run / "candidate/generation.json", base_model=base["model"], base_digest=base["digest"]
+    )
+    assert "changed between the sides" not in said(report(run), severe=True)
+    edit_json(run / "candidate/generation.json", base_digest="0" * 64)
+    written = report(run)
+    assert written.conclusion.tone == "invalid"
+    assert "not those that the candidate's adapter was loaded on (000000000000)" in said(
+        written, severe=True
+    )
+
+
 def test_the_same_outputs_void_the_comparison(run: Path) -> None:
     for name in ("predictions", "scores", "verdicts"):
         shutil.copy(run / f"candidate/{name}.jsonl", run / f"baseline/{name}.jsonl")

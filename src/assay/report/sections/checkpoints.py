@@ -42,10 +42,22 @@ def _headline(selected: Selected) -> str:
     if count == 1:
         return f"The training left one checkpoint, of step {selected.chosen:,}: nothing was chosen."
     which = "lowest" if selected.direction == "lower" else "highest"
+    it = "the earliest of those with" if _has_equals(selected) else "it has"
+    some = f", of which {selected.shared:,} have a score for each that could be chosen"
+    compared = some if selected.shared < selected.samples else ""
     return (
-        f"Step {selected.chosen:,}, of {count} checkpoints, is the candidate: it has the {which} "
+        f"Step {selected.chosen:,}, of {count} checkpoints, is the candidate: {it} the {which} "
         f"mean {label(selected.metric)} on {samples} that were held out of training and of the "
-        "evaluation."
+        f"evaluation{compared}."
+    )
+
+
+def _has_equals(selected: Selected) -> bool:
+    """Return whether another checkpoint has the mean of the chosen one."""
+    return any(
+        each.difference == 0 and not each.barred
+        for each in selected.scored
+        if each.step != selected.chosen
     )
 
 
@@ -81,8 +93,13 @@ def _against(row: MetricRow) -> str:
 
 def _alike(selected: Selected) -> str:
     tested = "with all pairs of checkpoints tested at once"
+    others = [each for each in selected.scored if each.step != selected.chosen]
+    able = [each for each in others if not each.barred and each.difference is not None]
+    if not able:
+        return "No other checkpoint has the scores to be compared with it."
     if not selected.alike:
-        return f"Each other checkpoint is shown to be worse, {tested}."
+        which = "checkpoint" if able == others else "checkpoint that can be compared"
+        return f"Each other {which} is shown to be worse, {tested}."
     steps = ", ".join(f"{step:,}" for step in selected.alike)
     return f"Not shown to be worse, {tested}: step {steps}."
 
