@@ -22,8 +22,8 @@ _CAUSES = {
     "weights have not read the endpoint's answers, which `assay run` on one machine has them do.",
 }
 _PENALISED = (
-    "each token is the weights' first choice under a repetition penalty of about {penalty:g}, that "
-    "nobody asked for: many servers take it from the model's generation_config.json. Set the "
+    "each token is the weights' first choice under a repetition penalty of about {penalty:g}, or a "
+    "like one: many servers take it from the model's generation_config.json. Set the "
     "endpoint's own parameter in extra_body, such as repetition_penalty: 1."
 )
 _FEWER = (
@@ -32,7 +32,7 @@ _FEWER = (
 )
 _ENDED = (
     "but for where answers end, each token is the weights' first choice, or as good as it. The "
-    "endpoint stops at words that nobody asked for, or goes on where the weights end (min_tokens, "
+    "endpoint stops at words (stop) or sooner, or goes on where the weights end (min_tokens, "
     "ignore_eos); weights that were tuned to end elsewhere look the same."
 )
 _ROUNDED = "each token is the weights' first choice, or as good as it."
