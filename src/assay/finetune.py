@@ -154,11 +154,20 @@ def _work(out: Path, base: str, settings: FinetuneSettings, samples: Path, rows:
     try left, but for a checkpoint that it was writing when it was killed."""
     work = work_folder(out)
     identity = {"settings": asdict(settings), "base": base, "samples": rows}
-    resume.take_up(work / IDENTITY, identity)
+    resume.take_up(work / IDENTITY, identity, _held, {"settings": "finetune"})
     if not _trained(work):
         _tidy(work)
     dataset.to_llamafactory(store.read_rows(samples, Sample), work / "data", "train")
     return work
+
+
+def _held(work: Path) -> str:
+    """Return what of a training is there that another try goes on from, "" for nothing."""
+    if (work / "trained" / _TRAINED).is_file() or _trained(work):
+        return "a finished training"
+    found = work.glob(UNFINISHED.checkpoints)
+    whole = sum((path / UNFINISHED.complete).is_file() for path in found)
+    return f"{whole} checkpoints" if whole else ""
 
 
 def _hash(samples: Path) -> str:

@@ -22,7 +22,7 @@ from assay.metrics import MetricsSettings
 from assay.model import Model
 from assay.placement import ClusterSettings
 from assay.records import Side
-from assay.scoring import AUTO_METRICS, JUDGING
+from assay.scoring import AUTO_METRICS, JUDGING, SCORERS
 from assay.served import Named, ServedModel, served
 
 
@@ -192,9 +192,21 @@ def pinned(config: Config, begun: Path) -> Config:
     if differing := configuration.first_difference(replace(earlier, store=config.store), config):
         raise SettingsError(
             f"{begun.parent} holds a run with another {differing}",
-            "Choose another --out, or remove it",
+            _remedy(differing.name),
         )
     return config
+
+
+def _remedy(differing: str) -> str:
+    """Return what to do where a run was begun with another setting: what scores its answers may
+    have others, and keeps what it had."""
+    stage, _, name = differing.partition(".")
+    if not name or stage not in {scorer.name for scorer in SCORERS}:
+        return "Choose another --out, or remove it"
+    return (
+        f"Once it has its answers, assay {stage} RUN --set {differing}=VALUE goes on with it, and "
+        "then assay report RUN. Or choose another --out, or remove it"
+    )
 
 
 def _as_begun(config: Config, earlier: Config) -> Config:

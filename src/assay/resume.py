@@ -1,20 +1,88 @@
-"""What an interrupted try left behind is taken up only by the same work."""
+"""What an earlier try has done is taken up only by the same work, and dropped only where that is
+asked for: a GPU has worked for it, or it was paid for."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from assay import store
+from assay.errors import SettingsError
+from assay.settings import Difference, differences
+
+_ANEW = ContextVar("anew", default=False)
+_MOST_NAMED = 4
+_NONE: Mapping[str, str] = {}
+_WORDS = {
+    "engine": "generate.engine",
+    "digest": "digest of the weights",
+    "base_digest": "digest of the base's weights",
+    "dataset_hash": "hash of the samples",
+    "samples": "hash of the samples",
+}
 
 
-def take_up(identity: Path, wanted: Any) -> None:
+@contextmanager
+def anew(*, wanted: bool = True) -> Iterator[None]:
+    """While the block runs, other work that was done is dropped, where that is `wanted`."""
+    token = _ANEW.set(wanted)
+    try:
+        yield
+    finally:
+        _ANEW.reset(token)
+
+
+def take_up(
+    identity: Path,
+    wanted: Any,
+    held: Callable[[Path], str] = lambda _: "",
+    names: Mapping[str, str] = _NONE,
+) -> None:
     """Keep the folder of the file `identity` where that file holds `wanted`, a record or JSON
-    value that says all that its contents depend on; otherwise begin it anew with that file."""
+    value that says all that its contents depend on; otherwise begin it anew with that file.
+
+    Raises SettingsError where the folder has what is not to be lost, which `held` says, "" for
+    none; `names` are as in `refuse`.
+    """
     folder = identity.parent
     plain = json.loads(store.to_json(wanted))
-    if folder.exists() and not (identity.is_file() and store.read_json(identity) == plain):
-        shutil.rmtree(folder)
+    if folder.exists():
+        earlier = store.read_json(identity) if identity.is_file() else None
+        if earlier != plain:
+            if earlier is not None:
+                refuse(folder, held(folder), earlier, plain, names)
+            shutil.rmtree(folder)
     store.write_json(identity, plain)
+
+
+def refuse(
+    folder: Path, held: str, earlier: Any, wanted: Any, names: Mapping[str, str] = _NONE
+) -> None:
+    """Raise SettingsError where `folder` has what is `held` of `earlier` work, "" for none, and
+    other work is `wanted`, unless it is to begin anew. `names` say what the values that differ are
+    called, by the beginning of their place."""
+    if not held or _ANEW.get():
+        return
+    found = [_named(each, names) for each in differences(earlier, wanted)]
+    # what follows from a setting that somebody has set says no more
+    found = [each for each in found if "." in each.name and not _is_ours(each)] or found
+    more = f", and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    raise SettingsError(
+        f"{folder} holds {held} of another {', '.join(map(str, found[:_MOST_NAMED]))}{more}",
+        "Set it back, begin another run, or add --anew to have them made anew",
+    )
+
+
+def _is_ours(found: Difference) -> bool:
+    return found.name.startswith("versions.")
+
+
+def _named(found: Difference, names: Mapping[str, str]) -> Difference:
+    place = next((place for place in names if found.name.startswith(f"{place}.")), "")
+    name = f"{names[place]}{found.name.removeprefix(place)}" if place else found.name
+    return Difference(name=_WORDS.get(name, name), left=found.left, right=found.right)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from assay import finetune as finetuning
-from assay import llamafactory, model, store
+from assay import llamafactory, model, resume, store
+from assay.errors import SettingsError
 from assay.finetune import FinetuneSettings, finetune
 from assay.folder import MANIFEST, TRAIN_LOG
 from assay.records import Message, ModelManifest, Sample
@@ -59,13 +61,13 @@ def make_training(monkeypatch: pytest.MonkeyPatch) -> Training:
 
 
 @pytest.fixture(name="tune")
-def make_tune(tmp_path: Path) -> Callable[[], ModelManifest]:
+def make_tune(tmp_path: Path) -> Callable[..., ModelManifest]:
     base = write_model(tmp_path / "base")
     samples = tmp_path / "train.jsonl"
     turn = Message(role="user", content="Hi.")
     store.write_rows(samples, [Sample(id="1", messages=(turn,), target="Ho.")])
     settings = FinetuneSettings(base_model=str(base), template="qwen3")
-    return lambda: finetune(samples, tmp_path / "model", settings)
+    return lambda **more: finetune(samples, tmp_path / "model", replace(settings, **more))
 
 
 def die_in_the_middle(folder: Path, **_: object) -> None:
@@ -135,3 +137,30 @@ def test_weights_without_a_checkpoint_are_trained_anew(
     assert tune().digest == store.digest_weights(tmp_path / "model")
     assert training.begun == [False]
     assert (tmp_path / "model" / "trainer_log.jsonl").read_text() == "{}\n"
+
+
+@pytest.mark.parametrize(
+    ("ends", "held"), [("_describe", "a finished training"), ("_train", "1 checkpoints")]
+)
+def test_a_training_is_not_dropped_for_other_settings(
+    ends: str, held: str, training: Training, tune: Callable[..., ModelManifest]
+) -> None:
+    def killed(*given: Any) -> None:
+        training(*given)
+        raise KilledError
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(finetuning, ends, killed if ends == "_train" else die)
+        with pytest.raises(KilledError):
+            tune()
+    told = f"model.partial holds {held} of another finetune.learning_rate: 0.0001, not 0.1"
+    with pytest.raises(SettingsError, match=told):
+        tune(learning_rate=0.1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(finetuning, "_hand_over", die)
+        with pytest.raises(KilledError):
+            tune()
+    assert training.begun == ([False] if ends == "_describe" else [False, True])
+    with resume.anew():
+        assert tune(learning_rate=0.1).settings["learning_rate"] == 0.1
+    assert training.begun[-1] is False

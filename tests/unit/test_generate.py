@@ -6,13 +6,14 @@ What answers stands in for the child process; the engine behind it is in end_to_
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from assay import engine, hub, llamafactory, progress, store
+from assay import engine, hub, llamafactory, progress, resume, store
 from assay import generate as generating
 from assay.engine import parent, vllm
 from assay.engine.vllm.weights import FOLDER
@@ -242,9 +243,50 @@ def test_who_answers_is_said_and_recorded(
     assert second == "baseline: another answers (generate.engine asks for it)"
     assert len(asked) == 2, "an engine's answers are not another's, in the cache either"
     assert answer(base, "third", engine="another").origin
-    # auto is whoever it was; another that is asked for answers anew
+    # auto is whoever it was; another that is asked for answers anew where that is asked for, too
     assert answer(base, "other").engine == "another"
-    assert answer(base, "other", engine="transformers").engine == "transformers"
+    with pytest.raises(SettingsError, match=r"2 answers of another generate\.engine: 'another'"):
+        answer(base, "other", engine="transformers")
+    with resume.anew():
+        assert answer(base, "other", engine="transformers").engine == "transformers"
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("cached", [True, False])
+def test_what_was_answered_is_not_dropped_for_other_settings(
+    tmp_path: Path,
+    answer: Answer,
+    asked: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    finished: bool,
+    cached: bool,
+) -> None:
+    base = write_model(tmp_path / "base")
+    if cached:
+        answer(base, "earlier", seed=7)
+
+    def die(_samples: Path, work: Path, *_: object) -> None:
+        store.write_rows(work / PREDICTIONS, [prediction("a", "One.")])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        if not finished:
+            patched.setattr(parent, "predict", die)
+        with nullcontext() if finished else pytest.raises(KeyboardInterrupt):
+            answer(base, "run", cache="none")
+    count = len(asked)
+    if cached and not finished:
+        assert answer(base, "run", seed=7).origin
+    else:
+        with pytest.raises(SettingsError, match=r"answers of another generate.seed: 42, not 7\. "):
+            answer(base, "run", seed=7)
+    assert len(asked) == count
+    with resume.anew() if cached else nullcontext():
+        kept = answer(base, "run", cache="none")
+    assert kept.settings["seed"] == 42
+    if finished:
+        assert len(asked) == count
 
 
 @pytest.mark.usefixtures("another")
@@ -270,8 +312,12 @@ def test_answers_of_two_engines_do_not_mix(
         answer(base, "run", engine="transformers")
     assert refused.value.remedy == "Set generate.engine: another, or begin another run"
     assert jobs == ["transformers", "another", "another", "another"]
-    # another question begins anew, whoever answers
-    with pytest.raises(KeyboardInterrupt):
+    # another question begins anew where that is asked for, whoever answers
+    with pytest.raises(
+        SettingsError, match=r"1 answers of another generate.seed: 42, not 7, generate.engine"
+    ):
+        answer(base, "run", engine="transformers", seed=7)
+    with pytest.raises(KeyboardInterrupt), resume.anew():
         answer(base, "run", engine="transformers", seed=7)
     assert jobs[-1] == "transformers"
 

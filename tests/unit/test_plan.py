@@ -68,6 +68,31 @@ def test_another_prefix_is_another_run(values: dict[str, Any], tmp_path: Path) -
         run.begin(other, tmp_path / "run")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        (
+            "judge.endpoint",
+            "http://127.0.0.1:2/v1",
+            "Once it has its answers, assay judge RUN --set judge.endpoint=VALUE goes on with it, "
+            "and then assay report RUN. Or choose another --out, or remove it",
+        ),
+        ("generate.seed", 7, "Choose another --out, or remove it"),
+    ],
+)
+def test_what_scores_the_answers_of_a_run_may_be_set_by_its_own_command(
+    name: str, value: object, remedy: str, values: dict[str, Any], tmp_path: Path
+) -> None:
+    judge = {"endpoint": "http://127.0.0.1:1/v1", "model": "j", "api_key_env": ""}
+    values = {**values, "mode": "both", "judge": judge}
+    run.begin(config.parse(values), tmp_path / "run")
+    section, key = name.split(".")
+    values = {**values, section: {**values[section], key: value}}
+    with pytest.raises(SettingsError, match=f"holds a run with another {name}: ") as refused:
+        run.begin(config.parse(values), tmp_path / "run")
+    assert refused.value.remedy == remedy
+
+
 def test_how_long_the_store_is_waited_for_may_change(
     values: dict[str, Any], tmp_path: Path
 ) -> None:

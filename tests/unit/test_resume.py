@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from assay.resume import take_up
+from assay.errors import SettingsError
+from assay.resume import anew, take_up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,10 @@ def test_the_same_work_is_taken_up(tmp_path: Path, wanted: Any) -> None:
     assert answers.is_file()
 
 
+def held(folder: Path) -> str:
+    return "7 answers" if (folder / "answers.jsonl").is_file() else ""
+
+
 @pytest.mark.parametrize("other", [Work(seed=2), Work(seed=1, names=("a",)), {}])
 def test_other_work_begins_anew(tmp_path: Path, other: Any) -> None:
     answers = left(tmp_path / "partial", Work(seed=1))
@@ -46,3 +51,36 @@ def test_a_folder_that_does_not_say_what_it_is_for_is_not_taken_up(tmp_path: Pat
     (tmp_path / "partial" / "identity.json").unlink()
     take_up(tmp_path / "partial" / "identity.json", Work(seed=1))
     assert not answers.exists()
+
+
+NAMES = {"settings.served": "model", "settings": "generate"}
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "told"),
+    [
+        ({"settings": {"seed": 1}}, {"settings": {"seed": 2}}, "generate.seed: 1, not 2"),
+        (
+            {"settings": {"served": {"name": "a", "key": "k"}, "seed": 1}},
+            {"settings": {"served": {"name": "b", "key": "l"}}},
+            "model.name: 'a', not 'b', model.key: ***, not ***, generate.seed: 1, not none",
+        ),
+        ({"digest": "1"}, {"digest": "2"}, "digest of the weights: '1', not '2'"),
+        ({}, dict.fromkeys("abcdef", 1), "c: none, not 1, d: none, not 1, and 2 more"),
+    ],
+)
+def test_what_is_worth_something_is_not_dropped_without_a_word(
+    tmp_path: Path, first: Any, other: Any, told: str
+) -> None:
+    answers = left(tmp_path / "partial", first)
+    identity = answers.with_name("identity.json")
+    with pytest.raises(SettingsError, match="partial holds 7 answers of another ") as refused:
+        take_up(identity, other, held, NAMES)
+    assert f"{told}. Set it back" in str(refused.value).replace("'***'", "***")
+    assert "add --anew" in refused.value.remedy
+    take_up(identity, first, held, NAMES)
+    assert answers.is_file()
+    with anew():
+        take_up(identity, other, held, NAMES)
+    assert not answers.exists()
+    take_up(identity, first, held, NAMES)  # there is nothing to lose

@@ -13,11 +13,11 @@ from assay.checkpoints.child import is_done
 from assay.checkpoints.models import can_share
 from assay.checkpoints.settings import Selecting
 from assay.engine import ending, weights
-from assay.engine.answering import answered
+from assay.engine.answering import answered, held
 from assay.engine.choice import of_engine
 from assay.finetune import FinetuneSettings
 from assay.folder import PREDICTIONS, PROGRESS
-from assay.llamafactory.job import ERROR, JOB, TRANSFORMERS
+from assay.llamafactory.job import ERROR, JOB, TRANSFORMERS, GenerateJob
 from assay.model import Model
 from assay.records import Sample
 
@@ -62,7 +62,10 @@ def answer(
     earlier try has done. Raises StageError with the end of its log."""
     for name, job in asked.jobs.items():
         # the digest says which weights it is, wherever they lie
-        resume.take_up(work / name / JOB, replace(job, base=job.base_name, adapter=""))
+        known = replace(job, base=job.base_name, adapter="")
+        same = _is_of(job.digest, work / name / JOB)
+        kept = held if same else _nothing  # other weights are not there any more
+        resume.take_up(work / name / JOB, known, kept, {"settings": "generate"})
     store.write_json(work / ASKED, asked)
     if not all(is_done(asked, name, rows, work) for name in asked.jobs):
         weights.tell(work, *asked.jobs.values())
@@ -71,6 +74,14 @@ def answer(
         by_id = answered(work / name)
         (work / name / ANSWERS).mkdir(exist_ok=True)
         store.write_rows(work / name / ANSWERS / PREDICTIONS, (by_id[row.id] for row in rows))
+
+
+def _is_of(digest: str, begun: Path) -> bool:
+    return begun.is_file() and store.read_record(begun, GenerateJob).digest == digest
+
+
+def _nothing(_: Path) -> str:
+    return ""
 
 
 def _run(work: Path, listen: progress.Listener) -> None:

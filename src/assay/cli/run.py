@@ -38,12 +38,14 @@ def add_parsers(commands: Any) -> None:
     whole.add_argument("config", type=Path, metavar="CONFIG.yaml", help="what is asked for")
     whole.add_argument("--out", metavar="RUN", help="run folder or URI (runs/<CONFIG>)")
     _add_set(whole)
+    _add_anew(whole)
     whole.set_defaults(command=_run)
     for name, help_text in (
         ("finetune", "fine-tune the base model"),
         ("generate", "answer the samples with the baseline and the candidate"),
     ):
         stage = _add_stage(commands, name, help_text)
+        _add_anew(stage)
         stage.set_defaults(command=_make, stage=name)
     for scorer in SCORERS:
         stage = _add_stage(commands, scorer.name, scorer.help)
@@ -103,14 +105,26 @@ def _add_set(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_anew(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--anew",
+        action="store_true",
+        help="drop what was trained or answered with other settings; without it that is refused",
+    )
+
+
 def _run(arguments: argparse.Namespace) -> int:
     from assay import config as configuration
-    from assay import run, terminal
+    from assay import resume, run, terminal
     from assay.settings import read_assignments
 
     out = arguments.out or f"runs/{arguments.config.stem}"
     config = configuration.load(arguments.config, read_assignments("--set", arguments.set))
-    with terminal.live() as listen, _run_folder(out, listen) as mirror:
+    with (
+        terminal.live() as listen,
+        _run_folder(out, listen) as mirror,
+        resume.anew(wanted=arguments.anew),
+    ):
         run.run(config, mirror, listen)
     _print_report(out, mirror.folder)
     return gate.say(mirror.folder)
@@ -125,10 +139,14 @@ def _run_folder(
 
 
 def _make(arguments: argparse.Namespace) -> None:
-    from assay import run, terminal
+    from assay import resume, run, terminal
 
     make = run.finetune if arguments.stage == "finetune" else run.generate_sides
-    with terminal.live() as listen, _run_folder(arguments.folder, listen) as mirror:
+    with (
+        terminal.live() as listen,
+        _run_folder(arguments.folder, listen) as mirror,
+        resume.anew(wanted=arguments.anew),
+    ):
         make(_config(arguments, mirror.folder, {}), mirror, listen)
 
 

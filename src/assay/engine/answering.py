@@ -11,6 +11,7 @@ from assay import engine, store
 from assay.engine.precision import precision
 from assay.engine.transformers import Transformers
 from assay.errors import StageError
+from assay.folder import LIKELIHOOD
 from assay.llamafactory.generation_config import decoding
 from assay.llamafactory.job import DECODING, GenerateJob
 from assay.llamafactory.prompts import Coder, encode, failed, prediction
@@ -33,6 +34,13 @@ def done(work: Path) -> set[str]:
     """Return the ids of what needs no asking any more: a sample that failed is asked again."""
     rows = (row for path in work.glob(PARTS) for row in store.read_rows(path, Prediction))
     return {row.id for row in rows if row.unanswered not in FAILURES}
+
+
+def held(work: Path) -> str:
+    """Return what of a generation is there and not to be lost, "" for nothing."""
+    if count := len(done(work)):
+        return f"{count} answers"
+    return "the loss of its targets" if (work / LIKELIHOOD).is_file() else ""
 
 
 def in_order(work: Path, ids: Iterable[str], *, whole: bool) -> Iterator[Prediction]:

@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from assay import store
+from assay import resume, store
 from assay.engine import AUTO, choose
 from assay.engine.answering import done
 from assay.errors import SettingsError
@@ -56,18 +56,29 @@ def begun(identity: Path, job: GenerateJob, asked: str) -> str:
 
 def finished(out: Path, job: GenerateJob, asked: str) -> Generation | None:
     """Return what an earlier try made of the same `job` in `out`, by the engine that is asked for,
-    None where there is no such."""
+    None where there is no such. Raises SettingsError where it was made with other settings."""
     path = out / GENERATION
     if not path.is_file():
         return None
     made = store.read_record(path, Generation)
     asked_of = of_engine(job, made.engine)
-    same = (
+    if made.served:
+        _refuse(out, made, {"model": made.model}, {"model": job.base_name})
+    if not (
         made.digest == job.digest
         and made.base_model == job.base_name
         and made.base_digest in ("", job.base_digest)  # "" from before it was kept
         and made.dataset_hash == job.dataset_hash
-        and dict(made.settings) == json.loads(store.to_json(asked_of.settings))
-        and asked in (AUTO, made.engine)
-    )
-    return made if same else None
+    ):
+        return None
+    earlier = {"generate": {**made.settings, "engine": made.engine}}
+    engine = made.engine if asked == AUTO else asked
+    wanted = {"generate": {**json.loads(store.to_json(asked_of.settings)), "engine": engine}}
+    if earlier == wanted:
+        return made
+    _refuse(out, made, earlier, wanted)
+    return None
+
+
+def _refuse(out: Path, made: Generation, earlier: object, wanted: object) -> None:
+    resume.refuse(out, f"{made.samples} answers", earlier, wanted)

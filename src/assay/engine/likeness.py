@@ -68,6 +68,7 @@ def likeness(model: Any, coding: Coder, sample: Sample, answer: Prediction) -> L
         tokens=len(written),
         first=int((logits.argmax(dim=-1) == chosen).sum()),
         regret=_regret(logits, chosen),
+        ending=_ending(logits, chosen, coding.ends),
         surprise=float((-said - entropy).sum()),
         penalised=_penalised(logits, chosen, prompt),
     )
@@ -81,6 +82,15 @@ def _tokens(coding: Coder, answer: Prediction) -> list[int]:
 def _regret(logits: Any, chosen: Any) -> float:
     """Return how much likelier the first choices are than what was chosen, in nats."""
     return float((logits.max(dim=-1).values - logits.gather(1, chosen[:, None])[:, 0]).sum())
+
+
+def _ending(logits: Any, chosen: Any, ends: Sequence[int]) -> float:
+    """Return the regret where one of the ends was chosen, or was the first choice."""
+    import torch
+
+    known = torch.tensor(list(ends), device=logits.device)
+    there = torch.isin(chosen, known) | torch.isin(logits.argmax(dim=-1), known)
+    return _regret(logits[there], chosen[there])
 
 
 def _penalised(logits: Any, chosen: Any, prompt: Sequence[int]) -> dict[str, float]:

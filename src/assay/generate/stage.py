@@ -9,6 +9,7 @@ from pathlib import Path
 
 from assay import dataset, decoding, model, placement, progress, resume, reuse, store
 from assay.engine import choice, parent
+from assay.engine.answering import held
 from assay.engine.answering import in_order as answers_in_order
 from assay.engine.vllm import weights
 from assay.folder import GENERATE_LOG, GENERATION, LIKELIHOOD, PREDICTIONS, PROGRESS, RESULTS
@@ -42,10 +43,11 @@ def generate(
     """Answer the samples in a JSONL file with the model `model_name` (directory, URI or hub id).
 
     Writes predictions.jsonl, generation.json and, with `evaluate_loss`, all_results.json and
-    likelihood.jsonl to `out`; a finished `out` for the same input is returned as it is, and what
-    `settings.cache` has is taken. `base_model` as in model.resolve; `place` is where `out` is known
-    to others. Of a `share` only its samples are in the files, and none goes to the cache; they are
-    put together by assay.merging. Raises InputError, or StageError with the end of the child's log.
+    likelihood.jsonl to `out`; a finished `out` for the same input is returned as it is, one of
+    other settings is refused, and what `settings.cache` has is taken. `base_model` as in
+    model.resolve; `place` is where `out` is known to others. Of a `share` only its samples are in
+    the files, and none goes to the cache; they are put together by assay.merging. Raises
+    InputError, or StageError with the end of the child's log.
     """
     check(settings)
     if not share.is_whole:
@@ -74,7 +76,7 @@ def _take_up(
     work: Path, job: GenerateJob, samples: Path, settings: GenerateSettings, share: Share
 ) -> None:
     """Write what the child reads into `work`, where an earlier try of the same job goes on."""
-    resume.take_up(work / IDENTITY, _identity(job))
+    resume.take_up(work / IDENTITY, _identity(job), held, {"settings": "generate"})
     store.write_json(work / JOB, job)
     (work / PROGRESS).unlink(missing_ok=True)
     if settings.evaluate_loss:

@@ -7,7 +7,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from assay import dataset, placement, progress, store
+from assay import dataset, placement, progress, resume, store
 from assay.folder import GENERATION, GIVEN, LIKELIHOOD, PREDICTIONS, RESULTS, SAMPLES
 from assay.generate import GenerateSettings
 from assay.given.settings import USED
@@ -74,8 +74,13 @@ def _generation(file: AnswersFile, samples: Path, settings: GenerateSettings) ->
 def _finished(out: Path, wanted: Generation, answers: Path) -> Generation | None:
     """Return what `out` is of, None unless it is of the `answers`, and has them still."""
     path, copy = out / GENERATION, out / PREDICTIONS
-    if not path.is_file() or not copy.is_file() or not filecmp.cmp(answers, copy, shallow=False):
+    if not path.is_file():
         return None
     done = store.read_record(path, Generation)
+    if done.served:
+        earlier, asked = {"model": done.model}, {"model": wanted.model}
+        resume.refuse(out, f"{done.samples} answers", earlier, asked)
+    if not copy.is_file() or not filecmp.cmp(answers, copy, shallow=False):
+        return None
     same = (done.given, done.dataset_hash) == (wanted.given, wanted.dataset_hash)
     return done if same and dict(done.settings) == dict(wanted.settings) else None

@@ -66,6 +66,7 @@ def hopeless(count: int, causes: Mapping[str, int], last: str) -> StageError:
 def given_up(settings: JudgeSettings, ended: CallError) -> StageError:
     """Return what ends a stage whose judge was waited for in vain."""
     rest = "only what is missing is asked"
+    moved = "If it has moved, assay judge RUN --set judge.endpoint=URL goes on with what is there"
     slow = ". If it is only slow, raise judge.timeout_s" if ended.cause == TIMEOUT else ""
     return StageError(
         f"The judge {settings.model} at {settings.endpoint} gives no more verdicts: "
@@ -73,5 +74,6 @@ def given_up(settings: JudgeSettings, ended: CallError) -> StageError:
         f"Run the same command again after that: {rest}. Or raise judge.max_wait_s, or the limit "
         "itself"
         if ended.cause == LIMITED
-        else f"Run the same command again once it is up: {rest}{slow}. Or raise judge.outage_s",
+        else f"Run the same command again once it is up: {rest}{slow}. {moved}. Or raise "
+        "judge.outage_s",
     )

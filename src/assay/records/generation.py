@@ -78,7 +78,8 @@ class Likeness:
     """How one answer of an endpoint looks to weights that are given its sample by their own
     template, token by token: of so many `tokens` (its end among them where it ended) the weights'
     first choice were `first`. `regret` is the sum over them, in nats, of how much likelier the
-    first choice was; `surprise` that of -log p less the entropy, which for tokens that the weights
+    first choice was, `ending` its part where the answer ended and they would not have, or the other
+    way round; `surprise` that of -log p less the entropy, which for tokens that the weights
     would draw themselves is 0 on average. `penalised` is the regret by repetition penalty: under
     each the tokens that were there before, in the prompt too, are less likely. `prompt_tokens` is
     what their template makes of it."""
@@ -89,6 +90,7 @@ class Likeness:
     first: int
     regret: float
     surprise: float
+    ending: float = 0.0
     penalised: Mapping[str, float] = field(default_factory=dict)
 
 

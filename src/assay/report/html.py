@@ -25,6 +25,7 @@ from assay.report.section import Section, of_kind
 from assay.report.sections import gate
 
 _PART = re.compile(r"(?<=[^\W_][_=/])(?=\w)")
+_NAME, _SHORT = re.compile(r"\w+(?:-\w+)+[:,.]?"), 16
 _TEMPLATES = ("metrics.html", "blocks.html", "page.html")
 
 
@@ -65,6 +66,7 @@ def _template() -> Any:
         "minute": plain.minute,
         "longest": _longest,
         "parted": _parted,
+        "whole": _whole,
         "why": absence.why,
         "why_no_difference": absence.why_no_difference,
         "count": lambda value: f"{value:,}",
@@ -78,6 +80,19 @@ def _parted(text: str) -> Any:
     from markupsafe import Markup, escape
 
     return Markup("<wbr>").join(map(escape, _PART.split(text)))
+
+
+def _whole(text: str) -> Any:
+    """Return a text whose short names with a hyphen, such as bleu-4, stay in one line."""
+    from markupsafe import Markup, escape
+
+    words = (
+        Markup('<span class="whole">{}</span>').format(word)
+        if _NAME.fullmatch(word) and len(word) <= _SHORT
+        else escape(word)
+        for word in text.split(" ")
+    )
+    return Markup(" ").join(words)
 
 
 def _longest(text: str) -> int:

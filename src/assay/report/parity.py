@@ -83,6 +83,7 @@ def sum_up(
         first=sum(row.first for row in rows) / tokens if tokens else None,
         regret=sum(row.regret for row in rows) / tokens if tokens else None,
         penalty=_penalty(rows, tokens),
+        ending=sum(row.ending for row in rows) / tokens if tokens else None,
         surprise=_interval([row.surprise / row.tokens for row in rows if row.tokens]),
         repeated=served.repeated,
         repeated_same=served.repeated_same,
@@ -115,6 +116,12 @@ def _interval(values: Sequence[float]) -> tuple[float, float] | None:
     return fmean(values) - error, fmean(values) + error
 
 
+def ends_elsewhere(parity: Parity) -> bool:
+    """Whether the answers are the weights' own first choices but for where they end."""
+    regret, ending = parity.regret or 0.0, parity.ending or 0.0
+    return regret > NEAR >= regret - ending
+
+
 def _decided(parity: Parity) -> Parity:
     return Parity(**{**vars(parity), "cause": _cause(parity)})
 
@@ -133,6 +140,8 @@ def _cause(parity: Parity) -> ParityCause:
         return "template"
     if parity.regret is None:
         return "unknown"
+    if ends_elsewhere(parity):
+        return "decoding"
     # drawn by a seed, an answer is the same when it is asked again
     drawn = parity.sampled or parity.repeated_same < parity.repeated
     own = parity.surprise is not None and parity.surprise[0] <= DRAWN

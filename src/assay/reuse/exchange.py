@@ -15,6 +15,7 @@ from assay import placement, process, store
 from assay.engine.device import CPU
 from assay.errors import AssayError, StoreError
 from assay.folder import GENERATION
+from assay.llamafactory.job import GenerateJob
 from assay.records import Generation, Origin, Sample
 from assay.reuse.bound import check_room, told, trim
 from assay.reuse.entry import ACCELERATOR, Entry, key_of
@@ -35,9 +36,18 @@ def take(
         _say(side, f"what {entry.cache} keeps is not used: {_told(error)}")
         return None
     if taken:
-        shutil.rmtree(out / "partial", ignore_errors=True)
+        _drop_same(out / "partial", entry)
         _note(uri, side)
     return taken
+
+
+def _drop_same(work: Path, entry: Entry) -> None:
+    """Remove what an earlier try had of the same answers; that of others, which a GPU has worked
+    for, stays for who asks for them again."""
+    identity = work / "identity.json"
+    begun = store.read_record(identity, GenerateJob) if identity.is_file() else entry.job
+    if store.to_json(begun.settings) == store.to_json(entry.job.settings):
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def _taken(entry: Entry, uri: str, samples: Iterable[Sample], out: Path) -> Generation:

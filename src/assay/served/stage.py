@@ -54,10 +54,10 @@ def generate(
     """
     check_settings(model, settings, where)
     job = _job(model, samples, settings)
-    if done := _finished(out, job):
+    if done := _finished(out, job, where):
         return done
     work, started = work_folder(out), time.monotonic()
-    resume.take_up(work / IDENTITY, job)
+    resume.take_up(work / IDENTITY, job, _held, _names(where))
     asyncio.run(answer_all(model, settings, samples, work / LOG, side, where, listen))
     answered = read(work / LOG)
     _check_failed(model, answered, store.count_rows(samples), settings, where)
@@ -81,14 +81,32 @@ def _job(model: ServedModel, samples: Path, settings: GenerateSettings) -> Gener
     )
 
 
-def _finished(out: Path, job: GenerateJob) -> Generation | None:
+def _names(where: str) -> dict[str, str]:
+    return {"settings.served": where, "settings": "generate"}
+
+
+def _held(work: Path) -> str:
+    """Return what was answered, "" for nothing."""
+    answered = read(work / LOG)
+    count = sum(answered.has(id_) for id_ in answered.rows)
+    return f"{count} answers" if count else ""
+
+
+def _finished(out: Path, job: GenerateJob, where: str) -> Generation | None:
     path = out / GENERATION
     if not path.is_file():
         return None
     done = store.read_record(path, Generation)
-    wanted = json.loads(store.to_json(job.settings))
-    same = done.dataset_hash == job.dataset_hash and dict(done.settings) == wanted
-    return done if same else None
+    earlier = {"settings": dict(done.settings), "dataset_hash": done.dataset_hash}
+    wanted = {
+        "settings": json.loads(store.to_json(job.settings)),
+        "dataset_hash": job.dataset_hash,
+    }
+    if earlier == wanted:
+        return done
+    if not done.given:
+        resume.refuse(out, f"{done.samples} answers", earlier, wanted, _names(where))
+    return None
 
 
 def _check_failed(

@@ -1,7 +1,7 @@
 """Settings: mappings in, validated frozen dataclasses out; what is unknown is refused by name."""
 
 from assay.settings.build import build, required
-from assay.settings.difference import Difference, first_difference
+from assay.settings.difference import Difference, differences, first_difference
 from assay.settings.names import changed, check_mapping, check_names
 from assay.settings.reading import from_yaml, read_assignments, to_yaml, yaml_problem
 from assay.settings.secrets import has_query, is_key, is_likely_key, redacted, secret_in, shown
@@ -15,6 +15,7 @@ __all__ = [
     "check_names",
     "check_secrets",
     "check_urls",
+    "differences",
     "first_difference",
     "from_yaml",
     "has_query",

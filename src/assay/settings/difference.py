@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +25,16 @@ class Difference:
         return f"{self.name}: {left}, not {right}"
 
 
-def first_difference(left: Any, right: Any, name: str = "") -> Difference | None:
-    """Return the first value that differs in two mappings or what they hold under `name`, None
-    where none does."""
+def differences(left: Any, right: Any, name: str = "") -> Iterator[Difference]:
+    """Yield the values that differ in two mappings or what they hold under `name`."""
     if isinstance(left, dict) and isinstance(right, dict):
         for key in [*left, *(key for key in right if key not in left)]:
             inner = f"{name}.{key}" if name else key
-            if differing := first_difference(left.get(key), right.get(key), inner):
-                return differing
-        return None
-    return None if left == right else Difference(name=name, left=left, right=right)
+            yield from differences(left.get(key), right.get(key), inner)
+    elif left != right:
+        yield Difference(name=name, left=left, right=right)
+
+
+def first_difference(left: Any, right: Any) -> Difference | None:
+    """Return the first value that differs in two mappings, None where none does."""
+    return next(differences(left, right), None)

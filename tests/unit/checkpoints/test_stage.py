@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from assay import checkpoints, model, store
+from assay import checkpoints, model, resume, store
 from assay import finetune as finetuning
 from assay import trained as training
 from assay.checkpoints import Selected, Selecting, answers, selecting
 from assay.checkpoints.models import can_share
-from assay.errors import InputError, StageError
+from assay.errors import InputError, SettingsError, StageError
 from assay.finetune import FinetuneSettings
 from assay.folder import CHECKPOINTS, LIKELIHOOD, LOSSES, PREDICTIONS, SELECTION
 from assay.generate import GenerateSettings
@@ -285,3 +285,20 @@ def test_a_job_is_known_by_its_weights_wherever_they_lie(
     kept = store.read_json(trained.parent / "selection" / "step-20" / JOB)
     assert str(trained) not in json.dumps(kept)
     assert kept["digest"] == store.digest_weights(trained / "checkpoint-20")
+
+
+def test_what_checkpoints_answered_is_not_dropped_for_other_settings(
+    trained: Path, answer: list[list[str]]
+) -> None:
+    chosen(trained, by_metric("rouge-l"))
+    (trained / CHECKPOINTS).unlink()
+    other = replace(by_metric("rouge-l"), generate=replace(GENERATE, max_new_tokens=9))
+    told = "step-10 holds 12 answers of another generate.max_new_tokens: 512, not 9"
+    with pytest.raises(SettingsError, match=told):
+        chosen(trained, other)
+    chosen(trained, by_metric("rouge-l"))
+    assert answer[1:] == []
+    (trained / CHECKPOINTS).unlink()
+    with resume.anew():
+        chosen(trained, other)
+    assert answer[1:] == [["step-10", "step-20", "step-30"]]

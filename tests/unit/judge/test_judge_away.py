@@ -69,6 +69,7 @@ def test_one_that_stays_away_ends_the_stage_with_all_that_is_paid(
         with pytest.raises(StageError) as ended:
             judge(*files(40), out, settings)
     assert "gives no more verdicts: server_error: nothing went through for 0:0" in ended.value.what
+    assert "moved, assay judge RUN --set judge.endpoint=URL goes on" in ended.value.remedy
     assert "(judge.outage_s = 0.3): HTTP 503: down" in ended.value.what
     assert "only what is missing is asked" in ended.value.remedy
     assert sum(not row.unscored for row in verdicts(out).values()) == 5

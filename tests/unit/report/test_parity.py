@@ -37,7 +37,7 @@ def pairs(same: int, more: int = 0, counted: bool = True) -> list[tuple[Predicti
     return rows
 
 
-def read(regret: float, surprise: float, **penalised: float) -> list[Likeness]:
+def read(regret: float, surprise: float, ending: float = 0.0, **penalised: float) -> list[Likeness]:
     """Return how the weights read the answers: so many nats a token, spread a little."""
     return [
         Likeness(
@@ -47,6 +47,7 @@ def read(regret: float, surprise: float, **penalised: float) -> list[Likeness]:
             first=9,
             regret=10 * regret,
             surprise=10 * (surprise + 0.1 * (-1) ** number),
+            ending=10 * ending,
             penalised={name: 10 * value for name, value in penalised.items()},
         )
         for number in range(N)
@@ -71,6 +72,9 @@ DRAWS = replace(REPEATS, repeated_same=1)
         (REPEATS, pairs(2), read(0.3, -0.4), "model"),
         (REPEATS, pairs(2), read(0.3, -0.4, **{"1.05": 0.1, "1.1": 0.01}), "decoding"),
         (REPEATS, pairs(2), read(0.3, -0.4, **{"1.05": 0.2, "1.1": 0.15}), "model"),
+        (REPEATS, pairs(2), read(0.3, -0.4, ending=0.299), "decoding"),  # stop words
+        (REPEATS, pairs(2), read(0.3, -0.4, ending=0.2), "model"),
+        (REPEATS, pairs(2, more=7), read(0.3, -0.4, ending=0.299), "template"),
         (REPEATS, pairs(2, more=7), read(0.9, 0.0), "template"),
         (REPEATS, pairs(2, more=-7), read(0.9, 0.0), "template"),
         (REPEATS, pairs(9), read(0.0127, -0.5), "decoding"),
@@ -153,3 +157,18 @@ def test_a_repetition_penalty_is_named_where_it_explains_the_answers() -> None:
 def test_prompts_that_were_cut_on_one_side_are_not_counted() -> None:
     cut = [(row, replace(own, prompt_truncated=True)) for row, own in pairs(2, more=7)]
     assert sum_up("candidate", REPEATS, cut, []).counted == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "rows", "told"),
+    [
+        (0, read(0.3, -0.4, ending=0.299), "but for where answers end, each token is the weights'"),
+        (0, read(0.3, -0.4), "is most likely one of the model"),
+        (7, read(0.3, -0.4), "behind their own."),
+        (-7, read(0.3, -0.4), "It counts fewer: that may also be prompts that it cuts"),
+    ],
+)
+def test_no_cause_is_told_for_certain_that_is_not(more: int, rows: Any, told: str) -> None:
+    found = sum_up("candidate", REPEATS, pairs(2, more=more), rows)
+    assert told in said(found)
+    assert ("counts fewer" in said(found)) == (more < 0)

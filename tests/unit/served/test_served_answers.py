@@ -250,15 +250,18 @@ def test_a_key_that_an_answer_quotes_is_not_kept(
     monkeypatch.setenv("SUPPORT_KEY", key)
     pieces = [{"type": "text", "text": f"Bearer {key[:9]}"}, {"type": "text", "text": key[9:]}]
     escaped = {**CALL, "function": {"name": "add", "arguments": json.dumps({"key": key})}}
-    for message in (
+    messages: tuple[dict[str, Any], ...] = (
         {"content": pieces},  # whole only when it is put together
         {"content": "4", "reasoning_content": f"The key is {key}"},
         {"content": None, "tool_calls": [escaped]},
-    ):
+    )
+    for number, message in enumerate(messages):
+        folder = tmp_path / str(number)
+        folder.mkdir()
         with serving(lambda _, message=message: said(**message)) as endpoint:  # type: ignore[misc]
             model = model_at(endpoint.url, api_key_env="SUPPORT_KEY")
-            answered(model, [sample("a")], tmp_path, seed=len(str(message)))
-        written = (tmp_path / "candidate" / "asked.jsonl").read_text()
+            answered(model, [sample("a")], folder)
+        written = (folder / "candidate" / "asked.jsonl").read_text()
         assert "***" in written
         assert key not in written
 

@@ -7,17 +7,22 @@ import sys
 import textwrap
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from assay import store
-from assay.errors import ModelError, StageError
+from assay import resume, store
+from assay.errors import ModelError, SettingsError, StageError
 from assay.generate import UNFINISHED, GenerateSettings
+from assay.generate import generate as weigh
 from assay.served import generate, log
 from tests.faults.endpoint import Answer, Body, chat, error, serving
+from tests.models import write_model
 from tests.unit.served.conftest import answered, model_at, sample
 
+QWEN = GenerateSettings(template="qwen3")
 ROWS = [sample(f"s{number}") for number in range(40)]
 
 
@@ -123,15 +128,57 @@ def test_an_endpoint_that_goes_away_keeps_what_it_gave(tmp_path: Path) -> None:
     assert sum(row.prediction.output == "4" for row in kept) == 10
 
 
-def test_other_decoding_or_another_model_begins_anew(tmp_path: Path) -> None:
+OTHERS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({}, {"max_new_tokens": 9}, "generate.max_new_tokens: 512, not 9"),
+    ({}, {"do_sample": True}, "generate.do_sample: False, not True"),
+    ({"extra_body": {"top_k": 1}}, {}, "model.extra_body.top_k: none, not 1"),
+    ({"name": "other"}, {}, "model.name: 'fake', not 'other'"),
+]
+
+
+@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize(("changed", "decoding", "told"), OTHERS, ids=[row[2] for row in OTHERS])
+def test_what_was_paid_for_is_not_dropped_for_other_settings(
+    changed: dict[str, Any],
+    decoding: dict[str, Any],
+    told: str,
+    tmp_path: Path,
+    *,
+    finished: bool,
+) -> None:
+    down = set() if finished else {f"What is s{number}?" for number in range(33, 40)}
+
+    def answer(body: Body) -> Answer:
+        return error(413, "too long") if question(body) in down else chat("4")
+
+    with serving(answer) as endpoint:
+        model = model_at(endpoint.url)
+        if finished:
+            answered(model, ROWS, tmp_path)
+        else:
+            with pytest.raises(StageError):
+                answered(model, ROWS, tmp_path, max_unanswered=0.0)
+        asked = len(endpoint.requests)
+        with pytest.raises(SettingsError) as refused:
+            answered(replace(model, **changed), ROWS, tmp_path, **decoding)
+        held = "candidate holds 40" if finished else "partial holds 33"
+        assert f"{held} answers of another {told}. " in str(refused.value)
+        down.clear()
+        done, _ = answered(replace(model, concurrency=3, timeout_s=9), ROWS, tmp_path)
+        assert len(endpoint.requests) == asked + 40 - (40 if finished else 33)
+        assert done.model == "fake"
+        with resume.anew():
+            answered(replace(model, **changed), ROWS, tmp_path, **decoding)
+        assert len(endpoint.requests) == asked + 80 - (40 if finished else 33)
+
+
+def test_another_kind_of_model_does_not_replace_what_was_paid_for(tmp_path: Path) -> None:
+    base = write_model(tmp_path / "base")
     with serving(lambda _: chat("4")) as endpoint:
         answered(model_at(endpoint.url), ROWS, tmp_path)
-        answered(model_at(endpoint.url, concurrency=3, timeout_s=9), ROWS, tmp_path)
-        assert len(endpoint.requests) == 40
-        answered(model_at(endpoint.url), ROWS, tmp_path, max_new_tokens=9)
-        assert len(endpoint.requests) == 80
-        answered(model_at(endpoint.url, extra_body={"top_k": 1}), ROWS, tmp_path)
-        assert len(endpoint.requests) == 120
+    with pytest.raises(SettingsError, match="candidate holds 40 answers of another model: 'fake'"):
+        weigh(str(base), tmp_path / "dataset.jsonl", tmp_path / "candidate", QWEN)
+    assert log.read(tmp_path / "candidate" / log.LOG).rows
 
 
 def test_nothing_is_kept_in_the_cache_of_answers(tmp_path: Path) -> None:

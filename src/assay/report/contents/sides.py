@@ -62,7 +62,8 @@ class Parity:
 
     `first`, `regret` and `surprise` are those of records.Likeness over the `tokens` of the answers
     that the weights have `read`: a share, nats a token, and the ends of its interval over answers;
-    None where they have read none. `penalty` is the repetition penalty under which the answers are
+    None where they have read none. `ending` is the part of the regret that lies in where answers
+    end. `penalty` is the repetition penalty under which the answers are
     their first choices, None where none is. `repeated_same` of `repeated` had the same answer
     twice; `sampled` says that it was asked to draw. `cause` is what the difference is one of,
     "none" where there is none."""
@@ -79,6 +80,7 @@ class Parity:
     regret: float | None
     surprise: tuple[float, float] | None
     penalty: float | None
+    ending: float | None
     repeated: int
     repeated_same: int
     sampled: bool

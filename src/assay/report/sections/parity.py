@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from assay.report.contents import Parity, Report
+from assay.report.parity import ends_elsewhere
 from assay.report.section import Cell, Column, Note, Phrase, Section, Table, note, titled
 
 _CAUSES = {
@@ -13,16 +14,26 @@ _CAUSES = {
     "template": "The difference is one of the template: the endpoint makes another number of "
     "tokens of the prompts than the weights' own template does, and what it answers is not what "
     "the weights would behind their own.",
-    "model": "The difference is one of the model: behind the same prompts, by the number of their "
-    "tokens, the weights would not answer so. The endpoint serves other weights, these ones "
-    "quantised, or a prompt that differs within the same length.",
+    "model": "The difference is most likely one of the model: behind the same prompts, by the "
+    "number of their tokens, the weights would not answer so. The endpoint serves other weights, "
+    "these ones quantised, or a prompt that differs within the same length; or it decodes by what "
+    "is not tried here, such as a frequency or presence penalty, no_repeat_ngram_size or beams.",
     "unknown": "Whether the difference is one of decoding or of the model is not known: the "
     "weights have not read the endpoint's answers, which `assay run` on one machine has them do.",
 }
 _PENALISED = (
-    "each token is the weights' first choice under a repetition penalty of about {penalty:g}, that "
-    "nobody asked for: many servers take it from the model's generation_config.json. Set the "
+    "each token is the weights' first choice under a repetition penalty of about {penalty:g}, or a "
+    "like one: many servers take it from the model's generation_config.json. Set the "
     "endpoint's own parameter in extra_body, such as repetition_penalty: 1."
+)
+_FEWER = (
+    " It counts fewer: that may also be prompts that it cuts, for want of context, or a system "
+    "turn that it leaves out."
+)
+_ENDED = (
+    "but for where answers end, each token is the weights' first choice, or as good as it. The "
+    "endpoint stops at words (stop) or sooner, or goes on where the weights end (min_tokens, "
+    "ignore_eos); weights that were tuned to end elsewhere look the same."
 )
 _ROUNDED = "each token is the weights' first choice, or as good as it."
 _DRAWN = "asked again it answers otherwise, as likely as the weights themselves draw: it samples."
@@ -44,12 +55,16 @@ def said(parity: Parity) -> str:
     more = ""
     if parity.cause == "decoding":
         more = _decoding(parity)
+    if parity.cause == "template" and parity.more_tokens < 0:
+        more = _FEWER
     return f"{same} {_CAUSES[parity.cause]}{more}" if parity.answered else "No answers to compare."
 
 
 def _decoding(parity: Parity) -> str:
     if parity.penalty:
         return _PENALISED.format(penalty=parity.penalty)
+    if ends_elsewhere(parity):
+        return _ENDED
     if parity.sampled:
         return _SAMPLED
     return _DRAWN if parity.repeated_same < parity.repeated else _ROUNDED
@@ -72,6 +87,8 @@ def _rows(parity: Parity) -> Iterator[Phrase]:
         yield titled("read by the weights", [f"{parity.read:,} ({parity.tokens:,} tokens)"])
         yield titled("tokens that are the weights' first choice", [f"{parity.first:.1%}"])
         yield titled("the first choice likelier by, nats a token", [f"{parity.regret:.3f}"])
+        if ends_elsewhere(parity):
+            yield titled("of these where an answer ends", [f"{parity.ending:.3f}"])
     if parity.surprise:
         low, high = parity.surprise
         yield titled("less likely than own draws by, nats a token", [f"{low:.2f} to {high:.2f}"])
