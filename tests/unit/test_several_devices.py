@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay import llamafactory, store
+from assay import ending, llamafactory, store
 from assay.engine import batches as batching
-from assay.engine import devices, ending, shards
+from assay.engine import devices, shards
 from assay.engine.answering import answered, done, in_order
 from assay.engine.batches import batches
 from assay.engine.outcome import FailureCount

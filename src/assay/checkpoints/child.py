@@ -9,11 +9,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from assay import process, progress, store
+from assay import ending, process, progress, store
 from assay.checkpoints.asked import ASKED, CheckpointJobs
 from assay.checkpoints.losses import likelihoods
 from assay.checkpoints.models import models
-from assay.engine import ending
 from assay.engine.answering import CLAIMS, answer, answered
 from assay.folder import LIKELIHOOD, PREDICTIONS, PROGRESS
 from assay.llamafactory.job import ERROR, GenerateJob

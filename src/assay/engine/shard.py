@@ -11,8 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from assay import process, progress, store
-from assay.engine import ending
+from assay import ending, process, progress, store
 from assay.engine.answering import answer
 from assay.engine.loading import proven
 from assay.engine.precision import precision
