@@ -114,7 +114,7 @@ def no_index(folder: Path) -> None:
     ],
 )
 def test_damaged_weights_are_named_before_anything_loads_them(
-    tiny: Path, samples: Path, tmp_path: Path, damage: Callable[[Path], None], told: str
+    tiny: Path, samples: Path, tmp_path: Path, damage: Callable[[Path], object], told: str
 ) -> None:
     """Also where nobody has looked at them before: by the process that would load them."""
     broken = Path(shutil.copytree(tiny, tmp_path / "broken"))
@@ -123,8 +123,8 @@ def test_damaged_weights_are_named_before_anything_loads_them(
         answers(broken, samples, tmp_path / "out")
 
 
-def written(name: str, text: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_text(text) and None
+def written(name: str, text: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_text(text)
 
 
 def without_model_type(folder: Path) -> None:
@@ -161,7 +161,7 @@ UNREADABLE = [
 
 @pytest.mark.parametrize(("damage", "told"), UNREADABLE)
 def test_a_model_that_cannot_be_loaded_is_refused_by_its_files(
-    tiny: Path, samples: Path, tmp_path: Path, damage: Callable[[Path], None], told: str
+    tiny: Path, samples: Path, tmp_path: Path, damage: Callable[[Path], object], told: str
 ) -> None:
     broken = Path(shutil.copytree(tiny, tmp_path / "broken"))
     damage(broken)
@@ -174,7 +174,7 @@ def test_a_model_that_cannot_be_loaded_is_refused_by_its_files(
     ("damage", "told"), [(cut_off, "is cut off"), (gone, "holds no weights"), *UNREADABLE[:1]]
 )
 def test_nothing_is_trained_on_a_base_that_cannot_be_loaded(
-    tiny: Path, samples: Path, tmp_path: Path, damage: Callable[[Path], None], told: str
+    tiny: Path, samples: Path, tmp_path: Path, damage: Callable[[Path], object], told: str
 ) -> None:
     broken = Path(shutil.copytree(tiny, tmp_path / "broken"))
     damage(broken)
