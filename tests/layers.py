@@ -19,7 +19,7 @@ LAYERS = (
     {"records", "settings", "share", "compiled", "folder", "parameters"},
     {"placement"},
     {"store", "process"},
-    {"cases", "decoding", "tags", "progress", "queues", "resume"},
+    {"cases", "decoding", "ending", "tags", "progress", "queues", "resume"},
     {"durable"},
     {"quantiles"},
     {"intervals"},

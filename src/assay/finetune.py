@@ -14,10 +14,11 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, MinLen
 
-from assay import dataset, hub, llamafactory, model, placement, process, progress, resume, store
+from assay import dataset, hub, llamafactory, model, placement, progress, resume, store
 from assay import trained as training
 from assay.errors import SettingsError, StageError
 from assay.folder import KEPT_CHECKPOINTS, LOSSES, MANIFEST, TRAIN_LOG
+from assay.llamafactory import training as training_process
 from assay.numeric import Seed
 from assay.records import ModelManifest, Sample
 
@@ -28,6 +29,10 @@ Checkpoints = Literal["last", "best", "all"]
 LAST: Checkpoints = "last"
 IDENTITY = "identity.json"
 _TRAINED = "trained.json"  # in the folder of the weights: training has come to its end
+_DIVERGED = (
+    "The training diverged, or its base is so: lower finetune.learning_rate, set "
+    "finetune.checkpoints: best, or look at the base's own weights"
+)
 UNFINISHED = store.Contents(
     identity=IDENTITY,
     checkpoints="trained/checkpoint-*",
@@ -197,6 +202,7 @@ def _tidy(work: Path) -> None:
 def _train(
     work: Path, base: str, settings: FinetuneSettings, samples: int, listen: progress.Listener
 ) -> None:
+    model.check_folder(base)
     config = work / "train.yaml"  # JSON is YAML
     store.write_json(config, _config(work, base, settings, samples))
     with progress.track(
@@ -211,12 +217,7 @@ def _train(
             if settings.checkpoints != LAST:
                 training.lighten(work / "trained")
 
-        process.run(
-            process.python("assay.llamafactory.train", str(config)),
-            log=work / TRAIN_LOG,
-            what="LLaMA-Factory's training",
-            on_tick=show,
-        )
+        training_process.run(config, work / TRAIN_LOG, show)
 
 
 def _config(work: Path, base: str, settings: FinetuneSettings, samples: int) -> dict[str, Any]:
@@ -268,6 +269,7 @@ def _describe(
     digest = store.digest_weights(trained)
     if not digest:
         raise StageError(f"LLaMA-Factory wrote no weights to {trained}", f"See {work / TRAIN_LOG}")
+    model.check_finite(trained, _DIVERGED)
     manifest = ModelManifest(
         base_model=settings.base_model,
         base_digest=base_digest,

@@ -7,6 +7,7 @@ started (torchrun and its workers). It watches its parent: if that is killed, so
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,7 +16,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -30,6 +31,7 @@ POLL_SECONDS = 0.2
 MEBIBYTE = 2**20
 NO_SPACE = "No space left on device"
 _UNPICKLES = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"  # by it torch runs what a pickle holds
+_RANK = re.compile(r"^\[rank\d+\]: ?")  # of the lines of torchrun's processes
 CONTROL_GROUP = Path("/sys/fs/cgroup")
 MEMORY = (
     "Give it more memory (cluster.memory on a cluster), or lower batch_size or cutoff_len; the "
@@ -224,7 +226,20 @@ def _ending(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
+def _without_frames(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a log but for where in the code an error arose: what it is stands after
+    that."""
+    inside = False
+    for line in lines:
+        said = _RANK.sub("", line)
+        if "Traceback (most recent call last)" in said:
+            inside = True
+        elif not (inside and said[:1].isspace()):
+            inside = False
+            yield line
+
+
 def _tail(log: Path, lines: int = 8) -> str:
     with log.open(errors="replace") as file:
-        last = deque((line.rstrip() for line in file if line.strip()), lines)
+        last = deque((line.rstrip() for line in _without_frames(file) if line.strip()), lines)
     return "\n".join(f"  {redacted(line)[:300]}" for line in last)

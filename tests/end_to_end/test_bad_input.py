@@ -14,6 +14,7 @@ import pytest
 from assay import store
 from assay.demo.base_model import TEMPLATE
 from assay.errors import InputError
+from assay.finetune import FinetuneSettings, finetune
 from assay.generate import GenerateSettings, generate
 from assay.records import Message, Prediction, Sample
 from tests.end_to_end.two_layers import cut
@@ -38,8 +39,9 @@ def make_samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def edit(path: Path, **values: Any) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+def edit(path: Path, *removed: str, **values: Any) -> None:
+    held = json.loads(path.read_text()) | values
+    path.write_text(json.dumps({name: held[name] for name in held if name not in removed}))
 
 
 def answers(model: Path, samples: Path, out: Path, **more: Any) -> dict[str, Prediction]:
@@ -112,10 +114,90 @@ def no_index(folder: Path) -> None:
     ],
 )
 def test_damaged_weights_are_named_before_anything_loads_them(
-    tiny: Path, samples: Path, tmp_path: Path, damage: Callable[[Path], None], told: str
+    tiny: Path, samples: Path, tmp_path: Path, damage: Callable[[Path], object], told: str
 ) -> None:
     """Also where nobody has looked at them before: by the process that would load them."""
     broken = Path(shutil.copytree(tiny, tmp_path / "broken"))
     damage(broken)
     with pytest.raises(InputError, match=told):
         answers(broken, samples, tmp_path / "out")
+
+
+def written(name: str, text: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_text(text)
+
+
+def without_model_type(folder: Path) -> None:
+    edit(folder / "config.json", "model_type")
+
+
+def configured(**values: Any) -> Callable[[Path], None]:
+    return lambda folder: edit(folder / "config.json", **values)
+
+
+def of_another_tokenizer(folder: Path) -> None:
+    """Write a whole model of few words beside the tokenizer of many."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    made = LlamaForCausalLM(
+        LlamaConfig(vocab_size=100, hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
+    )
+    made.save_pretrained(folder)
+
+
+UNREADABLE = [
+    (
+        written("tokenizer.json", "{}"),
+        r"the tokenizer of \S+ cannot be loaded: .*tokenizer's files",
+    ),
+    (written("tokenizer_config.json", "[]"), r"the tokenizer of \S+ cannot be loaded"),
+    (without_model_type, r"config\.json of \S+ cannot be loaded: .*model_type"),
+    (configured(model_type="strange"), r"config\.json of \S+ cannot be loaded: .*`strange`"),
+    (configured(hidden_size="many"), r"config\.json of \S+ cannot be loaded: .*hidden_size"),
+    (configured(hidden_act="strange"), r"the model of \S+ cannot be loaded: .*strange"),
+    (of_another_tokenizer, r"the tokenizer of \S+ is another model's: .*vocab_size .* is 100"),
+]
+
+
+@pytest.mark.parametrize(("damage", "told"), UNREADABLE)
+def test_a_model_that_cannot_be_loaded_is_refused_by_its_files(
+    tiny: Path, samples: Path, tmp_path: Path, damage: Callable[[Path], object], told: str
+) -> None:
+    broken = Path(shutil.copytree(tiny, tmp_path / "broken"))
+    damage(broken)
+    with pytest.raises(InputError, match=told) as refused:
+        answers(broken, samples, tmp_path / "out")
+    assert str(broken) in refused.value.what
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"), [(cut_off, "is cut off"), (gone, "holds no weights"), *UNREADABLE[:1]]
+)
+def test_nothing_is_trained_on_a_base_that_cannot_be_loaded(
+    tiny: Path, samples: Path, tmp_path: Path, damage: Callable[[Path], object], told: str
+) -> None:
+    broken = Path(shutil.copytree(tiny, tmp_path / "broken"))
+    damage(broken)
+    with pytest.raises(InputError, match=told):
+        finetune(
+            samples, tmp_path / "model", FinetuneSettings(base_model=str(broken), template=TEMPLATE)
+        )
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"template": "llama3"}, r"finetune\.template = llama3 writes or ends with .*49152 tokens"),
+        ({"llamafactory": {"optim": "strange"}}, r"refuses finetune\.llamafactory: .*strange"),
+        (
+            {"llamafactory": {"lora_target": "strange"}},
+            r"refuses finetune\.llamafactory: .*strange",
+        ),
+    ],
+)
+def test_settings_that_no_training_can_have_are_named(
+    tiny: Path, samples: Path, tmp_path: Path, settings: dict[str, Any], told: str
+) -> None:
+    given = {"base_model": str(tiny), "template": TEMPLATE, **settings}
+    with pytest.raises(InputError, match=told):
+        finetune(samples, tmp_path / "model", FinetuneSettings(**given))

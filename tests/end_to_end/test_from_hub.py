@@ -11,7 +11,7 @@ import pytest
 
 from assay import hub, store
 from assay.demo.base_model import TEMPLATE
-from assay.errors import StageError
+from assay.errors import InputError, StageError
 from assay.finetune import FinetuneSettings, finetune
 from assay.generate import GenerateSettings, generate
 from assay.records import Message, Prediction, Sample
@@ -80,3 +80,27 @@ def test_another_commit_than_was_asked_for_is_not_answered_with(
     at_hub.lying = True
     with pytest.raises(StageError, match=rf"org/base@{FIRST} was asked for, and the hub gave .*2"):
         answered(f"org/base@{FIRST}", samples, tmp_path / "out", evaluate_loss=False)
+
+
+@pytest.mark.usefixtures("vllm")
+@pytest.mark.parametrize("trained", [False, True])
+def test_nothing_is_made_of_a_commit_that_lacks_weights(
+    at_hub: ModelHub, samples: Path, tmp_path: Path, *, trained: bool
+) -> None:
+    """By vLLM or training, which would draw them at random."""
+    from safetensors.torch import load, save
+
+    files = dict(at_hub.files["org/base"][FIRST])
+    held = load(files["model.safetensors"])
+    del held["model.layers.1.mlp.up_proj.weight"]
+    at_hub.files["org/base"][FIRST] = {**files, "model.safetensors": save(held, {"format": "pt"})}
+    base = f"org/base@{FIRST}"
+    settings = FinetuneSettings(base_model=base, template=TEMPLATE)
+
+    def made() -> object:
+        if trained:
+            return finetune(samples, tmp_path / "model", settings)
+        return answered(base, samples, tmp_path / "out", engine="vllm", evaluate_loss=False)
+
+    with pytest.raises(InputError, match=r"org/base .* lacks model\.layers\.1\.mlp\.up_proj"):
+        made()

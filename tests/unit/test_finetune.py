@@ -20,7 +20,7 @@ from assay.errors import SettingsError
 from assay.finetune import FinetuneSettings, finetune
 from assay.folder import MANIFEST, TRAIN_LOG
 from assay.records import Message, ModelManifest, Sample
-from tests.models import write_model
+from tests.models import LORA, safetensors, write_model
 
 WEIGHTS = "adapter_model.safetensors"
 LEFT = (WEIGHTS, "adapter_model.bin", "model.safetensors.index.json", "pytorch_model.bin")
@@ -47,9 +47,9 @@ class Training:
         self.begun.append(checkpoint.exists())
         checkpoint.mkdir(parents=True, exist_ok=True)
         for name in FILES:
-            (checkpoint / name).write_bytes(b"4")
+            (checkpoint / name).write_bytes(safetensors(LORA, b"\4"))
         (work / TRAIN_LOG).touch()
-        (trained / WEIGHTS).write_bytes(b"tuned")
+        (trained / WEIGHTS).write_bytes(safetensors(LORA))
 
 
 @pytest.fixture(name="training")

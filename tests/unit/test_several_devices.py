@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay import llamafactory, store
+from assay import ending, llamafactory, store
 from assay.engine import batches as batching
-from assay.engine import devices, ending, shards
+from assay.engine import devices, shards
 from assay.engine.answering import answered, done, in_order
 from assay.engine.batches import batches
 from assay.engine.outcome import FailureCount
@@ -208,3 +209,8 @@ def test_parts_without_their_sums_are_evaluated_again(tmp_path: Path) -> None:
     store.write_json(tmp_path / "evaluation" / RESULTS, {"eval_loss": 0.25})
     assert gather([sample], tmp_path)
     assert store.read_json(tmp_path / RESULTS) == {"eval_loss": 0.25, "eval_token_loss": 0.5}
+    # of what is NaN nothing is counted, nor what LLaMA-Factory takes it to predict
+    said = {"eval_loss": float("nan"), "eval_accuracy": 0.0}
+    (tmp_path / "evaluation" / RESULTS).write_text(json.dumps(said))
+    assert gather([sample], tmp_path)
+    assert store.read_json(tmp_path / RESULTS) == {"eval_token_loss": 0.5}

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from assay import ending, process, progress, resume, store
 from assay import generate as generating
-from assay import process, progress, resume, store
 from assay.checkpoints.asked import ASKED, CheckpointJobs
 from assay.checkpoints.child import is_done
 from assay.checkpoints.models import can_share
 from assay.checkpoints.settings import Selecting
-from assay.engine import ending, weights
+from assay.engine import weights
 from assay.engine.answering import answered, held
 from assay.engine.choice import of_engine
 from assay.finetune import FinetuneSettings

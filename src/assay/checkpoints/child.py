@@ -10,11 +10,11 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from assay import process, progress, store
+from assay import ending, process, progress, store
 from assay.checkpoints.asked import ASKED, CheckpointJobs
 from assay.checkpoints.losses import likelihoods
 from assay.checkpoints.models import models
-from assay.engine import ending, weights
+from assay.engine import weights
 from assay.engine.answering import CLAIMS, answer, answered
 from assay.errors import check_all
 from assay.folder import LIKELIHOOD, PREDICTIONS, PROGRESS

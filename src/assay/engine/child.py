@@ -15,9 +15,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from assay import process, store
+from assay import ending, process, store
 from assay.engine import asked as asking
-from assay.engine import device, devices, ending, several, weights
+from assay.engine import device, devices, several, weights
 from assay.engine.answering import answer
 from assay.engine.asked import Assignment
 from assay.engine.loading import proven

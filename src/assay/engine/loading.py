@@ -11,7 +11,8 @@ from assay.engine import canary, precision
 from assay.errors import StageError
 from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Coder
-from assay.llamafactory.whole import whole
+from assay.llamafactory.readable import readable
+from assay.llamafactory.whole import ADAPTER, whole
 
 
 def load(job: GenerateJob, coder: Coder) -> Any:
@@ -41,7 +42,8 @@ def proven(job: GenerateJob, coder: Coder, *, asked: bool = True) -> Iterator[No
         if not job.adapter or not asked:
             return apply(config, model, *arguments)
         before = canary.logits(model, coder)
-        adapted = apply(config, model, *arguments)
+        with readable(job.adapter, "the adapter", ADAPTER):
+            adapted = apply(config, model, *arguments)
         canary.check(job.adapters, before, canary.logits(adapted, coder))
         return adapted
 

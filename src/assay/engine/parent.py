@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from assay import process, progress, store
-from assay.engine import ending, weights
+from assay import ending, process, progress, store
+from assay.engine import weights
 from assay.errors import StageError
 from assay.folder import GENERATE_LOG, PROGRESS
 from assay.llamafactory.job import ERROR

@@ -11,8 +11,8 @@ import os
 import sys
 from pathlib import Path
 
-from assay import process, progress, store
-from assay.engine import ending, weights
+from assay import ending, process, progress, store
+from assay.engine import weights
 from assay.engine.answering import answer
 from assay.engine.loading import proven
 from assay.engine.precision import precision

@@ -10,8 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from subprocess import Popen
 
-from assay import process
-from assay.engine import ending
+from assay import ending, process
 from assay.engine.devices import Devices
 from assay.errors import AssayError
 

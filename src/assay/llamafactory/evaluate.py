@@ -91,6 +91,8 @@ def gather(rows: Iterable[Sample], work: Path) -> bool:
     finite = {
         name: value for name, value in results.items() if value is not None and math.isfinite(value)
     }
+    if "eval_loss" in results and "eval_loss" not in finite:
+        finite.pop("eval_accuracy", None)  # counted with what NaN predicts
     store.write_json(work / RESULTS, finite)
     store.write_rows(work / LIKELIHOOD, _found(paths, wanted))
     return True

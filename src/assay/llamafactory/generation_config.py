@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.llamafactory.prompts import Coder
+from assay.llamafactory.readable import readable
 from assay.records import Decoding
 
 # What says how tokens are numbered or kept in memory, not which are chosen.
@@ -89,10 +90,11 @@ def _own(arguments: Any) -> Mapping[str, Any]:
         "token": arguments.hf_hub_token,
     }
     name = arguments.model_name_or_path
-    try:
-        return dict(GenerationConfig.from_pretrained(name, **where).to_dict())
-    except OSError:  # it has none
-        config = GenerationConfig.from_pretrained(
-            name, config_file_name="config.json", _from_model_config=True, **where
-        )
-        return dict(config.to_dict())
+    with readable(name, "generation_config.json", "Restore the file or delete it"):
+        try:
+            return dict(GenerationConfig.from_pretrained(name, **where).to_dict())
+        except OSError:  # it has none
+            config = GenerationConfig.from_pretrained(
+                name, config_file_name="config.json", _from_model_config=True, **where
+            )
+            return dict(config.to_dict())

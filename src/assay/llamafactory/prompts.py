@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from assay.errors import InputError, SettingsError
-from assay.llamafactory import thought
+from assay.errors import InputError
+from assay.llamafactory import thought, vocabulary
 from assay.llamafactory.answer import Reader, decode, read, reader, until_end
 from assay.llamafactory.job import GenerateJob, decoding, loading
+from assay.llamafactory.readable import accepted
 from assay.records import Failure, Prediction, Sample
 
 # What a template raises on a function call that it has no form for, such as arguments that are no
@@ -62,17 +63,12 @@ class Prompt:
 
 def coder(job: GenerateJob) -> Coder:
     """Return what LLaMA-Factory makes of a job before it loads any weights. Raises SettingsError
-    where the template has words that the model has no place for."""
-    from llamafactory.data import get_template_and_fix_tokenizer
+    for what it refuses, and as `vocabulary.load`."""
     from llamafactory.hparams import get_infer_args
-    from llamafactory.model import load_config, load_tokenizer
 
-    model, data, finetuning, generating = get_infer_args(loading(job) | decoding(job))
-    tokenizer = load_tokenizer(model)["tokenizer"]
-    before = len(tokenizer)
-    template = get_template_and_fix_tokenizer(tokenizer, data)
-    if len(tokenizer) > before and not model.resize_vocab:
-        _check_added(tokenizer, before, load_config(model), job)
+    with accepted("generate.llamafactory"):
+        model, data, finetuning, generating = get_infer_args(loading(job) | decoding(job))
+    tokenizer, template = vocabulary.load(model, data, job.base_name, "generate")
     added = model.add_special_tokens or []
     ends = _ends(tokenizer, added)
     return Coder(
@@ -171,22 +167,6 @@ def failed(prompt: Prompt, cause: Failure) -> Prediction:
         wanted=prompt.wanted,
         wanted_thought=prompt.thought,
     )
-
-
-def _check_added(tokenizer: Any, before: int, config: Any, job: GenerateJob) -> None:
-    """Raise SettingsError where a token that the template has added lies beyond the model's."""
-    room = config.get_text_config().vocab_size
-    beyond = [
-        tokenizer.convert_ids_to_tokens(id_) for id_ in range(max(before, room), len(tokenizer))
-    ]
-    if beyond:
-        template = job.settings["template"]
-        raise SettingsError(
-            f"generate.template = {template} writes or ends with {', '.join(beyond)}, which "
-            f"{job.base_name} does not know: its vocabulary has {room} tokens",
-            "Set the template that the model was tuned with, or generate.llamafactory.resize_vocab "
-            "where it was tuned so",
-        )
 
 
 def _ends(tokenizer: Any, added: Sequence[str]) -> tuple[int, ...]:

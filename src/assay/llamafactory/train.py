@@ -1,6 +1,7 @@
 """The child process that trains: `python -m assay.llamafactory.train CONFIG.yaml`.
 
-It is `llamafactory-cli train CONFIG.yaml`, ended together with the stage that started it.
+It is `llamafactory-cli train CONFIG.yaml`, ended together with the stage that started it. What it
+finds wrong with the model or the settings it leaves beside the file.
 """
 
 from __future__ import annotations
@@ -8,38 +9,71 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from assay import process, store
-from assay.errors import ModelError
+from assay import ending, process, store
+from assay.llamafactory import vocabulary
+from assay.llamafactory.job import ERROR
+from assay.llamafactory.readable import accepted
 from assay.llamafactory.whole import check_whole, whole
+
+_WHERE = "finetune.llamafactory"
 
 
 def main(config: Path) -> None:
     """Train as `config` says; with several devices LLaMA-Factory starts torchrun, by its name."""
     process.end_with_parent()
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    try:
-        check_whole(_model(config))  # torchrun's processes would not look
-        with _without_spaces(config) as path, whole():
+    with ending.left(config.with_name(ERROR)):
+        _check(store.read_json(config))  # torchrun's processes would not look
+        with _without_spaces(config) as path, whole(), _settings_told():
             sys.argv = ["llamafactory-cli", "train", str(path)]
             from llamafactory.cli import main as llamafactory_cli
 
             llamafactory_cli()
-    except ModelError as error:
-        sys.exit(f"assay: {error}")
 
 
-def _model(config: Path) -> Any:
-    """Return LLaMA-Factory's arguments of the model in its settings."""
-    from llamafactory.hparams import ModelArguments
+def _check(given: dict[str, Any]) -> None:
+    """Raise InputError where the base cannot be loaded, or is not whole."""
+    from llamafactory.hparams import DataArguments, ModelArguments
 
-    given, known = store.read_json(config), {field.name for field in fields(ModelArguments)}
-    return ModelArguments(**{name: value for name, value in given.items() if name in known})
+    with accepted(_WHERE):
+        model, data = (_part(kind, given) for kind in (ModelArguments, DataArguments))
+    vocabulary.load(model, data, model.model_name_or_path, "finetune")
+    check_whole(model)
+
+
+def _part(kind: Any, given: dict[str, Any]) -> Any:
+    """Return those arguments of LLaMA-Factory's that are of one kind."""
+    known = {field.name for field in fields(kind)}
+    return kind(**{name: value for name, value in given.items() if name in known})
+
+
+@contextmanager
+def _settings_told() -> Iterator[None]:
+    """Raise SettingsError where LLaMA-Factory refuses in the body what it is set to: when it reads
+    that, and when it makes what is trained of the base, which can be loaded."""
+    from llamafactory.train import tuner
+    from llamafactory.train.sft import workflow
+
+    read, load = tuner.get_train_args, workflow.load_model
+    tuner.get_train_args, workflow.load_model = _accepting(read), _accepting(load)
+    try:
+        yield
+    finally:
+        tuner.get_train_args, workflow.load_model = read, load
+
+
+def _accepting(call: Callable[..., Any]) -> Callable[..., Any]:
+    def accepting(*given: Any, **named: Any) -> Any:
+        with accepted(_WHERE):
+            return call(*given, **named)
+
+    return accepting
 
 
 @contextmanager

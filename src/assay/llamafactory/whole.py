@@ -7,14 +7,16 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from assay.errors import ModelError
 from assay.llamafactory import leftover, tied
+from assay.llamafactory.readable import readable
 from assay.text import some
 
 _OF_AN_ADAPTER = ("lora_", "modules_to_save")
+_AGAIN = "Copy the model there again, whole, its config.json with it"
+ADAPTER = "Copy the adapter there again, whole, its adapter_config.json with it"
 _MISMATCH = re.compile(r"size mismatch for ([^:\s]+)")
 
 
@@ -40,8 +42,8 @@ def whole() -> Iterator[None]:
 def check_whole(arguments: Any) -> Mapping[str, str]:
     """Raise ModelError where the folders that LLaMA-Factory's `arguments` name, of a base and of
     adapters of it, lack weights or have others, none of which is computed with: for who loads them
-    without a word. A hub id passes, what is quantised, and what has code of its own. Return which
-    weights the base's configuration ties to which."""
+    without a word. Those of a hub id are downloaded first. What is quantised passes, and what has
+    code of its own. Return which weights the base's configuration ties to which."""
     from llamafactory.model import load_config
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
@@ -49,16 +51,23 @@ def check_whole(arguments: Any) -> Mapping[str, str]:
     config = load_config(arguments)
     kinds = (AutoModelForImageTextToText, AutoModelForCausalLM)  # in LLaMA-Factory's order
     kind = next((kind for kind in kinds if type(config) in kind._model_mapping), None)
-    name = arguments.model_name_or_path
-    if not kind or not Path(name).is_dir() or hasattr(config, "quantization_config"):
+    if not kind or hasattr(config, "quantization_config"):
         return {}
     with whole(), tied.uncompared():
-        model = kind.from_pretrained(name, config=config, device_map="meta")
+        model = kind.from_pretrained(
+            arguments.model_name_or_path,
+            config=config,
+            device_map="meta",
+            cache_dir=arguments.cache_dir,
+            revision=arguments.model_revision,
+            token=arguments.hf_hub_token,
+        )
         pairs = dict(model.all_tied_weights_keys)
         for adapter in arguments.adapter_name_or_path or ():
-            PeftModel.from_pretrained(
-                model, adapter, low_cpu_mem_usage=True, torch_device="cpu"
-            ).unload()
+            with readable(adapter, "the adapter", ADAPTER):
+                PeftModel.from_pretrained(
+                    model, adapter, low_cpu_mem_usage=True, torch_device="cpu"
+                ).unload()
     return pairs
 
 
@@ -67,7 +76,8 @@ def _of_model(read: Callable[..., Any]) -> Callable[..., Any]:
         cls: Any, name: Any, *given: Any, output_loading_info: bool = False, **named: Any
     ) -> Any:
         named = {"ignore_mismatched_sizes": True, **named}  # they are told below
-        model, info = read(cls, name, *given, output_loading_info=True, **named)
+        with readable(str(name), "the model", _AGAIN):
+            model, info = read(cls, name, *given, output_loading_info=True, **named)
         _check(name, "has in another size", map(_resized, info["mismatched_keys"]))
         if not getattr(model, "is_quantized", False):  # whose parts have names of their own
             _check(name, "lacks", info["missing_keys"])

@@ -2,6 +2,8 @@
 
 from assay.model.base import check_fits
 from assay.model.check import check_merge, check_whole, check_words, quantization, remarks
+from assay.model.files import check as check_folder
+from assay.model.finite import check as check_finite
 from assay.model.identity import content, tuned_from
 from assay.model.latest import LATEST, is_latest_of, newest
 from assay.model.loadable import Model, on_base
@@ -14,7 +16,9 @@ __all__ = [
     "Model",
     "apart",
     "base_digest",
+    "check_finite",
     "check_fits",
+    "check_folder",
     "check_merge",
     "check_whole",
     "check_words",

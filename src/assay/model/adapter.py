@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ from assay import store
 from assay.errors import ModelError
 from assay.model import headers
 from assay.model.place import ADAPTER
+from assay.settings import shown
 
 _WEIGHTS = "adapter_model.safetensors"
+_PLAIN = "LORA"
 _LORA = ("lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector")
 
 
@@ -40,6 +43,8 @@ def check(name: str, directory: Path, seed: int | None) -> None:
             f"{name} names a Python module to import (megatron_core: {module})",
             f"Remove megatron_config from its {ADAPTER}: Assay evaluates without Megatron",
         )
+    if config.get("peft_type", _PLAIN) == _PLAIN:
+        _check_ranks(name, config)
     start = str(config.get("init_lora_weights")).lower()
     if start.startswith("corda") or (start.startswith("pissa_niter_") and seed is None):
         raise ModelError(
@@ -48,6 +53,17 @@ def check(name: str, directory: Path, seed: int | None) -> None:
             "Name its conversion to a plain LoRA: LLaMA-Factory's pissa_convert writes it to "
             "pissa_converted",
         )
+
+
+def _check_ranks(name: str, config: Mapping[str, Any]) -> None:
+    pattern = config.get("rank_pattern") or {}
+    ranks = [config.get("r", 8), *(pattern.values() if isinstance(pattern, Mapping) else [pattern])]
+    for rank in ranks:
+        if type(rank) is not int or rank < 1:
+            raise ModelError(
+                f"{name}: {shown(rank)} in its {ADAPTER} is no rank (r, rank_pattern)",
+                "Copy the file there again, from whoever made the adapter",
+            )
 
 
 def is_blank(directory: Path) -> bool:

@@ -7,8 +7,11 @@ then the tensors (https://huggingface.co/docs/safetensors).
 from __future__ import annotations
 
 import json
+import re
 import struct
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +20,8 @@ from assay.errors import ModelError
 _AGAIN = "Copy the file there again, whole"
 _PIECE = 1 << 20
 _MOST_BYTES = 100_000_000  # that safetensors itself reads as a header
+_WIDTH = re.compile(r"(?:BF|[FIUC])(\d+)")  # such as of F8_E4M3
+_BYTE = {"BOOL": 8}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,36 +33,74 @@ class Tensor:
 
 
 def tensors(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a safetensors file by name. Raises ModelError where the file is cut off
-    or no such file."""
+    """Return the tensors of a safetensors file by name. Raises ModelError where the file is cut
+    off or no such file, or its tensors are not where its header says."""
     size = path.stat().st_size
     header, start = _header(path, size)
     try:
-        entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
-        end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
+        places = sorted(
+            (int(entry["data_offsets"][0]), int(entry["data_offsets"][1]), name)
+            for name, entry in header.items()
+            if name != "__metadata__"
+        )
         found = {
-            name: Tensor(dtype=str(entry["dtype"]), shape=tuple(map(int, entry["shape"])))
-            for name, entry in entries.items()
+            name: Tensor(
+                dtype=str(header[name]["dtype"]), shape=tuple(map(int, header[name]["shape"]))
+            )
+            for _, _, name in places
         }
-        missing = start + int(end) - size
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         raise ModelError(f"{path} is no safetensors file: its header is damaged", _AGAIN) from None
+    missing = start + (places[-1][1] if places else 0) - size
     if missing > 0:
         raise ModelError(f"{path} is cut off: {missing} of its bytes are missing", _AGAIN)
+    _check_places(path, found, places, -missing)
     return found
+
+
+def _check_places(
+    path: Path, found: Mapping[str, Tensor], places: Iterable[tuple[int, int, str]], left: int
+) -> None:
+    """Raise ModelError unless the tensors `found` in a file stand one after the other, each as long
+    as it is, and no bytes are `left` after the last."""
+    before = 0
+    for first, end, name in places:
+        bits = _bits(found[name])
+        if first != before or end < first or (bits is not None and bits != 8 * (end - first)):
+            raise ModelError(
+                f"{path} is damaged: its tensor {name} is not where its header says", _AGAIN
+            )
+        before = end
+    if left:
+        raise ModelError(f"{path} is damaged: {left} bytes stand after its last tensor", _AGAIN)
+
+
+def _bits(tensor: Tensor) -> int | None:
+    """Return how many bits a tensor has, None where its type does not say it."""
+    each = _WIDTH.match(tensor.dtype)
+    width = int(each[1]) if each else _BYTE.get(tensor.dtype)
+    return None if width is None else width * prod(tensor.shape)
+
+
+def placed(path: Path) -> Iterator[tuple[str, Tensor, tuple[int, int]]]:
+    """Yield the tensors of a safetensors file by name, each with where in the file it is. Raises
+    ModelError as `tensors`."""
+    found = tensors(path)
+    header, start = _header(path, path.stat().st_size)
+    for name, tensor in found.items():
+        first, end = header[name]["data_offsets"]
+        yield name, tensor, (start + first, start + end)
 
 
 def zeros(path: Path) -> dict[str, bool]:
     """Return whether each tensor of a safetensors file is 0 throughout, by its name. Raises
     ModelError as `tensors`."""
-    names = tensors(path)
-    header, start = _header(path, path.stat().st_size)
     with path.open("rb") as file:
-        return {name: _is_zero(file, start, *header[name]["data_offsets"]) for name in names}
+        return {name: _is_zero(file, *place) for name, _, place in placed(path)}
 
 
-def _is_zero(file: BinaryIO, start: int, first: int, end: int) -> bool:
-    file.seek(start + first)
+def _is_zero(file: BinaryIO, first: int, end: int) -> bool:
+    file.seek(first)
     for place in range(first, end, _PIECE):
         if file.read(min(_PIECE, end - place)).strip(b"\0"):
             return False

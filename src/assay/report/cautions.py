@@ -17,6 +17,7 @@ from assay.report.sides import without_weights
 FEW_PAIRS = 100
 FEW_CLUSTERS = 10
 _CUT = 0.05
+_FEWEST_ALIKE = 5
 _COUNTED: tuple[Group, ...] = ("judge", "pairwise", "task", "similarity", "own")
 
 
@@ -37,6 +38,7 @@ def cautions(
         *doubts(run),
         *of_data.cautions(data),
         *_answers(sides),
+        *_alike_throughout(run),
         *_likelihood(rows),
     ]
     return tuple(sorted(warnings, key=lambda caution: not caution.severe))
@@ -175,6 +177,11 @@ def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:
         lacking = side.samples - side.predictions
         if lacking and not (side.served or side.given):
             yield Caution(severe=False, text=f"The {side.side} has no answer to {lacking} samples.")
+        if _CUT * side.predictions < side.empty < side.predictions:
+            yield Caution(
+                severe=False,
+                text=f"{side.empty} of {side.predictions} answers of the {side.side} are empty.",
+            )
         if side.cut and side.cut > _CUT * side.predictions:
             yield Caution(
                 severe=False,
@@ -193,6 +200,20 @@ def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:
                 severe=False,
                 text=f"{side.prompts_truncated} prompts of the {side.side} were truncated at "
                 "cutoff_len: the model did not see all of them.",
+            )
+
+
+def _alike_throughout(run: EvaluatedRun) -> Iterator[Caution]:
+    """Yield where a side says one thing whatever it is asked: no model that was asked does."""
+    for side in run.sides:
+        given = side.answers.length >= 0
+        count = int(given.sum())
+        if count >= _FEWEST_ALIKE and len(set(side.answers.fingerprint[given].tolist())) == 1:
+            how = "empty" if not side.answers.length[given].any() else "the same"
+            yield Caution(
+                severe=False,
+                text=f"All {count} answers of the {side.side} are {how}: look whether it was asked "
+                "at all.",
             )
 
 

@@ -23,6 +23,7 @@ from assay.llamafactory.job import JOB
 from assay.metrics import MetricsSettings
 from assay.records import Likelihood, Message, Prediction, Sample
 from tests.faults.endpoint import Body, chat, scores, serving
+from tests.models import LORA, safetensors
 from tests.unit.judge.fake import settings_for
 
 COUNT = 12
@@ -39,6 +40,10 @@ RIGHT = {10: 3, 20: 9, 30: 6}
 LOSS = {10: 2.0, 20: 1.5, 30: 1.0}
 
 
+def weights_of(step: int) -> bytes:
+    return safetensors(LORA, bytes([step]))
+
+
 @pytest.fixture(name="trained")
 def make_trained(tmp_path: Path) -> Path:
     """The folder of a training that is over."""
@@ -46,11 +51,11 @@ def make_trained(tmp_path: Path) -> Path:
     for step in RIGHT:
         path = folder / f"checkpoint-{step}"
         path.mkdir(parents=True)
-        (path / "adapter_model.safetensors").write_text(f"weights of {step}")
+        (path / "adapter_model.safetensors").write_bytes(weights_of(step))
         (path / "adapter_config.json").write_text('{"init_lora_weights": true}')
         (path / "optimizer.pt").write_text("large")
         store.write_json(path / "trainer_state.json", {"global_step": step})
-    (folder / "adapter_model.safetensors").write_text("weights of 30")
+    (folder / "adapter_model.safetensors").write_bytes(weights_of(30))
     store.write_json(folder / "trainer_state.json", {"global_step": 30})
     rows = [{"current_steps": step, "loss": 10 / step} for step in (5, 10, 15, 20, 25, 30)]
     (folder / LOSSES).write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -211,7 +216,7 @@ def test_the_model_has_the_chosen_weights_and_their_digest(
     manifest = finetuning.finetune(
         tmp_path / SELECTION, out, tuning, choose=lambda folder, _base: folder / "checkpoint-20"
     )
-    assert (out / "adapter_model.safetensors").read_text() == "weights of 20"
+    assert (out / "adapter_model.safetensors").read_bytes() == weights_of(20)
     assert manifest.digest == store.digest_weights(out)
     assert model.read_manifest(out) == manifest
     assert not trained.parent.exists()
@@ -254,7 +259,7 @@ def test_a_fine_tune_that_ends_while_it_is_finished_is_taken_up(
         with pytest.raises(KeyboardInterrupt):
             finetune()
     finetune()
-    assert (tmp_path / "model" / "adapter_model.safetensors").read_text() == "weights of 20"
+    assert (tmp_path / "model" / "adapter_model.safetensors").read_bytes() == weights_of(20)
     assert trainings == [1], "the training is not repeated"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any
 import pytest
 
 from assay import config, model, plan, preflight, store
-from assay.errors import InputError
+from assay.errors import InputError, StageError
 from tests.models import LORA, safetensors, tokenizer, write_adapter, write_model
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 538090408\n"
+EMBEDDING = "model.embed_tokens.weight"
 SHARD = "model-0000{}-of-00003.safetensors"
 Change = Callable[[Path], object]
 
@@ -110,6 +112,29 @@ def pickled(value: object, *, zipped: bool = True) -> Change:
     return change
 
 
+def lengthened(by: bytes) -> Change:
+    def change(folder: Path) -> None:
+        with (folder / "model.safetensors").open("ab") as file:
+            file.write(by)
+
+    return change
+
+
+def declared(**said: object) -> Change:
+    """Have the header say something else of the first tensor."""
+
+    def change(folder: Path) -> None:
+        path = folder / "model.safetensors"
+        content = path.read_bytes()
+        end = 8 + struct.unpack("<Q", content[:8])[0]
+        header = json.loads(content[8:end])
+        header[EMBEDDING] |= said
+        text = json.dumps(header).encode()
+        path.write_bytes(struct.pack("<Q", len(text)) + text + content[end:])
+
+    return change
+
+
 def dangling(name: str) -> Change:
     def change(folder: Path) -> None:
         (folder / name).unlink()
@@ -137,6 +162,15 @@ def dangling(name: str) -> Change:
         (write("model.safetensors", b""), r"model\.safetensors is no safetensors file, or cut off"),
         (write("model.safetensors", b"\2" + b"\0" * 7 + b"[]"), "its header is damaged"),
         (write("model.safetensors", b"\7" + b"\0" * 7 + b'{"a":1}'), "its header is damaged"),
+        (
+            lengthened(b"more"),
+            r"model\.safetensors is damaged: 4 bytes stand after its last tensor",
+        ),
+        (declared(shape=[4, 1]), rf"is damaged: its tensor {EMBEDDING} is not where"),
+        (declared(dtype="BF16"), rf"is damaged: its tensor {EMBEDDING} is not where"),
+        (declared(dtype="BF16", shape=[4, 4]), ""),
+        (declared(data_offsets=[4, 36]), rf"is damaged: its tensor {EMBEDDING} is not where"),
+        (declared(data_offsets=[-4, 32]), rf"is damaged: its tensor {EMBEDDING} is not where"),
         (write("model.safetensors", POINTER), r"model\.safetensors is a pointer of Git LFS.*pull"),
         (write("tokenizer.json", POINTER), r"tokenizer\.json is a pointer of Git LFS"),
         (cut("tokenizer.json", 20), r"tokenizer\.json is not JSON"),
@@ -296,3 +330,25 @@ def test_tokens_that_a_foreign_adapter_added(
         remarks = list(model.remarks(resolved, settings, "generate.llamafactory"))
         assert bool(remarks) is bool(told)
         assert told in "".join(remarks)
+
+
+@pytest.mark.parametrize(
+    "said", [{"r": 0}, {"r": "x"}, {"r": None}, {"rank_pattern": [4]}, {"rank_pattern": {"q": 1.5}}]
+)
+def test_an_adapter_whose_rank_is_none_is_refused(tmp_path: Path, said: dict[str, Any]) -> None:
+    base = write_model(tmp_path / "base")
+    made = write_adapter(tmp_path / "tuned", base, **said)
+    with pytest.raises(InputError, match=r"in its adapter_config\.json is no rank"):
+        model.resolve(str(made), str(base))
+
+
+def test_weights_that_are_no_numbers_are_named(tmp_path: Path) -> None:
+    whole = write_model(tmp_path / "whole", seed=struct.pack("<f", 0.5))
+    model.check_finite(whole, "")
+    for number in (float("nan"), float("-inf")):
+        broken = write_model(tmp_path / str(number), seed=struct.pack("<f", number))
+        with pytest.raises(
+            StageError, match=rf"model\.safetensors holds .*: its {EMBEDDING}"
+        ) as told:
+            model.check_finite(broken, "Train again")
+        assert told.value.remedy == "Train again"

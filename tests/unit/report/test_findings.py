@@ -182,6 +182,23 @@ def test_cautions_name_what_weakens_the_numbers(run: Path) -> None:
     assert "in bleu-4 (24 pairs) would probably not be seen (power 80%)." in text
 
 
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        (lambda _: "", "All 24 answers of the candidate are empty"),
+        (lambda _: "Sorry.", "All 24 answers of the candidate are the same"),
+        (lambda at: "" if at < 3 else f"So {at}.", "3 of 24 answers of the candidate are empty"),
+    ],
+)
+def test_answers_that_say_nothing_of_what_was_asked_are_named(
+    run: Path, output: Callable[[int], str], told: str
+) -> None:
+    edit_rows(run / "candidate/predictions.jsonl", lambda at, row: row | {"output": output(at)})
+    text = said(report(run), severe=False)
+    assert told in text
+    assert "answers of the baseline are" not in text
+
+
 def test_a_judge_that_says_the_same_of_everything_is_named(run: Path) -> None:
     edit_rows(
         run / "candidate/verdicts.jsonl",

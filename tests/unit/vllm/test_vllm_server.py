@@ -18,7 +18,7 @@ import pytest
 from assay import process
 from assay.engine.vllm import causes, environment, server
 from assay.engine.vllm import window as windows
-from assay.errors import StageError
+from assay.errors import SettingsError, StageError
 from tests import processes
 from tests.unit.vllm.conftest import Lines
 from tests.unit.vllm.test_vllm_answers import answered, job, prompt
@@ -63,6 +63,29 @@ def test_what_a_start_fails_of_is_told_with_a_remedy(
     assert remedy in told.value.remedy
     assert "See root cause above" in told.value.what, "the log's end is quoted"
     assert (tmp_path / "vllm/vllm.log").is_file(), "what it said stays"
+
+
+INVALID = """pydantic_core.ValidationError: 1 validation error for SchedulerConfig
+max_num_seqs
+  Input should be greater than or equal to 1 [type=greater_than_equal, input_value=-1]"""
+
+
+@pytest.mark.parametrize(
+    ("saying", "told"),
+    [
+        ("serve: error: argument --block-size: invalid choice: '7'", "block-size: invalid choice"),
+        (INVALID, "for SchedulerConfig max_num_seqs Input should be greater than or equal to 1"),
+    ],
+)
+def test_a_setting_that_it_refuses_is_the_users_to_mend(
+    lines: Lines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saying: str, told: str
+) -> None:
+    monkeypatch.setenv("FAKE_VLLM", "fail:" + TRACEBACK.format(saying))
+    with pytest.raises(SettingsError, match=r"vLLM refuses generate\.vllm") as refused:
+        answered(job(), tmp_path, *PROMPTS)
+    assert told in refused.value.what
+    assert refused.value.remedy.startswith("Correct generate.vllm")
+    assert len(lines("start")) == 1
 
 
 def test_an_argument_that_it_refuses_is_named() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.engine.vllm import Vllm, arguments, gpus, weights
+from assay.engine.vllm import Vllm, arguments, gpus, settings, weights
 from assay.engine.vllm.architecture import Architecture
 from assay.engine.vllm.gpus import Parallelism
 from assay.engine.vllm.weights import ServedWeights
 from assay.errors import SettingsError
+from tests.models import safetensors
 from tests.unit.vllm.conftest import OF
 from tests.unit.vllm.test_vllm_answers import adapter, job, prompt
 
@@ -114,6 +114,12 @@ def test_a_model_lies_on_the_fewest_gpus_that_hold_it(
     assert (found.tensor, found.pipeline, found.data) == layout
 
 
+@pytest.mark.parametrize("value", [0, -1, True, "auto", "1k", 16.5])
+def test_a_context_that_is_no_number_of_tokens_is_refused(value: object) -> None:
+    with pytest.raises(SettingsError, match=r"generate\.vllm\.max_model_len = \S+ is no"):
+        settings.check({"max_model_len": value})
+
+
 @given(
     gigabytes=st.floats(0.1, 2000),
     heads=st.integers(0, 128),
@@ -146,9 +152,8 @@ def tuned(folder: Path, names: tuple[str, ...] = (), **config: Any) -> str:
     """Return why an adapter is merged first."""
     made = adapter(folder / "tuned", **config)
     if names:
-        header = json.dumps({name: {} for name in names}).encode()
         file = made / "adapter_model.safetensors"
-        file.write_bytes(struct.pack("<Q", len(header)) + header)
+        file.write_bytes(safetensors(dict.fromkeys(names, (1,))))
     return weights.why_written(replace(job(), adapter=str(made)))
 
 

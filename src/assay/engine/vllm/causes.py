@@ -8,7 +8,7 @@ from collections import deque
 from pathlib import Path
 
 from assay import process
-from assay.errors import StageError
+from assay.errors import AssayError, SettingsError, StageError
 from assay.settings import redacted
 
 PORT_TAKEN = "Address already in use"
@@ -23,10 +23,14 @@ _BY_SAYING = {
     r"out of memory|OutOfMemory|Cannot allocate memory": f"Its memory is too small: {_LESS}",
     r"divisible by tensor parallel|must be divisible": "Set "
     "generate.vllm.tensor_parallel_size to a number that divides the attention heads",
-    r"unrecognized arguments|invalid choice|error: argument": "Correct generate.vllm",
     r"SafetensorError|HeaderTooLarge|MetadataIncomplete": "The weights are damaged: restore them",
     r"[Ll]o[Rr][Aa]": "vLLM cannot serve this adapter: set generate.engine: transformers",
 }
+# what it says of its settings, with the model's
+_REFUSED = re.compile(
+    r"unrecognized arguments|invalid choice|error: argument|validation errors? for \w*Config"
+)
+_REMEDY = "Correct generate.vllm, or set generate.engine: transformers"
 # what vLLM says of an error that it names above
 _OTHERS = re.compile(
     r"Engine core initialization failed|EngineDeadError|Worker failed|WorkerProc|"
@@ -34,14 +38,17 @@ _OTHERS = re.compile(
 )
 _ERROR = re.compile(r"(?:^|\s)((?:\w+\.)*\w*(?:Error|Exception|Interrupt)\b: ?.*|error: .*)$")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_LINES, _LONGEST = 8, 300
+_LINES, _LONGEST, _BELOW = 8, 300, 2
 
 
-def ended(code: int, log: Path, *, for_memory: bool) -> StageError:
-    """Return what to raise for a server that ended with `code`."""
+def ended(code: int, log: Path, *, for_memory: bool) -> AssayError:
+    """Return what to raise for a server that ended with `code`: SettingsError where it refused what
+    it was set to."""
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     if for_memory:
         return _told(f"ended with {how}: it was killed for memory (OOM)", log, process.MEMORY)
+    if (first := cause(_text(log))) and _REFUSED.search(first):
+        return SettingsError(f"vLLM refuses generate.vllm, or the model with it: {first}", _REMEDY)
     return _told(f"ended with {how}", log, f"See its log; {_AGAIN}")
 
 
@@ -52,15 +59,23 @@ def hung(how: str, log: Path) -> StageError:
 
 def cause(text: str) -> str:
     """Return the first error that a log tells which is not said of another one, "" without one."""
-    for line in text.splitlines():
-        match = _ERROR.search(_COLOURS.sub("", line))
+    lines = [_COLOURS.sub("", line) for line in text.splitlines()]
+    for place, line in enumerate(lines):
+        match = _ERROR.search(line)
         if match and not _OTHERS.search(match.group(1)):
-            return redacted(match.group(1).strip())[:_LONGEST]
+            said = match.group(1).strip()
+            if _REFUSED.search(said):  # which setting it is stands below
+                said = " ".join(" ".join([said, *lines[place + 1 : place + 1 + _BELOW]]).split())
+            return redacted(said)[:_LONGEST]
     return ""
 
 
+def _text(log: Path) -> str:
+    return log.read_text(errors="replace") if log.is_file() else ""
+
+
 def _told(how: str, log: Path, remedy: str) -> StageError:
-    text = log.read_text(errors="replace") if log.is_file() else ""
+    text = _text(log)
     first = cause(text)
     found = (mend for saying, mend in _BY_SAYING.items() if re.search(saying, first))
     lines = deque((line.rstrip() for line in text.splitlines() if line.strip()), _LINES)

@@ -10,8 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from assay import process, store
-from assay.engine import ending
+from assay import ending, process, store
 from assay.engine.loading import load
 from assay.llamafactory.job import ERROR, JOB, GenerateJob
 from assay.llamafactory.prompts import coder

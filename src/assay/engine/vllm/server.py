@@ -16,7 +16,7 @@ from pathlib import Path
 
 from assay import process
 from assay.engine.vllm.causes import PORT_TAKEN, ended, hung
-from assay.errors import StageError
+from assay.errors import AssayError, StageError
 from assay.process import LOOPBACK
 
 TRIES = 3  # somebody may take a port between its choice and the server's start
@@ -71,7 +71,7 @@ class Server:
             self._looked = self.clock()
             self._watch(self._written(), _IDLE_SECONDS, "has written no token")
 
-    def lost(self, error: Exception) -> StageError:
+    def lost(self, error: Exception) -> AssayError:
         """Return what to raise where a request failed by `error`: mostly it is just dying."""
         try:
             self.child.wait(_DEATH_SECONDS)
@@ -79,7 +79,7 @@ class Server:
             return hung(f"does not answer ({type(error).__name__}: {error})", self.log)
         return self._ended()
 
-    def _ended(self) -> StageError:
+    def _ended(self) -> AssayError:
         for_memory = process.memory_kills() > self.killed
         return ended(self.child.returncode, self.log, for_memory=for_memory)
 

@@ -123,6 +123,11 @@ def _check_value(name: str, value: object) -> None:
         raise SettingsError(
             f"{WHERE}.{name} = {shown(value)} is no number of GPUs", "Set 1 or more"
         )
+    if name == "max_model_len" and (type(value) is not int or value < 1):
+        raise SettingsError(
+            f"{WHERE}.{name} = {shown(value)} is no number of tokens",
+            "Set 1 or more, or leave it out: then it is the model's own",
+        )
 
 
 def _check_version(given: Mapping[str, Any], own: KnownSettings, whose: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -11,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay import model, process, store
-from assay.engine import ending
+from assay import ending, model, process, store
 from assay.engine.weights import prove
 from assay.llamafactory import tied
 from assay.llamafactory.job import ERROR, JOB, GenerateJob
 from assay.llamafactory.prompts import Coder
 from assay.llamafactory.whole import check_whole
+from assay.model import headers
 
 BASE, TUNED = "base", "tuned"
 FOLDER = "vllm"
@@ -95,7 +94,8 @@ def served(job: GenerateJob, coder: Coder) -> Iterator[tuple[ServedWeights, Path
     if not why_written(job):
         if job.adapter and Path(job.base).is_dir():
             model.check_fits(job.adapter, Path(job.adapter), job.base)
-        tied.check(Path(job.base), check_whole(coder.model))
+        if pairs := check_whole(coder.model):
+            tied.check(_downloaded(job, coder), pairs)
     with _folder(coder.folder) as folder:
         if why_written(job):
             yield ServedWeights(base=_write(job, folder)), folder
@@ -104,6 +104,17 @@ def served(job: GenerateJob, coder: Coder) -> Iterator[tuple[ServedWeights, Path
             yield ServedWeights(base=job.base, name=TUNED, adapter=job.adapter, rank=rank), folder
         else:
             yield ServedWeights(base=job.base), folder
+
+
+def _downloaded(job: GenerateJob, coder: Coder) -> Path:
+    """Return the folder of the base, for a hub id where its files are on this machine."""
+    if Path(job.base).is_dir():
+        return Path(job.base)
+    from transformers.utils import cached_file
+
+    here = {"cache_dir": coder.model.cache_dir, "revision": coder.model.model_revision}
+    name = coder.model.model_name_or_path
+    return Path(cached_file(name, "config.json", local_files_only=True, **here)).parent
 
 
 @contextmanager
@@ -158,10 +169,7 @@ def _parts(adapter: Path) -> str:
     file = adapter / "adapter_model.safetensors"
     if not file.is_file():
         return "weights that are no safetensors"
-    with file.open("rb") as opened:
-        length = int.from_bytes(opened.read(8), "little")
-        names: Mapping[str, object] = json.loads(opened.read(length))
-    for name in sorted(set(names) - {"__metadata__"}):
+    for name in sorted(headers.tensors(file)):
         if not name.endswith((".lora_A.weight", ".lora_B.weight")) or ".lm_head." in name:
             return name.removeprefix("base_model.model.")
     return ""

@@ -1,0 +1,61 @@
+"""Files of a model that nothing can read, and settings that LLaMA-Factory refuses: told in one line
+that names them."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from assay.errors import ModelError, SettingsError
+
+# what transformers, PEFT and their like raise for what a file says
+_OF_FILES = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError),
+    *(ImportError, NotImplementedError, TypeError, ValueError),
+)
+_PLAIN = {"Exception", "SafetensorError", "StrictDataclassError", "UnpicklingError"}
+"""By their names: tokenizers raises no more than Exception, and others are no ValueError."""
+_OF_FOLDERS = (None, errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR)
+_LONGEST = 300
+
+
+@contextmanager
+def readable(name: str, what: str, remedy: str) -> Iterator[None]:
+    """Raise ModelError, with the `remedy`, where the body cannot make `what` out of the files of
+    the model `name`. What fails by a hub, the memory or the disk is raised as it is."""
+    try:
+        yield
+    except Exception as error:
+        if not _is_of_files(error, name):
+            raise
+        raise ModelError(f"{what} of {name} cannot be loaded: {_told(error)}", remedy) from error
+
+
+@contextmanager
+def accepted(where: str) -> Iterator[None]:
+    """Raise SettingsError where LLaMA-Factory refuses, in the body, what stands in `where`."""
+    try:
+        yield
+    except (ImportError, TypeError, ValueError) as error:
+        raise SettingsError(
+            f"LLaMA-Factory refuses {where}: {_told(error)}", f"Correct {where}"
+        ) from error
+
+
+def _is_of_files(error: Exception, name: str) -> bool:
+    if isinstance(error, OSError):
+        return os.path.isdir(name) and error.errno in _OF_FOLDERS  # noqa: PTH112  too long a name
+    kinds = {kind.__name__ for kind in type(error).__mro__[:-3]} | {type(error).__name__}
+    return isinstance(error, _OF_FILES) or bool(kinds & _PLAIN)
+
+
+def _told(error: BaseException) -> str:
+    """Return what was said, of a chain of errors by the first one."""
+    first = error
+    while first.__cause__:
+        first = first.__cause__
+    kind = "" if type(first) is Exception else f"{type(first).__name__}: "
+    said = f"{kind}{' '.join(str(first).split())}"
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
