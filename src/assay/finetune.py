@@ -97,12 +97,13 @@ def finetune(
     """Fine-tune on the samples in a JSONL file and return the manifest of the model in `out`: of
     the checkpoints that the settings have kept, the one that `choose` returns.
 
-    A finished `out` is returned as it is; an interrupted one is resumed from its last checkpoint
-    when nothing that it depends on has changed. Raises InputError, or StageError with the end of
-    LLaMA-Factory's log.
+    A finished `out` is returned as it is, an interrupted one is resumed from its last checkpoint,
+    and what was done with other settings is refused. Raises InputError, or StageError with the end
+    of LLaMA-Factory's log.
     """
     check(settings)
     if done := model.read_manifest(out):
+        training.check_same(out, done, asdict(settings), FinetuneSettings)
         return done
     settings, rows = _pinned(settings), _hash(samples)
     base = model.local(settings.base_model, listen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from collections.abc import Iterator, Mapping
@@ -9,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assay import hub
 from assay.errors import SettingsError
+from assay.records import ModelManifest
+from assay.settings import first_difference, with_defaults
 
 STATE = "trainer_state.json"
 EVENLY = 0.2  # of all steps: what lies between checkpoints where nothing else is set
@@ -26,6 +30,20 @@ class TrainingPlan:
 
     steps: int
     checkpoints: int
+
+
+def check_same(out: Path, made: ModelManifest, wanted: Mapping[str, Any], kind: type) -> None:
+    """Raise SettingsError where the model in `out` was made with other settings, of that `kind`,
+    than are `wanted`."""
+    earlier = with_defaults(kind, made.settings)
+    base = wanted["base_model"]
+    if hub.commit(made.base_model) and not hub.commit(base):
+        base = f"{hub.split(base)[0]}@{hub.commit(made.base_model)}"  # it was pinned then
+    plain = {**json.loads(json.dumps(wanted)), "base_model": base}
+    if other := first_difference({"finetune": earlier}, {"finetune": plain}):
+        raise SettingsError(
+            f"{out} holds the model of another {other}", "Set it back, or begin another run"
+        )
 
 
 def checkpoints(trained: Path) -> dict[int, Path]:

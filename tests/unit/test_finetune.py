@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from assay import finetune as finetuning
-from assay import llamafactory, model, resume, store
+from assay import llamafactory, model, resume, store, trained
 from assay.errors import SettingsError
 from assay.finetune import FinetuneSettings, finetune
 from assay.folder import MANIFEST, TRAIN_LOG
@@ -164,3 +165,38 @@ def test_a_training_is_not_dropped_for_other_settings(
     with resume.anew():
         assert tune(learning_rate=0.1).settings["learning_rate"] == 0.1
     assert training.begun[-1] is False
+
+
+@pytest.mark.usefixtures("training")
+def test_a_model_is_not_taken_for_one_of_other_settings(
+    tune: Callable[..., ModelManifest], tmp_path: Path
+) -> None:
+    made = tune()
+    with pytest.raises(SettingsError, match=r"another finetune\.learning_rate: 0\.0001, not 0\.1"):
+        tune(learning_rate=0.1)
+    # an earlier version had no such setting, and trained as its default says
+    earlier = {name: value for name, value in made.settings.items() if name != "checkpoints"}
+    store.write_json(tmp_path / "model" / MANIFEST, replace(made, settings=earlier))
+    assert tune().digest == made.digest
+    with pytest.raises(SettingsError, match=r"another finetune\.checkpoints: 'last', not 'all'"):
+        tune(checkpoints="all")
+
+
+@pytest.mark.parametrize(
+    ("asked", "same"),
+    [("org/base", True), ("org/other", False), (f"org/base@{'b' * 40}", False)],
+)
+def test_a_model_on_a_pinned_base_is_that_of_its_name(
+    asked: str,
+    *,
+    same: bool,
+    tmp_path: Path,
+    tune: Callable[..., ModelManifest],
+    training: Training,
+) -> None:
+    made, pinned = tune(), f"org/base@{'a' * 40}"
+    assert training.begun == [False]
+    made = replace(made, base_model=pinned, settings={**made.settings, "base_model": pinned})
+    wanted = {**made.settings, "base_model": asked}
+    with nullcontext() if same else pytest.raises(SettingsError, match="of another"):
+        trained.check_same(tmp_path / "model", made, wanted, FinetuneSettings)

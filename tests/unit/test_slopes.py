@@ -21,6 +21,7 @@ from assay.records import Message, Prediction, Sample
 from assay.served import ServedModel, generate
 from tests.faults.endpoint import chat, scores, serving
 from tests.memory import peak
+from tests.models import LORA, safetensors
 from tests.unit.judge.fake import settings_for
 from tests.unit.judge.fake_batch import batching
 
@@ -182,7 +183,7 @@ def make_blocks_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def trained(work: Path, *_: object) -> None:
     (work / "trained").mkdir()
-    (work / "trained" / "model.safetensors").write_bytes(b"tuned")
+    (work / "trained" / "model.safetensors").write_bytes(safetensors(LORA))
 
 
 def peak_of(stage: Stage, folder: Path, count: int) -> int:

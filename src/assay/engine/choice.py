@@ -14,6 +14,7 @@ from assay.errors import SettingsError
 from assay.folder import GENERATION
 from assay.llamafactory.job import GenerateJob
 from assay.records import Generation
+from assay.settings import with_defaults
 from assay.text import flat
 
 
@@ -54,9 +55,10 @@ def begun(identity: Path, job: GenerateJob, asked: str) -> str:
     return earlier.engine if answers else asked
 
 
-def finished(out: Path, job: GenerateJob, asked: str) -> Generation | None:
+def finished(out: Path, job: GenerateJob, asked: str, settings: type) -> Generation | None:
     """Return what an earlier try made of the same `job` in `out`, by the engine that is asked for,
-    None where there is no such. Raises SettingsError where it was made with other settings."""
+    None where there is no such. Raises SettingsError where it was made with other `settings`, of
+    which it may lack those of a later version."""
     path = out / GENERATION
     if not path.is_file():
         return None
@@ -71,7 +73,10 @@ def finished(out: Path, job: GenerateJob, asked: str) -> Generation | None:
         and made.dataset_hash == job.dataset_hash
     ):
         return None
-    earlier = {"generate": {**made.settings, "engine": made.engine}}
+    known = {*made.settings, *asked_of.settings}
+    then = with_defaults(settings, made.settings).items()
+    earlier = {"generate": {name: value for name, value in then if name in known}}
+    earlier["generate"]["engine"] = made.engine
     engine = made.engine if asked == AUTO else asked
     wanted = {"generate": {**json.loads(store.to_json(asked_of.settings)), "engine": engine}}
     if earlier == wanted:

@@ -57,7 +57,7 @@ def generate(
         return taken
     model.fetch(model_name, listen)
     resolved, job = asked(model_name, samples, settings, base_model)
-    if done := choice.finished(out, job, settings.engine):
+    if done := choice.finished(out, job, settings.engine, GenerateSettings):
         return done
     work = work_folder(out)
     who = choice.begun(work / IDENTITY, _identity(job), settings.engine)

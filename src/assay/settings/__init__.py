@@ -1,7 +1,7 @@
 """Settings: mappings in, validated frozen dataclasses out; what is unknown is refused by name."""
 
 from assay.settings.build import build, required
-from assay.settings.difference import Difference, differences, first_difference
+from assay.settings.difference import Difference, differences, first_difference, with_defaults
 from assay.settings.names import changed, check_mapping, check_names
 from assay.settings.reading import from_yaml, read_assignments, to_yaml, yaml_problem
 from assay.settings.secrets import has_query, is_key, is_likely_key, redacted, secret_in, shown
@@ -27,5 +27,6 @@ __all__ = [
     "secret_in",
     "shown",
     "to_yaml",
+    "with_defaults",
     "yaml_problem",
 ]

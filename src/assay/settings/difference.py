@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from assay.settings.secrets import shown
@@ -38,3 +38,14 @@ def differences(left: Any, right: Any, name: str = "") -> Iterator[Difference]:
 def first_difference(left: Any, right: Any) -> Difference | None:
     """Return the first value that differs in two mappings, None where none does."""
     return next(differences(left, right), None)
+
+
+def with_defaults(kind: type, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of an earlier version, with those of `kind` that it did not have as their
+    defaults: it worked so."""
+    later = {
+        each.name: each.default if each.default_factory is MISSING else each.default_factory()
+        for each in fields(kind)
+        if each.name not in settings and (each.default, each.default_factory) != (MISSING, MISSING)
+    }
+    return {**settings, **later}

@@ -9,6 +9,7 @@ import pytest
 
 from assay import model, store
 from assay.engine import choice
+from assay.errors import SettingsError
 from assay.folder import GENERATION
 from assay.generate import GenerateSettings, job_for
 from assay.llamafactory.job import GenerateJob
@@ -49,14 +50,25 @@ def test_the_base_of_an_adapter_is_known_by_its_weights(adapter: Path, tmp_path:
 def test_answers_on_another_base_are_not_taken(adapter: Path, tmp_path: Path) -> None:
     before = job_of(adapter)
     store.write_json(tmp_path / "out" / GENERATION, generation(before))
-    assert choice.finished(tmp_path / "out", before, "auto")
+    assert choice.finished(tmp_path / "out", before, "auto", GenerateSettings)
     (tmp_path / "base" / "model.safetensors").write_bytes(safetensors(LORA, b"\7"))
     after = job_of(adapter)
     assert after.digest == before.digest
-    assert choice.finished(tmp_path / "out", after, "auto") is None
+    assert choice.finished(tmp_path / "out", after, "auto", GenerateSettings) is None
 
 
 def test_a_run_from_before_the_base_was_kept_is_taken_up(adapter: Path, tmp_path: Path) -> None:
     job = job_of(adapter)
     store.write_json(tmp_path / "out" / GENERATION, replace(generation(job), base_digest=""))
-    assert choice.finished(tmp_path / "out", job, "auto")
+    assert choice.finished(tmp_path / "out", job, "auto", GenerateSettings)
+
+
+def test_a_setting_of_a_later_version_was_its_default(adapter: Path, tmp_path: Path) -> None:
+    job = job_of(adapter)
+    made = generation(job)
+    settings = {name: made.settings[name] for name in made.settings if name != "score_thoughts"}
+    store.write_json(tmp_path / "out" / GENERATION, replace(made, settings=settings))
+    assert choice.finished(tmp_path / "out", job, "auto", GenerateSettings)
+    other = replace(job, settings={**job.settings, "score_thoughts": True})
+    with pytest.raises(SettingsError, match=r"generate\.score_thoughts: False, not True"):
+        choice.finished(tmp_path / "out", other, "auto", GenerateSettings)

@@ -16,6 +16,7 @@ from assay.folder import TRAIN_LOG
 from assay.records import Message, Sample
 from assay.store import checksums, outage, s3
 from tests import faulty, minio
+from tests.models import LORA, safetensors
 from tests.unit.store.time_of_its_own import Time
 
 NOWHERE = "http://127.0.0.1:9"
@@ -169,7 +170,7 @@ def test_a_store_that_goes_while_training_does_not_cost_the_model(
 
     def train(work: Path, *_: object) -> None:
         (work / "trained").mkdir()
-        (work / "trained" / "adapter_model.safetensors").write_bytes(b"tuned")
+        (work / "trained" / "adapter_model.safetensors").write_bytes(safetensors(LORA))
         (work / TRAIN_LOG).touch()
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", NOWHERE)
 
