@@ -97,7 +97,7 @@ def test_a_model_without_some_weights_answers_nothing(
     ("values", "told"),
     [
         ({"num_hidden_layers": 1}, "has weights of 2 layers, and num_hidden_layers"),
-        ({"vocab_size": 49000}, r"in another size model\.embed_tokens\.weight \(49152 x 576, not"),
+        ({"vocab_size": 50000}, r"in another size model\.embed_tokens\.weight \(49152 x 576, not"),
     ],
 )
 def test_a_configuration_of_another_model_answers_nothing(

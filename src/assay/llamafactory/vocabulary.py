@@ -45,7 +45,7 @@ def _check_own(tokenizer: Any, room: int, name: str) -> None:
         raise ModelError(
             f"the tokenizer of {name} is another model's: it has {len(own)} words, and vocab_size "
             f"in its config.json is {room}",
-            _TOKENIZER,
+            "Copy the tokenizer's files and config.json there again, from whoever made the model",
         )
 
 
