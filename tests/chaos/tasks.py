@@ -14,6 +14,7 @@ from assay.records import Message, Sample
 from tests.chaos import tally, training
 from tests.cluster import kube
 from tests.cluster.kube import Object
+from tests.models import write_model
 
 TEMPLATE = "qwen3"
 KEY = "ASSAY_JUDGE_API_KEY"
@@ -88,8 +89,7 @@ class Tasks:
         ]
         for file in (TRAINING, SAMPLES):
             store.write_rows(here / "samples" / file, rows)
-        store.write_json(here / "base" / "config.json", {"model_type": "none"})
-        (here / "base" / "model.safetensors").write_bytes(b"weights")
+        write_model(here / "base")
         for part in ("samples", "base"):
             store.publish(here / part, f"{self.root}/{part}")
 

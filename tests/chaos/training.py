@@ -12,9 +12,10 @@ from pathlib import Path
 from assay import process, store
 from assay.folder import LOSSES
 from tests.chaos import tally
+from tests.models import safetensors
 
 STEP_SECONDS = "ASSAY_STEP_SECONDS"
-WEIGHTS = 1 << 20  # bytes
+WEIGHTS = 1 << 10  # repeats of what is drawn
 
 
 def main(config: Path) -> None:
@@ -35,14 +36,20 @@ def main(config: Path) -> None:
             _save(out / f"checkpoint-{step}")
             tally.note("checkpoint", step)
     store.write_json(out / "adapter_config.json", {"base_model_name_or_path": "base"})
-    (out / "adapter_model.safetensors").write_bytes(os.urandom(WEIGHTS))
+    (out / "adapter_model.safetensors").write_bytes(_weights())
     tally.note("end", steps)
+
+
+def _weights() -> bytes:
+    """Return an adapter of numbers that no other training has."""
+    drawn = bytes(byte & 0x3F for byte in os.urandom(1 << 10))  # none is NaN
+    return safetensors({"w": (len(drawn) // 4 * WEIGHTS,)}, drawn)
 
 
 def _save(checkpoint: Path) -> None:
     """Write a checkpoint and remove the one before, in the real one's order."""
     checkpoint.mkdir()
-    (checkpoint / "adapter_model.safetensors").write_bytes(os.urandom(WEIGHTS))
+    (checkpoint / "adapter_model.safetensors").write_bytes(_weights())
     (checkpoint / "trainer_state.json").write_text("{}")
     for earlier in checkpoint.parent.glob("checkpoint-*"):
         if earlier != checkpoint:

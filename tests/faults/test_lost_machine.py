@@ -20,6 +20,7 @@ from assay.store.lock import OWNER
 from tests.chaos import tally
 from tests.chaos.training import STEP_SECONDS
 from tests.faults.endpoint import FakeEndpoint, chat, scores, serving
+from tests.models import write_model
 
 pytestmark = pytest.mark.model  # of the slow suite: it waits for what really takes its time
 
@@ -40,8 +41,7 @@ def configuration(bucket: str, tmp_path: Path, judge: FakeEndpoint) -> Path:
     """A fine-tune that is evaluated by a judge; its data and base model are in the store."""
     rows = [{"instruction": f"Say <{n}>.", "output": "yes"} for n in range(SAMPLES)]
     store.write_json(tmp_path / "data.json", rows)
-    store.write_json(tmp_path / "base" / "config.json", {})
-    (tmp_path / "base" / "model.safetensors").write_bytes(b"weights")
+    write_model(tmp_path / "base")
     store.publish(tmp_path / "base", f"{bucket}/base")
     values = {
         "mode": "judge",
