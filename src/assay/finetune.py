@@ -27,14 +27,13 @@ Choose = Callable[[Path, str], Path]
 are in and the base model; the folder itself stands for the last one."""
 Checkpoints = Literal["last", "best", "all"]
 LAST: Checkpoints = "last"
-IDENTITY = "identity.json"
 _TRAINED = "trained.json"  # in the folder of the weights: training has come to its end
 _DIVERGED = (
     "The training diverged, or its base is so: lower finetune.learning_rate, set "
     "finetune.checkpoints: best, or look at the base's own weights"
 )
 UNFINISHED = store.Contents(
-    identity=IDENTITY,
+    identity=resume.IDENTITY,
     checkpoints="trained/checkpoint-*",
     complete="trainer_state.json",
     without=("data",),
@@ -160,7 +159,7 @@ def _work(out: Path, base: str, settings: FinetuneSettings, samples: Path, rows:
     try left, but for a checkpoint that it was writing when it was killed."""
     work = work_folder(out)
     identity = {"settings": asdict(settings), "base": base, "samples": rows}
-    resume.take_up(work / IDENTITY, identity, _held, {"settings": "finetune"})
+    resume.take_up(work / resume.IDENTITY, identity, _held, {"settings": "finetune"})
     if not _trained(work):
         _tidy(work)
     dataset.to_llamafactory(store.read_rows(samples, Sample), work / "data", "train")

@@ -15,6 +15,7 @@ from assay import store
 from assay.errors import SettingsError
 from assay.settings import Difference, differences
 
+IDENTITY = "identity.json"
 _ANEW = ContextVar("anew", default=False)
 _MOST_NAMED = 4
 _NONE: Mapping[str, str] = {}
@@ -37,10 +38,15 @@ def anew(*, wanted: bool = True) -> Iterator[None]:
         _ANEW.reset(token)
 
 
+def nothing(_: Path) -> str:
+    """Return what of a folder is not to be lost: nothing."""
+    return ""
+
+
 def take_up(
     identity: Path,
     wanted: Any,
-    held: Callable[[Path], str] = lambda _: "",
+    held: Callable[[Path], str] = nothing,
     names: Mapping[str, str] = _NONE,
 ) -> None:
     """Keep the folder of the file `identity` where that file holds `wanted`, a record or JSON

@@ -64,7 +64,7 @@ def answer(
         # the digest says which weights it is, wherever they lie
         known = replace(job, base=job.base_name, adapter="")
         same = _is_of(job.digest, work / name / JOB)
-        kept = held if same else _nothing  # other weights are not there any more
+        kept = held if same else resume.nothing  # other weights are not there any more
         resume.take_up(work / name / JOB, known, kept, {"settings": "generate"})
     store.write_json(work / ASKED, asked)
     if not all(is_done(asked, name, rows, work) for name in asked.jobs):
@@ -78,10 +78,6 @@ def answer(
 
 def _is_of(digest: str, begun: Path) -> bool:
     return begun.is_file() and store.read_record(begun, GenerateJob).digest == digest
-
-
-def _nothing(_: Path) -> str:
-    return ""
 
 
 def _run(work: Path, listen: progress.Listener) -> None:

@@ -15,10 +15,9 @@ from assay.generate.settings import (
     inherit_from,
     withheld,
 )
-from assay.generate.stage import IDENTITY, UNFINISHED, generate, take, work_folder
+from assay.generate.stage import UNFINISHED, generate, take, work_folder
 
 __all__ = [
-    "IDENTITY",
     "NO_QUESTION",
     "UNFINISHED",
     "GenerateSettings",

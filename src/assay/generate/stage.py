@@ -21,9 +21,8 @@ from assay.model import Model
 from assay.records import Generation, Likelihood, Sample
 from assay.share import WHOLE, Share
 
-IDENTITY = "identity.json"
 UNFINISHED = store.Contents(
-    identity=IDENTITY, without=("data", weights.FOLDER, PROGRESS, JOB, MEANS, READ)
+    identity=resume.IDENTITY, without=("data", weights.FOLDER, PROGRESS, JOB, MEANS, READ)
 )
 """What of `partial` a later try on another machine needs."""
 
@@ -60,7 +59,7 @@ def generate(
     if done := choice.finished(out, job, settings.engine, GenerateSettings):
         return done
     work = work_folder(out)
-    who = choice.begun(work / IDENTITY, _identity(job), settings.engine)
+    who = choice.begun(work / resume.IDENTITY, _identity(job), settings.engine)
     job = versioned(choice.by_engine(job, who, store.count_rows(samples), side))
     entry = reuse.find(settings.cache, resolved, job)
     _take_up(work, job, samples, settings, share)
@@ -76,7 +75,7 @@ def _take_up(
     work: Path, job: GenerateJob, samples: Path, settings: GenerateSettings, share: Share
 ) -> None:
     """Write what the child reads into `work`, where an earlier try of the same job goes on."""
-    resume.take_up(work / IDENTITY, _identity(job), held, {"settings": "generate"})
+    resume.take_up(work / resume.IDENTITY, _identity(job), held, {"settings": "generate"})
     store.write_json(work / JOB, job)
     (work / PROGRESS).unlink(missing_ok=True)
     if settings.evaluate_loss:

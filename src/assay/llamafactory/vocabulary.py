@@ -40,8 +40,7 @@ def _check_own(tokenizer: Any, room: int, name: str) -> None:
     that were added later whole models have none either."""
     added = set(tokenizer.get_added_vocab().values())
     own = {id_ for id_ in tokenizer.get_vocab().values() if id_ not in added}
-    beyond = sorted(id_ for id_ in own if id_ >= room)
-    if beyond:
+    if any(id_ >= room for id_ in own):
         raise ModelError(
             f"the tokenizer of {name} is another model's: it has {len(own)} words, and vocab_size "
             f"in its config.json is {room}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -33,8 +33,14 @@ class Tensor:
 
 
 def tensors(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a safetensors file by name. Raises ModelError where the file is cut
-    off or no such file, or its tensors are not where its header says."""
+    """Return the tensors of a safetensors file by name. Raises ModelError as `placed`."""
+    return {name: tensor for name, tensor, _ in placed(path)}
+
+
+def placed(path: Path) -> list[tuple[str, Tensor, tuple[int, int]]]:
+    """Return the tensors of a safetensors file by name, in their order, each with where in the file
+    it is. Raises ModelError where the file is cut off or no such file, or its tensors are not where
+    its header says."""
     size = path.stat().st_size
     header, start = _header(path, size)
     try:
@@ -55,7 +61,7 @@ def tensors(path: Path) -> dict[str, Tensor]:
     if missing > 0:
         raise ModelError(f"{path} is cut off: {missing} of its bytes are missing", _AGAIN)
     _check_places(path, found, places, -missing)
-    return found
+    return [(name, found[name], (start + first, start + end)) for first, end, name in places]
 
 
 def _check_places(
@@ -82,19 +88,9 @@ def _bits(tensor: Tensor) -> int | None:
     return None if width is None else width * prod(tensor.shape)
 
 
-def placed(path: Path) -> Iterator[tuple[str, Tensor, tuple[int, int]]]:
-    """Yield the tensors of a safetensors file by name, each with where in the file it is. Raises
-    ModelError as `tensors`."""
-    found = tensors(path)
-    header, start = _header(path, path.stat().st_size)
-    for name, tensor in found.items():
-        first, end = header[name]["data_offsets"]
-        yield name, tensor, (start + first, start + end)
-
-
 def zeros(path: Path) -> dict[str, bool]:
     """Return whether each tensor of a safetensors file is 0 throughout, by its name. Raises
-    ModelError as `tensors`."""
+    ModelError as `placed`."""
     with path.open("rb") as file:
         return {name: _is_zero(file, *place) for name, _, place in placed(path)}
 

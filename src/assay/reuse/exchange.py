@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from assay import placement, process, store
+from assay import placement, process, resume, store
 from assay.engine.device import CPU
 from assay.errors import AssayError, StoreError
 from assay.folder import GENERATION
@@ -44,7 +44,7 @@ def take(
 def _drop_same(work: Path, entry: Entry) -> None:
     """Remove what an earlier try had of the same answers; that of others, which a GPU has worked
     for, stays for who asks for them again."""
-    identity = work / "identity.json"
+    identity = work / resume.IDENTITY
     begun = store.read_record(identity, GenerateJob) if identity.is_file() else entry.job
     if store.to_json(begun.settings) == store.to_json(entry.job.settings):
         shutil.rmtree(work, ignore_errors=True)

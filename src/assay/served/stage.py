@@ -21,7 +21,7 @@ from assay import dataset, placement, progress, resume, store
 from assay.engine.endpoint import NAME as ENGINE
 from assay.errors import StageError
 from assay.folder import GENERATION, LIKELIHOOD, PREDICTIONS, RESULTS
-from assay.generate import IDENTITY, GenerateSettings, work_folder
+from assay.generate import GenerateSettings, work_folder
 from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.totals import unknown
 from assay.records import Generation, Prediction, Sample
@@ -57,7 +57,7 @@ def generate(
     if done := _finished(out, job, where):
         return done
     work, started = work_folder(out), time.monotonic()
-    resume.take_up(work / IDENTITY, job, _held, _names(where))
+    resume.take_up(work / resume.IDENTITY, job, _held, _names(where))
     asyncio.run(answer_all(model, settings, samples, work / LOG, side, where, listen))
     answered = read(work / LOG)
     _check_failed(model, answered, store.count_rows(samples), settings, where)
