@@ -11,7 +11,7 @@ import pytest
 
 from tests.chaos.tasks import Tasks
 from tests.cluster import kube
-from tests.cluster.kube import Object, Space
+from tests.cluster.kube import Cluster, Object, Space
 from tests.cluster.launchers import DONE, Start, eventually, last_line, work
 from tests.cluster.node import places
 from tests.cluster.shares import PODS, assert_goes_on, assert_whole, by_pod, steps
@@ -34,9 +34,10 @@ def priority_classes(space: Space) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture(name="preempting")
-def scheduler_that_preempts() -> Iterator[None]:
+def scheduler_that_preempts(cluster: Cluster) -> Iterator[None]:
     """Has Volcano preempt, and not ask before whether a queue has room for a Job, with which nobody
-    is ever preempted; the scheduler reads its file again when it changes."""
+    is ever preempted; the scheduler reads its file again when it changes. The node is held before:
+    another test that had it would take this file for the usual one."""
     path = places.folder("conf") / "volcano-scheduler.conf"
     usual = path.read_text()
     path.write_text(usual.replace("enqueue, allocate, backfill", "allocate, preempt, backfill"))
