@@ -266,8 +266,7 @@ def _describe(
 ) -> ModelManifest:
     """Write the manifest beside the weights, by which they are known to be whole."""
     trained = work / "trained"
-    digest = store.digest_weights(trained)
-    if not digest:
+    if not (digest := store.digest_weights(trained)):
         raise StageError(f"LLaMA-Factory wrote no weights to {trained}", f"See {work / TRAIN_LOG}")
     model.check_finite(trained, _DIVERGED)
     manifest = ModelManifest(
@@ -281,6 +280,7 @@ def _describe(
         settings=asdict(settings),
         versions=llamafactory.versions(),
         runner=placement.runner(),
+        configuration=model.configuration(trained),
     )
     store.write_json(trained / MANIFEST, manifest)
     return manifest

@@ -28,6 +28,7 @@ _SAME = (
     "base_model",
     "digest",
     "base_digest",
+    "config_digest",
     "template",
     "dataset_hash",
     "settings",

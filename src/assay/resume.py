@@ -19,10 +19,12 @@ IDENTITY = "identity.json"
 _ANEW = ContextVar("anew", default=False)
 _MOST_NAMED = 4
 _NONE: Mapping[str, str] = {}
+_KEPT_SINCE = ("base_digest", "config_digest")
 _WORDS = {
     "engine": "generate.engine",
     "digest": "digest of the weights",
     "base_digest": "digest of the base's weights",
+    "config_digest": "digest of the files beside the weights",
     "dataset_hash": "hash of the samples",
     "samples": "hash of the samples",
 }
@@ -58,12 +60,20 @@ def take_up(
     folder = identity.parent
     plain = json.loads(store.to_json(wanted))
     if folder.exists():
-        earlier = store.read_json(identity) if identity.is_file() else None
+        earlier = _of_now(store.read_json(identity), plain) if identity.is_file() else None
         if earlier != plain:
             if earlier is not None:
                 refuse(folder, held(folder), earlier, plain, names)
             shutil.rmtree(folder)
     store.write_json(identity, plain)
+
+
+def _of_now(earlier: Any, wanted: Any) -> Any:
+    """Return the `earlier` identity with what a later version keeps: nothing says that it was
+    another."""
+    if not (isinstance(earlier, dict) and isinstance(wanted, dict)):
+        return earlier
+    return {**{name: wanted[name] for name in _KEPT_SINCE if name in wanted}, **earlier}
 
 
 def refuse(

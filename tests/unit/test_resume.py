@@ -46,6 +46,15 @@ def test_other_work_begins_anew(tmp_path: Path, other: Any) -> None:
     assert [path.name for path in answers.parent.iterdir()] == ["identity.json"]
 
 
+def test_work_from_before_a_digest_was_kept_is_taken_up(tmp_path: Path) -> None:
+    answers = left(tmp_path / "partial", {"digest": "1"})
+    now = {"digest": "1", "base_digest": "2", "config_digest": "3"}
+    take_up(tmp_path / "partial" / "identity.json", now)
+    assert answers.is_file()
+    take_up(tmp_path / "partial" / "identity.json", {**now, "config_digest": "4"})
+    assert not answers.is_file()
+
+
 def test_a_folder_that_does_not_say_what_it_is_for_is_not_taken_up(tmp_path: Path) -> None:
     answers = left(tmp_path / "partial", Work(seed=1))
     (tmp_path / "partial" / "identity.json").unlink()

@@ -70,6 +70,7 @@ def finished(out: Path, job: GenerateJob, asked: str, settings: type) -> Generat
         made.digest == job.digest
         and made.base_model == job.base_name
         and made.base_digest in ("", job.base_digest)  # "" from before it was kept
+        and made.config_digest in ("", job.config_digest)
         and made.dataset_hash == job.dataset_hash
     ):
         return None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from assay import hub, store
+from assay import hub, model, store
 from assay.errors import StageError, check_all
 from assay.llamafactory.job import JOB, READ, GenerateJob
 from assay.model import files, several
+from assay.model.place import CONFIG
 
 
 def check(job: GenerateJob) -> None:
@@ -36,12 +37,18 @@ def learn(work: Path) -> None:
 
 
 def prove(job: GenerateJob) -> None:
-    """Raise StageError unless the weights, the adapters' and their base's, are those that the job's
-    digests are of. Of a hub id that is a commit, which is loaded by it: no folder here may stand in
-    its place."""
+    """Raise StageError unless the weights, the adapters' and their base's, and the files beside
+    them are those that the job's digests are of. Of a hub id that is a commit, which is loaded by
+    it: no folder here may stand in its place."""
     if not (hub.commit(job.base_name) and not job.adapter and not Path(job.base).exists()):
         _prove(_proving(job), job.digest)
     _prove(_below(job), job.base_digest)
+    if job.config_digest != model.config_digest(job.folders):
+        raise StageError(
+            f"{several.joined(job.folders)}: a file beside the weights, such as {CONFIG}, is no "
+            "longer the one that this run began with",
+            "Restore it, or begin the run anew",
+        )
 
 
 def _prove(folders: tuple[str, ...], known: str) -> None:

@@ -57,7 +57,7 @@ def job_for(resolved: Model, rows: Iterable[Sample], settings: GenerateSettings)
     if resolved.revision:
         given["model_revision"] = resolved.revision
     asked["llamafactory"] = {name: given[name] for name in given if name not in llamafactory.SPREAD}
-    return GenerateJob(
+    job = GenerateJob(
         base=resolved.base,
         base_name=resolved.base_name,
         adapter=resolved.adapter,
@@ -68,6 +68,7 @@ def job_for(resolved: Model, rows: Iterable[Sample], settings: GenerateSettings)
         settings=asked,
         spread={name: given[name] for name in given if name in llamafactory.SPREAD},
     )
+    return replace(job, config_digest=model.config_digest(job.folders))
 
 
 def versioned(job: GenerateJob) -> GenerateJob:

@@ -145,6 +145,7 @@ def _finish(
         base_model=resolved.base_name,
         digest=resolved.digest,
         base_digest=resolved.base_digest,
+        config_digest=job.config_digest,
         template=job.settings["template"],
         dataset_hash=job.dataset_hash,
         samples=count,

@@ -17,10 +17,11 @@ TRANSFORMERS = "transformers"  # the engine that can do whatever LLaMA-Factory t
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateJob:
-    """A model (`base`, `adapter`, `digest` and `base_digest` as in model.Model), the seed that it
-    is loaded with, the samples by their hash, GenerateSettings as plain `settings`, the `versions`
-    and the `engine` that answer: all that the answers depend on. `spread` are LLaMA-Factory's
-    settings that spread a model over all devices, where it needs several, to be evaluated."""
+    """A model (`base`, `adapter`, `digest` and `base_digest` as in model.Model, `config_digest`
+    over what its folders say beside the weights), the seed that it is loaded with, the samples by
+    their hash, GenerateSettings as plain `settings`, the `versions` and the `engine` that answer:
+    all that the answers depend on. `spread` are LLaMA-Factory's settings that spread a model over
+    all devices, where it needs several, to be evaluated."""
 
     base: str
     base_name: str
@@ -33,12 +34,18 @@ class GenerateJob:
     spread: Mapping[str, Any] = field(default_factory=dict)
     engine: str = TRANSFORMERS
     base_digest: str = ""
+    config_digest: str = ""
 
     @property
     def adapters(self) -> tuple[str, ...]:
         """The folders of its adapters, which stand in `adapter` as LLaMA-Factory takes them, with
         commas between."""
         return tuple(self.adapter.split(",")) if self.adapter else ()
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """What is loaded, in its order: the adapters and the base."""
+        return (*self.adapters, self.base)
 
 
 @dataclass(frozen=True, kw_only=True)

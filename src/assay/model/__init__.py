@@ -2,6 +2,7 @@
 
 from assay.model.base import check_fits
 from assay.model.check import check_merge, check_whole, check_words, quantization, remarks
+from assay.model.configuration import config_digest, configuration
 from assay.model.files import check as check_folder
 from assay.model.finite import check as check_finite
 from assay.model.identity import content, tuned_from
@@ -22,6 +23,8 @@ __all__ = [
     "check_merge",
     "check_whole",
     "check_words",
+    "config_digest",
+    "configuration",
     "content",
     "fetch",
     "is_latest_of",

@@ -11,6 +11,7 @@ from assay import hub, progress, store
 from assay.errors import ModelError
 from assay.folder import MANIFEST
 from assay.model import adapter, base, several
+from assay.model.configuration import check_configuration
 from assay.model.loadable import Model, on_base
 from assay.model.place import ADAPTER, CONFIG, base_digest, check_hub_id, left_out, local
 from assay.model.several import joined, names
@@ -55,7 +56,7 @@ def resolve(name: str, base_model: str = "", *, weights: bool = True) -> Model:
 
 def _digest(name: str, directory: Path, manifest: ModelManifest | None, weights: bool) -> str:
     """Return the digest of a model's weights, "" where they were left out. Raises ModelError where
-    they are not those that its manifest says."""
+    they, or the files beside them, are not those that its manifest says."""
     if left_out(name, weights):
         return ""
     digest = store.digest_weights(directory)
@@ -65,6 +66,8 @@ def _digest(name: str, directory: Path, manifest: ModelManifest | None, weights:
             f"({manifest.digest[:12]})",
             "Restore the directory, or fine-tune again",
         )
+    if manifest:
+        check_configuration(name, directory, manifest.configuration)
     return digest
 
 

@@ -104,7 +104,8 @@ class Generation:
     that is an endpoint, and `given` unless they were in a file. `origin` is None unless they were
     taken from an earlier run's; the `seconds` are then those that taking them took.
     `decoding` is None in a run from before it was kept, and where no weights were loaded.
-    `base_digest` is that of the folder an adapter was loaded on, "" where there was none."""
+    `base_digest` is that of the folder an adapter was loaded on, "" where there was none, and
+    `config_digest` that of what the folders say beside their weights."""
 
     model: str
     base_model: str
@@ -125,3 +126,4 @@ class Generation:
     served: Served | None = None
     given: AnswersFile | None = None
     base_digest: str = ""
+    config_digest: str = ""

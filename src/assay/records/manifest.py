@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -13,7 +13,8 @@ class ModelManifest:
 
     `digest` is over the weight files alone (sha256, see store.digest_weights); `base_digest` is
     the same of the base model, or its commit where that is on a hub. `runner` says where it was
-    made: inline, or in which Volcano Job.
+    made: inline, or in which Volcano Job. `configuration` has the sha256 of each file beside the
+    weights that changes an answer (model.configuration), and none from before it was kept.
     """
 
     base_model: str
@@ -27,3 +28,4 @@ class ModelManifest:
     versions: Mapping[str, str]
     runner: str = "inline"
     finished: str = ""
+    configuration: Mapping[str, str] = field(default_factory=dict)

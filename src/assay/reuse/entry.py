@@ -17,7 +17,7 @@ from assay.model import Model
 NONE = "none"
 ACCELERATOR = "accelerator"
 FORM = 3  # raise it where the same question comes to other answers, or an entry to other files
-_SAID_APART = ("base", "base_name", "base_digest", "adapter", "digest", "engine")
+_SAID_APART = ("base", "base_name", "base_digest", "config_digest", "adapter", "digest", "engine")
 
 
 @dataclass(frozen=True, kw_only=True)
