@@ -60,6 +60,13 @@ def weights(folder: Folder, *, adapter: bool = False) -> tuple[str, ...]:
     return tuple(sorted(set(_index(folder, first).values())))
 
 
+def size(folder: Path) -> int:
+    """Return how many bytes the weights have that are loaded from a directory, which may hold them
+    once more in another form, as Mistral's do; 0 where there is none. Raises as `weights`."""
+    paths = [folder / name for name in weights(look(str(folder)))] if folder.is_dir() else []
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
 def _first(folder: Folder, known: Iterable[str]) -> str:
     return next((name for name in known if name in folder.files), "")
 

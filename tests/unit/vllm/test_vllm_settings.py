@@ -114,6 +114,33 @@ def test_a_model_lies_on_the_fewest_gpus_that_hold_it(
     assert (found.tensor, found.pipeline, found.data) == layout
 
 
+@pytest.mark.parametrize(
+    ("heads", "kv_heads", "vocabulary", "cards", "layout"),
+    [
+        (40, 10, 100352, 4, (2, 2, 1)),  # Phi-4
+        (24, 8, 128256, 3, (1, 3, 1)),  # Llama 3.2 3B
+        (28, 4, 152064, 7, (1, 7, 1)),  # Qwen2.5 7B
+        (64, 8, 152064, 8, (8, 1, 1)),
+        (64, 8, 152064, 16, (16, 1, 1)),  # each head of keys and values on two
+        (12, 12, 50257, 6, (6, 1, 1)),  # GPT-2, whose vocabulary vLLM pads to 50304
+        (12, 12, 32000, 3, (1, 3, 1)),  # 32000 rows are not cut in three
+    ],
+)
+def test_what_is_cut_has_whole_heads_and_as_much_of_the_vocabulary(
+    heads: int, kv_heads: int, vocabulary: int, cards: int, layout: tuple[int, int, int]
+) -> None:
+    of = replace(model(9000, heads), kv_heads=kv_heads, vocabulary=vocabulary)
+    found = gpus.chosen(of, {}, cards, 24 * GIB)
+    assert (found.tensor, found.pipeline, found.data) == layout
+
+
+def test_a_number_that_divides_the_heads_and_not_those_of_keys_and_values_is_refused() -> None:
+    of = replace(model(28, 40), kv_heads=10)
+    with pytest.raises(SettingsError, match=r"= 4 .* share 10 of keys and values") as refused:
+        gpus.chosen(of, {"tensor_parallel_size": 4}, 8, 80 * GIB)
+    assert refused.value.remedy.startswith("Set it to one of 1, 2, 5, and")
+
+
 @pytest.mark.parametrize("value", [0, -1, True, "auto", "1k", 16.5])
 def test_a_context_that_is_no_number_of_tokens_is_refused(value: object) -> None:
     with pytest.raises(SettingsError, match=r"generate\.vllm\.max_model_len = \S+ is no"):

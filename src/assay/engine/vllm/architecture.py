@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from assay.engine.precision import precision
 from assay.llamafactory.prompts import Coder
+from assay.model import files
 
 _PER_HUB_ID = 1 << 62
 """Bytes of a hub id whose weights are not here yet: as if it took every GPU."""
@@ -14,13 +16,15 @@ _PER_HUB_ID = 1 << 62
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """`context` in tokens and `heads` are 0 where the model does not say; `dtype` is what its
-    weights are loaded in, `bytes` how much they are."""
+    """`context` in tokens, `heads`, `kv_heads` and the `vocabulary` are 0 where the model does not
+    say one number; `dtype` is what its weights are loaded in, `bytes` how much they are."""
 
     context: int
     dtype: str
     heads: int
     bytes: int
+    kv_heads: int = 0
+    vocabulary: int = 0
 
 
 def architecture(base: str, coder: Coder) -> Architecture:
@@ -32,9 +36,17 @@ def architecture(base: str, coder: Coder) -> Architecture:
     return Architecture(
         context=int(getattr(config, "max_position_embeddings", 0) or 0),
         dtype=_dtype(precision(coder.model)),
-        heads=int(getattr(config, "num_attention_heads", 0) or 0),
+        heads=_number(config, "num_attention_heads"),
         bytes=_bytes(base),
+        kv_heads=_number(config, "num_key_value_heads"),
+        vocabulary=_number(config, "vocab_size"),
     )
+
+
+def _number(config: Any, name: str) -> int:
+    """Return a number of the configuration, 0 for none and where each layer has its own."""
+    value = getattr(config, name, 0)
+    return value if isinstance(value, int) else 0
 
 
 def _dtype(loaded: str) -> str:
@@ -46,5 +58,4 @@ def _bytes(base: str) -> int:
     folder = Path(base)
     if not folder.is_dir():
         return _PER_HUB_ID
-    files = [path for ending in ("*.safetensors", "*.bin") for path in folder.glob(ending)]
-    return sum(path.stat().st_size for path in files)
+    return files.size(folder)

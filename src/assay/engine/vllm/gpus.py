@@ -13,6 +13,7 @@ from assay.errors import SettingsError
 
 _WEIGHTS_SHARE = 0.6
 """Of a GPU's memory: the rest is for what is kept of prompts and answers, which makes it fast."""
+_VOCABULARY = 64  # vLLM has it a multiple of this, before it is cut
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +58,7 @@ def layout(of: Architecture, given: Mapping[str, Any]) -> Parallelism:
 
 def chosen(of: Architecture, given: Mapping[str, Any], gpus: int, bytes_each: int) -> Parallelism:
     """Return how a model lies on `gpus` of so many bytes each: cut over as few as hold it, whose
-    number divides its heads, in layers over more where these do not, and copied over the rest."""
+    number cuts it evenly, in layers over more where these do not, and copied over the rest."""
     tensor, pipeline, data = (
         given.get(f"{name}_parallel_size") for name in ("tensor", "pipeline", "data")
     )
@@ -80,20 +81,33 @@ def _check(of: Architecture, gpus: int, *sizes: int | None) -> None:
             "Lower tensor_, pipeline_ or data_parallel_size, or raise cluster.gpus",
         )
     tensor = sizes[0] or 1
-    if of.heads and of.heads % tensor:
-        fitting = [size for size in range(1, gpus + 1) if not of.heads % size]
+    if not _cuts_heads(of, tensor):
+        fitting = [size for size in range(1, gpus + 1) if _cuts_heads(of, size)]
+        shared = f", which share {of.kv_heads} of keys and values," if of.kv_heads else ""
         raise SettingsError(
             f"generate.vllm.tensor_parallel_size = {tensor} does not divide the model's "
-            f"{of.heads} attention heads",
+            f"{of.heads} attention heads{shared} evenly",
             f"Set it to one of {', '.join(map(str, fitting))}, and pipeline_parallel_size for more",
         )
 
 
 def _fewest(of: Architecture, gpus: int, bytes_each: int) -> int:
-    """Return the least number of GPUs that divides `gpus` and the heads and holds the weights, the
-    greatest where none does."""
-    numbers = [size for size in range(1, gpus + 1) if not gpus % size and not of.heads % size]
+    """Return the least number of GPUs that divides `gpus`, cuts the model evenly and holds the
+    weights, the greatest where none does."""
+    numbers = [size for size in range(1, gpus + 1) if not gpus % size and _cuts(of, size)]
     return next((size for size in numbers if _fits(of, size, bytes_each)), numbers[-1])
+
+
+def _cuts(of: Architecture, size: int) -> bool:
+    padded = -(-of.vocabulary // _VOCABULARY) * _VOCABULARY
+    return _cuts_heads(of, size) and not padded % size
+
+
+def _cuts_heads(of: Architecture, size: int) -> bool:
+    """Return whether so many GPUs have as many heads each, and whole ones of the keys and values:
+    some of them, or one that several GPUs have."""
+    shared = of.kv_heads or 1
+    return not of.heads % size and not (shared % size and size % shared)
 
 
 def _fits(of: Architecture, gpus: int, bytes_each: int) -> bool:
