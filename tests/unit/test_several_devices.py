@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +140,53 @@ def test_more_devices_than_there_are_is_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=message):
         grouped(**given)
+
+
+def test_what_others_hold_of_a_device_that_is_not_used_does_not_matter(
+    grouped: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grouped(seen=4)
+    monkeypatch.setattr(devices, "weights", lambda _: 20 * GIB)
+    monkeypatch.setattr(devices, "free", lambda: [80 * GIB, 80 * GIB, GIB, 0])
+    assert len(devices.groups(JOB, Means(devices=2))) == 2
+    (all_of_them,) = devices.groups(JOB, Means())
+    assert devices.size(all_of_them) == 4
+
+
+def test_weights_that_a_folder_holds_in_two_forms_count_once(tmp_path: Path) -> None:
+    store.write_json(
+        tmp_path / "model.safetensors.index.json",
+        {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}},
+    )
+    for name in ("model-1.safetensors", "model-2.safetensors", "consolidated.safetensors"):
+        (tmp_path / name).write_bytes(bytes(100))
+    (tmp_path / "pytorch_model.bin").write_bytes(bytes(200))
+    assert devices.weights(replace(JOB, base=str(tmp_path))) == 200
+    assert devices.weights(replace(JOB, base="owner/name")) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "asked", "seen"),
+    [("GPU-a,GPU-b,GPU-c", 2, "GPU-a,GPU-b"), (None, 1, "0"), ("3,4", 0, "3,4")],
+)
+def test_an_engine_that_lays_the_model_out_sees_no_more_devices_than_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, asked: int, seen: str
+) -> None:
+    environment = {} if given is None else {"CUDA_VISIBLE_DEVICES": given}
+    monkeypatch.setattr(os, "environ", environment)
+    monkeypatch.setattr(devices, "in_sight", lambda: 3)
+    devices.narrow(Means(devices=asked))
+    assert environment["CUDA_VISIBLE_DEVICES"] == seen
+
+
+def test_the_memory_of_one_process_is_the_cause_though_another_that_misses_it_ends_first() -> None:
+    ends = (
+        f"import time; time.sleep(1); raise SystemExit({ending.NO_ROOM})",
+        "raise SystemExit(1)",
+    )
+    children = [subprocess.Popen([sys.executable, "-c", code]) for code in ends]
+    codes = shards._with_the_cause(children, shards._until_one_fails(children, lambda: None))
+    assert codes == [ending.NO_ROOM, 1]
 
 
 @pytest.mark.parametrize("name", ["CUDA", "HIP", "ASCEND_RT"])

@@ -53,6 +53,8 @@ def _do(asked: Assignment) -> None:
         several.do(asked, groups, answers=own)
     if len(groups) == 1 and own:
         os.environ.update(groups[0])
+    if not own:  # it lays the model out by itself, on what it sees
+        devices.narrow(asked.means)
     if len(groups) == 1 or not own:
         _here(asked)
 

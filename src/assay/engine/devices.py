@@ -14,8 +14,8 @@ from pathlib import Path
 from assay import llamafactory, process, store
 from assay.errors import SettingsError
 from assay.llamafactory.job import GenerateJob, Means
+from assay.model import files
 
-_WEIGHTS = ("*.safetensors", "*.bin", "*.pt", "*.pth")
 # of a device's free memory; the rest is for the batch
 _FOR_WEIGHTS = 0.7
 
@@ -36,7 +36,7 @@ def groups(job: GenerateJob, means: Means) -> list[Devices]:
         return [llamafactory.only(os.environ, [0])] * max(1, devices)
     _check(devices, seen, "devices in sight")
     used = devices or seen
-    takes = each or (min(used, needed(weights(job), free())) if used > 1 else 1)
+    takes = each or (min(used, needed(weights(job), free()[:used])) if used > 1 else 1)
     _check(takes, used, "devices used", "devices_each")
     return [
         llamafactory.only(os.environ, range(first, first + takes))
@@ -69,14 +69,19 @@ def free() -> list[int]:
 def needed(size: int, free_bytes: Sequence[int]) -> int:
     """Return how many devices, of which each has so many bytes free, weights of `size` bytes
     take."""
-    return max(1, math.ceil(size / (_FOR_WEIGHTS * min(free_bytes)))) if free_bytes else 1
+    room = _FOR_WEIGHTS * max(1, min(free_bytes, default=0))  # a device may have none at all
+    return max(1, math.ceil(size / room)) if free_bytes else 1
 
 
 def weights(job: GenerateJob) -> int:
     """Return how many bytes the model's weights have, 0 of a hub id, which are not here yet."""
-    folder = Path(job.base)
-    paths = {path for pattern in _WEIGHTS for path in folder.glob(pattern)}
-    return sum(path.stat().st_size for path in paths)
+    return files.size(Path(job.base))
+
+
+def narrow(means: Means) -> None:
+    """Have this process, and what it starts, see as many devices as are to be used."""
+    if means.devices and in_sight():
+        os.environ.update(llamafactory.only(os.environ, range(means.devices)))
 
 
 def _check(asked: int, there: int, what: str, name: str = "devices") -> None:

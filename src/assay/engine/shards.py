@@ -14,6 +14,8 @@ from assay import ending, process
 from assay.engine.devices import Devices
 from assay.errors import AssayError
 
+_LAST_SECONDS = 3.0
+
 
 class NoRoomError(Exception):
     """A process's memory is too small for the batch."""
@@ -47,6 +49,8 @@ def run(
             for rank, (group, log) in enumerate(zip(groups, logs, strict=True))
         ]
         codes = _until_one_fails(children, on_tick)
+        if joined:
+            codes = _with_the_cause(children, codes)
     on_tick()
     if any(codes):
         raise _failure(codes, logs, work, killed=process.memory_kills() > kills)
@@ -74,6 +78,16 @@ def _until_one_fails(
             break
         time.sleep(process.POLL_SECONDS)
     return [child.poll() for child in children]
+
+
+def _with_the_cause(children: Sequence[Popen[bytes]], codes: list[int | None]) -> list[int | None]:
+    """Return the exit codes, after a while for the process that has no memory left: its connections
+    are closed before it has ended, and the one that misses it may be the faster of the two."""
+    until = time.monotonic() + _LAST_SECONDS
+    while any(codes) and None in codes and ending.NO_ROOM not in codes and time.monotonic() < until:
+        time.sleep(process.POLL_SECONDS)
+        codes = [child.poll() for child in children]
+    return codes
 
 
 def _torchrun(processes: int) -> dict[str, str]:
