@@ -15,7 +15,7 @@ from assay import durable, progress, queues, store, task
 from assay import finetune as finetuning
 from assay import generate as generating
 from assay.folder import SAMPLES
-from assay.placement import ClusterSettings
+from assay.placement import ClusterSettings, is_accelerator
 from assay.queues import Queue, TaskConfig, Work
 from assay.settings import build
 
@@ -159,7 +159,6 @@ def beside(*artifacts: str) -> str:
 
 
 def _accelerated(place: Place) -> bool:
-    """Whether the workers have more than a CPU: what Kubernetes names with a slash, such as
-    nvidia.com/gpu."""
+    """Whether the workers have more than a CPU to compute on."""
     limits = (place.task.resources or {}).get("limits") or {}
-    return bool(place.settings.gpus) or any("/" in name for name in limits)
+    return bool(place.settings.gpus) or any(map(is_accelerator, limits))

@@ -28,6 +28,9 @@ GPU = "nvidia.com/gpu"
 _COMPUTES = re.compile(
     r"/.*(gpu|mig-|npu|ascend|tpu|gaudi|neuron|xpu|mlu|dcu|gcu|i915|vacc)", re.IGNORECASE
 )
+# ... and how much of one a pod has, which is asked for beside it
+_AMOUNT = re.compile(r"/.*(mem|memory|cores?|percentage|priority|ratio)\Z", re.IGNORECASE)
+_WHOLE = re.compile(r"/neuron-?core\Z", re.IGNORECASE)
 AUTO, INLINE = "auto", "inline"
 # A queue system by its name -> the module whose `find` returns it: see assay.queues.
 QUEUES = {"volcano": "assay.volcano.queue"}
@@ -187,7 +190,8 @@ def _check_nodes(settings: ClusterSettings) -> None:
 def is_accelerator(resource: str) -> bool:
     """Return whether an extended resource of Kubernetes is, by its name, a device that a model
     computes on, or a part of one."""
-    return bool(_COMPUTES.search(resource))
+    part = _AMOUNT.search(resource) and not _WHOLE.search(resource)
+    return bool(_COMPUTES.search(resource)) and not part
 
 
 def _is_amount(text: str) -> bool:

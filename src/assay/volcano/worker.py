@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import durable, finetune, generate, progress, store, task
+from assay.engine import devices
 from assay.errors import AssayError
 from assay.queues import Work
 from assay.volcano import lease, published, shards
@@ -99,9 +100,7 @@ def _torchrun(environment: MutableMapping[str, str]) -> int:
 
 
 def _devices() -> int:
-    import torch
-
-    return max(1, int(torch.cuda.device_count()))
+    return max(1, devices.in_sight())
 
 
 def _leave(ending: Ending) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay import dispatch, placement
+from assay.engine import devices
 from assay.errors import InputError, SettingsError
 from assay.placement import ClusterSettings
 from assay.settings import build
@@ -149,6 +150,13 @@ def test_several_pods_are_torchruns_nodes() -> None:
     }
     alone: dict[str, str] = {}
     assert (worker._torchrun(alone), alone) == (0, {})
+
+
+def test_a_pod_trains_on_all_its_devices_whoever_made_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "in_sight", lambda: 8)  # as of Ascend910, without CUDA
+    environment = {"WORLD_SIZE": "2", "RANK": "0"}
+    worker._torchrun(environment)
+    assert environment["NPROC_PER_NODE"] == "8"
 
 
 def stamp(tenth: int) -> str:

@@ -118,7 +118,20 @@ def test_an_accelerator_of_any_maker_is_asked_for_by_its_name(stage: str, name: 
     assert limits == {name: "4"}, "no other maker's is added"
 
 
-@pytest.mark.parametrize("name", ["rdma/hca_shared_devices_a", "vpc.amazonaws.com/efa", "cpu"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "rdma/hca_shared_devices_a",
+        "vpc.amazonaws.com/efa",
+        "cpu",
+        "volcano.sh/vgpu-memory",
+        "volcano.sh/vgpu-cores",
+        "nvidia.com/gpumem",
+        "nvidia.com/gpumem-percentage",
+        "nvidia.com/gpucores",
+        "huawei.com/Ascend910A-memory",
+    ],
+)
 def test_what_computes_nothing_leaves_the_gpus_asked_for(name: str) -> None:
     task = TaskConfig(resources={"limits": {name: "1"}})
     limits = pod_of(made(task=task, gpus=2))["containers"][0]["resources"]["limits"]
