@@ -113,7 +113,7 @@ def finetune(
     if made is None:
         if not (trained / _TRAINED).is_file():
             resumed = any(work.glob(UNFINISHED.checkpoints))
-            _train(work, base, settings, store.count_rows(samples), listen)
+            _train(work, base, settings, samples, listen)
             if resumed:
                 _drop_conversion(trained)
             store.write_json(trained / _TRAINED, True)
@@ -140,7 +140,7 @@ def assist(
     base = model.local(settings.base_model, listen)
     digest = model.base_digest(settings.base_model)
     work = _work(out, digest or base, settings, samples, _hash(samples))
-    _train(work, base, settings, store.count_rows(samples), listen)
+    _train(work, base, settings, samples, listen)
     shutil.rmtree(work)
 
 
@@ -200,11 +200,11 @@ def _tidy(work: Path) -> None:
 
 
 def _train(
-    work: Path, base: str, settings: FinetuneSettings, samples: int, listen: progress.Listener
+    work: Path, base: str, settings: FinetuneSettings, samples: Path, listen: progress.Listener
 ) -> None:
     model.check_folder(base)
     config = work / "train.yaml"  # JSON is YAML
-    store.write_json(config, _config(work, base, settings, samples))
+    store.write_json(config, _config(work, base, settings, store.count_rows(samples)))
     with progress.track(
         listen, "finetune", total=0, unit="steps", note="loading the model"
     ) as tracker:
@@ -217,7 +217,7 @@ def _train(
             if settings.checkpoints != LAST:
                 training.lighten(work / "trained")
 
-        training_process.run(config, work / TRAIN_LOG, show)
+        training_process.run(config, samples, work / TRAIN_LOG, show)
 
 
 def _config(work: Path, base: str, settings: FinetuneSettings, samples: int) -> dict[str, Any]:

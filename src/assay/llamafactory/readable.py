@@ -5,10 +5,14 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from assay.errors import ModelError, SettingsError
+from assay.llamafactory import RESERVED
+from assay.settings import shown
 
 # what transformers, PEFT and their like raise for what a file says
 _OF_FILES = (
@@ -34,19 +38,39 @@ def readable(name: str, what: str, remedy: str) -> Iterator[None]:
 
 
 @contextmanager
-def accepted(where: str) -> Iterator[None]:
-    """Raise SettingsError where LLaMA-Factory refuses, in the body, what stands in `where`."""
+def accepted(where: str, given: Mapping[str, Any]) -> Iterator[None]:
+    """Raise SettingsError where LLaMA-Factory refuses, in the body, what it is `given` in `where`:
+    by those settings that are named in what it says, with their values."""
     try:
         yield
-    except (ImportError, TypeError, ValueError) as error:
-        raise SettingsError(
-            f"LLaMA-Factory refuses {where}: {_told(error)}", f"Correct {where}"
-        ) from error
+    except Exception as error:
+        if not _is_of_settings(error):
+            raise
+        told = _told(error)
+        named = [name for name in given if name not in RESERVED and _names(told, name, given[name])]
+        what = ", ".join(f"{where}.{name} = {shown(given[name], name)}" for name in named) or where
+        raise SettingsError(f"LLaMA-Factory refuses {what}: {told}", f"Correct {where}") from error
+
+
+def _names(told: str, name: str, value: object) -> bool:
+    """Return whether a message names a setting, or its value where that is text."""
+    words = set(re.findall(r"[\w./-]+", told))
+    return name in words or (isinstance(value, str) and value in words)
+
+
+def _is_of_settings(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno is not None and error.errno in _OF_FOLDERS
+    return _is_of_values(error)
 
 
 def _is_of_files(error: Exception, name: str) -> bool:
     if isinstance(error, OSError):
         return os.path.isdir(name) and error.errno in _OF_FOLDERS  # noqa: PTH112  too long a name
+    return _is_of_values(error)
+
+
+def _is_of_values(error: Exception) -> bool:
     kinds = {kind.__name__ for kind in type(error).__mro__[:-3]} | {type(error).__name__}
     return isinstance(error, _OF_FILES) or bool(kinds & _PLAIN)
 
