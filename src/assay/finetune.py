@@ -72,6 +72,9 @@ def check_settings(settings: FinetuneSettings) -> None:
     """Raise SettingsError for what LLaMA-Factory does not know."""
     llamafactory.check_template(settings.template, "finetune")
     llamafactory.check_settings(settings.llamafactory, "finetune.llamafactory")
+    if (accumulated := _accumulated(settings)) < 1:
+        name = "finetune.llamafactory.gradient_accumulation_steps"
+        raise SettingsError(f"{name} = {accumulated}: no step has so few batches", "Set 1 or more")
     if "infer_dtype" in settings.llamafactory:
         raise SettingsError(
             "finetune.llamafactory.infer_dtype changes no training",
@@ -221,8 +224,7 @@ def _train(
 
 
 def _config(work: Path, base: str, settings: FinetuneSettings, samples: int) -> dict[str, Any]:
-    accumulation = int(settings.llamafactory.get("gradient_accumulation_steps", 1))
-    steps = settings.epochs * samples / (settings.batch_size * accumulation)
+    steps = settings.epochs * samples / (settings.batch_size * _accumulated(settings))
     defaults: dict[str, Any] = {
         "logging_steps": max(1, round(steps / 200)),
         "report_to": "none",
@@ -252,6 +254,11 @@ def _config(work: Path, base: str, settings: FinetuneSettings, samples: int) -> 
     if settings.finetuning_type == "lora":
         decided["lora_rank"] = settings.lora_rank
     return {**defaults, **settings.llamafactory, **decided}
+
+
+def _accumulated(settings: FinetuneSettings) -> int:
+    """Return how many batches a step is of."""
+    return int(settings.llamafactory.get("gradient_accumulation_steps", 1))
 
 
 def _drop_conversion(trained: Path) -> None:

@@ -202,7 +202,11 @@ def test_nothing_is_trained_on_a_base_that_cannot_be_loaded(
         ),
         (
             {"llamafactory": {"optim": "adamw_bnb_8bit"}},
-            r"refuses finetune\.llamafactory: .*bitsandbytes",
+            r"refuses finetune\.llamafactory\.optim = 'adamw_bnb_8bit': .*bitsandbytes",
+        ),
+        (
+            {"llamafactory": {"dataloader_num_workers": -1}},
+            r"refuses finetune\.llamafactory\.dataloader_num_workers = -1: ",
         ),
     ],
 )

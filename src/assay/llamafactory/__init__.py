@@ -46,6 +46,9 @@ RESERVED = {
     "template": "template",
 }
 
+# What Assay sets for a training where the user does not.
+DEFAULTS = ("logging_steps", "overwrite_cache", "report_to", "save_steps", "save_total_limit")
+
 # Settings that change what the model sees or how it is loaded: evaluation inherits them from the
 # run's own fine-tune, and all but what `withheld` names from a folder that came from elsewhere.
 INHERITED = frozenset(

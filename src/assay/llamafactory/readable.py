@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from assay.errors import ModelError, SettingsError
-from assay.llamafactory import RESERVED
+from assay.llamafactory import DEFAULTS, RESERVED
 from assay.settings import shown
 
 # what transformers, PEFT and their like raise for what a file says
@@ -19,10 +19,16 @@ _OF_FILES = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError),
     *(ImportError, NotImplementedError, TypeError, ValueError),
 )
-_PLAIN = {"Exception", "SafetensorError", "StrictDataclassError", "UnpicklingError"}
+_PLAIN = {
+    "Exception",
+    "SafetensorError",
+    "StopIteration",
+    "StrictDataclassError",
+    "UnpicklingError",
+}
 """By their names: tokenizers raises no more than Exception, and others are no ValueError."""
 _OF_FOLDERS = (None, errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR)
-_LONGEST = 300
+_LONGEST, _FEW = 300, 3
 
 
 @contextmanager
@@ -40,21 +46,24 @@ def readable(name: str, what: str, remedy: str) -> Iterator[None]:
 @contextmanager
 def accepted(where: str, given: Mapping[str, Any]) -> Iterator[None]:
     """Raise SettingsError where LLaMA-Factory refuses, in the body, what it is `given` in `where`:
-    by those settings that are named in what it says, with their values."""
+    by those settings that are named in what it says, with their values, else by all, if few."""
     try:
         yield
     except Exception as error:
         if not _is_of_settings(error):
             raise
         told = _told(error)
-        named = [name for name in given if name not in RESERVED and _names(told, name, given[name])]
-        what = ", ".join(f"{where}.{name} = {shown(given[name], name)}" for name in named) or where
+        own = [name for name in given if name not in RESERVED]
+        named = [name for name in own if _names(told, name, given[name])]
+        others = [name for name in own if name not in DEFAULTS]
+        names = named or (others if len(others) <= _FEW else [])
+        what = ", ".join(f"{where}.{name} = {shown(given[name], name)}" for name in names) or where
         raise SettingsError(f"LLaMA-Factory refuses {what}: {told}", f"Correct {where}") from error
 
 
 def _names(told: str, name: str, value: object) -> bool:
     """Return whether a message names a setting, or its value where that is text."""
-    words = set(re.findall(r"[\w./-]+", told))
+    words = {word.strip("-.") for word in re.findall(r"[\w./-]+", told)}
     return name in words or (isinstance(value, str) and value in words)
 
 
@@ -81,5 +90,5 @@ def _told(error: BaseException) -> str:
     while first.__cause__:
         first = first.__cause__
     kind = "" if type(first) is Exception else f"{type(first).__name__}: "
-    said = f"{kind}{' '.join(str(first).split())}"
+    said = f"{kind}{' '.join(str(first).split())}".rstrip(".")
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."

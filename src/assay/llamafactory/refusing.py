@@ -18,6 +18,7 @@ def told(where: str, given: Mapping[str, Any]) -> Iterator[None]:
     which can be read, and when it makes what trains it."""
     from llamafactory.train import tuner
     from llamafactory.train.sft import workflow
+    from transformers.trainer_callback import CallbackHandler
 
     trainer = workflow.CustomSeq2SeqTrainer
     with ExitStack() as stack:
@@ -26,10 +27,14 @@ def told(where: str, given: Mapping[str, Any]) -> Iterator[None]:
             (workflow, "get_dataset"),
             (workflow, "load_model"),
             (workflow, "CustomSeq2SeqTrainer"),
+            (trainer, "get_train_dataloader"),
+            (trainer, "set_initial_training_values"),
             (trainer, "create_optimizer"),
             (trainer, "create_scheduler"),
+            (trainer, "_determine_best_metric"),
+            (CallbackHandler, "on_train_begin"),
         ):
-            usual = place.__dict__[name]
+            usual = getattr(place, name)
             stack.callback(setattr, place, name, usual)
             setattr(place, name, _accepting(usual, where, given))
         yield
