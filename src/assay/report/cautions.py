@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from assay import decoding
-from assay.records import Generation, Group
+from assay.records import UNKNOWN_WORD, Generation, Group
 from assay.report import data as of_data
 from assay.report import endpoints, given_answers
 from assay.report.contents import Caution, Data, MetricRow, SideSummary
@@ -242,4 +242,10 @@ def _likelihood(rows: Sequence[MetricRow]) -> Iterator[Caution]:
                 severe=False,
                 text=f"{cut} of {samples} targets are cut at cutoff_len: the {metric.side} has no "
                 "likelihood of them.",
+            )
+        if lacking := metric.unscored.get(UNKNOWN_WORD, 0):
+            yield Caution(
+                severe=not metric.n,
+                text=f"{lacking} of {samples} samples have words that the tokenizer of the "
+                f"{metric.side} has and its model does not: it has no likelihood of them.",
             )
