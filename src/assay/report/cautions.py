@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from assay import decoding
 from assay.records import Generation, Group
 from assay.report import data as of_data
-from assay.report import endpoints, given_answers
+from assay.report import echoes, endpoints, given_answers
 from assay.report.contents import Caution, Data, MetricRow, SideSummary
 from assay.report.judging import doubts
 from assay.report.likelihood import LOSS
@@ -39,6 +39,7 @@ def cautions(
         *of_data.cautions(data),
         *_answers(sides),
         *_alike_throughout(run),
+        *echoes.cautions(run),
         *_likelihood(rows),
     ]
     return tuple(sorted(warnings, key=lambda caution: not caution.severe))
