@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -48,9 +48,11 @@ def take_up(
     wanted: Any,
     held: Callable[[Path], str] = nothing,
     names: Mapping[str, str] = _NONE,
+    moving: Collection[str] = (),
 ) -> None:
     """Keep the folder of the file `identity` where that file holds `wanted`, a record or JSON
-    value that says all that its contents depend on; otherwise begin it anew with that file.
+    value that says all that its contents depend on but for where something is, whose places are
+    `moving`; otherwise begin it anew with that file.
 
     Raises SettingsError where the folder has what is not to be lost, which `held` says, "" for
     none; `names` are as in `refuse`.
@@ -59,11 +61,20 @@ def take_up(
     plain = json.loads(store.to_json(wanted))
     if folder.exists():
         earlier = store.read_json(identity) if identity.is_file() else None
+        if earlier is not None and is_same(earlier, plain, moving):
+            return
         if earlier != plain:
             if earlier is not None:
                 refuse(folder, held(folder), earlier, plain, names)
             shutil.rmtree(folder)
     store.write_json(identity, plain)
+
+
+def is_same(earlier: Any, wanted: Any, moving: Collection[str]) -> bool:
+    """Return whether two pieces of work are the same but for the places that are `moving`, which
+    make it other work only where it is to begin anew."""
+    found = {each.name for each in differences(earlier, wanted)}
+    return not found or (found <= set(moving) and not _ANEW.get())
 
 
 def refuse(

@@ -17,6 +17,7 @@ from assay.served import chat
 from assay.served.client import Answering, asked_as, check_settings
 from assay.served.cut import silently_cut
 from assay.served.log import AskedRow
+from assay.served.naming import is_same
 from assay.served.settings import ServedModel
 from assay.served.sitting import ask
 from assay.served.wording import of_model, remedy, told
@@ -53,6 +54,8 @@ def check(
         print(flat(told_row), flush=True)
     if row.failed:
         raise _error(model, settings, where, row, models)
+    if row.model and not is_same(model.name, row.model):
+        print(flat(f"{model} says that {row.model} answered"), flush=True)
     if any(silently_cut([(row.sent, row.prediction.prompt_tokens)])):
         print(flat(_told_of_cut(row)), flush=True)
 
