@@ -186,8 +186,8 @@ def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:
         if side.cut and side.cut > _CUT * side.predictions:
             yield Caution(
                 severe=False,
-                text=f"{side.cut} of {side.predictions} answers of the {side.side} were cut at "
-                "max_new_tokens.",
+                text=f"{side.cut} of {side.predictions} answers of the {side.side} were cut "
+                f"{_where_cut(side)}.",
             )
         if side.with_thought > _CUT * side.predictions:
             yield Caution(
@@ -216,6 +216,15 @@ def _alike_throughout(run: EvaluatedRun) -> Iterator[Caution]:
                 text=f"All {count} answers of the {side.side} are {how}: look whether it was asked "
                 "at all.",
             )
+
+
+def _where_cut(side: SideSummary) -> str:
+    if 2 * side.capped <= (side.cut or 0):
+        return "at max_new_tokens"
+    return (
+        "before generate.max_new_tokens: its endpoint has a lower limit of its own, or its context "
+        "ends there"
+    )
 
 
 def _why_scored(side: SideSummary) -> str:

@@ -56,8 +56,19 @@ def check(
         raise _error(model, settings, where, row, models)
     if row.model and not is_same(model.name, row.model):
         print(flat(f"{model} says that {row.model} answered"), flush=True)
+    answer = row.prediction
+    if answer.finish == "length" and 0 < answer.output_tokens < settings.max_new_tokens - 1:
+        print(flat(_told_of_limit(row, settings)), flush=True)
     if any(silently_cut([(row.sent, row.prediction.prompt_tokens)])):
         print(flat(_told_of_cut(row)), flush=True)
+
+
+def _told_of_limit(row: AskedRow, settings: GenerateSettings) -> str:
+    return (
+        f"the answer to id={row.prediction.id} was cut at {row.prediction.output_tokens:,} tokens, "
+        f"before generate.max_new_tokens ({settings.max_new_tokens:,}): the endpoint has a lower "
+        "limit of its own, or its context ends there"
+    )
 
 
 def _told_of_cut(row: AskedRow) -> str:

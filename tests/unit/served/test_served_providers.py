@@ -178,9 +178,7 @@ def test_azure(
 
 
 def test_a_prompt_that_azure_filters_is_a_failed_row(tmp_path: Path) -> None:
-    bad = Sample(
-        id="bad", messages=(Message(role="user", content="It is forbidden."),), target="3"
-    )
+    bad = Sample(id="bad", messages=(Message(role="user", content="It is forbidden."),), target="3")
     with serving(azure) as endpoint:
         done, found = answered(of_azure(endpoint), [*rows(), bad], tmp_path)
     assert found["bad"].unanswered == "answer_filtered"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from assay.report.contents import Parity, Report
-from assay.report.parity import ends_elsewhere
+from assay.report.parity import ends_elsewhere, near
 from assay.report.section import Cell, Column, Note, Phrase, Section, Table, note, titled
 
 _CAUSES = {
@@ -21,6 +21,15 @@ _CAUSES = {
     "unknown": "Whether the difference is one of decoding or of the model is not known: the "
     "weights have not read the endpoint's answers, which `assay run` on one machine has them do.",
 }
+_UNCOUNTED = (
+    "Whether the difference is one of the template or of the model is not known: the endpoint does "
+    "not count the tokens of its prompts, and behind their own the weights would not answer so."
+)
+_CAPPED = (
+    "the endpoint cuts answers at a limit of its own, lower than generate.max_new_tokens, or where "
+    "its context ends: {capped:,} of {answered:,}. Up to there each token is the weights' first "
+    "choice, or as good as it."
+)
 _PENALISED = (
     "each token is the weights' first choice under a repetition penalty of about {penalty:g}, or a "
     "like one: many servers take it from the model's generation_config.json. Set the "
@@ -57,6 +66,8 @@ def said(parity: Parity) -> str:
         more = _decoding(parity)
     if parity.cause == "template" and parity.more_tokens < 0:
         more = _FEWER
+    if parity.cause == "unknown" and parity.read:
+        return f"{same} {_UNCOUNTED}"
     return f"{same} {_CAUSES[parity.cause]}{more}" if parity.answered else "No answers to compare."
 
 
@@ -65,6 +76,8 @@ def _decoding(parity: Parity) -> str:
         return _PENALISED.format(penalty=parity.penalty)
     if ends_elsewhere(parity):
         return _ENDED
+    if 2 * parity.capped > parity.answered - parity.same and near(parity):
+        return _CAPPED.format(capped=parity.capped, answered=parity.answered)
     if parity.sampled:
         return _SAMPLED
     return _DRAWN if parity.repeated_same < parity.repeated else _ROUNDED
