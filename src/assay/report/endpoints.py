@@ -47,7 +47,7 @@ def cautions(run: EvaluatedRun) -> Iterator[Caution]:
 def _named(asked: str, served: Served) -> str:
     """Return what the endpoint says of who answered, "" where that is who was asked."""
     others = [name for name in served.models if not is_same(asked, name)]
-    return f" It says that {some(others)} answered." if others else ""
+    return f" The endpoint says that {some(others)} answered." if others else ""
 
 
 def _several(side: Side, served: Served) -> Iterator[Caution]:

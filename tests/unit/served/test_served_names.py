@@ -136,10 +136,14 @@ def told(folder: Path, model: dict[str, Any], **more: Any) -> str:
 @pytest.mark.parametrize(
     ("names", "said", "unsaid"),
     [
-        (("fake",), "did not serve them.", "It says that"),
-        (("org/fake-2024-08-06",), "did not serve them.", "It says that"),
-        (("",), "did not serve them.", "It says that"),
-        (("mini",), "did not serve them. It says that mini answered.", "more than one model"),
+        (("fake",), "did not serve them.", "The endpoint says that"),
+        (("org/fake-2024-08-06",), "did not serve them.", "The endpoint says that"),
+        (("",), "did not serve them.", "The endpoint says that"),
+        (
+            ("mini",),
+            "did not serve them. The endpoint says that mini answered.",
+            "more than one model",
+        ),
         (
             ("fake", "fake", "fake", "mini"),  # the first one is preflight's
             "from more than one model, by what its endpoint calls them: 2 answers are from fake, "
@@ -149,7 +153,7 @@ def told(folder: Path, model: dict[str, Any], **more: Any) -> str:
         (
             ("fake-2024-05-13", "fake-2024-05-13", "fake-2024-08-06"),
             "1 answers are from fake-2024-05-13, 11 from fake-2024-08-06.",
-            "It says that",
+            "The endpoint says that",
         ),
         (("fake", "fake", "fake-2024-08-06"), "did not serve them.", "more than one model"),
     ],
