@@ -87,7 +87,7 @@ def sum_up(
         surprise=_interval([row.surprise / row.tokens for row in rows if row.tokens]),
         repeated=served.repeated,
         repeated_same=served.repeated_same,
-        sampled=sampled,
+        sampled=sampled or "temperature" in served.dropped,
         capped=sum(_is_capped(row, other) for row, other in pairs),
         cause="unknown",
     )

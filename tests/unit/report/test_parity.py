@@ -68,6 +68,9 @@ DRAWS = replace(REPEATS, repeated_same=1)
         (DRAWS, pairs(2), read(0.9, 0.0), "decoding"),
         (DRAWS, pairs(2), read(0.5, -0.3), "decoding"),  # at a low temperature
         (DRAWS, pairs(2), read(2.0, 0.6), "model"),
+        (replace(REPEATS, dropped=("temperature",)), pairs(2), read(0.9, 0.0), "decoding"),
+        (replace(REPEATS, dropped=("temperature",)), pairs(2), read(2.0, 0.6), "model"),
+        (replace(REPEATS, dropped=("seed",)), pairs(2), read(0.9, 0.0), "model"),
         (REPEATS, pairs(2), read(0.9, 0.0), "model"),
         (REPEATS, pairs(2), read(0.3, -0.4), "model"),
         (REPEATS, pairs(2), read(0.3, -0.4, **{"1.05": 0.1, "1.1": 0.01}), "decoding"),

@@ -45,7 +45,12 @@ def rows() -> list[Sample]:
 
 def completion(text: str, model: str, **more: Any) -> Answer:
     """Return a chat completion as these endpoints write it."""
-    message = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": text,
+        "refusal": None,
+        "annotations": [],
+    }
     choice = {"index": 0, "finish_reason": "stop", "logprobs": None, "message": message, **more}
     usage = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
     body = {"object": "chat.completion", "model": model, "choices": [choice], "usage": usage}

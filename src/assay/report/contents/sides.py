@@ -68,7 +68,8 @@ class Parity:
     end. `penalty` is the repetition penalty under which the answers are
     their first choices, None where none is; so many are `capped`, cut where the weights went on.
     `repeated_same` of `repeated` had the same answer
-    twice; `sampled` says that it was asked to draw. `cause` is what the difference is one of,
+    twice; `sampled` says that it was asked to draw, or
+    takes no temperature that would have it do otherwise. `cause` is what the difference is one of,
     "none" where there is none."""
 
     side: Side

@@ -46,7 +46,10 @@ _ENDED = (
 )
 _ROUNDED = "each token is the weights' first choice, or as good as it."
 _DRAWN = "asked again it answers otherwise, as likely as the weights themselves draw: it samples."
-_SAMPLED = "it was asked to sample, and its answers are as likely as the weights' own draws."
+_SAMPLED = (
+    "it was asked to sample, or takes no temperature, and its answers are as likely as the "
+    "weights' own draws."
+)
 
 
 def section(report: Report) -> Section | None:
