@@ -73,8 +73,10 @@ def take_up(
 def is_same(earlier: Any, wanted: Any, moving: Collection[str]) -> bool:
     """Return whether two pieces of work are the same but for the places that are `moving`, which
     make it other work only where it is to begin anew."""
+    if earlier == wanted or not moving or _ANEW.get():
+        return bool(earlier == wanted)
     found = {each.name for each in differences(earlier, wanted)}
-    return not found or (found <= set(moving) and not _ANEW.get())
+    return bool(found) and found <= set(moving)
 
 
 def refuse(
