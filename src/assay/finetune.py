@@ -72,6 +72,9 @@ def check_settings(settings: FinetuneSettings) -> None:
     """Raise SettingsError for what LLaMA-Factory does not know."""
     llamafactory.check_template(settings.template, "finetune")
     llamafactory.check_settings(settings.llamafactory, "finetune.llamafactory")
+    if (accumulated := _accumulated(settings)) < 1:
+        name = "finetune.llamafactory.gradient_accumulation_steps"
+        raise SettingsError(f"{name} = {accumulated}: no step has so few batches", "Set 1 or more")
     if "infer_dtype" in settings.llamafactory:
         raise SettingsError(
             "finetune.llamafactory.infer_dtype changes no training",
@@ -113,7 +116,7 @@ def finetune(
     if made is None:
         if not (trained / _TRAINED).is_file():
             resumed = any(work.glob(UNFINISHED.checkpoints))
-            _train(work, base, settings, store.count_rows(samples), listen)
+            _train(work, base, settings, samples, listen)
             if resumed:
                 _drop_conversion(trained)
             store.write_json(trained / _TRAINED, True)
@@ -140,7 +143,7 @@ def assist(
     base = model.local(settings.base_model, listen)
     digest = model.base_digest(settings.base_model)
     work = _work(out, digest or base, settings, samples, _hash(samples))
-    _train(work, base, settings, store.count_rows(samples), listen)
+    _train(work, base, settings, samples, listen)
     shutil.rmtree(work)
 
 
@@ -200,11 +203,11 @@ def _tidy(work: Path) -> None:
 
 
 def _train(
-    work: Path, base: str, settings: FinetuneSettings, samples: int, listen: progress.Listener
+    work: Path, base: str, settings: FinetuneSettings, samples: Path, listen: progress.Listener
 ) -> None:
     model.check_folder(base)
     config = work / "train.yaml"  # JSON is YAML
-    store.write_json(config, _config(work, base, settings, samples))
+    store.write_json(config, _config(work, base, settings, store.count_rows(samples)))
     with progress.track(
         listen, "finetune", total=0, unit="steps", note="loading the model"
     ) as tracker:
@@ -217,12 +220,11 @@ def _train(
             if settings.checkpoints != LAST:
                 training.lighten(work / "trained")
 
-        training_process.run(config, work / TRAIN_LOG, show)
+        training_process.run(config, samples, work / TRAIN_LOG, show)
 
 
 def _config(work: Path, base: str, settings: FinetuneSettings, samples: int) -> dict[str, Any]:
-    accumulation = int(settings.llamafactory.get("gradient_accumulation_steps", 1))
-    steps = settings.epochs * samples / (settings.batch_size * accumulation)
+    steps = settings.epochs * samples / (settings.batch_size * _accumulated(settings))
     defaults: dict[str, Any] = {
         "logging_steps": max(1, round(steps / 200)),
         "report_to": "none",
@@ -252,6 +254,11 @@ def _config(work: Path, base: str, settings: FinetuneSettings, samples: int) -> 
     if settings.finetuning_type == "lora":
         decided["lora_rank"] = settings.lora_rank
     return {**defaults, **settings.llamafactory, **decided}
+
+
+def _accumulated(settings: FinetuneSettings) -> int:
+    """Return how many batches a step is of."""
+    return int(settings.llamafactory.get("gradient_accumulation_steps", 1))
 
 
 def _drop_conversion(trained: Path) -> None:

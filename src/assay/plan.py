@@ -201,6 +201,12 @@ def _remedy(differing: str) -> str:
     """Return what to do where a run was begun with another setting: what scores its answers may
     have others, and keeps what it had."""
     stage, _, name = differing.partition(".")
+    if name == "endpoint" and stage in ("model", "baseline"):
+        return (
+            f"Where the same model has moved, assay generate RUN --set {differing}=URL goes on "
+            "with its answers, and then the command that began it. Or choose another --out, or "
+            "remove it"
+        )
     if not name or stage not in {scorer.name for scorer in SCORERS}:
         return "Choose another --out, or remove it"
     return (

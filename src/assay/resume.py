@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -50,9 +50,11 @@ def take_up(
     wanted: Any,
     held: Callable[[Path], str] = nothing,
     names: Mapping[str, str] = _NONE,
+    moving: Collection[str] = (),
 ) -> None:
     """Keep the folder of the file `identity` where that file holds `wanted`, a record or JSON
-    value that says all that its contents depend on; otherwise begin it anew with that file.
+    value that says all that its contents depend on but for where something is, whose places are
+    `moving`; otherwise begin it anew with that file.
 
     Raises SettingsError where the folder has what is not to be lost, which `held` says, "" for
     none; `names` are as in `refuse`.
@@ -63,6 +65,8 @@ def take_up(
         earlier = _of_now(store.read_json(identity), plain) if identity.is_file() else None
         if earlier != plain:
             if earlier is not None:
+                if is_same(earlier, plain, moving):
+                    return
                 refuse(folder, held(folder), earlier, plain, names)
             shutil.rmtree(folder)
     store.write_json(identity, plain)
@@ -74,6 +78,15 @@ def _of_now(earlier: Any, wanted: Any) -> Any:
     if not (isinstance(earlier, dict) and isinstance(wanted, dict)):
         return earlier
     return {**{name: wanted[name] for name in _KEPT_SINCE if name in wanted}, **earlier}
+
+
+def is_same(earlier: Any, wanted: Any, moving: Collection[str]) -> bool:
+    """Return whether two pieces of work are the same but for the places that are `moving`, which
+    make it other work only where it is to begin anew."""
+    if earlier == wanted or not moving or _ANEW.get():
+        return bool(earlier == wanted)
+    found = {each.name for each in differences(earlier, wanted)}
+    return bool(found) and found <= set(moving)
 
 
 def refuse(

@@ -12,6 +12,12 @@ from playwright.sync_api import expect
 from assay.report import report
 from tests.chosen import choose_in
 
+LINES = """table => [...table.querySelectorAll('tbody td')].map(cell => {
+  const range = document.createRange();
+  range.selectNodeContents(cell);
+  return new Set([...range.getClientRects()].map(box => Math.round(box.top))).size;
+})"""
+
 
 @pytest.mark.parametrize("how", ["full", "framed"])
 def test_it_is_drawn_and_nothing_is_wider_than_the_page(
@@ -28,4 +34,18 @@ def test_it_is_drawn_and_nothing_is_wider_than_the_page(
     expect(figures.first.locator(".errorbar")).to_have_count(5)
     expect(figures.last.locator(".scatterlayer .trace")).to_have_count(2)
     expect(part.locator("table").first.locator("tbody tr")).to_have_count(5)
+    opened.check_layout()
+
+
+@pytest.mark.parametrize("width", [360, 390, 480])
+def test_on_a_telephone_an_interval_takes_two_lines_at_most(
+    run: Path, show: Callable[..., Any], width: int
+) -> None:
+    choose_in(run)
+    report(run)
+    opened = show(run / "report.html")
+    opened.page.set_viewport_size({"width": width, "height": 900})
+    lines = opened.frame.locator("#checkpoints table").first.evaluate(LINES)
+    assert len(lines) == 5 * 4
+    assert max(lines) == 2
     opened.check_layout()

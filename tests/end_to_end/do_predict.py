@@ -36,7 +36,7 @@ def predicted(
     }
     store.write_json(folder / "predict.yaml", settings)
     process.run(
-        process.python("assay.llamafactory.train", str(folder / "predict.yaml")),
+        process.python("llamafactory.cli", "train", str(folder / "predict.yaml")),
         log=folder / "log",
         what="LLaMA-Factory's prediction",
     )

@@ -188,10 +188,25 @@ def test_nothing_is_trained_on_a_base_that_cannot_be_loaded(
     ("settings", "told"),
     [
         ({"template": "llama3"}, r"finetune\.template = llama3 writes or ends with .*49152 tokens"),
-        ({"llamafactory": {"optim": "strange"}}, r"refuses finetune\.llamafactory: .*strange"),
+        (
+            {"llamafactory": {"debug": "strange"}},
+            r"refuses finetune\.llamafactory\.debug = 'strange': .*Correct finetune",
+        ),
         (
             {"llamafactory": {"lora_target": "strange"}},
-            r"refuses finetune\.llamafactory: .*strange",
+            r"refuses finetune\.llamafactory\.lora_target = 'strange': .*strange",
+        ),
+        (
+            {"llamafactory": {"tool_format": "strange"}},
+            r"refuses finetune\.llamafactory\.tool_format = 'strange': .*strange",
+        ),
+        (
+            {"llamafactory": {"optim": "adamw_bnb_8bit"}},
+            r"refuses finetune\.llamafactory\.optim = 'adamw_bnb_8bit': .*bitsandbytes",
+        ),
+        (
+            {"llamafactory": {"dataloader_num_workers": -1}},
+            r"refuses finetune\.llamafactory\.dataloader_num_workers = -1: ",
         ),
     ],
 )
@@ -201,3 +216,35 @@ def test_settings_that_no_training_can_have_are_named(
     given = {"base_model": str(tiny), "template": TEMPLATE, **settings}
     with pytest.raises(InputError, match=told):
         finetune(samples, tmp_path / "model", FinetuneSettings(**given))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"lora_target": "strange"}, r"refuses finetune\.llamafactory\.lora_target = 'strange'"),
+        ({"debug": "strange"}, r"refuses finetune\.llamafactory\.debug = 'strange'"),
+    ],
+)
+def test_so_they_are_where_several_processes_train(
+    tiny: Path,
+    samples: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, Any],
+    told: str,
+) -> None:
+    """By the one that failed: torchrun says no more than that it did."""
+    monkeypatch.setenv("FORCE_TORCHRUN", "1")
+    monkeypatch.setenv("NPROC_PER_NODE", "2")
+    given: dict[str, Any] = {"base_model": str(tiny), "template": TEMPLATE}
+    with pytest.raises(InputError, match=told):
+        finetune(samples, tmp_path / "a model", FinetuneSettings(**given, llamafactory=settings))
+
+
+def test_what_loading_refuses_is_told_where_answers_are_given(
+    tiny: Path, samples: Path, tmp_path: Path
+) -> None:
+    """A model's own record may ask for what no check of ours has seen."""
+    told = r"refuses generate\.llamafactory\.tool_format = 'strange': .*Correct generate"
+    with pytest.raises(InputError, match=told):
+        answers(tiny, samples, tmp_path / "out", llamafactory={"tool_format": "strange"})

@@ -158,7 +158,7 @@ def test_the_means_are_those_of_llamafactorys_evaluation(
     }
     store.write_json(tmp_path / "evaluate.yaml", own)
     process.run(
-        process.python("assay.llamafactory.train", str(tmp_path / "evaluate.yaml")),
+        process.python("llamafactory.cli", "train", str(tmp_path / "evaluate.yaml")),
         log=tmp_path / "log",
         what="LLaMA-Factory's evaluation",
     )

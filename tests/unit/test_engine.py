@@ -82,7 +82,7 @@ def test_an_engine_that_is_not_here_is_refused_before_anything_is_trained() -> N
 
 
 def test_a_name_of_none_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"generate\.engine\.transformer is not .*transformers"):
+    with pytest.raises(SettingsError, match=r"engine = 'transformer' is no engine.*transformers"):
         engine.check("transformer")
     engine.check("auto")
 

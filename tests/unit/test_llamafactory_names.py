@@ -24,17 +24,57 @@ MANIFEST = ModelManifest(
 )
 
 INSTALLED = """
-import dataclasses, json
+import dataclasses, enum, json, types, typing
 from llamafactory.data.template import TEMPLATES, ReasoningTemplate
 from llamafactory.extras.env import VERSION
 from llamafactory.hparams.parser import _TRAIN_ARGS
-names = {field.name for cls in _TRAIN_ARGS for field in dataclasses.fields(cls) if field.init}
+
+KINDS = {bool: "bool", int: "int", float: "float", str: "text", list: "list", dict: "mapping"}
+
+
+def parts(kind):
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        return [part for inner in typing.get_args(kind) for part in parts(inner)]
+    return [kind]
+
+
+def kind_of(part):
+    if part is type(None):
+        return "null"
+    if typing.get_origin(part) is typing.Literal:
+        return KINDS[type(typing.get_args(part)[0])]
+    if isinstance(part, type) and issubclass(part, enum.Enum):
+        return "text"
+    return KINDS.get(typing.get_origin(part) or part, "")
+
+
+def choices_of(part):
+    if typing.get_origin(part) is typing.Literal:
+        return [value for value in typing.get_args(part) if isinstance(value, str)]
+    if isinstance(part, type) and issubclass(part, enum.Enum):
+        return [member.value for member in part]
+    return []
+
+
+settings, choices = {}, {}
+for cls in _TRAIN_ARGS:
+    hints = typing.get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        if field.init:
+            found = parts(hints[field.name])
+            kinds = {kind_of(part) for part in found}
+            if field.name == "fsdp":  # as its documentation says
+                kinds.add("bool")
+            settings[field.name] = [] if "" in kinds else sorted(kinds)
+            if some := [value for part in found for value in choices_of(part)]:
+                choices[field.name] = some
 thoughts = {
     name: [word.strip() for word in template.thought_words]
     for name, template in sorted(TEMPLATES.items())
     if isinstance(template, ReasoningTemplate)
 }
-names = {"settings": sorted(names), "templates": sorted(TEMPLATES), "thoughts": thoughts}
+names = {"settings": dict(sorted(settings.items())), "choices": dict(sorted(choices.items()))}
+names |= {"templates": sorted(TEMPLATES), "thoughts": thoughts}
 print()
 print(json.dumps({"version": VERSION, **names}))
 """
@@ -54,11 +94,94 @@ def test_what_assay_decides_and_evaluation_inherits_are_settings_of_llamafactory
     assert known >= llamafactory.INHERITED
 
 
-def test_a_misspelt_setting_or_template_names_the_nearest() -> None:
+def test_a_misspelt_setting_names_the_nearest() -> None:
     with pytest.raises(SettingsError, match="Did you mean lora_dropout"):
         llamafactory.check_settings({"lora_dropuot": 0.1}, "finetune.llamafactory")
-    with pytest.raises(SettingsError, match="Did you mean smollm2"):
-        llamafactory.check_template("smolm2", "finetune")
+
+
+@pytest.mark.parametrize("section", ["finetune", "generate"])
+@pytest.mark.parametrize(
+    ("template", "near"), [("smolm2", "Did you mean smollm2?"), ("0000", "Check its spelling")]
+)
+def test_an_unknown_template_is_told_as_one(section: str, template: str, near: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        llamafactory.check_template(template, section)
+    told = f"{section}.template = '{template}' is no template of LLaMA-Factory 0.9.5"
+    assert (refused.value.what, refused.value.remedy) == (told, near)
+
+
+WRONG: dict[str, object] = {
+    "null": None,
+    "bool": True,
+    "int": 12,
+    "float": 0.5,
+    "text": "strange",
+    "list": ["strange"],
+    "mapping": {"strange": 1},
+}
+ALSO = {  # what is taken for another kind, beside the kinds that a setting declares
+    "null": ("bool",),
+    "int": ("float",),
+    "list": ("text",),
+}
+
+
+@pytest.mark.parametrize("name", sorted(llamafactory.names()["settings"]))
+def test_a_value_of_another_kind_is_refused_by_its_setting(name: str) -> None:
+    """Every kind of value, of every setting that declares which it takes."""
+    if name in llamafactory.RESERVED or name.endswith(("_token", "_api_key", "_secret", "_url")):
+        return
+    kinds = llamafactory.names()["settings"][name]
+    choices = llamafactory.names()["choices"].get(name, ())
+    for kind, value in WRONG.items():
+        taken = not kinds or bool({kind, *ALSO.get(kind, ())} & set(kinds))
+        if choices and kind != "null":
+            taken = kind == "bool" and "bool" in kinds
+        if taken:
+            llamafactory.check_settings({name: value}, "generate.llamafactory")
+            continue
+        with pytest.raises(SettingsError) as refused:
+            llamafactory.check_settings({name: value}, "generate.llamafactory")
+        what = f"generate.llamafactory.{name} = {value!r}: LLaMA-Factory takes "
+        assert refused.value.what.startswith(what)
+        assert refused.value.remedy
+    for choice in choices:
+        llamafactory.check_settings({name: choice}, "generate.llamafactory")
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"rope_scaling": "yarm"}, r"takes linear, dynamic, yarn or llama3\. Did you mean yarn\?"),
+        ({"eval_strategy": False}, r"takes no, steps or epoch\. Put it in quotes"),
+        ({"run_name": 2024}, r"takes text\. Put it in quotes"),
+        (
+            {"lora_alpha": "16"},
+            r"takes a whole number\. Correct finetune\.llamafactory\.lora_alpha",
+        ),
+        ({"lora_alpha": 1.5}, "takes a whole number"),
+        ({"optim": "adamw"}, r"takes adamw_torch, .* or others\. Did you mean \w*adamw"),
+    ],
+)
+def test_what_a_setting_takes_is_told(given: dict[str, object], told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        llamafactory.check_settings(given, "finetune.llamafactory")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"lora_alpha": 16.0},  # as a pipeline's JSON has it
+        {"bf16": 1},
+        {"resize_vocab": None},
+        {"lora_target": ["q_proj", "v_proj"]},
+        {"weight_decay": 0},
+        {"fsdp": True},
+        {"deepspeed": {"zero_optimization": {"stage": 3}}},
+    ],
+)
+def test_what_llamafactory_makes_a_value_of_is_taken(given: dict[str, object]) -> None:
+    llamafactory.check_settings(given, "finetune.llamafactory")
 
 
 def test_what_assay_decides_is_refused_with_the_setting_to_use() -> None:

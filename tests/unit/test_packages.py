@@ -34,6 +34,7 @@ def make_bare(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"quantization_bit": 8, "quantization_method": "eetq"}, "eetq"),
         ({"deepspeed": "zero3.json"}, "deepspeed"),
         ({"use_unsloth": True}, "unsloth"),
+        ({"use_hyper_parallel": True}, "hyper-parallel"),
         ({"use_unsloth": False, "quantization_method": "hqq"}, ""),
         ({}, ""),
     ],

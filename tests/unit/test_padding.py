@@ -23,7 +23,8 @@ def coder() -> Any:
         assert not add_special_tokens
         return [10 + ord(letter) % (WORDS - 10) for letter in text]
 
-    return SimpleNamespace(reading=SimpleNamespace(tokenizer=SimpleNamespace(encode=encode)))
+    reading = SimpleNamespace(tokenizer=SimpleNamespace(encode=encode), unknown=frozenset())
+    return SimpleNamespace(reading=reading)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

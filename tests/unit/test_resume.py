@@ -55,6 +55,25 @@ def test_work_from_before_a_digest_was_kept_is_taken_up(tmp_path: Path) -> None:
     assert not answers.is_file()
 
 
+@pytest.mark.parametrize(
+    ("other", "begins_anew", "kept"),
+    [
+        ({"at": "there", "name": "a"}, False, True),
+        ({"at": "there", "name": "a"}, True, False),
+        ({"at": "here", "name": "b"}, False, False),
+        ({"at": "there", "name": "b"}, False, False),
+        ({"at": "there", "name": "a", "more": 1}, False, False),
+    ],
+)
+def test_what_has_only_moved_is_the_same_work(
+    tmp_path: Path, other: Any, *, begins_anew: bool, kept: bool
+) -> None:
+    answers = left(tmp_path / "partial", {"at": "here", "name": "a"})
+    with anew(wanted=begins_anew):
+        take_up(tmp_path / "partial" / "identity.json", other, moving=("at",))
+    assert answers.is_file() == kept
+
+
 def test_a_folder_that_does_not_say_what_it_is_for_is_not_taken_up(tmp_path: Path) -> None:
     answers = left(tmp_path / "partial", Work(seed=1))
     (tmp_path / "partial" / "identity.json").unlink()

@@ -18,7 +18,7 @@ from assay.judge import JudgeSettings
 from assay.llamafactory.totals import LIKELIHOOD
 from assay.metrics import MetricsSettings
 from assay.records import MetricSpec
-from assay.settings import build, check_names
+from assay.settings import build, check_value
 from assay.trained import TrainingPlan
 from assay.unset import without_unset
 
@@ -47,7 +47,7 @@ def selecting(by: str, generate: GenerateSettings, own: Mapping[str, Any]) -> Se
         if by in {spec.name for spec in _specs(settings)}:
             return Selecting(by=by, generate=generate, scorer=name, settings=_alone(by, settings))
     names = [spec.name for settings in own.values() for spec in _specs(settings)]
-    check_names({by: None}, [*names, "eval_loss", "accuracy"], _BY)
+    check_value(by, [*names, "eval_loss", "accuracy"], _BY, "metric")
     raise AssertionError(by)
 
 
@@ -80,7 +80,7 @@ def check_metric(
     by_name = {spec.name: spec for spec in specs}
     if by not in by_name and by in remedies:
         raise SettingsError(f"{_BY} is {by}, which this run does not measure", remedies[by])
-    check_names({by: None}, by_name, _BY)
+    check_value(by, by_name, _BY, "metric of this run")
     spec = by_name[by]
     if spec.group == "pairwise":
         raise SettingsError(

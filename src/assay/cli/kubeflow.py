@@ -139,12 +139,12 @@ def _status(arguments: argparse.Namespace) -> int:
 
 def _logs(arguments: argparse.Namespace) -> None:
     from assay.kubeflow import runs, task_logs
-    from assay.settings import check_names
+    from assay.settings import check_value
 
     kfp = connected(arguments)
     run = runs.get(kfp, runs.find(kfp, arguments.run))
     if arguments.task:
-        check_names({arguments.task: ""}, [task.name for task in run.tasks], "task")
+        check_value(arguments.task, [task.name for task in run.tasks], "TASK", "task of this run")
     for task in run.tasks:
         if arguments.task in ("", task.name):
             for line in task_logs.read(kfp, run.id, task):

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from assay.errors import SettingsError
 from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.prompts import Coder, Prompt, Written
-from assay.settings import check_names
+from assay.settings import check_value
 
 AUTO = "auto"
 # An engine by its name -> its module. `find` there returns the engine, or why it cannot do a job
@@ -51,7 +51,7 @@ class Choice:
 
 def check(name: str) -> None:
     """Raise SettingsError where `name` is no engine's, nor auto."""
-    check_names({name: None}, (AUTO, *ENGINES), "generate.engine")
+    check_value(name, (AUTO, *ENGINES), "generate.engine", "engine")
 
 
 def check_here(name: str) -> None:

@@ -21,10 +21,10 @@ _TEXTS = ("Who are you?", "1, 2, 3,", "The capital of France is", "def main():")
 
 def texts(coder: Coder) -> list[list[int]]:
     """Return the token ids of a few texts of different lengths, without those that the vocabulary
-    has no word of."""
+    or the model has no word of."""
     encode = coder.reading.tokenizer.encode
     found = (list(encode(text, add_special_tokens=False)) for text in _TEXTS)
-    return [ids for ids in found if ids]
+    return [ids for ids in found if ids and coder.reading.unknown.isdisjoint(ids)]
 
 
 def logits(model: Any, coder: Coder) -> list[Any]:

@@ -34,8 +34,15 @@ def main(samples: Path, work: Path) -> None:
     with store.appending(work / PARITY) as file:
         for sample in store.read_rows(samples, Sample):
             answer = answers.get(sample.id)
-            if answer and is_as_written(coding, answer):
+            if answer and is_as_written(coding, answer) and _is_known(coding, sample, answer):
                 store.append(file, likeness(model, coding, sample, answer))
+
+
+def _is_known(coding: Coder, sample: Sample, answer: Prediction) -> bool:
+    """Return whether the weights have a place for every word of a prompt and its answer."""
+    unknown = coding.reading.unknown
+    written = [*pair(sample, coding.reading)[0], *_tokens(coding, answer)] if unknown else ()
+    return unknown.isdisjoint(written)
 
 
 def is_as_written(coding: Coder, answer: Prediction) -> bool:

@@ -10,8 +10,8 @@ from assay import hub
 from assay.engine import canary, precision
 from assay.errors import StageError
 from assay.llamafactory.job import GenerateJob
-from assay.llamafactory.prompts import Coder
-from assay.llamafactory.readable import readable
+from assay.llamafactory.prompts import ANSWERING, Coder
+from assay.llamafactory.readable import accepted, readable
 from assay.llamafactory.whole import ADAPTER, whole
 
 
@@ -22,7 +22,7 @@ def load(job: GenerateJob, coder: Coder) -> Any:
 
     set_seed(job.load_seed)  # as training did: PiSSA's decomposition of the base is random
     tokenizer = coder.reading.tokenizer
-    with proven(job, coder):
+    with proven(job, coder), accepted(ANSWERING, job.settings["llamafactory"]):
         return load_model(tokenizer, coder.model, coder.finetuning, is_trainable=False)
 
 

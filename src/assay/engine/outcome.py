@@ -13,6 +13,9 @@ _REMEDIES: dict[str, str] = {
     "empty_prompt": "Leave out the samples whose prompt is empty, or set a generate.template that "
     "writes one",
     "prompt_too_long": "Lower generate.cutoff_len below the model's context, or leave them out",
+    "unknown_word": "Leave out the samples with words that the tokenizer has and the model's "
+    "vocabulary lacks, restore the tokenizer's files, or set generate.llamafactory.resize_vocab "
+    "where the model was tuned so",
     "out_of_memory": "Give a process more memory (generate.devices_each), or lower "
     "generate.cutoff_len or max_new_tokens",
     "not_finite": "The model's logits are NaN: look at the fine-tune's loss, and try another "

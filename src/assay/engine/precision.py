@@ -7,29 +7,17 @@ only holds for what quantises them. So it is told by the model's configuration, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from assay.errors import SettingsError, StageError
+from assay.errors import StageError
 from assay.model import headers
-from assay.settings import shown
 
 OWN = "auto"
-VALUES = (OWN, "float16", "bfloat16", "float32")
 _NAMES = {"BF16": "bfloat16", "F16": "float16", "F32": "float32", "F64": "float64"}
 _USUAL = "float32"  # of weights that do not say it
-
-
-def check_asked(loading: Mapping[str, Any]) -> None:
-    """Raise SettingsError where these settings of LLaMA-Factory ask for one that there is not."""
-    asked = loading.get("infer_dtype", OWN)
-    if asked not in VALUES:
-        raise SettingsError(
-            f"generate.llamafactory.infer_dtype = {shown(asked)} is no precision",
-            f"Set one of {', '.join(VALUES)}",
-        )
 
 
 def precision(arguments: Any) -> str:

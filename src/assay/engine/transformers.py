@@ -18,8 +18,7 @@ from assay.engine.places import apart, within
 from assay.llamafactory import generation_config
 from assay.llamafactory.job import GenerateJob
 from assay.llamafactory.memory import full_alike
-from assay.llamafactory.prompts import Coder, Prompt, Written
-from assay.records import Failure
+from assay.llamafactory.prompts import Coder, Prompt, Written, misfit
 
 Answered = list[tuple[Prompt, Written]]
 
@@ -78,7 +77,7 @@ def _answered(
     room: capacity.RoomFor,
 ) -> Iterator[Answered]:
     """Yield the batch: what does not fit the model apart, of which it is not asked."""
-    misfits = {prompt.id: cause for prompt in batch if (cause := _misfit(prompt, context))}
+    misfits = {prompt.id: cause for prompt in batch if (cause := misfit(prompt, context))}
     if misfits:
         yield [(prompt, misfits[prompt.id]) for prompt in batch if prompt.id in misfits]
     if fits := [prompt for prompt in batch if prompt.id not in misfits]:
@@ -108,12 +107,6 @@ def _in_parts(
         else:
             half = len(part) // 2
             waiting[:0] = [part[:half], part[half:]]
-
-
-def _misfit(prompt: Prompt, context: int) -> Failure | None:
-    if not prompt.tokens:
-        return "empty_prompt"
-    return "prompt_too_long" if context and len(prompt.tokens) >= context else None
 
 
 def _decode(

@@ -43,7 +43,7 @@ def prove(job: GenerateJob) -> None:
     if not (hub.commit(job.base_name) and not job.adapter and not Path(job.base).exists()):
         _prove(_proving(job), job.digest)
     _prove(_below(job), job.base_digest)
-    if job.config_digest != model.config_digest(job.folders):
+    if job.config_digest not in ("", model.config_digest(job.folders)):
         raise StageError(
             f"{several.joined(job.folders)}: a file beside the weights, such as {CONFIG}, is no "
             "longer the one that this run began with",

@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Le, MinLen
 
 from assay import engine as engines
 from assay import llamafactory, reuse
-from assay.engine import AUTO, precision
+from assay.engine import AUTO
 from assay.engine.vllm import settings as of_vllm
 from assay.llamafactory import thought
 from assay.numeric import Seed
@@ -66,7 +66,6 @@ def check(settings: GenerateSettings) -> None:
     if settings.template:
         llamafactory.check_template(settings.template, "generate")
     llamafactory.check_settings(settings.llamafactory, "generate.llamafactory")
-    precision.check_asked(settings.llamafactory)
     of_vllm.check(settings.vllm)
 
 

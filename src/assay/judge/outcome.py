@@ -18,6 +18,7 @@ from assay.text import one_line, whole
 Away = Literal["gone", "silent", "busy"]
 
 NOTHING_LEFT = "nothing is left to pay with"
+MOST_OF_A_NAME = 200
 MOST_TOKENS = 1_000_000_000  # of one request: more is no count
 _FILTERED = (
     "content_filter sensitive safety recitation blocklist prohibited_content spii moderation \
@@ -50,12 +51,14 @@ ELSEWHERE = (*THOUGHTS, "tool_calls", "function_call")
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What the judge said, the prompt and output tokens that the endpoint counted, and how many
-    bytes all is that it has `written`, thoughts too."""
+    """What the judge said, the prompt and output tokens that the endpoint counted, how many bytes
+    all is that it has `written`, thoughts too, and what it calls the `model` that answered, ""
+    where it does not say."""
 
     text: str
     tokens: tuple[int, int]
     written: int = 0
+    model: str = ""
 
     def without(self, bare: Callable[[str], str]) -> Self:
         """Return it with every text of it made `bare` of secrets."""
@@ -135,7 +138,11 @@ def reply_in(body: Any, content: bytes, hide: Hide = redacted) -> Reply:
     if thought and not text.strip():
         detail = f"the reply is empty, all of its text stands in {thought}"
         raise CallError("empty", detail, tokens=tokens, written=written)
-    return Reply(text=text, tokens=tokens, written=written)
+    return Reply(text=text, tokens=tokens, written=written, model=_model(body.get("model"), hide))
+
+
+def _model(name: object, hide: Hide) -> str:
+    return hide(one_line(name))[:MOST_OF_A_NAME] if isinstance(name, str) else ""
 
 
 def refusal_in(body: Any, hide: Hide = redacted) -> Refusal | None:

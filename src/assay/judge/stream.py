@@ -10,6 +10,7 @@ from typing import Any
 
 _START = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*(?:data|event|id|retry)?:")
 _JOINED = ("content", "refusal", "reasoning_content", "reasoning")
+_KEPT = ("usage", "error", "model")
 _END = "[DONE]"
 
 
@@ -55,7 +56,7 @@ def joined(pieces: Iterable[Mapping[str, Any]], *, ended: bool) -> Any:
         if bare and "choices" not in event:
             other = other or event  # a ping, or an error that says so in a way of its own
             continue
-        whole |= {name: event[name] for name in ("usage", "error") if event.get(name)}
+        whole |= {name: event[name] for name in _KEPT if event.get(name)}
         choices = event.get("choices")
         for choice in choices[:1] if isinstance(choices, list) else ():
             if isinstance(choice, Mapping):

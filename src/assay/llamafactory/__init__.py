@@ -1,20 +1,22 @@
 """What Assay knows of LLaMA-Factory without importing it: its names, and how a run is configured.
 
-names.json lists the settings and templates of the pinned version, so that a misspelt one is
-refused on a laptop or a launcher that has no torch; a test compares it with the installed package.
+names.json lists the settings and templates of the pinned version, with the kinds of values that a
+setting takes and the choices where they are few, so that a misspelt one is refused on a laptop or a
+launcher that has no torch; a test compares it with the installed package.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from assay.errors import MissingExtraError, SettingsError
-from assay.settings import check_names, check_secrets
+from assay.llamafactory import typed
+from assay.settings import check_names, check_secrets, check_value
 
 # What Assay decides itself, with the setting to use instead.
 RESERVED = {
@@ -43,6 +45,9 @@ RESERVED = {
     "stage": "finetune (supervised fine-tuning is the stage that Assay runs)",
     "template": "template",
 }
+
+# What Assay sets for a training where the user does not.
+DEFAULTS = ("logging_steps", "overwrite_cache", "report_to", "save_steps", "save_total_limit")
 
 # Settings that change what the model sees or how it is loaded: evaluation inherits them from the
 # run's own fine-tune, and all but what `withheld` names from a folder that came from elsewhere.
@@ -86,8 +91,8 @@ _DEVICES = {
 
 @cache
 def names() -> Mapping[str, Any]:
-    """Return {"version", "settings", "templates", "thoughts"} of the LLaMA-Factory that Assay is
-    pinned to; "thoughts" are the marks around a thought by each reasoning template."""
+    """Return {"version", "settings", "choices", "templates", "thoughts"} of the LLaMA-Factory that
+    Assay is pinned to; "thoughts" are the marks around a thought by each reasoning template."""
     text = resources.files(__name__).joinpath("names.json").read_text(encoding="utf-8")
     return dict(json.loads(text))
 
@@ -102,13 +107,13 @@ def marks(template: str, given: Sequence[str] = ()) -> tuple[str, str] | None:
 
 def check_template(template: str, where: str) -> None:
     """Raise SettingsError unless LLaMA-Factory has this chat template."""
-    templates: Iterable[str] = names()["templates"]
-    if template not in templates:
-        check_names({template: None}, templates, f"{where}.template")
+    known = f"template of LLaMA-Factory {names()['version']}"
+    check_value(template, names()["templates"], f"{where}.template", known)
 
 
 def check_settings(values: Mapping[str, Any], where: str) -> None:
-    """Raise SettingsError for a setting that LLaMA-Factory lacks or that Assay decides itself."""
+    """Raise SettingsError for a setting that LLaMA-Factory lacks or that Assay decides itself, and
+    for a value of another kind than it takes."""
     for name in values:
         if name in RESERVED:
             raise SettingsError(f"{where}.{name} is set by Assay", f"Use {RESERVED[name]}")
@@ -116,6 +121,9 @@ def check_settings(values: Mapping[str, Any], where: str) -> None:
     check_names(values, settable, where)
     for name, value in values.items():
         check_secrets(value, f"{where}.{name}")
+        typed.check(
+            f"{where}.{name}", value, names()["settings"][name], names()["choices"].get(name)
+        )
 
 
 def inherited(values: Mapping[str, Any]) -> dict[str, Any]:

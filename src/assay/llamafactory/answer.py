@@ -30,7 +30,8 @@ _NO_CALL = (
 class Reader:
     """How answers are read: LLaMA-Factory's `tokenizer` and `template`, the ids that end an answer
     and the special ones that are no part of its text. `marks` are the template's thought words,
-    None where it is no reasoning template. With `whole` a thought is scored with its answer."""
+    None where it is no reasoning template. With `whole` a thought is scored with its answer. The
+    ids that are `unknown` to the model are words of the tokenizer alone."""
 
     tokenizer: Any
     template: Any
@@ -38,6 +39,7 @@ class Reader:
     dropped: frozenset[int]
     marks: Marks
     whole: bool = False
+    unknown: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,11 +18,12 @@ from typing import Any
 from assay import progress, store
 from assay.errors import StageError
 from assay.folder import LIKELIHOOD, RESULTS
+from assay.llamafactory import refusing, unknown
 from assay.llamafactory.job import GenerateJob, loading
 from assay.llamafactory.loss import MEASURED, Measured, likelihood, token_loss, watch_targets
 from assay.llamafactory.memory import full_alike
 from assay.llamafactory.order import StoredSamples
-from assay.llamafactory.prompts import Coder, pair
+from assay.llamafactory.prompts import ANSWERING, Coder, pair
 from assay.llamafactory.spreading import keep_buffers
 from assay.records import Likelihood, Sample
 
@@ -60,17 +61,35 @@ def evaluate(
     for row in rows:
         if row.tools or "function_call" in (row.target_role, *(turn.role for turn in row.messages)):
             pair(row, coder.reading)  # what the template cannot write is told before all is done
-    path = work / PARTS.replace("*", os.environ.get("RANK", "0"))
-    with store.replacing(path) as file:
+    arguments = {**loading(job), **(spread or {}), **_evaluation(job, work, batch_size)}
+    left_out = _unknown(rows, coder, arguments)
+    known = rows.without(left_out)
+    rank = os.environ.get("RANK", "0")
+    with store.replacing(work / PARTS.replace("*", rank)) as file:
+        for place in left_out if rank == "0" else ():
+            store.append(file, unknown.unscored(rows.at(place)))
+        if not known:
+            store.write_json(work / "evaluation" / RESULTS, {})
+            return coder
 
         def keep(place: int, found: Measured) -> None:
-            row = rows.at(place)
+            row = known.at(place)
             target = pair(row, coder.reading)[1]
             store.append(file, likelihood(row, target, found))
 
-        with full_alike():
-            model = _measure(job, len(rows), work, side, listen, batch_size, spread or {}, keep)
+        with full_alike(), unknown.without(left_out):
+            model = _measure(arguments, len(known), side, listen, keep, is_spread=bool(spread))
     return replace(coder, loaded=model)
+
+
+def _unknown(rows: StoredSamples, coder: Coder, arguments: Mapping[str, Any]) -> dict[int, None]:
+    """Return the places of the rows that have words unknown to the model."""
+    if not coder.reading.unknown:
+        return {}
+    from llamafactory.hparams import DataArguments
+
+    data = unknown.part(DataArguments, arguments)
+    return {place: None for place, _, _ in unknown.places(rows, coder.reading, data)}
 
 
 def gather(rows: Iterable[Sample], work: Path) -> bool:
@@ -106,28 +125,28 @@ def _found(paths: Sequence[Path], places: Iterable[tuple[int, int]]) -> Iterator
 
 
 def _measure(
-    job: GenerateJob,
+    arguments: Mapping[str, Any],
     samples: int,
-    work: Path,
     side: str,
     listen: progress.Listener,
-    batch_size: int,
-    spread: Mapping[str, Any],
     keep: Callable[[int, Measured], None],
+    *,
+    is_spread: bool,
 ) -> Any:
     """Return the model, when each of this process's rows was measured, which was told `keep` with
-    the row's place in the data."""
+    the row's place in the data. LLaMA-Factory evaluates as the `arguments` say."""
     from llamafactory.train.tuner import run_exp
     from transformers import TrainerCallback
 
-    at_once = batch_size * int(os.environ.get("WORLD_SIZE", "1"))
+    each = arguments["per_device_eval_batch_size"]
+    at_once = each * int(os.environ.get("WORLD_SIZE", "1"))
     with progress.track(listen, "eval_loss", side=side, total=samples, unit="samples") as tracker:
 
         class EvaluationWatch(TrainerCallback):  # type: ignore[misc]
             def on_init_end(self, *_args: Any, model: Any, **_kwargs: Any) -> None:
                 self.model = model
                 self.measured, self.unwatch = watch_targets(model)
-                if spread:
+                if is_spread:
                     keep_buffers(model)
                 self.places: Iterator[int] | None = None
 
@@ -140,10 +159,8 @@ def _measure(
                 self.measured.clear()
                 tracker.at(min(samples, tracker.event.done + at_once))
 
-        run_exp(
-            {**loading(job), **spread, **_evaluation(job, work, batch_size)},
-            callbacks=[report := EvaluationWatch()],
-        )
+        with refusing.told(ANSWERING, arguments):
+            run_exp(dict(arguments), callbacks=[report := EvaluationWatch()])
     report.unwatch()
     evaluated = len(report.loader.dataset)
     if evaluated != samples or report.measured or next(report.places or iter(()), None) is not None:

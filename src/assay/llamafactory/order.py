@@ -4,7 +4,7 @@ each one is: there may be a million of them."""
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,13 @@ class StoredSamples:
         """Return the one at a place of these, counted from 0."""
         with self.path.open("rb") as file:
             return store.row_at(file, self.starts[place], Sample)
+
+    def without(self, places: Collection[int]) -> StoredSamples:
+        """Return the same but for those at these places."""
+        if not places:
+            return self
+        kept = (start for place, start in enumerate(self.starts) if place not in places)
+        return StoredSamples(path=self.path, starts=array("q", kept))
 
     def as_filed(self) -> StoredSamples:
         """Return the same in the file's order."""

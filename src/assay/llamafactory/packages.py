@@ -21,6 +21,8 @@ _PACKAGES = {
     "use_apollo": "apollo-torch",
     "use_badam": "badam",
     "use_galore": "galore-torch",
+    "use_hyper_parallel": "hyper-parallel",
+    "use_liger_kernel": "liger-kernel",
     "use_swanlab": "swanlab",
     "use_unsloth": "unsloth",
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from assay.llamafactory import thought, vocabulary
 from assay.llamafactory.answer import Reader, decode, read, reader, until_end
 from assay.llamafactory.job import GenerateJob, decoding, loading
 from assay.llamafactory.readable import accepted
-from assay.records import Failure, Prediction, Sample
+from assay.records import UNKNOWN_WORD, Failure, Prediction, Sample
 
 # What a template raises on a function call that it has no form for, such as arguments that are no
 # object.
 UNWRITABLE = (AttributeError, KeyError, RuntimeError, TypeError, ValueError)
+ANSWERING = "generate.llamafactory"
 ROLES = {
     "user": "user",
     "assistant": "assistant",
@@ -50,7 +52,8 @@ class Coder:
 class Prompt:
     """One sample as the model sees it: token ids, and whether cutoff_len cut any off. `wanted` is
     its target as the template makes it, None where that is the sample's own text, and `thought` the
-    thought before it; `opened` is whether it begins within one, so that an answer may."""
+    thought before it; `opened` is whether it begins within one, so that an answer may. `unknown` is
+    whether it has a word that the model has no place for."""
 
     id: str
     tokens: list[int]
@@ -59,6 +62,7 @@ class Prompt:
     wanted: str | None
     thought: str = ""
     opened: bool = False
+    unknown: bool = False
 
 
 def coder(job: GenerateJob) -> Coder:
@@ -66,22 +70,23 @@ def coder(job: GenerateJob) -> Coder:
     for what it refuses, and as `vocabulary.load`."""
     from llamafactory.hparams import get_infer_args
 
-    with accepted("generate.llamafactory"):
+    with accepted(ANSWERING, job.settings["llamafactory"]):
         model, data, finetuning, generating = get_infer_args(loading(job) | decoding(job))
-    tokenizer, template = vocabulary.load(model, data, job.base_name, "generate")
+    words = vocabulary.load(model, data, job.base_name, "generate")
     added = model.add_special_tokens or []
-    ends = _ends(tokenizer, added)
+    ends = _ends(words.tokenizer, added)
+    reading = reader(
+        words.tokenizer,
+        words.template,
+        ends,
+        added,
+        generating.skip_special_tokens,
+        whole=job.settings["score_thoughts"],
+        given=job.settings["thought_marks"],
+    )
     return Coder(
-        reading=reader(
-            tokenizer,
-            template,
-            ends,
-            added,
-            generating.skip_special_tokens,
-            whole=job.settings["score_thoughts"],
-            given=job.settings["thought_marks"],
-        ),
-        ends=ends,
+        reading=replace(reading, unknown=words.unknown),
+        ends=tuple(id_ for id_ in ends if id_ not in words.unknown),
         model=model,
         finetuning=finetuning,
         generating=generating,
@@ -106,28 +111,53 @@ def encode(row: Sample, reading: Reader, cutoff_len: int) -> Prompt:
         wanted=None if wanted.text == row.target else wanted.text,
         thought=wanted.thought,
         opened=thought.is_opened(decode(reading, target), reading.marks),
+        unknown=not reading.unknown.isdisjoint(tokens[:length]),
     )
+
+
+def misfit(prompt: Prompt, context: int) -> Failure | None:
+    """Return why a model with so many places (0: any number) cannot be asked a prompt, None where
+    it can."""
+    if not prompt.tokens:
+        return "empty_prompt"
+    if context and len(prompt.tokens) >= context:
+        return "prompt_too_long"
+    return UNKNOWN_WORD if prompt.unknown else None
 
 
 def pair(row: Sample, reading: Reader) -> tuple[list[int], list[int]]:
     """Return the token ids of a sample's prompt, before any truncation, and of its target. Raises
     InputError where the template cannot write it."""
-    system = "".join(turn.content for turn in row.messages if turn.role == "system")
-    turns = [
-        {"role": ROLES[turn.role], "content": turn.content}
-        for turn in row.messages
-        if turn.role != "system"
-    ]
-    turns.append({"role": ROLES[row.target_role], "content": row.target})
     tokenizer, template = reading.tokenizer, reading.template
+    with writable(row):
+        prompt, target = template.encode_oneturn(tokenizer, turns(row), system(row), row.tools)
+    return prompt, [*target, tokenizer.eos_token_id] if template.efficient_eos else target
+
+
+def turns(row: Sample) -> list[dict[str, str]]:
+    """Return a sample's turns as LLaMA-Factory has them, its target the last."""
+    before = [turn for turn in row.messages if turn.role != "system"]
+    return [
+        *({"role": ROLES[turn.role], "content": turn.content} for turn in before),
+        {"role": ROLES[row.target_role], "content": row.target},
+    ]
+
+
+def system(row: Sample) -> str:
+    """Return a sample's system prompt, "" for none."""
+    return "".join(turn.content for turn in row.messages if turn.role == "system")
+
+
+@contextmanager
+def writable(row: Sample) -> Iterator[None]:
+    """Raise InputError where the template cannot write a sample in the body."""
     try:
-        prompt, target = template.encode_oneturn(tokenizer, turns, system, row.tools)
+        yield
     except UNWRITABLE as error:
         raise InputError(
             f"id={row.id}: the template cannot write this function call: {error}",
             "Correct the call, use a template that can, or leave the sample out",
         ) from error
-    return prompt, [*target, tokenizer.eos_token_id] if template.efficient_eos else target
 
 
 def prediction(prompt: Prompt, ids: list[int], reading: Reader) -> Prediction:

@@ -1,4 +1,4 @@
-"""The child process that trains: `python -m assay.llamafactory.train CONFIG.yaml`.
+"""The child process that trains: `python -m assay.llamafactory.train CONFIG.yaml SAMPLES`.
 
 It is `llamafactory-cli train CONFIG.yaml`, ended together with the stage that started it. What it
 finds wrong with the model or the settings it leaves beside the file.
@@ -9,71 +9,44 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from assay import ending, process, store
-from assay.llamafactory import vocabulary
+from assay.llamafactory import rank, refusing, unknown, vocabulary
 from assay.llamafactory.job import ERROR
 from assay.llamafactory.readable import accepted
 from assay.llamafactory.whole import check_whole, whole
 
-_WHERE = "finetune.llamafactory"
 
-
-def main(config: Path) -> None:
-    """Train as `config` says; with several devices LLaMA-Factory starts torchrun, by its name."""
+def main(config: Path, samples: Path) -> None:
+    """Train as `config` says on the `samples`, which its data is; with several devices
+    LLaMA-Factory starts torchrun, by its name."""
     process.end_with_parent()
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     with ending.left(config.with_name(ERROR)):
-        _check(store.read_json(config))  # torchrun's processes would not look
-        with _without_spaces(config) as path, whole(), _settings_told():
+        given = store.read_json(config)
+        _check(given, samples)  # torchrun's processes would not look
+        told = refusing.told(refusing.TRAINING, given)
+        with _without_spaces(config) as path, whole(), told, rank.started(config.parent):
             sys.argv = ["llamafactory-cli", "train", str(path)]
             from llamafactory.cli import main as llamafactory_cli
 
             llamafactory_cli()
 
 
-def _check(given: dict[str, Any]) -> None:
-    """Raise InputError where the base cannot be loaded, or is not whole."""
+def _check(given: dict[str, Any], samples: Path) -> None:
+    """Raise InputError where the base cannot be loaded, is not whole, or lacks words of a
+    sample."""
     from llamafactory.hparams import DataArguments, ModelArguments
 
-    with accepted(_WHERE):
-        model, data = (_part(kind, given) for kind in (ModelArguments, DataArguments))
-    vocabulary.load(model, data, model.model_name_or_path, "finetune")
+    with accepted(refusing.TRAINING, given):
+        model, data = (unknown.part(kind, given) for kind in (ModelArguments, DataArguments))
+    words = vocabulary.load(model, data, model.model_name_or_path, "finetune")
+    unknown.check(samples, words, data, model.model_name_or_path)
     check_whole(model)
-
-
-def _part(kind: Any, given: dict[str, Any]) -> Any:
-    """Return those arguments of LLaMA-Factory's that are of one kind."""
-    known = {field.name for field in fields(kind)}
-    return kind(**{name: value for name, value in given.items() if name in known})
-
-
-@contextmanager
-def _settings_told() -> Iterator[None]:
-    """Raise SettingsError where LLaMA-Factory refuses in the body what it is set to: when it reads
-    that, and when it makes what is trained of the base, which can be loaded."""
-    from llamafactory.train import tuner
-    from llamafactory.train.sft import workflow
-
-    read, load = tuner.get_train_args, workflow.load_model
-    tuner.get_train_args, workflow.load_model = _accepting(read), _accepting(load)
-    try:
-        yield
-    finally:
-        tuner.get_train_args, workflow.load_model = read, load
-
-
-def _accepting(call: Callable[..., Any]) -> Callable[..., Any]:
-    def accepting(*given: Any, **named: Any) -> Any:
-        with accepted(_WHERE):
-            return call(*given, **named)
-
-    return accepting
 
 
 @contextmanager
@@ -89,4 +62,4 @@ def _without_spaces(config: Path) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -3,18 +3,30 @@ for their tokens."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from assay.errors import ModelError, SettingsError
-from assay.llamafactory.readable import readable
+from assay.llamafactory.readable import accepted, readable
 
 CONFIG = "Copy its config.json there again, from whoever made the model"
 _TOKENIZER = "Copy the tokenizer's files there again, from whoever made the model"
 
 
-def load(arguments: Any, data: Any, name: str, where: str) -> tuple[Any, Any]:
-    """Return the tokenizer and the template by LLaMA-Factory's `arguments` of the model that the
-    user calls `name`, and of its `data`; `where` is the section of the settings.
+@dataclass(frozen=True, kw_only=True)
+class Vocabulary:
+    """LLaMA-Factory's `tokenizer` and `template`, and which ids of the tokenizer are `unknown` to
+    the model: words that were added and that it has no place for."""
+
+    tokenizer: Any
+    template: Any
+    unknown: frozenset[int]
+
+
+def load(arguments: Any, data: Any, name: str, where: str) -> Vocabulary:
+    """Return the vocabulary by LLaMA-Factory's `arguments` of the model that the user calls `name`,
+    and of its `data`; `where` is the section of the settings.
 
     Raises ModelError where they cannot be loaded, or are another model's, and SettingsError where
     the template has words that the model has no place for."""
@@ -25,14 +37,18 @@ def load(arguments: Any, data: Any, name: str, where: str) -> tuple[Any, Any]:
         config = load_config(arguments)
     with readable(arguments.model_name_or_path, "the tokenizer", _TOKENIZER):
         tokenizer = load_tokenizer(arguments)["tokenizer"]
-        before = len(tokenizer)
+    before = len(tokenizer)
+    with accepted(f"{where}.llamafactory", vars(data)):
         template = get_template_and_fix_tokenizer(tokenizer, data)
-    if not arguments.resize_vocab:
-        room = config.get_text_config().vocab_size
-        _check_own(tokenizer, room, name)
-        _check_added(tokenizer, before, room, name, f"{where}.template = {data.template}", where)
-        _check_used(tokenizer, room, name, where)
-    return tokenizer, template
+    if arguments.resize_vocab:
+        return Vocabulary(tokenizer=tokenizer, template=template, unknown=frozenset())
+    room = config.get_text_config().vocab_size
+    unknown = frozenset(id_ for id_ in tokenizer.get_added_vocab().values() if id_ >= room)
+    _check_own(tokenizer, room, name)
+    written = [*range(max(before, room), len(tokenizer)), *_written(tokenizer, template, unknown)]
+    _check_template(tokenizer, written, room, name, data.template, where)
+    _check_used(tokenizer, room, name, where)
+    return Vocabulary(tokenizer=tokenizer, template=template, unknown=unknown)
 
 
 def _check_own(tokenizer: Any, room: int, name: str) -> None:
@@ -48,15 +64,23 @@ def _check_own(tokenizer: Any, room: int, name: str) -> None:
         )
 
 
-def _check_added(
-    tokenizer: Any, before: int, room: int, name: str, template: str, where: str
+def _written(tokenizer: Any, template: Any, unknown: frozenset[int]) -> list[int]:
+    """Return the ids that a template writes around every sample and that are `unknown`."""
+    if not unknown:
+        return []
+    turns = [{"role": role, "content": "1"} for role in ("user", "assistant")]
+    prompt, target = template.encode_oneturn(tokenizer, turns)
+    return sorted(unknown.intersection([*prompt, *target]))
+
+
+def _check_template(
+    tokenizer: Any, beyond: Sequence[int], room: int, name: str, template: str, where: str
 ) -> None:
-    beyond = [
-        tokenizer.convert_ids_to_tokens(id_) for id_ in range(max(before, room), len(tokenizer))
-    ]
-    if beyond:
+    """Raise SettingsError where a template has words `beyond` the model's places."""
+    words = [tokenizer.convert_ids_to_tokens(id_) for id_ in dict.fromkeys(beyond)]
+    if words:
         raise SettingsError(
-            f"{template} writes or ends with {', '.join(beyond)}, which "
+            f"{where}.template = {template} writes or ends with {', '.join(words)}, which "
             f"{name} does not know: its vocabulary has {room} tokens",
             f"Set the template that the model was tuned with, or {where}.llamafactory.resize_vocab "
             "where it was tuned so",

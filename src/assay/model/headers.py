@@ -22,6 +22,8 @@ _PIECE = 1 << 20
 _MOST_BYTES = 100_000_000  # that safetensors itself reads as a header
 _WIDTH = re.compile(r"(?:BF|[FIUC])(\d+)")  # such as of F8_E4M3
 _BYTE = {"BOOL": 8}
+_SIGNED = {"F8_E4M3": 1, "F8_E5M2": 1, "BF16": 2, "F16": 2, "F32": 4, "C64": 4, "F64": 8}
+"""Of how many bytes a number is, in the types that have a -0: the sign is in the last byte."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,18 +91,32 @@ def _bits(tensor: Tensor) -> int | None:
 
 
 def zeros(path: Path) -> dict[str, bool]:
-    """Return whether each tensor of a safetensors file is 0 throughout, by its name. Raises
-    ModelError as `placed`."""
+    """Return whether each tensor of a safetensors file is 0 throughout, -0 or not, by its name.
+    Raises ModelError as `placed`."""
     with path.open("rb") as file:
-        return {name: _is_zero(file, *place) for name, _, place in placed(path)}
+        return {
+            name: _is_zero(file, *place, _SIGNED.get(tensor.dtype, 0))
+            for name, tensor, place in placed(path)
+        }
 
 
-def _is_zero(file: BinaryIO, first: int, end: int) -> bool:
+def _is_zero(file: BinaryIO, first: int, end: int, signed: int) -> bool:
     file.seek(first)
-    for place in range(first, end, _PIECE):
-        if file.read(min(_PIECE, end - place)).strip(b"\0"):
-            return False
-    return True
+    return all(
+        _has_zeros(file.read(min(_PIECE, end - place)), signed)
+        for place in range(first, end, _PIECE)
+    )
+
+
+def _has_zeros(piece: bytes, signed: int) -> bool:
+    """Return whether the numbers of a piece are 0; those `signed` are of so many bytes."""
+    left = piece.strip(b"\0")
+    if not left or not signed or left.strip(b"\0\x80"):
+        return not left
+    signs = piece[signed - 1 :: signed].replace(b"\x80", b"\0")
+    return not signs.strip(b"\0") and not any(
+        piece[byte::signed].strip(b"\0") for byte in range(signed - 1)
+    )
 
 
 def _header(path: Path, size: int) -> tuple[dict[str, Any], int]:

@@ -36,7 +36,7 @@ def check_choice(config: Config, tuning: FinetuneSettings) -> None:
     specs, other = measured.specs(config), measured.elsewhere(config)
     if tuning.checkpoints == LAST:
         known = {*other, *(spec.name for spec in specs)}
-        settings.check_names({tuning.select_by: None}, known, "finetune.select_by")
+        settings.check_value(tuning.select_by, known, "finetune.select_by", "metric of this run")
     else:
         checkpoints.check_metric(tuning.select_by, specs, measured.totals(config), other)
 

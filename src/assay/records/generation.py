@@ -39,6 +39,9 @@ class Served:
 
     `cut` are the ids of prompts of which it counted far fewer tokens than they have, at most 20 of
     `cut_count`. Of `repeated` samples asked a second time, `repeated_same` had the same answer.
+    `models` are what it called the model that answered, each with its number of answers, at most 20
+    in the order of their first ones; `endpoints` are the same of base URLs, more than one where it
+    has moved. Both are {} where nothing says.
     """
 
     endpoint: str
@@ -53,6 +56,8 @@ class Served:
     cut_count: int = 0
     repeated: int = 0
     repeated_same: int = 0
+    models: Mapping[str, int] = field(default_factory=dict)
+    endpoints: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

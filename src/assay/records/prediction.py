@@ -13,12 +13,14 @@ THOUGHT_UNENDED: Literal["thought_unended"] = "thought_unended"
 Failure = Literal[
     "empty_prompt",
     "prompt_too_long",
+    "unknown_word",
     "out_of_memory",
     "not_finite",
     "answer_filtered",  # these by an endpoint
     "answer_refused",
     "no_answer",
 ]
+UNKNOWN_WORD: Literal["unknown_word"] = "unknown_word"
 FAILURES: tuple[Failure, ...] = get_args(Failure)
 UNANSWERED = (THOUGHT_UNENDED, *FAILURES)
 

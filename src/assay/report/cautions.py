@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from assay import decoding
-from assay.records import Generation, Group
+from assay.records import UNKNOWN_WORD, Generation, Group
 from assay.report import data as of_data
-from assay.report import endpoints, given_answers
+from assay.report import echoes, endpoints, given_answers
 from assay.report.contents import Caution, Data, MetricRow, SideSummary
 from assay.report.judging import doubts
 from assay.report.likelihood import LOSS
@@ -39,6 +39,7 @@ def cautions(
         *of_data.cautions(data),
         *_answers(sides),
         *_alike_throughout(run),
+        *echoes.cautions(run),
         *_likelihood(rows),
     ]
     return tuple(sorted(warnings, key=lambda caution: not caution.severe))
@@ -185,8 +186,8 @@ def _answers(sides: Sequence[SideSummary]) -> Iterator[Caution]:
         if side.cut and side.cut > _CUT * side.predictions:
             yield Caution(
                 severe=False,
-                text=f"{side.cut} of {side.predictions} answers of the {side.side} were cut at "
-                "max_new_tokens.",
+                text=f"{side.cut} of {side.predictions} answers of the {side.side} were cut "
+                f"{_where_cut(side)}.",
             )
         if side.with_thought > _CUT * side.predictions:
             yield Caution(
@@ -217,6 +218,15 @@ def _alike_throughout(run: EvaluatedRun) -> Iterator[Caution]:
             )
 
 
+def _where_cut(side: SideSummary) -> str:
+    if 2 * side.capped <= (side.cut or 0):
+        return "at max_new_tokens"
+    return (
+        "before generate.max_new_tokens: its endpoint has a lower limit of its own, or its context "
+        "ends there"
+    )
+
+
 def _why_scored(side: SideSummary) -> str:
     """Return why a thought is no thought of an answer's."""
     if side.template:
@@ -242,4 +252,10 @@ def _likelihood(rows: Sequence[MetricRow]) -> Iterator[Caution]:
                 severe=False,
                 text=f"{cut} of {samples} targets are cut at cutoff_len: the {metric.side} has no "
                 "likelihood of them.",
+            )
+        if lacking := metric.unscored.get(UNKNOWN_WORD, 0):
+            yield Caution(
+                severe=not metric.n,
+                text=f"{lacking} of {samples} samples have words that the tokenizer of the "
+                f"{metric.side} has and its model does not: it has no likelihood of them.",
             )

@@ -87,7 +87,8 @@ def sum_up(
         surprise=_interval([row.surprise / row.tokens for row in rows if row.tokens]),
         repeated=served.repeated,
         repeated_same=served.repeated_same,
-        sampled=sampled,
+        sampled=sampled or "temperature" in served.dropped,
+        capped=sum(_is_capped(row, other) for row, other in pairs),
         cause="unknown",
     )
     return _decided(parity)
@@ -102,6 +103,13 @@ def _penalty(rows: Sequence[Likeness], tokens: int) -> float | None:
     }
     near = [name for name, total in totals.items() if total <= NEAR * tokens]
     return None if "1" in near or not near else float(min(near, key=totals.__getitem__))
+
+
+def _is_capped(row: Prediction, own: Prediction) -> bool:
+    """Return whether an answer was cut where the weights, under the same limit, went on."""
+    shorter = len(row.output.strip()) < len(own.output.strip())
+    fewer = row.output_tokens < own.output_tokens if row.output_tokens else shorter
+    return row.finish == "length" and fewer and shorter
 
 
 def _said(row: Prediction) -> tuple[str, str]:
@@ -120,6 +128,11 @@ def ends_elsewhere(parity: Parity) -> bool:
     """Whether the answers are the weights' own first choices but for where they end."""
     regret, ending = parity.regret or 0.0, parity.ending or 0.0
     return regret > NEAR >= regret - ending
+
+
+def near(parity: Parity) -> bool:
+    """Return whether each token of the answers is as good as the weights' own first choice."""
+    return parity.regret is not None and parity.regret <= NEAR
 
 
 def _decided(parity: Parity) -> Parity:
@@ -145,4 +158,6 @@ def _cause(parity: Parity) -> ParityCause:
     # drawn by a seed, an answer is the same when it is asked again
     drawn = parity.sampled or parity.repeated_same < parity.repeated
     own = parity.surprise is not None and parity.surprise[0] <= DRAWN
-    return "decoding" if drawn and own else "model"
+    if drawn and own:
+        return "decoding"
+    return "model" if parity.counted else "unknown"  # the template may be another

@@ -26,6 +26,7 @@ def summarise_side(run: EvaluatedRun, side: SideRun) -> SideSummary:
         predictions=int(given.sum()),
         empty=int((answers.length == 0).sum()),
         cut=None if generation.given else int(answers.cut.sum()),
+        capped=_capped(side),
         prompts_truncated=None if generation.given else int(answers.prompt_truncated.sum()),
         output_tokens=int(answers.tokens.sum()),
         thought_tokens=int(answers.thought_tokens.sum()),
@@ -41,6 +42,18 @@ def summarise_side(run: EvaluatedRun, side: SideRun) -> SideSummary:
         judge_output_tokens=judging.output_tokens,
         judge_seconds=judging.seconds,
     )
+
+
+def _capped(side: SideRun) -> int:
+    """Return how many answers an endpoint cut before the limit that it was asked for, by the tokens
+    that it counted."""
+    limit = side.generation.settings.get("max_new_tokens")
+    if not side.generation.served or not isinstance(limit, int):
+        return 0
+    answers = side.answers
+    # one token less may be a count without the end
+    before = (answers.tokens > 0) & (answers.tokens < limit - 1)
+    return int((answers.cut & before).sum())
 
 
 def without_weights(generation: Generation) -> bool:

@@ -2,6 +2,7 @@
 
 from assay.judge.access import MODEL_VARIABLES
 from assay.served.client import check_engine, check_settings, in_pods, variables
+from assay.served.naming import is_same
 from assay.served.parity import compare
 from assay.served.preflight import check
 from assay.served.settings import Named, ServedModel, read, served, text
@@ -17,6 +18,7 @@ __all__ = [
     "compare",
     "generate",
     "in_pods",
+    "is_same",
     "read",
     "served",
     "text",

@@ -45,6 +45,7 @@ def answer_in(body: Any, content: bytes, hide: Hide) -> ModelReply:
         text=reply.text,
         tokens=reply.tokens,
         written=reply.written + len(thought.encode(errors="replace")),
+        model=reply.model,
         thought=thought.strip(),
         calls=_calls(message.get("tool_calls")),
         finish="length" if end else "stop",

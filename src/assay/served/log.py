@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ class AskedRow:
     had refused of what was asked for. `failed` is the cause why there is no answer, ""
     where there is one, and `detail` what was said of it; `sent` is the size of the prompt in bytes;
     `again` says that the sample was asked a second time, only to see whether the answer is the
-    same."""
+    same. `model` is what the endpoint calls the model that answered, "" where it does not say, and
+    `endpoint` its base URL, "" in a log from before it was kept."""
 
     prediction: Prediction
     attempts: int
@@ -35,13 +37,15 @@ class AskedRow:
     failed: str = ""
     detail: str = ""
     again: bool = False
+    model: str = ""
+    endpoint: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AskedLog:
     """What a log holds: the last row of each sample, which is read when it is asked for, those of
-    samples that were asked again, the cause of each sample that is `failing`, and all that was paid
-    for, and `dropped`, over every row."""
+    samples that were asked again, the cause of each sample that is `failing`, all that was paid
+    for, and `dropped`, over every row, and the model and endpoint of each answer (`named`)."""
 
     rows: Mapping[str, AskedRow]
     again: Mapping[str, AskedRow]
@@ -49,6 +53,7 @@ class AskedLog:
     paid: Sequence[int]
     estimated: bool
     dropped: Sequence[str]
+    named: Mapping[str, tuple[str, str]]
 
     @property
     def failed(self) -> Counter[str]:
@@ -67,12 +72,14 @@ def read(path: Path) -> AskedLog:
     failing: dict[str, str] = {}
     paid, estimated = [0, 0, 0], False
     dropped: set[str] = set()
+    named: dict[str, tuple[str, str]] = {}
     for start, row in store.placed_rows(path, AskedRow) if path.is_file() else ():
         if row.again:
             again[row.prediction.id] = row
         else:
             starts[row.prediction.id] = start
             _note(failing, row)
+            named[row.prediction.id] = sys.intern(row.model), sys.intern(row.endpoint)
         taken = (row.attempts, row.prompt_tokens, row.output_tokens)
         paid = [before + more for before, more in zip(paid, taken, strict=True)]
         estimated |= row.estimated
@@ -85,6 +92,7 @@ def read(path: Path) -> AskedLog:
         paid=paid,
         estimated=estimated,
         dropped=sorted(dropped),
+        named={id_: names for id_, names in named.items() if id_ not in failing},
     )
 
 
@@ -119,7 +127,16 @@ def sum_up(model: ServedModel, answered: AskedLog, cut: Sequence[str]) -> Served
         cut_count=len(cut),
         repeated=len(answered.again),
         repeated_same=same,
+        models=_counted(model for model, _ in answered.named.values()),
+        endpoints=_counted(endpoint for _, endpoint in answered.named.values()),
     )
+
+
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    """Return how often each name is there, the most frequent ones in the order of their first."""
+    counts = Counter(filter(None, names))
+    most = dict(counts.most_common(MOST_NAMED))
+    return {name: count for name, count in counts.items() if name in most}
 
 
 def _same(one: AskedRow, other: AskedRow) -> bool:

@@ -17,6 +17,7 @@ from assay.served import chat
 from assay.served.client import Answering, asked_as, check_settings
 from assay.served.cut import silently_cut
 from assay.served.log import AskedRow
+from assay.served.naming import is_same
 from assay.served.settings import ServedModel
 from assay.served.sitting import ask
 from assay.served.wording import of_model, remedy, told
@@ -53,8 +54,21 @@ def check(
         print(flat(told_row), flush=True)
     if row.failed:
         raise _error(model, settings, where, row, models)
+    if row.model and not is_same(model.name, row.model):
+        print(flat(f"{model} says that {row.model} answered"), flush=True)
+    answer = row.prediction
+    if answer.finish == "length" and 0 < answer.output_tokens < settings.max_new_tokens - 1:
+        print(flat(_told_of_limit(row, settings)), flush=True)
     if any(silently_cut([(row.sent, row.prediction.prompt_tokens)])):
         print(flat(_told_of_cut(row)), flush=True)
+
+
+def _told_of_limit(row: AskedRow, settings: GenerateSettings) -> str:
+    return (
+        f"the answer to id={row.prediction.id} was cut at {row.prediction.output_tokens:,} tokens, "
+        f"before generate.max_new_tokens ({settings.max_new_tokens:,}): the endpoint has a lower "
+        "limit of its own, or its context ends there"
+    )
 
 
 def _told_of_cut(row: AskedRow) -> str:

@@ -58,11 +58,11 @@ async def answer_all(
 async def ask(caller: Caller, sample: Sample, *, again: bool = False) -> AskedRow:
     """Return what comes of one sample."""
     bill, messages, beside = Bill(), chat.messages(sample), chat.tools(sample)
-    failed, detail = "", ""
+    failed, detail, named = "", "", ""
     try:
         reply = await caller.reply(messages, beside, bill)
         assert isinstance(reply, ModelReply)  # noqa: S101  what this endpoint reads
-        given = prediction(sample, reply)
+        given, named = prediction(sample, reply), reply.model
     except CallError as error:
         given, failed, detail = unanswered(sample, error), error.cause, str(error)
     return AskedRow(
@@ -76,6 +76,8 @@ async def ask(caller: Caller, sample: Sample, *, again: bool = False) -> AskedRo
         failed=failed,
         detail=detail,
         again=again,
+        model=named,
+        endpoint=caller.endpoint.url,
     )
 
 
@@ -159,10 +161,12 @@ def _hopeless(caller: Caller, model: ServedModel, where: str, last: AskedRow) ->
 
 
 def _given_up(model: ServedModel, where: str, ended: CallError, waiting: str) -> StageError:
-    bound = "max_wait_s" if ended.cause == LIMITED else "outage_s"
+    again = "Run the same command again once it does: only what is missing is asked"
+    moved = f"If it has moved, assay generate RUN --set {where}.endpoint=URL goes on with the rest"
     return StageError(
         f"{model} answers no more, such as to id={waiting}: {ended.cause}: "
         f"{told(str(ended), where)}",
-        f"Run the same command again once it does: only what is missing is asked. Or raise "
-        f"{where}.{bound}",
+        f"{again}. Or raise {where}.max_wait_s"
+        if ended.cause == LIMITED
+        else f"{again}. {moved}. Or raise {where}.outage_s",
     )

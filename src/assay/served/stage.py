@@ -30,9 +30,11 @@ from assay.served.log import LOG, AskedLog, cut_prompts, read, sum_up
 from assay.served.settings import ServedModel
 from assay.served.sitting import answer_all
 from assay.served.wording import remedy, told
+from assay.text import flat
 
 _DECODING = ("max_new_tokens", "do_sample", "temperature", "top_p", "seed", "evaluate_loss")
 _ASKED = ("endpoint", "name", "query", "extra_body")
+_MOVING = ("settings.served.endpoint",)  # the same model may be at another address
 
 
 def generate(
@@ -57,7 +59,7 @@ def generate(
     if done := _finished(out, job, where):
         return done
     work, started = work_folder(out), time.monotonic()
-    resume.take_up(work / resume.IDENTITY, job, _held, _names(where))
+    resume.take_up(work / resume.IDENTITY, job, _held, _names(where), _MOVING)
     asyncio.run(answer_all(model, settings, samples, work / LOG, side, where, listen))
     answered = read(work / LOG)
     _check_failed(model, answered, store.count_rows(samples), settings, where)
@@ -102,7 +104,10 @@ def _finished(out: Path, job: GenerateJob, where: str) -> Generation | None:
         "settings": json.loads(store.to_json(job.settings)),
         "dataset_hash": job.dataset_hash,
     }
-    if earlier == wanted:
+    if resume.is_same(earlier, wanted, _MOVING):
+        if earlier != wanted and done.served:
+            was, now = done.served.endpoint, job.settings["served"]["endpoint"]
+            print(flat(f"{out} has all answers, from {was}: {now} is asked nothing"), flush=True)
         return done
     if not done.given:
         resume.refuse(out, f"{done.samples} answers", earlier, wanted, _names(where))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from assay.errors import SettingsError
@@ -23,7 +23,15 @@ def check_names(values: Mapping[str, Any], names: Iterable[str], where: str) -> 
                 f"{where}.{name} looks like a secret, which no setting may hold",
                 "Remove it and pass it by environment variable or Kubernetes Secret",
             )
-        raise SettingsError(f"{where}.{name} is not a setting", _nearest(str(name), names))
+        raise SettingsError(f"{where}.{name} is not a setting", nearest(str(name), names))
+
+
+def check_value(value: str, values: Iterable[str], name: str, kind: str) -> None:
+    """Raise SettingsError where the setting `name` has a value that is no `kind`, such as no
+    metric: none of the `values`."""
+    values = sorted(set(values))
+    if value not in values:
+        raise SettingsError(f"{name} = {shown(value)} is no {kind}", nearest(value, values))
 
 
 def changed(settings: object, names: Iterable[str]) -> Iterator[str]:
@@ -44,7 +52,8 @@ def check_mapping(value: object, where: str) -> dict[str, Any]:
     return {str(key): item for key, item in value.items()}
 
 
-def _nearest(name: str, names: list[str]) -> str:
+def nearest(name: str, names: Sequence[str]) -> str:
+    """Return which of the `names` is meant, or which there are, as what to do."""
     close = difflib.get_close_matches(name, names, n=1)
     if close:
         return f"Did you mean {close[0]}?"

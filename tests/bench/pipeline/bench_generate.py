@@ -128,7 +128,7 @@ def _command(folder: Path, base: Path, out: str, *, accuracy: bool = False, **mo
     }
     store.write_json(folder / "command.yaml", config)
     process.run(
-        process.python("assay.llamafactory.train", str(folder / "command.yaml")),
+        process.python("llamafactory.cli", "train", str(folder / "command.yaml")),
         log=folder / "log",
         what="LLaMA-Factory",
     )

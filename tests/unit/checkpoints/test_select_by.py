@@ -97,7 +97,7 @@ def test_what_leaves_no_choice_is_refused_before_training(
 
 def test_a_name_of_nothing_is_refused_where_there_is_no_choice_too(tmp_path: Path) -> None:
     last = {"checkpoints": "last"}
-    with pytest.raises(InputError, match=r"finetune\.select_by\.rouge-9"):
+    with pytest.raises(InputError, match=r"finetune\.select_by = 'rouge-9' is no metric"):
         prepare(tmp_path, finetune={**last, "select_by": "rouge-9"})
     config = configuration.parse(values(tmp_path, finetune={**last, "select_by": "overall"}))
     preflight.check_settings(config)

@@ -14,11 +14,11 @@ A, B = "model.q.lora_A.weight", "model.q.lora_B.weight"
 ZERO, ONE = bytes(8), struct.pack("<2f", 0, 1e-30)
 
 
-def write(folder: Path, tensors: dict[str, bytes]) -> Path:
+def write(folder: Path, tensors: dict[str, bytes], dtype: str = "F32", width: int = 4) -> Path:
     header, data = {}, b""
     for name, held in tensors.items():
         place = [len(data), len(data) + len(held)]
-        header[name] = {"dtype": "F32", "shape": [len(held) // 4], "data_offsets": place}
+        header[name] = {"dtype": dtype, "shape": [len(held) // width], "data_offsets": place}
         data += held
     text = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode()
     path = folder / "adapter_model.safetensors"
@@ -46,6 +46,31 @@ def test_each_second_factor_has_to_be_0(
     tmp_path: Path, tensors: dict[str, bytes], blank: bool
 ) -> None:
     assert is_blank(write(tmp_path, tensors)) == blank
+
+
+@pytest.mark.parametrize(
+    ("dtype", "width"),
+    [("F8_E4M3", 1), ("F8_E5M2", 1), ("BF16", 2), ("F16", 2), ("F32", 4), ("F64", 8)],
+)
+def test_minus_0_is_0(tmp_path: Path, dtype: str, width: int) -> None:
+    """And a number whose bytes are those of -0 in another order is none."""
+    minus = bytes(width - 1) + b"\x80"
+    for held, blank in (
+        (minus, True),
+        (bytes(width) + minus, True),
+        (bytes(1 << 20) + minus, True),
+        (minus + b"\x81".rjust(width, b"\0"), False),
+        (minus + b"\x80".ljust(width, b"\0"), width == 1),
+    ):
+        assert is_blank(write(tmp_path, {A: ONE * 2, B: held}, dtype, width)) == blank
+
+
+@pytest.mark.parametrize(("dtype", "width"), [("I8", 1), ("U8", 1), ("F8_E8M0", 1), ("I16", 2)])
+def test_the_lowest_number_of_a_type_without_minus_0_is_not_0(
+    tmp_path: Path, dtype: str, width: int
+) -> None:
+    held = bytes(width - 1) + b"\x80"
+    assert not is_blank(write(tmp_path, {A: ONE, B: held}, dtype, width))
 
 
 def test_pickled_weights_are_taken_to_change_something(tmp_path: Path) -> None:

@@ -183,6 +183,28 @@ def test_cautions_name_what_weakens_the_numbers(run: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("tokens", "served", "told"),
+    [
+        (16, True, "were cut before generate.max_new_tokens: its endpoint has a lower limit"),
+        (64, True, "were cut at max_new_tokens."),
+        (63, True, "were cut at max_new_tokens."),  # its end is not counted
+        (0, True, "were cut at max_new_tokens."),  # nothing is
+        (16, False, "were cut at max_new_tokens."),
+    ],
+)
+def test_answers_that_an_endpoint_cuts_at_a_lower_limit_are_named(
+    run: Path, tokens: int, served: bool, told: str
+) -> None:
+    how = {"served": {"endpoint": "http://h/v1"}} if served else {}
+    edit_json(run / "candidate/generation.json", settings={"max_new_tokens": 64}, **how)
+    edit_rows(
+        run / "candidate/predictions.jsonl",
+        lambda _, row: row | {"finish": "length", "output_tokens": tokens},
+    )
+    assert f"24 of 24 answers of the candidate {told}" in said(report(run), severe=False)
+
+
+@pytest.mark.parametrize(
     ("output", "told"),
     [
         (lambda _: "", "All 24 answers of the candidate are empty"),

@@ -68,6 +68,9 @@ DRAWS = replace(REPEATS, repeated_same=1)
         (DRAWS, pairs(2), read(0.9, 0.0), "decoding"),
         (DRAWS, pairs(2), read(0.5, -0.3), "decoding"),  # at a low temperature
         (DRAWS, pairs(2), read(2.0, 0.6), "model"),
+        (replace(REPEATS, dropped=("temperature",)), pairs(2), read(0.9, 0.0), "decoding"),
+        (replace(REPEATS, dropped=("temperature",)), pairs(2), read(2.0, 0.6), "model"),
+        (replace(REPEATS, dropped=("seed",)), pairs(2), read(0.9, 0.0), "model"),
         (REPEATS, pairs(2), read(0.9, 0.0), "model"),
         (REPEATS, pairs(2), read(0.3, -0.4), "model"),
         (REPEATS, pairs(2), read(0.3, -0.4, **{"1.05": 0.1, "1.1": 0.01}), "decoding"),
@@ -83,7 +86,8 @@ DRAWS = replace(REPEATS, repeated_same=1)
         (REPEATS, pairs(2, more=7), [], "template"),
         (REPEATS, pairs(2), [], "unknown"),
         (REPEATS, pairs(2, counted=False), [], "unknown"),
-        (REPEATS, pairs(2, counted=False), read(0.9, 0.0), "model"),
+        (REPEATS, pairs(2, counted=False), read(0.9, 0.0), "unknown"),
+        (DRAWS, pairs(2, counted=False), read(0.9, 0.0), "decoding"),
         (REPEATS, [], [], "unknown"),
     ],
 )
@@ -142,6 +146,38 @@ def test_the_numbers_and_the_words() -> None:
     assert (found.read, found.tokens, found.first) == (20, 200, 0.9)
     assert found.regret == pytest.approx(0.9)
     assert said(found).startswith("12 of 20 answers are the same. The difference is one of the tem")
+
+
+def test_where_no_prompt_is_counted_the_template_may_be_another() -> None:
+    text = said(sum_up("candidate", REPEATS, pairs(2, counted=False), read(0.9, 0.0)))
+    assert "one of the template or of the model is not known: the endpoint does not count" in text
+    assert "the weights have not read" not in text
+    assert "have not read" in said(sum_up("candidate", REPEATS, pairs(2), []))
+
+
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize(
+    ("finish", "regret", "told"),
+    [
+        ("length", 0.001, "a limit of its own, lower than generate.max_new_tokens, or where its"),
+        ("stop", 0.001, "as good as it."),
+        ("length", 0.9, "Besides, the endpoint cuts answers at a limit of its own"),
+    ],
+)
+def test_answers_that_end_before_the_weights_own_by_a_lower_limit(
+    finish: Any, regret: float, told: str, *, counted: bool
+) -> None:
+    cut = [
+        (
+            replace(one, output="te", finish=finish, output_tokens=2 if counted else 0),
+            replace(own, finish="length"),
+        )
+        for one, own in pairs(0)
+    ]
+    found = sum_up("candidate", REPEATS, cut, read(regret, -0.5))
+    assert found.capped == (N if finish == "length" else 0)
+    assert told in said(found)
+    assert said(found).count("limit of its own") == ("limit of its own" in told)
 
 
 def test_a_repetition_penalty_is_named_where_it_explains_the_answers() -> None:

@@ -115,6 +115,20 @@ def test_one_sample_that_is_too_long_is_a_line_and_no_end(
     assert "gets no answer: context_overflow" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("finish", "limit", "told"),
+    [("length", 64, True), ("length", 20, False), ("stop", 64, False)],
+)
+def test_preflight_tells_of_an_answer_that_is_cut_at_a_lower_limit(
+    finish: str, limit: int, told: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(lambda _: chat("4", finish)) as endpoint:  # 20 tokens, whatever it says
+        values = asked(tmp_path, served(endpoint.url), generate={"max_new_tokens": limit})
+        preflight.prepare(config.parse(values), tmp_path / "run")
+    said = capsys.readouterr().out
+    assert ("was cut at 20 tokens, before generate.max_new_tokens (64)" in said) == told
+
+
 @pytest.mark.parametrize(("size", "told"), [(1_000, False), (20_000, True)])
 def test_preflight_tells_of_a_prompt_that_is_cut_in_silence(
     size: int, told: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -16,6 +16,7 @@ from assay.engine.vllm.architecture import Architecture
 from assay.engine.vllm.gpus import Parallelism
 from assay.engine.vllm.weights import ServedWeights
 from assay.errors import SettingsError
+from assay.llamafactory.prompts import misfit
 from tests.models import safetensors
 from tests.unit.vllm.conftest import OF
 from tests.unit.vllm.test_vllm_answers import adapter, job, prompt
@@ -268,4 +269,4 @@ def test_room_is_for_the_longest() -> None:
     assert arguments.longest([prompt("a", 60)], room) == 64
     endless = arguments.room(job(), replace(OF, context=0))
     assert arguments.longest([prompt("a", 600)], endless) == 608
-    assert endless.takes(prompt("a", 10**6))
+    assert misfit(prompt("a", 10**6), endless.context) is None

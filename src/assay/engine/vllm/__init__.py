@@ -18,7 +18,7 @@ from assay.engine.vllm.decoding import Room, body
 from assay.engine.vllm.server import Server, running
 from assay.engine.vllm.window import AskedPrompt, answers
 from assay.llamafactory.job import GenerateJob
-from assay.llamafactory.prompts import Coder, Prompt, Written
+from assay.llamafactory.prompts import Coder, Prompt, Written, misfit
 
 WORTH = 32_768
 """So many tokens at most are written sooner than the server has started."""
@@ -45,10 +45,13 @@ class Vllm:
         Raises StageError where the server ends or hangs, or ignores the adapter."""
         of = architecture(self.job.base, coder)
         room = arguments.room(self.job, of)
-        fitting, others = list[Prompt](), list[Prompt]()
+        fitting, others = list[Prompt](), list[tuple[Prompt, Written]]()
         for prompt in prompts:
-            (fitting if room.takes(prompt) else others).append(prompt)
-        yield [(prompt, room.failure(prompt)) for prompt in others]
+            if cause := misfit(prompt, room.context):
+                others.append((prompt, cause))
+            else:
+                fitting.append(prompt)
+        yield others
         if fitting:
             longest = arguments.longest(fitting, room)
             with _serving(self.job, coder, of, longest) as (server, served):

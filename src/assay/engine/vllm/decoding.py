@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from assay.llamafactory.prompts import Prompt
-from assay.records import Failure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,14 +17,6 @@ class Room:
 
     context: int
     answer: int
-
-    def takes(self, prompt: Prompt) -> bool:
-        """Return whether a prompt leaves place for an answer."""
-        return bool(prompt.tokens) and (not self.context or len(prompt.tokens) < self.context)
-
-    def failure(self, prompt: Prompt) -> Failure:
-        """Return why a prompt is not taken."""
-        return "prompt_too_long" if prompt.tokens else "empty_prompt"
 
     def after(self, prompt: Prompt) -> int:
         """Return how many tokens may be written after a prompt."""

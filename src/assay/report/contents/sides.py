@@ -16,7 +16,8 @@ class SideSummary:
     who answered with them, and in which precision, "" where Assay loaded none; `origin` is where
     the answers come from that an earlier run gave; `served` is how an endpoint answered, and
     `given` the file that they were in; both None where Assay loaded the weights. `cut`
-    answers and `prompts_truncated` are None where a file had them, which does not say. Of the
+    answers and `prompts_truncated` are None where a file had them, which does not say; `capped` are
+    the answers that an endpoint cut before generate.max_new_tokens. Of the
     `output_tokens` the thoughts have `thought_tokens`, and answers `with_thought` have one in them
     that is scored with them.
 
@@ -35,6 +36,7 @@ class SideSummary:
     predictions: int
     empty: int
     cut: int | None
+    capped: int
     prompts_truncated: int | None
     output_tokens: int
     thought_tokens: int
@@ -64,8 +66,10 @@ class Parity:
     that the weights have `read`: a share, nats a token, and the ends of its interval over answers;
     None where they have read none. `ending` is the part of the regret that lies in where answers
     end. `penalty` is the repetition penalty under which the answers are
-    their first choices, None where none is. `repeated_same` of `repeated` had the same answer
-    twice; `sampled` says that it was asked to draw. `cause` is what the difference is one of,
+    their first choices, None where none is; so many are `capped`, cut where the weights went on.
+    `repeated_same` of `repeated` had the same answer
+    twice; `sampled` says that it was asked to draw, or
+    takes no temperature that would have it do otherwise. `cause` is what the difference is one of,
     "none" where there is none."""
 
     side: Side
@@ -84,6 +88,7 @@ class Parity:
     repeated: int
     repeated_same: int
     sampled: bool
+    capped: int
     cause: ParityCause
 
 

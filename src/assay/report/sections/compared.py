@@ -9,6 +9,7 @@ from assay.records import Origin
 from assay.report.contents import Report, SideSummary
 from assay.report.plain import minute
 from assay.report.section import Cell, Note, Phrase, Section, Table, side_columns
+from assay.text import some
 
 
 def section(report: Report) -> Section:
@@ -32,7 +33,7 @@ def _rows(sides: tuple[SideSummary, ...]) -> Iterator[Phrase]:
     yield (Cell(text="engine"), *(Cell(text=side.engine) for side in sides))
     yield (Cell(text="answers"), *(_made(side.origin) for side in sides))
     yield (Cell(text="first in"), *(_place(side.origin) for side in sides))
-    for name in ("path", "endpoint", "sha256", "base", "template"):
+    for name in ("path", "endpoint", "answered as", "sha256", "base", "template"):
         yield (Cell(text=name), *(Cell(text=_named(side)[name], look="code") for side in sides))
 
 
@@ -44,10 +45,17 @@ def _named(side: SideSummary) -> dict[str, str]:
     return {
         "path": own,
         "endpoint": endpoint,
+        "answered as": _answered_as(side),
         "sha256": sha256,
         "base": base,
         "template": side.template,
     }
+
+
+def _answered_as(side: SideSummary) -> str:
+    """Return what an endpoint calls the model that answered, "" where that is its name."""
+    names = list(side.served.models) if side.served else []
+    return some(names) if set(names) - {side.model} else ""
 
 
 def _weights(side: SideSummary) -> Cell:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from assay.report.contents import Parity, Report
-from assay.report.parity import ends_elsewhere
+from assay.report.parity import ends_elsewhere, near
 from assay.report.section import Cell, Column, Note, Phrase, Section, Table, note, titled
 
 _CAUSES = {
@@ -21,6 +21,15 @@ _CAUSES = {
     "unknown": "Whether the difference is one of decoding or of the model is not known: the "
     "weights have not read the endpoint's answers, which `assay run` on one machine has them do.",
 }
+_UNCOUNTED = (
+    "Whether the difference is one of the template or of the model is not known: the endpoint does "
+    "not count the tokens of its prompts, and behind their own the weights would not answer so."
+)
+_CUTS = (
+    "the endpoint cuts answers at a limit of its own, lower than generate.max_new_tokens, or where "
+    "its context ends: {capped:,} of {answered:,}"
+)
+_CAPPED = "Up to there each token is the weights' first choice, or as good as it."
 _PENALISED = (
     "each token is the weights' first choice under a repetition penalty of about {penalty:g}, or a "
     "like one: many servers take it from the model's generation_config.json. Set the "
@@ -37,7 +46,10 @@ _ENDED = (
 )
 _ROUNDED = "each token is the weights' first choice, or as good as it."
 _DRAWN = "asked again it answers otherwise, as likely as the weights themselves draw: it samples."
-_SAMPLED = "it was asked to sample, and its answers are as likely as the weights' own draws."
+_SAMPLED = (
+    "it was asked to sample, or takes no temperature, and its answers are as likely as the "
+    "weights' own draws."
+)
 
 
 def section(report: Report) -> Section | None:
@@ -57,7 +69,28 @@ def said(parity: Parity) -> str:
         more = _decoding(parity)
     if parity.cause == "template" and parity.more_tokens < 0:
         more = _FEWER
-    return f"{same} {_CAUSES[parity.cause]}{more}" if parity.answered else "No answers to compare."
+    if not parity.answered:
+        return "No answers to compare."
+    uncounted = parity.cause == "unknown" and parity.read
+    return f"{same} {_UNCOUNTED if uncounted else _CAUSES[parity.cause]}{more}{_besides(parity)}"
+
+
+def _is_capped(parity: Parity) -> bool:
+    """Return whether most answers that differ were cut where the weights went on."""
+    return 2 * parity.capped > parity.answered - parity.same
+
+
+def _besides(parity: Parity) -> str:
+    told = parity.cause == "decoding" and _decoding(parity) == _capped(parity)
+    return "" if told or not _is_capped(parity) else f" Besides, {_cuts(parity)}."
+
+
+def _cuts(parity: Parity) -> str:
+    return _CUTS.format(capped=parity.capped, answered=parity.answered)
+
+
+def _capped(parity: Parity) -> str:
+    return f"{_cuts(parity)}. {_CAPPED}"
 
 
 def _decoding(parity: Parity) -> str:
@@ -65,6 +98,8 @@ def _decoding(parity: Parity) -> str:
         return _PENALISED.format(penalty=parity.penalty)
     if ends_elsewhere(parity):
         return _ENDED
+    if _is_capped(parity) and near(parity):
+        return _capped(parity)
     if parity.sampled:
         return _SAMPLED
     return _DRAWN if parity.repeated_same < parity.repeated else _ROUNDED
