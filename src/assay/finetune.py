@@ -118,12 +118,12 @@ def finetune(
             resumed = any(work.glob(UNFINISHED.checkpoints))
             _train(work, base, settings, samples, listen)
             if resumed:
-                _drop_conversion(trained)
+                training.drop_conversion(trained)
             store.write_json(trained / _TRAINED, True)
         chosen = choose(trained, base)
         if chosen != trained:
             training.take(chosen, trained)
-            _drop_conversion(trained)
+            training.drop_conversion(trained)
         made = _describe(work, settings, store.count_rows(samples), rows, digest)
     _hand_over(work, out, trained / KEPT_CHECKPOINTS if settings.checkpoints == "all" else None)
     return made
@@ -259,13 +259,6 @@ def _config(work: Path, base: str, settings: FinetuneSettings, samples: int) -> 
 def _accumulated(settings: FinetuneSettings) -> int:
     """Return how many batches a step is of."""
     return int(settings.llamafactory.get("gradient_accumulation_steps", 1))
-
-
-def _drop_conversion(trained: Path) -> None:
-    """Remove what LLaMA-Factory's pissa_convert made: of a training that was resumed it takes the
-    checkpoint for the beginning, so its plain LoRA has only what was learned since."""
-    for name in ("pissa_init", "pissa_converted"):
-        shutil.rmtree(trained / name, ignore_errors=True)
 
 
 def _describe(

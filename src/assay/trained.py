@@ -73,6 +73,13 @@ def take(checkpoint: Path, trained: Path) -> None:
             shutil.copy2(path, trained / path.name)
 
 
+def drop_conversion(trained: Path) -> None:
+    """Remove what LLaMA-Factory's pissa_convert made: of a training that was resumed it takes the
+    checkpoint for the beginning, so its plain LoRA has only what was learned since."""
+    for name in ("pissa_init", "pissa_converted"):
+        shutil.rmtree(trained / name, ignore_errors=True)
+
+
 def put_away(trained: Path, place: Path | None) -> None:
     """Move the checkpoints, without what only training needs, from a training's folder to `place`;
     None: remove them."""

@@ -27,6 +27,7 @@ def generation(job: GenerateJob) -> Generation:
         base_model=job.base_name,
         digest=job.digest,
         base_digest=job.base_digest,
+        config_digest=job.config_digest,
         template="qwen3",
         dataset_hash=job.dataset_hash,
         samples=0,

@@ -13,10 +13,10 @@ from assay.engine import choice, weights
 from assay.errors import ModelError, StageError
 from assay.folder import GENERATION, MANIFEST
 from assay.generate import GenerateSettings, job_for
-from assay.llamafactory.job import GenerateJob
 from assay.model.configuration import FILES
-from assay.records import Generation, ModelManifest
+from assay.records import ModelManifest
 from tests.models import write_adapter, write_model
+from tests.unit.model.test_changed_base import generation, job_of
 
 EDITED = ("config.json", "adapter_config.json", "generation_config.json", "tokenizer.json")
 
@@ -45,10 +45,6 @@ def make_adapter(tmp_path: Path) -> Path:
 def edit(path: Path, **values: object) -> None:
     before = json.loads(path.read_text()) if path.is_file() else {}
     path.write_text(json.dumps(before | values))
-
-
-def job_of(adapter: Path) -> GenerateJob:
-    return job_for(model.resolve(str(adapter)), [], GenerateSettings(template="qwen3"))
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -91,20 +87,7 @@ def test_answers_of_another_configuration_are_not_taken_up(
     adapter: Path, tmp_path: Path, name: str
 ) -> None:
     before = job_of(adapter)
-    made = Generation(
-        model=before.adapter,
-        base_model=before.base_name,
-        digest=before.digest,
-        base_digest=before.base_digest,
-        config_digest=before.config_digest,
-        template="qwen3",
-        dataset_hash=before.dataset_hash,
-        samples=0,
-        seconds=1.0,
-        settings=choice.of_engine(before, "transformers").settings,
-        results={},
-        versions={},
-    )
+    made = generation(before)
     store.write_json(tmp_path / "out" / GENERATION, made)
     assert choice.finished(tmp_path / "out", before, "auto", GenerateSettings)
     edit((adapter if name == "adapter_config.json" else tmp_path / "base") / name, rope_theta=1)
